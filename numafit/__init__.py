@@ -1,0 +1,1 @@
+"""numafit: a NUMA topology fitting engine."""

@@ -1,0 +1,67 @@
+"""CPU lists as people and kernels write them (``0-3,8,^2``) <-> sets of CPU ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+MAX_CPU_ID = 65535
+"""Largest CPU id accepted from text: eight times the largest ``NR_CPUS`` Linux builds with."""
+
+
+def parse_cpu_list(text: str, *, limit: int = MAX_CPU_ID) -> frozenset[int]:
+    """Parse ``"1-4,^3,6"`` into ``{1, 2, 4, 6}``, by the rules of nova's CPU options.
+
+    A rule is an id, a range ``A-B``, or either of them behind ``^``, which takes it away again
+    wherever it stands. Blanks and empty rules are passed over.
+
+    Raises ``ValueError`` that names the rule at fault; ids above ``limit`` are refused, so that
+    a typing error cannot ask for a set of two thousand million members.
+    """
+    taken: set[int] = set()
+    dropped: set[int] = set()
+    for part in text.split(","):
+        rule = part.strip()
+        if not rule:
+            continue
+        target = taken
+        body = rule
+        if rule[0] == "^":
+            target = dropped
+            body = rule[1:]
+        first, dash, last = body.partition("-")
+        low = _cpu_id(first, rule, limit)
+        high = _cpu_id(last, rule, limit) if dash else low
+        if low > high:
+            raise ValueError(f"range {rule!r} runs backwards; write the lower CPU first")
+        target.update(range(low, high + 1))
+    return frozenset(taken - dropped)
+
+
+def _cpu_id(text: str, rule: str, limit: int) -> int:
+    digits = text.strip()
+    # int() also takes '1_000', ' +5 ' and digits of other scripts; nobody means those here
+    if not (digits.isascii() and digits.isdigit()):
+        raise ValueError(f"{rule!r} is not a CPU id, a range A-B or ^ before one of them")
+    if len(digits) > 9 or int(digits) > limit:
+        raise ValueError(f"CPU id in {rule!r} is larger than {limit}")
+    return int(digits)
+
+
+def format_cpu_list(cpus: Iterable[int]) -> str:
+    """The shortest list that ``parse_cpu_list`` reads back: ``{1, 2, 3, 6}`` -> ``"1-3,6"``."""
+    parts: list[str] = []
+    start = last = None
+    for cpu in sorted(cpus):
+        if last is not None and cpu == last + 1:
+            last = cpu
+            continue
+        if start is not None:
+            parts.append(_span(start, last))
+        start = last = cpu
+    if start is not None:
+        parts.append(_span(start, last))
+    return ",".join(parts)
+
+
+def _span(start: int, last: int | None) -> str:
+    return str(start) if last is None or last == start else f"{start}-{last}"

@@ -1,0 +1,109 @@
+"""The one tree of errors: what went wrong, where, and what would have been right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_SHOWN = 80
+
+
+def shorten(value: object, limit: int = _SHOWN) -> str:
+    """``repr(value)``, cut so that a hostile file cannot fill a terminal."""
+    if isinstance(value, str) and len(value) > limit:
+        return repr(value[:limit]) + f"... ({len(value)} characters)"
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):
+        return f"<a {type(value).__name__} too deep or too long to show>"
+    return text if len(text) <= limit else text[:limit] + "..."
+
+
+class NumafitError(Exception):
+    """Base of every error that numafit raises on purpose."""
+
+
+class InputError(NumafitError, ValueError):
+    """A file, row or option that cannot be read.
+
+    ``file`` (or ``None`` where the text did not come from a file), ``key`` (a path such as
+    ``cells[0].siblings``), ``value`` as found, ``expected`` in words, ``hint``: what to do.
+    """
+
+    def __init__(
+        self,
+        file: str | None,
+        key: str | None,
+        value: object,
+        expected: str,
+        hint: str = "",
+    ) -> None:
+        super().__init__(file, key, value, expected, hint)
+        self.file = file
+        self.key = key
+        self.value = value
+        self.expected = expected
+        self.hint = hint
+
+    def __str__(self) -> str:
+        where = ": ".join(part for part in (self.file, self.key) if part)
+        text = f"{where}: " if where else ""
+        text += f"got {shorten(self.value)}, expected {self.expected}"
+        return f"{text}. {self.hint}" if self.hint else text
+
+    def within(self, file: str | None = None, key: str | None = None) -> InputError:
+        """The same error seen from further out: ``file`` added, ``key`` prefixed."""
+        inner = self.key or ""
+        if key:
+            glue = "" if not inner or inner.startswith("[") else "."
+            inner = f"{key}{glue}{inner}"
+        return type(self)(self.file or file, inner or None, self.value, self.expected, self.hint)
+
+
+class InvalidRequest(NumafitError, ValueError):
+    """A flavor, image or port that asks for something impossible or contradictory.
+
+    ``nova_exception`` is the name of the class that nova raises for the same input (mostly of
+    ``nova.exception``, in a few cases a builtin such as ``ValueError``). ``stage`` is ``"image"``
+    when the image's properties could not be read at all, else ``"constraints"``.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        nova_exception: str,
+        key: str | None = None,
+        value: Any = None,
+        stage: str = "constraints",
+    ) -> None:
+        super().__init__(message)
+        self.nova_exception = nova_exception
+        self.key = key
+        self.value = value
+        self.stage = stage
+
+    def __reduce__(self) -> Any:
+        return _rebuild_invalid, (str(self), self.nova_exception, self.key, self.value, self.stage)
+
+
+def _rebuild_invalid(
+    message: str, nova_exception: str, key: str | None, value: Any, stage: str
+) -> InvalidRequest:
+    return InvalidRequest(
+        message, nova_exception=nova_exception, key=key, value=value, stage=stage
+    )
+
+
+class StalePlacement(NumafitError, RuntimeError):
+    """A placement that no longer holds on its host: something else took what it needs."""
+
+
+class MisuseError(NumafitError, ValueError):
+    """A call that makes no sense, whatever the hosts hold; ``status`` is the engine's code."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+    def __reduce__(self) -> Any:
+        return type(self), (str(self), self.status)

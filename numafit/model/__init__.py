@@ -1,0 +1,1 @@
+"""Frozen, checked values: no I/O, no engine."""

@@ -1,0 +1,184 @@
+"""One host as described: cells, page pools, PCI pools, and what of them is in use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from numafit.errors import InputError
+from numafit.model.guest import MAX_MEMORY_MB
+
+MAX_CELLS = 1024
+"""Linux numbers at most 1024 NUMA nodes (``CONFIG_NODES_SHIFT`` is at most 10)."""
+MAX_CELL_CPUS = 8192
+"""Linux numbers at most 8192 CPUs (``CONFIG_NR_CPUS``)."""
+MAX_THREADS = 64
+"""Threads of one core: a core's threads share one word of a CPU mask."""
+MAX_ID = (1 << 31) - 1
+MAX_PAGES = 1 << 50
+MAX_PAGE_KIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class PagePool:
+    """Memory pages of one size in one cell. ``size_kib``: KiB; the rest: numbers of pages.
+
+    ``total - used - reserved`` may be negative: a real row can be overcommitted.
+    """
+
+    size_kib: int
+    total: int
+    used: int = 0
+    reserved: int = 0
+
+    def __post_init__(self) -> None:
+        _number("size_kib", self.size_kib, 1, MAX_PAGE_KIB)
+        _number("total", self.total, 0, MAX_PAGES // self.size_kib)
+        _number("used", self.used, 0, MAX_PAGES // self.size_kib)
+        _number("reserved", self.reserved, 0, MAX_PAGES // self.size_kib)
+
+
+@dataclass(frozen=True, slots=True)
+class HostCell:
+    """One NUMA cell of a host.
+
+    ``cpuset``: CPU ids that shared guests float over. ``pcpuset``: CPU ids for dedicated vCPUs.
+    On hosts configured by the old ``vcpu_pin_set`` both are the same set. ``siblings``: one set
+    of CPU ids per core, in the host's own order, which decides the core that is taken first;
+    empty means that each CPU is a core of its own. ``memory_mb``, ``memory_usage``: MiB.
+    ``cpu_usage``: floating vCPUs placed here. ``socket``: id, or ``None`` if unknown.
+    ``physnets``, ``tunneled``: networks whose NIC is near this cell.
+    """
+
+    id: int
+    cpuset: frozenset[int]
+    pcpuset: frozenset[int]
+    memory_mb: int
+    cpu_usage: int = 0
+    memory_usage: int = 0
+    pinned_cpus: frozenset[int] = frozenset()
+    siblings: tuple[frozenset[int], ...] = ()
+    page_pools: tuple[PagePool, ...] = ()
+    physnets: frozenset[str] = frozenset()
+    tunneled: bool = False
+    socket: int | None = None
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        _number("id", self.id, 0, MAX_ID)
+        for name in ("cpuset", "pcpuset", "pinned_cpus"):
+            put(self, name, _cpus(name, getattr(self, name)))
+        siblings = tuple(
+            _cpus(f"siblings[{n}]", core) for n, core in enumerate(self.siblings) if core
+        )
+        put(self, "siblings", siblings)
+        seen: set[int] = set()
+        for n, core in enumerate(siblings):
+            if len(core) > MAX_THREADS:
+                raise InputError(
+                    None, f"siblings[{n}]", sorted(core), f"at most {MAX_THREADS} threads a core"
+                )
+            if seen & core:
+                raise InputError(
+                    None,
+                    f"siblings[{n}]",
+                    sorted(core),
+                    f"sets that share no CPU (CPU {min(seen & core)} stands in two)",
+                    "List each core's threads once.",
+                )
+            seen |= core
+        if len(seen | self.cpuset | self.pcpuset | self.pinned_cpus) > MAX_CELL_CPUS:
+            raise InputError(
+                None, "cpuset", len(seen), f"at most {MAX_CELL_CPUS} CPUs in one cell"
+            )
+        _number("memory_mb", self.memory_mb, 0, MAX_MEMORY_MB)
+        _number("memory_usage", self.memory_usage, 0, MAX_MEMORY_MB)
+        _number("cpu_usage", self.cpu_usage, 0, MAX_ID)
+        if self.socket is not None:
+            _number("socket", self.socket, -1, MAX_ID)
+        put(self, "page_pools", tuple(self.page_pools))
+        sizes = [pool.size_kib for pool in self.page_pools]
+        if len(set(sizes)) != len(sizes):
+            raise InputError(None, "page_pools", sizes, "each page size once")
+        put(self, "physnets", frozenset(self.physnets))
+        put(self, "tunneled", bool(self.tunneled))
+
+
+@dataclass(frozen=True, slots=True)
+class PciPool:
+    """Free PCI devices that are alike: ``count`` of them, on ``numa_node`` (``None``: unknown).
+
+    ``tags`` holds all other properties as nova's pools do (``dev_type``, ``physical_network``,
+    ``address`` of the device or of its PF, ``remote_managed``, ``rp_uuid``...). ``devices`` are
+    the addresses, where the host came with a device list.
+    """
+
+    vendor_id: str
+    product_id: str
+    numa_node: int | None
+    count: int
+    tags: Mapping[str, Any] = field(default_factory=dict)
+    devices: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _number("count", self.count, 0, MAX_ID)
+        if self.numa_node is not None:
+            _number("numa_node", self.numa_node, -1, MAX_ID)
+        object.__setattr__(self, "tags", dict(self.tags))
+        object.__setattr__(self, "devices", tuple(self.devices))
+
+
+@dataclass(frozen=True, slots=True)
+class HostInfo:
+    """One host with its current usage.
+
+    ``pci_pools`` is ``None`` where nothing is known of devices. Ratios are ``None`` where the
+    source does not hold them: then no limits apply. ``distances[i][j]`` is the NUMA distance
+    from ``cells[i]`` to ``cells[j]`` (ACPI SLIT: 10 is local), empty if unknown.
+    """
+
+    cells: tuple[HostCell, ...]
+    name: str = ""
+    pci_pools: tuple[PciPool, ...] | None = None
+    cpu_allocation_ratio: float | None = None
+    ram_allocation_ratio: float | None = None
+    distances: tuple[tuple[int, ...], ...] = ()
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "cells", tuple(self.cells))
+        if len(self.cells) > MAX_CELLS:
+            raise InputError(None, "cells", len(self.cells), f"at most {MAX_CELLS} cells")
+        ids = [cell.id for cell in self.cells]
+        for n, cell_id in enumerate(ids):
+            if cell_id in ids[:n]:
+                raise InputError(None, f"cells[{n}].id", cell_id, "an id that no other cell has")
+        if self.pci_pools is not None:
+            put(self, "pci_pools", tuple(self.pci_pools))
+        for name in ("cpu_allocation_ratio", "ram_allocation_ratio"):
+            value = getattr(self, name)
+            if value is not None and not 0.0 <= float(value) < float("inf"):
+                raise InputError(None, name, value, "a number of 0 or more")
+        if self.distances:
+            put(self, "distances", tuple(tuple(row) for row in self.distances))
+            rows = len(self.cells)
+            if len(self.distances) != rows or any(len(row) != rows for row in self.distances):
+                raise InputError(
+                    None, "distances", self.distances, f"{rows} rows of {rows} numbers"
+                )
+            for n, row in enumerate(self.distances):
+                for m, value in enumerate(row):
+                    _number(f"distances[{n}][{m}]", value, 0, 65535)
+
+
+def _number(key: str, value: object, low: int, high: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise InputError(None, key, value, f"a whole number from {low} to {high}")
+
+
+def _cpus(key: str, cpus: Iterable[int]) -> frozenset[int]:
+    found = frozenset(cpus)
+    for cpu in found:
+        _number(key, cpu, 0, MAX_ID)
+    return found

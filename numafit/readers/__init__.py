@@ -1,0 +1,1 @@
+"""Text to model: one file a source. Imported on first use, so that numafit needs numpy alone."""
