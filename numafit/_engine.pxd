@@ -1,0 +1,134 @@
+# The C API as Cython sees it; numafit.h says what each of these means.
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+
+cdef extern from "numafit/numafit.h" nogil:
+    enum:
+        NF_ABI_VERSION
+        NF_MAX_NETS
+        NF_STATUS_END
+
+    ctypedef int nf_status
+    enum:
+        NF_OK
+        NF_NETWORKS
+        NF_PHYSNET
+        NF_STALE
+        NF_EINVAL
+
+    ctypedef struct nf_reason:
+        int32_t status
+        int32_t detail
+        int64_t wanted
+        int64_t available
+
+    ctypedef struct nf_layout:
+        uint32_t shift
+        uint32_t n_slots
+        uint64_t cpu_at
+
+    ctypedef struct nf_fleet:
+        uint32_t abi
+        uint32_t n_hosts
+        uint32_t n_cells
+        uint32_t n_layouts
+        uint32_t n_page_sizes
+        uint32_t max_threads
+        uint32_t max_cells
+        uint32_t net_words
+        const uint32_t *host_first_cell
+        const double *host_cpu_ratio
+        const double *host_ram_ratio
+        const uint64_t *host_distance_at
+        uint64_t *host_generation
+        const int32_t *cell_id
+        const int32_t *cell_socket
+        const uint32_t *cell_layout
+        const uint64_t *cell_mask_at
+        const int64_t *cell_memory
+        const uint32_t *cell_page_sizes
+        const uint64_t *cell_nets
+        const int64_t *pages_total
+        int64_t *cell_memory_used
+        int64_t *cell_cpu_used
+        int64_t *pages_used
+        uint64_t *pinned
+        int32_t *cell_free
+        int32_t *cell_cores
+        int64_t *pages_free
+        const int64_t *cell_devices
+        const nf_layout *layouts
+        const uint64_t *layout_words
+        const int32_t *layout_cpus
+        const uint32_t *page_kib
+        const int32_t *distances
+
+    enum:
+        NF_POLICY_NONE
+        NF_POLICY_SHARED
+        NF_POLICY_DEDICATED
+        NF_POLICY_MIXED
+        NF_THREADS_NONE
+        NF_THREADS_PREFER
+        NF_THREADS_ISOLATE
+        NF_THREADS_REQUIRE
+
+    ctypedef struct nf_guest_cell:
+        int64_t memory
+        int64_t page_kib
+        uint32_t n_shared
+        uint32_t n_dedicated
+        uint32_t policy
+        uint32_t threads
+
+    ctypedef struct nf_request:
+        uint32_t abi
+        uint32_t n_cells
+        const nf_guest_cell *cells
+        uint32_t emulator_isolated
+        uint32_t n_nets
+        const uint32_t *nets
+
+    enum:
+        NF_SPREAD
+        NF_PACK
+        NF_CLOSEST
+        NF_NETS_ANY
+        NF_NETS_ALL
+        NF_LIMITS_NONE
+        NF_LIMITS_HOST
+        NF_LIMITS_GIVEN
+
+    ctypedef struct nf_options:
+        uint32_t strategy
+        uint32_t net_affinity
+        uint32_t limits
+        uint32_t budget
+        double cpu_ratio
+        double ram_ratio
+
+    ctypedef struct nf_placed_cell:
+        uint32_t cell
+        uint32_t page_kib
+        uint32_t first_slot
+        uint32_t n_slots
+        int32_t reserved
+
+    ctypedef struct nf_placement:
+        nf_placed_cell *cells
+        uint32_t *slots
+
+    uint32_t nf_abi_version()
+    const char *nf_status_name(int status)
+    const char *nf_status_text(int status)
+    nf_status nf_fleet_check(const nf_fleet *fleet, const char **reason)
+    nf_status nf_derive(const nf_fleet *fleet, uint32_t first, uint32_t count)
+    size_t nf_workspace_bytes(const nf_fleet *fleet, const nf_request *request)
+    nf_status nf_fit(const nf_fleet *fleet, uint32_t host, const nf_request *request,
+                     const nf_options *options, void *workspace, size_t workspace_bytes,
+                     nf_placement *out, nf_reason *why)
+    nf_status nf_explain(const nf_fleet *fleet, uint32_t host, const nf_request *request,
+                         const nf_options *options, nf_reason *reasons, size_t n_reasons)
+    nf_status nf_claim(const nf_fleet *fleet, uint32_t host, const nf_request *request,
+                       const nf_placement *placement, nf_reason *why)
+    nf_status nf_release(const nf_fleet *fleet, uint32_t host, const nf_request *request,
+                         const nf_placement *placement, nf_reason *why)

@@ -1,0 +1,420 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
+"""The binding: converts Python values to the engine's structs, calls, and raises.
+
+What it does: looks up names once (Prepared), lends numpy's memory to C, decodes results when they
+are read. What it never does: decide anything about fitting; those rules live in src/.
+"""
+
+from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uintptr_t
+from libc.stdlib cimport free, malloc
+from libc.string cimport memset
+
+import numpy as np
+
+from numafit.columns import LAYOUT_DTYPE
+from numafit.errors import InvalidRequest, MisuseError, StalePlacement
+from numafit.model.guest import Limits
+from numafit.model.placement import Placement, PlacementCell
+from numafit.model.refusal import Refusal
+
+# one fit's scratch memory: enough for the hosts that exist, on the stack
+cdef enum:
+    STACK_WORDS = 2048
+
+cdef dict POLICIES = {
+    None: NF_POLICY_NONE, "shared": NF_POLICY_SHARED,
+    "dedicated": NF_POLICY_DEDICATED, "mixed": NF_POLICY_MIXED,
+}
+cdef dict THREADS = {
+    None: NF_THREADS_NONE, "prefer": NF_THREADS_PREFER,
+    "isolate": NF_THREADS_ISOLATE, "require": NF_THREADS_REQUIRE,
+}
+cdef dict STRATEGIES = {"spread": NF_SPREAD, "pack": NF_PACK, "closest": NF_CLOSEST}
+cdef dict AFFINITIES = {"any": NF_NETS_ANY, "all": NF_NETS_ALL}
+cdef tuple REASONS = tuple(
+    nf_status_name(status).decode()[3:].lower() for status in range(NF_STATUS_END)
+)
+
+
+def reasons():
+    """Every reason of refusal, by status."""
+    return REASONS
+
+
+cdef object misuse(int status, str what):
+    text = nf_status_text(status).decode()
+    return MisuseError(f"{what}: {text}", status)
+
+
+cdef object choose(dict known, object word, str name):
+    found = known.get(word)
+    if found is None:
+        raise MisuseError(f"{name}={word!r}: expected one of {', '.join(map(repr, known))}")
+    return found
+
+
+cdef class Prepared:
+    """A request with its names turned into the numbers of one fleet.
+
+    ``memories`` and so on stay with the Python request; ``vcpus`` lists each cell's dedicated
+    vCPUs in ascending order, the order in which the engine hands out their CPUs.
+    """
+
+    cdef nf_request c
+    cdef nf_guest_cell *cells
+    cdef uint32_t *nets
+    cdef readonly object request
+    cdef readonly object guest
+    cdef readonly list vcpus
+    cdef readonly list net_names
+    cdef size_t workspace_bytes
+    cdef uint32_t n_slots
+
+    def __dealloc__(self):
+        free(self.cells)
+        free(self.nets)
+
+
+cdef Prepared prepare_guest(tuple cells, bint isolated, list nets, list net_names):
+    cdef Prepared p = Prepared.__new__(Prepared)
+    cdef size_t n_cells = len(cells), n_nets = len(nets), i
+    cdef nf_guest_cell *c
+    p.cells = <nf_guest_cell *>malloc((n_cells or 1) * sizeof(nf_guest_cell))
+    p.nets = <uint32_t *>malloc((n_nets or 1) * sizeof(uint32_t))
+    if p.cells == NULL or p.nets == NULL:
+        raise MemoryError
+    p.vcpus = []
+    p.net_names = net_names
+    p.n_slots = 0
+    # every byte: cells that ask for the same are found by comparing memory
+    memset(p.cells, 0, n_cells * sizeof(nf_guest_cell))
+    for i in range(n_cells):
+        cell = cells[i]
+        c = &p.cells[i]
+        c.memory = cell.memory_mb
+        c.page_kib = cell.pagesize or 0
+        c.n_shared = len(cell.cpuset)
+        c.n_dedicated = len(cell.pcpuset)
+        c.policy = POLICIES[cell.cpu_policy]
+        c.threads = THREADS[cell.cpu_thread_policy]
+        p.n_slots += c.n_dedicated
+        p.vcpus.append(sorted(cell.pcpuset))
+    for i in range(n_nets):
+        p.nets[i] = nets[i]
+    p.c.abi = NF_ABI_VERSION
+    p.c.n_cells = n_cells
+    p.c.cells = p.cells
+    p.c.emulator_isolated = isolated
+    p.c.n_nets = n_nets
+    p.c.nets = p.nets
+    p.guest = cells
+    return p
+
+
+cdef class Placed:
+    """A placement as the engine wrote it: cells and slots in one block of memory."""
+
+    cdef Engine engine
+    cdef readonly Prepared prepared
+    cdef nf_placement out
+    cdef readonly uint32_t host
+    cdef readonly uint64_t generation
+
+    def __dealloc__(self):
+        free(self.out.cells)
+
+    def decode(self):
+        cdef uint32_t g, i
+        cdef nf_placed_cell *placed
+        cdef list cells = [], pairs
+        for g in range(self.prepared.c.n_cells):
+            placed = &self.out.cells[g]
+            guest = self.prepared.guest[g]
+            vcpus = self.prepared.vcpus[g]
+            pinning = {}
+            for i in range(placed.n_slots):
+                pinning[vcpus[i]] = self.engine.cpu_of(
+                    placed.cell, self.out.slots[placed.first_slot + i])
+            reserved = ()
+            if placed.reserved >= 0:
+                reserved = (self.engine.cpu_of(placed.cell, <uint32_t>placed.reserved),)
+            cells.append(PlacementCell(
+                self.engine.c.cell_id[placed.cell], guest.cpuset, guest.pcpuset, pinning,
+                placed.page_kib or None, reserved, guest.memory_mb, guest.cpu_policy,
+                guest.cpu_thread_policy))
+        return tuple(cells)
+
+
+cdef Placed new_placed(Engine engine, Prepared prepared, uint32_t host):
+    cdef Placed p = Placed.__new__(Placed)
+    cdef size_t n = prepared.c.n_cells
+    cdef size_t head = n * sizeof(nf_placed_cell)
+    p.out.cells = <nf_placed_cell *>malloc(head + prepared.n_slots * sizeof(uint32_t) + 1)
+    if p.out.cells == NULL:
+        raise MemoryError
+    p.out.slots = <uint32_t *>(<char *>p.out.cells + head)
+    p.engine = engine
+    p.prepared = prepared
+    p.host = host
+    p.generation = engine.c.host_generation[host]
+    return p
+
+
+cdef class PairReasons:
+    """What nf_explain() found, decoded when it is read."""
+
+    cdef list rows
+
+    def decode(self):
+        return self.rows
+
+
+cdef class Engine:
+    """One fleet's arrays, lent to C, and the calls on them."""
+
+    cdef nf_fleet c
+    cdef readonly object columns
+    cdef list names
+    cdef dict cache
+    cdef object last_request
+    cdef Prepared last_prepared
+
+    def __cinit__(self, columns):
+        self.columns = columns
+        self.names = columns.names
+        self.cache = {}
+        self.bind()
+
+    cdef void *lend(self, str name, object dtype) except? NULL:
+        array = getattr(self.columns, name)
+        if array.dtype != dtype or not array.flags.c_contiguous:
+            raise MisuseError(f"column {name}: expected contiguous {dtype}")
+        return <void *><uintptr_t>array.ctypes.data
+
+    cdef bind(self):
+        cdef nf_fleet *c = &self.c
+        cdef const char *reason = NULL
+        columns = self.columns
+        c.abi = NF_ABI_VERSION
+        c.n_hosts = columns.n_hosts
+        c.n_cells = columns.n_cells
+        c.n_layouts = len(columns.layout_table)
+        c.n_page_sizes = len(columns.page_kib)
+        c.max_threads = columns.max_threads
+        c.max_cells = columns.max_cells
+        c.net_words = columns.net_words
+        c.host_first_cell = <uint32_t *>self.lend("host_first_cell", np.uint32)
+        c.host_cpu_ratio = <double *>self.lend("host_cpu_ratio", np.float64)
+        c.host_ram_ratio = <double *>self.lend("host_ram_ratio", np.float64)
+        c.host_distance_at = <uint64_t *>self.lend("host_distance_at", np.uint64)
+        c.host_generation = <uint64_t *>self.lend("host_generation", np.uint64)
+        c.cell_id = <int32_t *>self.lend("cell_id", np.int32)
+        c.cell_socket = <int32_t *>self.lend("cell_socket", np.int32)
+        c.cell_layout = <uint32_t *>self.lend("cell_layout", np.uint32)
+        c.cell_mask_at = <uint64_t *>self.lend("cell_mask_at", np.uint64)
+        c.cell_memory = <int64_t *>self.lend("cell_memory", np.int64)
+        c.cell_page_sizes = <uint32_t *>self.lend("cell_page_sizes", np.uint32)
+        c.cell_nets = <uint64_t *>self.lend("cell_nets", np.uint64)
+        c.pages_total = <int64_t *>self.lend("pages_total", np.int64)
+        c.cell_memory_used = <int64_t *>self.lend("cell_memory_used", np.int64)
+        c.cell_cpu_used = <int64_t *>self.lend("cell_cpu_used", np.int64)
+        c.pages_used = <int64_t *>self.lend("pages_used", np.int64)
+        c.pinned = <uint64_t *>self.lend("pinned", np.uint64)
+        c.cell_free = <int32_t *>self.lend("cell_free", np.int32)
+        c.cell_cores = <int32_t *>self.lend("cell_cores", np.int32)
+        c.pages_free = <int64_t *>self.lend("pages_free", np.int64)
+        c.cell_devices = <int64_t *>self.lend("cell_devices", np.int64)
+        c.layouts = <nf_layout *>self.lend("layout_table", LAYOUT_DTYPE)
+        c.layout_words = <uint64_t *>self.lend("layout_words", np.uint64)
+        c.layout_cpus = <int32_t *>self.lend("layout_cpus", np.int32)
+        c.page_kib = <uint32_t *>self.lend("page_kib", np.uint32)
+        c.distances = <int32_t *>self.lend("distances", np.int32)
+        nf_derive(c, 0, c.n_cells)
+        if nf_fleet_check(c, &reason) != NF_OK:
+            raise MisuseError(f"the fleet's columns do not hold together: {reason.decode()}")
+
+    def check(self):
+        """The first broken invariant in words, or ``None``."""
+        cdef const char *reason = NULL
+        if nf_fleet_check(&self.c, &reason) == NF_OK:
+            return None
+        return reason.decode()
+
+    cdef int32_t cpu_of(self, uint32_t cell, uint32_t slot):
+        return self.c.layout_cpus[self.c.layouts[self.c.cell_layout[cell]].cpu_at + slot]
+
+    cdef Prepared prepared(self, object request):
+        if request is self.last_request:
+            return self.last_prepared
+        if type(request) is Prepared:
+            return request
+        entry = self.cache.get(id(request))
+        if entry is None or (<Prepared>entry).request is not request:
+            if len(self.cache) >= 256:  # bounded: a stream of new requests must not pile up
+                self.cache.clear()
+            entry = self.cache[id(request)] = self.prepare(request)
+        self.last_request = request
+        self.last_prepared = entry
+        return entry
+
+    def prepare(self, request):
+        """Look the request's names up once."""
+        cdef Prepared p
+        guest, networks = request.guest, request.networks
+        nets, names = [], []
+        if networks is not None:
+            if networks.tunneled:
+                nets.append(0)
+                names.append("")
+            for physnet in sorted(networks.physnets):
+                net = self.columns.nets.get(physnet)
+                if net is not None:  # else no host is near it, and it sets no condition
+                    nets.append(net)
+                    names.append(physnet)
+        if len(nets) > NF_MAX_NETS:
+            raise InvalidRequest(
+                f"physnets: {len(nets)} networks, expected at most {NF_MAX_NETS} of one guest",
+                nova_exception="Invalid", key="physnets")
+        cells = () if guest is None else guest.cells
+        isolated = guest is not None and guest.emulator_threads_policy == "isolate"
+        p = prepare_guest(cells, isolated, nets, names)
+        p.request = request
+        p.workspace_bytes = nf_workspace_bytes(&self.c, &p.c)
+        if not p.workspace_bytes:
+            raise misuse(NF_EINVAL, "request")
+        return p
+
+    cdef int options(self, nf_options *o, object strategy, object limits,
+                     object affinity) except -1:
+        o.strategy = choose(STRATEGIES, strategy, "strategy")
+        o.net_affinity = choose(AFFINITIES, affinity, "physnet_affinity")
+        o.budget = 0
+        o.cpu_ratio = o.ram_ratio = 0.0
+        if limits is None:
+            o.limits = NF_LIMITS_NONE
+        elif type(limits) is Limits:
+            o.limits = NF_LIMITS_GIVEN
+            o.cpu_ratio = limits.cpu_allocation_ratio
+            o.ram_ratio = limits.ram_allocation_ratio
+        elif limits == "host":
+            o.limits = NF_LIMITS_HOST
+        else:
+            raise MisuseError(f"limits={limits!r}: expected a Limits, 'host' or None")
+        return 0
+
+    def fit(self, uint32_t host, request, strategy="spread", limits="host", affinity="any"):
+        """Placement or Refusal."""
+        cdef Prepared p = self.prepared(request)
+        cdef nf_options o
+        cdef nf_reason why
+        cdef uint64_t stack[STACK_WORDS]
+        cdef void *workspace = stack
+        cdef Placed placed
+        cdef int status
+        self.options(&o, strategy, limits, affinity)
+        if host >= self.c.n_hosts:
+            raise MisuseError(f"host={host}: expected 0 to {self.c.n_hosts - 1}")
+        placed = new_placed(self, p, host)
+        if p.workspace_bytes > sizeof(stack):
+            workspace = malloc(p.workspace_bytes)
+            if workspace == NULL:
+                raise MemoryError
+        status = nf_fit(&self.c, host, &p.c, &o, workspace,
+                        max(p.workspace_bytes, sizeof(stack)), &placed.out, &why)
+        if workspace != <void *>stack:
+            free(workspace)
+        if status == NF_OK:
+            placement = Placement.__new__(Placement)
+            placement._cells = None
+            placement._native = placed
+            placement.host = self.names[host] or host
+            return placement
+        if status < 0:
+            raise misuse(status, "fit")
+        return self.refusal(host, p, &o, &why)
+
+    cdef object refusal(self, uint32_t host, Prepared p, nf_options *o, nf_reason *why):
+        cdef uint32_t first = self.c.host_first_cell[host]
+        cdef size_t cells = self.c.host_first_cell[host + 1] - first, n = cells * p.c.n_cells, i
+        cdef nf_reason *pairs
+        cdef PairReasons native = PairReasons.__new__(PairReasons)
+        native.rows = []
+        if n:
+            pairs = <nf_reason *>malloc(n * sizeof(nf_reason))
+            if pairs == NULL:
+                raise MemoryError
+            nf_explain(&self.c, host, &p.c, o, pairs, n)
+            for i in range(n):
+                native.rows.append((
+                    i // cells, self.c.cell_id[first + i % cells], REASONS[pairs[i].status],
+                    pairs[i].wanted, pairs[i].available, pairs[i].detail))
+            free(pairs)
+        network = ""
+        if why.status == NF_PHYSNET:
+            network = next(name for i, name in enumerate(p.net_names)
+                           if p.nets[i] == <uint32_t>why.detail)
+        return Refusal(REASONS[why.status], why.wanted, why.available, why.detail,
+                       host=self.names[host] or host, network=network, native=native)
+
+    def adopt(self, uint32_t host, placement):
+        """A Placement that was made elsewhere, in this fleet's numbers."""
+        cdef Prepared p
+        cdef Placed placed
+        cdef nf_placed_cell *c
+        cdef uint32_t slot = 0, g, first = self.c.host_first_cell[host]
+        native = placement._native
+        if native is not None and (<Placed>native).engine is self and \
+                (<Placed>native).host == host:
+            return native
+        cells = placement.cells
+        ids = {}
+        for g in range(first, self.c.host_first_cell[host + 1]):
+            ids[self.c.cell_id[g]] = g
+        p = prepare_guest(cells, False, [], [])
+        placed = new_placed(self, p, host)
+        for g in range(p.c.n_cells):
+            cell = cells[g]
+            c = &placed.out.cells[g]
+            if cell.host_cell not in ids:
+                raise MisuseError(f"host_cell={cell.host_cell}: the host has {sorted(ids)}")
+            c.cell = ids[cell.host_cell]
+            c.page_kib = cell.pagesize or 0
+            c.first_slot = slot
+            c.reserved = -1
+            p.vcpus[g] = sorted(cell.pinning)
+            c.n_slots = len(cell.pinning)
+            if c.n_slots > p.cells[g].n_dedicated or len(cell.reserved) > 1:
+                raise MisuseError(
+                    f"pinning={dict(cell.pinning)!r}, reserved={sorted(cell.reserved)}: expected "
+                    "a CPU for each vCPU of pcpuset and at most one for emulator threads")
+            slot_of = self.columns.layouts[self.c.cell_layout[c.cell]].slot_of
+            for cpu in [cell.pinning[vcpu] for vcpu in p.vcpus[g]] + list(cell.reserved):
+                if cpu not in slot_of:
+                    raise MisuseError(f"CPU {cpu}: not in host cell {cell.host_cell}")
+            for vcpu in p.vcpus[g]:
+                placed.out.slots[slot] = slot_of[cell.pinning[vcpu]]
+                slot += 1
+            for cpu in cell.reserved:
+                c.reserved = slot_of[cpu]
+        return placed
+
+    def claim(self, Placed placed):
+        """Take it, or raise StalePlacement."""
+        cdef nf_reason why
+        cdef int status = nf_claim(&self.c, placed.host, &placed.prepared.c, &placed.out, &why)
+        if status != NF_OK:
+            raise self.stale(status, placed, &why)
+
+    def release(self, Placed placed):
+        """Give it back, or raise StalePlacement."""
+        cdef nf_reason why
+        cdef int status = nf_release(&self.c, placed.host, &placed.prepared.c, &placed.out, &why)
+        if status != NF_OK:
+            raise self.stale(status, placed, &why)
+
+    cdef object stale(self, int status, Placed placed, nf_reason *why):
+        if status < 0:
+            return misuse(status, "placement")
+        return StalePlacement(
+            f"host {self.names[placed.host] or placed.host}: what the placement holds is not there "
+            f"({why.wanted} wanted, {why.available} there; see Host.usage())")

@@ -1,0 +1,143 @@
+"""Host: a fleet of one, with the same verbs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from numafit._engine import Engine
+from numafit.columns import Columns
+from numafit.errors import MisuseError
+from numafit.model.guest import Limits
+from numafit.model.hostinfo import HostInfo, PagePool
+from numafit.model.placement import Placement
+from numafit.model.refusal import Refusal
+from numafit.model.request import Request
+
+
+class Claim:
+    """What was taken, to be given back once."""
+
+    __slots__ = ("_live", "_placed", "placement")
+
+    def __init__(self, placement: Placement, placed: Any) -> None:
+        self.placement = placement
+        self._placed = placed
+        self._live = True
+
+
+class Host:
+    """One host with its usage: fits guests, keeps what they take.
+
+    Made from a HostInfo (any reader gives one) or by ``Host.from_nova``. Not safe for use from
+    several threads at once.
+    """
+
+    __slots__ = ("_columns", "_engine", "_info")
+
+    def __init__(self, hostinfo: HostInfo) -> None:
+        self._info = hostinfo
+        self._columns = Columns([hostinfo])
+        self._engine = Engine(self._columns)
+
+    @classmethod
+    def from_nova(
+        cls,
+        numa_topology: str | Mapping[str, Any] | None,
+        pci_stats: str | Mapping[str, Any] | None = None,
+        name: str = "",
+    ) -> Host:
+        """From what ``compute_nodes`` holds: JSON text, or the decoded dict.
+
+        Raises InputError that names the key and the value at fault.
+        """
+        from numafit.readers.nova_rows import host_from_nova
+
+        return cls(host_from_nova(numa_topology, pci_stats, name=name))
+
+    @property
+    def name(self) -> str:
+        return self._info.name
+
+    def fit(
+        self,
+        request: Request,
+        strategy: str = "spread",
+        limits: Limits | str | None = "host",
+        physnet_affinity: str = "any",
+    ) -> Placement | Refusal:
+        """Where the guest lands, or why it does not fit. The host is left as it is.
+
+        ``strategy``: ``"spread"`` and ``"pack"`` look at host cells in nova's order
+        (``[compute] packing_host_numa_cells_allocation_strategy``); ``"closest"`` chooses the
+        cells with the smallest NUMA distances between them. ``limits``: ratios for shared guests,
+        ``"host"`` for those that the host carries, ``None`` for none. ``physnet_affinity``:
+        ``"any"``: one guest cell near a physical network will do, as nova decides; ``"all"``: the
+        guest covers every cell that is near it.
+        """
+        return self._engine.fit(0, request, strategy, limits, physnet_affinity)
+
+    def claim(self, placement: Placement) -> Claim:
+        """Take what the placement holds: CPUs, pages, memory. Limits are not checked again.
+
+        Raises StalePlacement where something of it is taken already (nothing changes then), and
+        MisuseError where the placement does not speak of this host's cells and CPUs.
+        """
+        placed = self._engine.adopt(0, placement)
+        self._engine.claim(placed)
+        return Claim(placement, placed)
+
+    def release(self, claim: Claim | Placement) -> None:
+        """Give back a claim, or a placement that was in use when the host was read."""
+        if isinstance(claim, Placement):
+            self._engine.release(self._engine.adopt(0, claim))
+            return
+        if not claim._live:
+            raise MisuseError("claim: it was released before")
+        self._engine.release(claim._placed)
+        claim._live = False
+
+    def usage(self) -> list[dict[str, Any]]:
+        """Per cell: ``id``, ``cpu_usage`` (shared vCPUs), ``memory_usage`` (MiB), ``pinned_cpus``
+        (host CPU ids, ascending) and ``mempages`` (``size_kb``, ``used`` pages)."""
+        columns = self._columns
+        return [
+            {
+                "id": int(columns.cell_id[n]),
+                "cpu_usage": int(columns.cell_cpu_used[n]),
+                "memory_usage": int(columns.cell_memory_used[n]),
+                "pinned_cpus": columns.pinned_cpus(n),
+                "mempages": [
+                    {"size_kb": size, "used": used} for size, used in columns.pages_in_use(n)
+                ],
+            }
+            for n in range(columns.n_cells)
+        ]
+
+    def check(self) -> str | None:
+        """The first invariant that does not hold, in words; ``None``: all is well."""
+        return self._engine.check()
+
+    @property
+    def hostinfo(self) -> HostInfo:
+        """The host as it is now."""
+        cells = []
+        for cell, used in zip(self._info.cells, self.usage(), strict=True):
+            pages = {page["size_kb"]: page["used"] for page in used["mempages"]}
+            cells.append(
+                replace(
+                    cell,
+                    cpu_usage=used["cpu_usage"],
+                    memory_usage=used["memory_usage"],
+                    pinned_cpus=frozenset(used["pinned_cpus"]),
+                    page_pools=tuple(
+                        PagePool(p.size_kib, p.total, pages[p.size_kib], p.reserved)
+                        for p in cell.page_pools
+                    ),
+                )
+            )
+        return replace(self._info, cells=tuple(cells))
+
+    def __repr__(self) -> str:
+        return f"Host({self.name!r}, {self._columns.n_cells} cells)"

@@ -1,0 +1,260 @@
+/*
+ * numafit.h: where a guest's NUMA cells go on a host.
+ *
+ * A scheduler describes its fleet once (struct nf_fleet: columns that it owns), describes a
+ * guest (struct nf_request), and calls nf_fit().
+ *
+ * Errors. Every function that can fail returns an nf_status: NF_OK (0), a positive reason of
+ * refusal (the guest does not fit, struct nf_reason holds what was wanted and what was there), or
+ * a negative code for a call that makes no sense. nf_status_name() and nf_status_text() explain
+ * each of them.
+ *
+ * Ownership. The caller owns all memory and lends it for the length of a call. Nothing is
+ * allocated: nf_workspace_bytes() says how much scratch memory a fit needs.
+ *
+ * Threads. No globals, no locks. Calls that take a const fleet may run at the same time, each
+ * with a workspace of its own; the caller keeps them apart from nf_claim() and nf_release().
+ *
+ * CPUs. 'CPU id' is the number that the kernel gives a CPU. 'Slot' is the core-major number of a
+ * CPU inside its cell: thread t of core c is slot (c << shift) + t, cores in the order of the
+ * host's own sibling list. Masks hold slots, never CPU ids.
+ *
+ * Units. Memory is MiB unless a name says KiB; page sizes are KiB.
+ */
+#ifndef NUMAFIT_H
+#define NUMAFIT_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define NF_VERSION "0.1.0"
+#define NF_ABI_VERSION 1u
+
+#define NF_MAX_CELLS 1024u  /* NUMA cells of one host: Linux numbers no more */
+#define NF_MAX_GUEST 1024u  /* NUMA cells of one guest */
+#define NF_MAX_SLOTS 65536u /* slots of one cell */
+#define NF_MAX_PAGE_SIZES 32u
+#define NF_MAX_NETS 64u     /* networks of one guest */
+#define NF_TUNNEL_NET 0u    /* network id 0: the tunnel endpoint; physnets follow from 1 */
+
+typedef enum nf_status {
+    NF_OK = 0,
+    /* the host as a whole */
+    NF_NO_TOPOLOGY,     /* the host has no NUMA cells */
+    NF_TOO_FEW_CELLS,   /* cells wanted, cells there */
+    /* one guest cell on one host cell; memory in KiB, detail = page size asked for */
+    NF_PAGE_SIZE,       /* the cell has no pages of that size */
+    NF_PAGE_MULTIPLE,   /* memory is no whole number of pages (wanted: KiB, available: page KiB) */
+    NF_PAGES,           /* too little memory in free pages */
+    NF_PAGES_TOTAL,     /* more memory than the cell has in all */
+    NF_MEMORY,          /* MiB free, where the host reports no page pools */
+    NF_MEMORY_TOTAL,    /* MiB in all, likewise */
+    NF_DEDICATED_TOTAL, /* dedicated CPUs of the cell, in use or not */
+    NF_SHARED_TOTAL,    /* shared CPUs of the cell: no overcommit against itself */
+    NF_FREE_CPUS,       /* free dedicated CPUs */
+    NF_UNLISTED_CPUS,   /* free dedicated CPUs that stand in some sibling set */
+    NF_ISOLATE_SHARED,  /* isolate on an SMT host with a dedicated set: bug 1889633's rule */
+    NF_ISOLATE_CORES,   /* cores with every thread free */
+    NF_ISOLATE_EMPTY,   /* isolate for a cell without dedicated vCPUs */
+    NF_REQUIRE_NO_SMT,  /* require on a host without thread siblings */
+    NF_REQUIRE_CORES,   /* vCPUs that fit on cores with siblings free */
+    NF_EMULATOR_CPU,    /* no CPU left for the emulator threads */
+    NF_EMULATOR_EMPTY,  /* isolated emulator threads beside a cell without dedicated vCPUs */
+    NF_CPU_LIMIT,       /* shared vCPUs against cpu_allocation_ratio */
+    NF_MEMORY_LIMIT,    /* MiB against ram_allocation_ratio */
+    /* the chosen cells together */
+    NF_ASSIGNMENT,      /* guest cells wanted, guest cells that find a host cell at once */
+    NF_PHYSNET,         /* detail = network id that no choice of cells can be near */
+    NF_TUNNEL,          /* likewise for the tunnel endpoint */
+    NF_NETWORKS,        /* each network alone can be near, all of them together cannot */
+    NF_PCI_DEVICES,     /* detail = request: devices wanted, devices that match anywhere */
+    NF_PCI_NUMA,        /* detail = request: devices wanted, most that any choice has near */
+    NF_PCI_TOGETHER,    /* each PCI request alone can be served, all of them together cannot */
+    NF_TOGETHER,        /* networks and devices alone can be served, together they cannot */
+    NF_UNDECIDED,       /* the work budget ran out: neither a yes nor a no */
+    NF_STALE,           /* a claim asks for what is no longer free */
+    NF_STATUS_END,      /* one past the last reason */
+
+    NF_EINVAL = -1,     /* an argument is out of range or contradicts another */
+    NF_EABI = -2,       /* the caller was built against another version of this header */
+    NF_ESPACE = -3,     /* the workspace or an output array is too small */
+} nf_status;
+
+/* Why not: quantities in the unit that the status names. */
+typedef struct nf_reason {
+    int32_t status;
+    int32_t detail;
+    int64_t wanted;
+    int64_t available;
+} nf_reason;
+
+/* How the CPUs of a cell are laid out; interned, since a fleet has few. */
+typedef struct nf_layout {
+    uint32_t shift;       /* log2 of the slots of a core */
+    uint32_t threads;     /* threads of the widest core, at most 1 << shift */
+    uint32_t n_cores;
+    uint32_t n_slots;     /* (n_cores << shift), plus CPUs that stand in no sibling set */
+    uint32_t n_shared;    /* CPUs for shared vCPUs */
+    uint32_t n_dedicated; /* CPUs for dedicated vCPUs */
+    uint32_t same_sets;   /* 1: both are the same set (hosts configured by vcpu_pin_set) */
+    uint32_t n_words;     /* words of a mask */
+    uint64_t mask_at;     /* first word of the dedicated set in layout_words */
+    uint64_t cpu_at;      /* first entry of the slots' CPU ids in layout_cpus */
+} nf_layout;
+
+/*
+ * Hosts as columns. Cells of host h are host_first_cell[h] .. host_first_cell[h + 1] - 1. A column
+ * per page size or per thread count is n_cells long and stands behind the one before it.
+ */
+typedef struct nf_fleet {
+    uint32_t abi;         /* NF_ABI_VERSION */
+    uint32_t n_hosts;
+    uint32_t n_cells;
+    uint32_t n_layouts;
+    uint32_t n_page_sizes;
+    uint32_t max_threads; /* columns of cell_cores: the widest layout's threads */
+    uint32_t max_cells;   /* of one host */
+    uint32_t net_words;   /* words of a cell's network bits, at least 1 */
+
+    /* hosts */
+    const uint32_t *host_first_cell; /* n_hosts + 1 */
+    const double *host_cpu_ratio;    /* allocation ratios; NaN: none known */
+    const double *host_ram_ratio;
+    const uint64_t *host_distance_at; /* first entry in distances, UINT64_MAX: unknown */
+    uint64_t *host_generation;        /* counts claims and releases */
+
+    /* cells as built */
+    const int32_t *cell_id;
+    const int32_t *cell_socket;      /* -1: unknown */
+    const uint32_t *cell_layout;
+    const uint64_t *cell_mask_at;    /* first word of the cell's mask in pinned */
+    const int64_t *cell_memory;      /* MiB */
+    const uint32_t *cell_page_sizes; /* bit s: has pages of page_kib[s] */
+    const uint64_t *cell_nets;       /* net_words a cell: bit n: near network n */
+    const int64_t *pages_total;      /* [page size][cell] */
+
+    /* cells in use */
+    int64_t *cell_memory_used; /* MiB; may exceed cell_memory */
+    int64_t *cell_cpu_used;    /* shared vCPUs */
+    int64_t *pages_used;       /* [page size][cell] */
+    uint64_t *pinned;          /* masks of slots */
+
+    /* derived from the above by nf_derive(), kept current by nf_claim() and nf_release() */
+    int32_t *cell_free;      /* free dedicated CPUs */
+    int32_t *cell_cores;     /* [k - 1][cell]: cores with at least k free threads */
+    int64_t *pages_free;     /* [page size][cell]: total - used - reserved, may be negative */
+    const int64_t *cell_devices; /* free PCI devices on the cell's node */
+
+    /* shared tables */
+    const nf_layout *layouts;
+    const uint64_t *layout_words;
+    const int32_t *layout_cpus;   /* CPU id of each slot, -1: no CPU there */
+    const uint32_t *page_kib;     /* ascending */
+    const int32_t *distances;     /* matrices, row by row */
+} nf_fleet;
+
+enum { NF_POLICY_NONE = 0, NF_POLICY_SHARED = 1, NF_POLICY_DEDICATED = 2, NF_POLICY_MIXED = 3 };
+enum { NF_THREADS_NONE = 0, NF_THREADS_PREFER = 1, NF_THREADS_ISOLATE = 2, NF_THREADS_REQUIRE = 3 };
+enum { NF_PAGES_NONE = 0, NF_PAGES_SMALL = -1, NF_PAGES_LARGE = -2, NF_PAGES_ANY = -3 };
+
+typedef struct nf_guest_cell {
+    int64_t memory;      /* MiB */
+    int64_t page_kib;    /* KiB, or NF_PAGES_* */
+    uint32_t n_shared;   /* floating vCPUs */
+    uint32_t n_dedicated;
+    uint32_t policy;     /* NF_POLICY_* */
+    uint32_t threads;    /* NF_THREADS_* */
+} nf_guest_cell;
+
+typedef struct nf_request {
+    uint32_t abi; /* NF_ABI_VERSION */
+    uint32_t n_cells;
+    const nf_guest_cell *cells;
+    uint32_t emulator_isolated; /* 1: a CPU beside guest cell 0 for the emulator threads */
+    uint32_t n_nets;
+    const uint32_t *nets; /* network ids */
+} nf_request;
+
+enum { NF_SPREAD = 0, NF_PACK = 1, NF_CLOSEST = 2 };
+enum { NF_NETS_ANY = 0, NF_NETS_ALL = 1 };
+enum { NF_LIMITS_NONE = 0, NF_LIMITS_HOST = 1, NF_LIMITS_GIVEN = 2 };
+
+typedef struct nf_options {
+    uint32_t strategy; /* NF_SPREAD, NF_PACK or NF_CLOSEST: order of host cells */
+    uint32_t net_affinity; /* NF_NETS_ANY: one cell near a network will do; NF_NETS_ALL: the guest
+                              covers every cell that is near it */
+    uint32_t limits;   /* NF_LIMITS_* */
+    uint32_t budget;   /* steps of search before NF_UNDECIDED; 0: the default */
+    double cpu_ratio;  /* with NF_LIMITS_GIVEN */
+    double ram_ratio;
+} nf_options;
+
+/* Where one guest cell goes. Its CPUs are slots[first_slot .. first_slot + n_slots - 1], in the
+ * order of the guest's dedicated vCPUs. */
+typedef struct nf_placed_cell {
+    uint32_t cell;      /* index in the fleet */
+    uint32_t page_kib;  /* 0: no page size was asked for */
+    uint32_t first_slot;
+    uint32_t n_slots;
+    int32_t reserved;   /* slot for the emulator threads, -1: none */
+} nf_placed_cell;
+
+typedef struct nf_placement {
+    nf_placed_cell *cells; /* room for the request's cells */
+    uint32_t *slots;       /* room for its dedicated vCPUs */
+} nf_placement;
+
+/* Version of the header that the library was built with: compare with NF_ABI_VERSION. */
+uint32_t nf_abi_version(void);
+
+/* The code's name ("NF_PAGES") and what it says in a few words; "unknown" out of range. */
+const char *nf_status_name(int status);
+const char *nf_status_text(int status);
+
+/* Does every column hold together? Cost: one pass. NF_EINVAL names the first column at fault. */
+nf_status nf_fleet_check(const nf_fleet *fleet, const char **reason);
+
+/* Fill the derived columns of cells first .. first + count - 1. */
+nf_status nf_derive(const nf_fleet *fleet, uint32_t first, uint32_t count);
+
+/* Scratch memory for nf_fit() and nf_explain() of this request on any host of the fleet, in
+ * bytes; aligned for uint64_t. 0 where the request makes no sense. */
+size_t nf_workspace_bytes(const nf_fleet *fleet, const nf_request *request);
+
+/*
+ * Does the guest fit this host, and where does it land?
+ *
+ * Fills out (not touched on a refusal) and, where why is not NULL, the reason of a refusal.
+ * The first assignment in nova's order of host cells wins, each pair of cells judged afresh.
+ * Cost: guest cells x host cells integer tests, then a search that is polynomial but for the
+ * combination of several networks; NF_UNDECIDED beyond the budget, never a silent refusal.
+ */
+nf_status nf_fit(const nf_fleet *fleet, uint32_t host, const nf_request *request,
+                 const nf_options *options, void *workspace, size_t workspace_bytes,
+                 nf_placement *out, nf_reason *why);
+
+/*
+ * What stands in the way of each pair: reasons[g * cells of the host + c] is the first thing that
+ * keeps guest cell g off the host's c-th cell (NF_OK: nothing does).
+ */
+nf_status nf_explain(const nf_fleet *fleet, uint32_t host, const nf_request *request,
+                     const nf_options *options, nf_reason *reasons, size_t n_reasons);
+
+/*
+ * Take what a placement of this request holds, or give it back; all or nothing. Checked is what is
+ * physical: CPUs, pages that were asked for, and the memory of pinned guests, not the limits.
+ * NF_STALE where that no longer holds. A guest with thread policy isolate takes whole cores.
+ */
+nf_status nf_claim(const nf_fleet *fleet, uint32_t host, const nf_request *request,
+                   const nf_placement *placement, nf_reason *why);
+nf_status nf_release(const nf_fleet *fleet, uint32_t host, const nf_request *request,
+                     const nf_placement *placement, nf_reason *why);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,94 @@
+"""Where a guest lands: Placement, decoded from the engine's numbers when it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from numafit.errors import MisuseError
+from numafit.model.guest import CPU_POLICIES, THREAD_POLICIES
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementCell:
+    """One guest cell on its host cell.
+
+    ``host_cell``: id of the host cell. ``cpuset``: floating vCPUs. ``pcpuset``: dedicated vCPUs,
+    each a key of ``pinning`` (vCPU -> host CPU id). ``pagesize``: KiB, or ``None`` where none was
+    asked for. ``reserved``: host CPU ids of the emulator threads. ``memory_mb``: MiB.
+    """
+
+    host_cell: int
+    cpuset: frozenset[int] = frozenset()
+    pcpuset: frozenset[int] = frozenset()
+    pinning: Mapping[int, int] = field(default_factory=dict)
+    pagesize: int | None = None
+    reserved: frozenset[int] = frozenset()
+    memory_mb: int = 0
+    cpu_policy: str | None = None
+    cpu_thread_policy: str | None = None
+
+    def __post_init__(self) -> None:
+        put = object.__setattr__
+        put(self, "cpuset", frozenset(self.cpuset))
+        put(self, "pcpuset", frozenset(self.pcpuset))
+        put(self, "reserved", frozenset(self.reserved or ()))
+        put(self, "pinning", {int(v): int(p) for v, p in dict(self.pinning or {}).items()})
+        if self.cpu_policy not in (None, *CPU_POLICIES):
+            raise MisuseError(f"cpu_policy={self.cpu_policy!r}: expected one of {CPU_POLICIES}")
+        if self.cpu_thread_policy not in (None, *THREAD_POLICIES):
+            raise MisuseError(
+                f"cpu_thread_policy={self.cpu_thread_policy!r}: expected one of {THREAD_POLICIES}"
+            )
+        if len(set(self.pinning.values())) != len(self.pinning):
+            raise MisuseError(f"pinning={self.pinning!r}: a host CPU stands twice")
+
+
+class Native(Protocol):
+    """What the engine hands over: numbers that turn into cells when somebody looks."""
+
+    def decode(self) -> tuple[PlacementCell, ...]: ...
+
+
+class Placement:
+    """A guest's cells on one host, in guest order; true in a condition, as a Refusal is false.
+
+    Built by ``Host.fit`` and ``Fleet.fit``, or from its parts to replay one made elsewhere.
+    ``host``: name of the host, or its index in the fleet where it has none.
+    """
+
+    __slots__ = ("_cells", "_native", "host")
+
+    _cells: tuple[PlacementCell, ...] | None
+    _native: Any
+    host: str | int
+
+    def __init__(self, cells: Iterable[PlacementCell] = (), *, host: str | int = "") -> None:
+        self._cells = tuple(cells)
+        self._native = None
+        self.host = host
+
+    @property
+    def cells(self) -> tuple[PlacementCell, ...]:
+        if self._cells is None:
+            self._cells = self._native.decode()
+        return self._cells
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Placement):
+            return NotImplemented
+        return self.cells == other.cells and self.host == other.host
+
+    def __hash__(self) -> int:
+        return hash((self.host, tuple(cell.host_cell for cell in self.cells)))
+
+    def __repr__(self) -> str:
+        return f"Placement(host={self.host!r}, cells={list(self.cells)!r})"
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (self.cells, self.host)
+
+
+def _rebuild(cells: tuple[PlacementCell, ...], host: str | int) -> Placement:
+    return Placement(cells, host=host)

@@ -1,0 +1,139 @@
+"""Why a guest does not fit: Refusal, in words and numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+_PAGE_WORDS = {-1: "small", -2: "large", -3: "any size of"}
+
+# what a status says, with the quantities it comes with; memory quantities are KiB or MiB as
+# numafit.h says at each status
+_SENTENCES = {
+    "no_topology": "the host has no NUMA topology",
+    "too_few_cells": "the guest has {wanted} cells, the host {available}",
+    "page_size": "the cell has no {pages} pages",
+    "page_multiple": "{wanted_kib} is no whole number of {available_kib} pages",
+    "pages": "{wanted_kib} wanted in {pages} pages, {available_kib} free",
+    "pages_total": "{wanted_kib} wanted, the cell has {available_kib} in all",
+    "memory": "{wanted} MiB wanted, {available} MiB free",
+    "memory_total": "{wanted} MiB wanted, the cell has {available} MiB in all",
+    "dedicated_total": "{wanted} dedicated CPUs wanted, the cell has {available} in all",
+    "shared_total": "{wanted} shared CPUs wanted, the cell has {available} in all",
+    "free_cpus": "{wanted} dedicated CPUs wanted, {available} free",
+    "unlisted_cpus": "{wanted} CPUs of known cores wanted, {available} free",
+    "isolate_shared": "thread policy isolate needs a host without SMT"
+    " (or one configured by vcpu_pin_set)",
+    "isolate_cores": "{wanted} whole free cores wanted, {available} there",
+    "isolate_empty": "thread policy isolate needs dedicated vCPUs in every guest cell",
+    "require_no_smt": "thread policy require needs cores with sibling threads",
+    "require_cores": "{wanted} CPUs on cores with free siblings wanted, {available} there",
+    "emulator_cpu": "no free CPU left for the emulator threads",
+    "emulator_empty": "isolated emulator threads need dedicated vCPUs in guest cell 0",
+    "cpu_limit": "{wanted} shared vCPUs with this guest, the allocation ratio allows {available}",
+    "memory_limit": "{wanted} MiB with this guest, the allocation ratio allows {available} MiB",
+    "assignment": "of {wanted} guest cells {available} find a cell of their own at once",
+    "physnet": "no choice of cells is near physical network {network}",
+    "tunnel": "no choice of cells is near the tunnel endpoint",
+    "networks": "no choice of cells is near all {wanted} networks at once",
+    "pci_devices": "PCI request {detail}: {wanted} devices wanted, {available} match",
+    "pci_numa": "PCI request {detail}: {wanted} devices wanted near the guest, {available} there",
+    "pci_together": "no choice of cells serves all PCI requests",
+    "together": "no choice of cells serves networks and PCI requests together",
+    "undecided": "the search gave up before an answer was found; allow a larger budget",
+    "stale": "what the placement holds is no longer free",
+}
+
+
+def _kib(kib: int) -> str:
+    for size, unit in ((1 << 20, "GiB"), (1 << 10, "MiB")):
+        if kib and kib % size == 0:
+            return f"{kib // size} {unit}"
+    return f"{kib} KiB"
+
+
+def sentence(reason: str, wanted: int, available: int, detail: int, network: str = "") -> str:
+    """``reason`` is a status of the engine without ``NF_``, in lower case."""
+    pages = _PAGE_WORDS.get(detail) or (_kib(detail) if detail > 0 else "the smallest")
+    return _SENTENCES[reason].format(
+        wanted=wanted,
+        available=available,
+        detail=detail,
+        wanted_kib=_kib(wanted),
+        available_kib=_kib(available),
+        pages=pages,
+        network=network,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CellRefusal:
+    """The first thing that keeps guest cell ``guest_cell`` off host cell ``host_cell`` (an id).
+
+    ``reason`` is ``"fits"`` where nothing does. Units of ``wanted`` and ``available`` depend on
+    the reason: CPUs, cores, MiB, or KiB for page reasons; ``message`` spells them out.
+    """
+
+    guest_cell: int
+    host_cell: int
+    reason: str
+    wanted: int
+    available: int
+    detail: int
+    message: str
+
+
+class Refusal:
+    """The guest does not fit; false in a condition.
+
+    ``reason``: the code (such as ``"free_cpus"``), ``wanted`` and ``available``: its quantities,
+    ``message``: all of it in words, ``cells``: a CellRefusal for each pair of guest and host cell.
+    """
+
+    __slots__ = ("_cells", "_native", "available", "detail", "host", "message", "reason", "wanted")
+
+    _cells: tuple[CellRefusal, ...] | None
+    _native: Any
+
+    def __init__(
+        self,
+        reason: str,
+        wanted: int = 0,
+        available: int = 0,
+        detail: int = 0,
+        *,
+        host: str | int = "",
+        network: str = "",
+        cells: Iterable[CellRefusal] = (),
+        native: Any = None,
+    ) -> None:
+        self.reason = reason
+        self.wanted = wanted
+        self.available = available
+        self.detail = detail
+        self.host = host
+        self.message = sentence(reason, wanted, available, detail, network)
+        self._native = native
+        self._cells = None if native is not None else tuple(cells)
+
+    @property
+    def cells(self) -> tuple[CellRefusal, ...]:
+        if self._cells is None:
+            self._cells = tuple(
+                CellRefusal(
+                    guest, host, "fits" if reason == "ok" else reason, wanted, available, detail,
+                    "fits" if reason == "ok" else sentence(reason, wanted, available, detail),
+                )
+                for guest, host, reason, wanted, available, detail in self._native.decode()
+            )
+        return self._cells
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __repr__(self) -> str:
+        return f"Refusal(reason={self.reason!r}, host={self.host!r}, message={self.message!r})"

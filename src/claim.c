@@ -1,0 +1,186 @@
+/* Take what a placement holds, or give it back. */
+#include "engine.h"
+
+/* Threads of one core change hands: keep the counters of the cell true. */
+static void recount(const nf_fleet *f, uint32_t cell, uint32_t before, uint32_t after) {
+    for (uint32_t k = after; k < before; k++) f->cell_cores[(size_t)k * f->n_cells + cell]--;
+    for (uint32_t k = before; k < after; k++) f->cell_cores[(size_t)k * f->n_cells + cell]++;
+    f->cell_free[cell] += (int32_t)after - (int32_t)before;
+}
+
+/* Pin or unpin threads (bits of one word); false: some of them are not there to be taken. */
+static bool turn(const nf_fleet *f, uint32_t cell, const nf_layout *layout, uint32_t slot,
+                 nf_word bits, bool take) {
+    nf_word *pinned = f->pinned + f->cell_mask_at[cell] + slot / NF_WORD_BITS;
+    nf_word dedicated = nf_dedicated_mask(f, layout)[slot / NF_WORD_BITS];
+    if (take ? bits & ~(dedicated & ~*pinned) : bits & ~*pinned) return false;
+    uint32_t core = slot >> layout->shift;
+    if (core >= layout->n_cores) { /* stands in no sibling set: no core's count to keep */
+        *pinned ^= bits;
+        f->cell_free[cell] += take ? -1 : (int32_t)nf_popcount(bits & dedicated);
+        return true;
+    }
+    const nf_word *whole = nf_dedicated_mask(f, layout), *mask = f->pinned + f->cell_mask_at[cell];
+    nf_word own = nf_core_bits(whole, core, layout->shift);
+    uint32_t before = nf_popcount(own & ~nf_core_bits(mask, core, layout->shift));
+    *pinned ^= bits;
+    recount(f, cell, before, nf_popcount(own & ~nf_core_bits(mask, core, layout->shift)));
+    return true;
+}
+
+/* The bits to turn for a slot, in its word: the thread itself, or with isolate its whole core. */
+static nf_word bits_of(const nf_fleet *f, const nf_layout *layout, uint32_t slot, bool isolate) {
+    if (!isolate || slot >> layout->shift >= layout->n_cores)
+        return (nf_word)1 << (slot % NF_WORD_BITS);
+    nf_word bits = 0;
+    uint32_t first = slot >> layout->shift << layout->shift;
+    for (uint32_t t = 0; t < 1u << layout->shift; t++)
+        if (f->layout_cpus[layout->cpu_at + first + t] >= 0)
+            bits |= (nf_word)1 << ((first + t) % NF_WORD_BITS);
+    return bits;
+}
+
+typedef struct hold {
+    const nf_fleet *f;
+    const nf_guest_cell *guest;
+    const nf_placed_cell *placed;
+    const uint32_t *slots;
+    const nf_layout *layout;
+    bool isolate;
+    bool undo; /* putting back what was there a moment ago: nothing to check */
+} hold;
+
+/* Slot i of what the cell holds: the vCPUs' first, the emulator threads' last. */
+static uint32_t n_slots(const hold *h) { return h->placed->n_slots + (h->placed->reserved >= 0); }
+
+static uint32_t slot_of(const hold *h, uint32_t i) {
+    return i < h->placed->n_slots ? h->slots[h->placed->first_slot + i]
+                                  : (uint32_t)h->placed->reserved;
+}
+
+/* Two slots of one isolated core stand for one taking. */
+static bool same_core_before(const hold *h, uint32_t i) {
+    if (!h->isolate) return false;
+    for (uint32_t j = 0; j < i; j++)
+        if (slot_of(h, j) >> h->layout->shift == slot_of(h, i) >> h->layout->shift) return true;
+    return false;
+}
+
+static bool turn_slot(const hold *h, uint32_t i, bool take) {
+    uint32_t slot = slot_of(h, i);
+    if (same_core_before(h, i)) return true;
+    return turn(h->f, h->placed->cell, h->layout, slot, bits_of(h->f, h->layout, slot, h->isolate),
+                take);
+}
+
+static int turn_cpus(const hold *h, bool take, nf_reason *why) {
+    uint32_t n = n_slots(h);
+    for (uint32_t i = 0; i < n; i++) {
+        if (turn_slot(h, i, take)) continue;
+        int32_t cpu = h->f->layout_cpus[h->layout->cpu_at + slot_of(h, i)];
+        while (i--) turn_slot(h, i, !take);
+        return nf_refuse(why, NF_STALE, cpu, n, 0);
+    }
+    return NF_OK;
+}
+
+/* How many pages of which size: those that were asked for, else the cell's smallest. */
+static uint32_t pages_of(const hold *h, int64_t *count) {
+    const nf_fleet *f = h->f;
+    uint32_t present = f->cell_page_sizes[h->placed->cell];
+    *count = 0;
+    if (!present) return NF_NONE;
+    uint32_t s = nf_lowest(present);
+    if (h->placed->page_kib)
+        for (s = 0; s < f->n_page_sizes && f->page_kib[s] != h->placed->page_kib; s++) {}
+    if (s == f->n_page_sizes || !(present >> s & 1u)) return NF_NONE;
+    *count = h->guest->memory * 1024 / f->page_kib[s];
+    return s;
+}
+
+static int turn_memory(const hold *h, bool take, nf_reason *why) {
+    const nf_fleet *f = h->f;
+    uint32_t cell = h->placed->cell;
+    bool pins = h->guest->policy == NF_POLICY_DEDICATED || h->guest->policy == NF_POLICY_MIXED;
+    int64_t memory = h->guest->memory, cpus = h->guest->n_shared, pages;
+    uint32_t s = pages_of(h, &pages);
+    if (s == NF_NONE && h->placed->page_kib)
+        return nf_refuse(why, NF_STALE, (int64_t)h->placed->page_kib, memory * 1024, 0);
+    size_t at = (size_t)(s == NF_NONE ? 0 : s) * f->n_cells + cell;
+    if (h->undo) {
+        /* an overcommitted cell would fail the checks below, and it was there before */
+    } else if (take) {
+        bool held = h->placed->page_kib || pins; /* others may overcommit */
+        if (s != NF_NONE && held && pages > f->pages_free[at])
+            return nf_refuse(why, NF_STALE, f->page_kib[s], pages, f->pages_free[at]);
+        int64_t left = f->cell_memory[cell] - f->cell_memory_used[cell];
+        if (s == NF_NONE && pins && memory > left) return nf_refuse(why, NF_STALE, 0, memory, left);
+    } else {
+        if (s != NF_NONE && pages > f->pages_used[at])
+            return nf_refuse(why, NF_STALE, f->page_kib[s], pages, f->pages_used[at]);
+        if (memory > f->cell_memory_used[cell] || cpus > f->cell_cpu_used[cell])
+            return nf_refuse(why, NF_STALE, 0, memory, f->cell_memory_used[cell]);
+    }
+    int64_t sign = take ? 1 : -1;
+    if (s != NF_NONE) {
+        f->pages_used[at] += sign * pages;
+        f->pages_free[at] -= sign * pages;
+    }
+    f->cell_memory_used[cell] += sign * memory;
+    f->cell_cpu_used[cell] += sign * cpus;
+    return NF_OK;
+}
+
+static int turn_cell(const nf_fleet *f, const nf_request *r, const nf_placement *p, uint32_t g,
+                     bool take, bool undo, nf_reason *why) {
+    hold h = {.f = f, .guest = &r->cells[g], .placed = &p->cells[g], .slots = p->slots,
+              .undo = undo};
+    h.layout = &f->layouts[f->cell_layout[h.placed->cell]];
+    h.isolate = h.guest->threads == NF_THREADS_ISOLATE;
+    int status = turn_cpus(&h, take, why);
+    if (status != NF_OK) return status;
+    status = turn_memory(&h, take, why);
+    if (status != NF_OK) turn_cpus(&h, !take, NULL);
+    return status;
+}
+
+static bool placement_ok(const nf_fleet *f, uint32_t host, const nf_request *r,
+                         const nf_placement *p) {
+    if (host >= f->n_hosts || (r->n_cells && (!r->cells || !p->cells || !p->slots))) return false;
+    for (uint32_t g = 0; g < r->n_cells; g++) {
+        const nf_placed_cell *c = &p->cells[g];
+        if (c->cell < f->host_first_cell[host] || c->cell >= f->host_first_cell[host + 1])
+            return false;
+        uint32_t slots = f->layouts[f->cell_layout[c->cell]].n_slots;
+        if (c->reserved >= 0 && (uint32_t)c->reserved >= slots) return false;
+        for (uint32_t i = 0; i < c->n_slots; i++)
+            if (p->slots[c->first_slot + i] >= slots) return false;
+        if (r->cells[g].memory < 0 || r->cells[g].memory > INT64_MAX / 4096) return false;
+    }
+    return true;
+}
+
+static nf_status turn_all(const nf_fleet *f, uint32_t host, const nf_request *r,
+                          const nf_placement *p, bool take, nf_reason *why) {
+    if (!f || !r || !p) return NF_EINVAL;
+    if (f->abi != NF_ABI_VERSION || r->abi != NF_ABI_VERSION) return NF_EABI;
+    if (!placement_ok(f, host, r, p)) return NF_EINVAL;
+    for (uint32_t g = 0; g < r->n_cells; g++) {
+        int status = turn_cell(f, r, p, g, take, false, why);
+        if (status == NF_OK) continue;
+        while (g--) turn_cell(f, r, p, g, !take, true, NULL);
+        return status;
+    }
+    f->host_generation[host]++;
+    return NF_OK;
+}
+
+nf_status nf_claim(const nf_fleet *f, uint32_t host, const nf_request *request,
+                   const nf_placement *placement, nf_reason *why) {
+    return turn_all(f, host, request, placement, true, why);
+}
+
+nf_status nf_release(const nf_fleet *f, uint32_t host, const nf_request *request,
+                     const nf_placement *placement, nf_reason *why) {
+    return turn_all(f, host, request, placement, false, why);
+}

@@ -1,0 +1,41 @@
+/*
+ * The choice of host cells with the smallest sum of NUMA distances between them; among equals the
+ * first in the order given. Depth-first with the sum so far as bound: a step is taken back as soon
+ * as it cannot beat the best. Where the budget ends first, the best choice seen is the answer.
+ */
+#include "engine.h"
+
+static int64_t between(const nf_near_pairs *near, uint32_t a, uint32_t b) {
+    uint32_t i = near->order[a] - near->first_cell, j = near->order[b] - near->first_cell;
+    return (int64_t)near->distance[(size_t)i * near->n_cells + j] +
+           near->distance[(size_t)j * near->n_cells + i];
+}
+
+static int64_t sum_of(const nf_near_pairs *near, const uint32_t *place, uint32_t n) {
+    int64_t sum = 0;
+    for (uint32_t a = 0; a < n; a++)
+        for (uint32_t b = 0; b < a; b++) sum += between(near, place[a], place[b]);
+    return sum;
+}
+
+static bool improves(void *context, const nf_search *s, uint32_t depth) {
+    nf_near_pairs *near = context;
+    int64_t sum = sum_of(near, s->place, depth);
+    if (near->found && sum >= near->best) return false;
+    if (depth < s->n_guests) return true;
+    near->best = sum;
+    near->found = true;
+    memcpy(near->best_place, s->place, depth * sizeof *s->place);
+    return false; /* go on: there may be a better one */
+}
+
+int nf_assign_closest(nf_search *s, nf_near_pairs *near, uint32_t *matched) {
+    near->found = false;
+    s->accept = improves;
+    s->context = near;
+    int status = nf_assign(s, matched);
+    if (!near->found) return status;
+    /* NF_TOGETHER: all choices seen; NF_UNDECIDED: the best of those that the budget allowed */
+    memcpy(s->place, near->best_place, s->n_guests * sizeof *s->place);
+    return NF_OK;
+}

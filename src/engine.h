@@ -1,0 +1,125 @@
+/* What the rooms of the engine share: a guest made ready to be compared, and the search. */
+#ifndef NF_ENGINE_H
+#define NF_ENGINE_H
+
+#include "bits.h"
+#include "numafit/numafit.h"
+
+#define NF_NONE UINT32_MAX
+
+/* A guest cell ready to be compared with host cells: nothing here is looked up again. */
+typedef struct nf_want {
+    int64_t memory;       /* MiB */
+    int64_t kib;
+    int64_t page_kib;     /* as asked for */
+    uint32_t page_class;  /* index of a size asked for by number, NF_NONE: the fleet has none */
+    uint32_t whole_pages; /* bit s: kib is a whole number of pages of size s */
+    uint32_t n_shared;
+    uint32_t n_dedicated;
+    uint32_t reserved;    /* CPUs for emulator threads: 0 or 1 */
+    uint32_t threads;
+    bool pins;            /* dedicated or mixed */
+    bool shares;          /* shared, mixed or no policy */
+} nf_want;
+
+typedef struct nf_limits {
+    bool on;
+    double cpu_ratio, ram_ratio;
+} nf_limits;
+
+static inline int nf_refuse(nf_reason *why, int status, int64_t detail, int64_t wanted,
+                            int64_t available) {
+    if (why) {
+        why->status = status;
+        why->detail = (int32_t)detail;
+        why->wanted = wanted;
+        why->available = available;
+    }
+    return status;
+}
+
+static inline uint32_t nf_host_cells(const nf_fleet *f, uint32_t host) {
+    return f->host_first_cell[host + 1] - f->host_first_cell[host];
+}
+
+static inline const nf_word *nf_dedicated_mask(const nf_fleet *f, const nf_layout *layout) {
+    return f->layout_words + layout->mask_at;
+}
+
+static inline int32_t nf_cores_with(const nf_fleet *f, uint32_t cell, uint32_t k) {
+    return f->cell_cores[(size_t)(k - 1) * f->n_cells + cell];
+}
+
+/* cell.c: does this guest cell fit this host cell? */
+void nf_want_from(const nf_fleet *f, const nf_guest_cell *g, bool reserve, nf_want *w);
+nf_limits nf_limits_for(const nf_fleet *f, uint32_t host, const nf_options *options);
+int nf_pair(const nf_fleet *f, uint32_t cell, const nf_want *w, const nf_limits *limits,
+            nf_reason *why);
+uint32_t nf_choose_pages(const nf_fleet *f, uint32_t cell, const nf_want *w);
+
+/* pin.c: which threads? Room for w->n_dedicated slots; the pair must fit. */
+void nf_pin(const nf_fleet *f, uint32_t cell, const nf_want *w, uint32_t *slots,
+            int32_t *reserved);
+
+/* order.c: in which order are the host's cells looked at? order: room for its cells. */
+void nf_order(const nf_fleet *f, uint32_t host, bool shares, uint32_t strategy, bool wants_devices,
+              uint32_t *order);
+
+/* assign.c: which guest cell goes to which place in the order? */
+typedef struct nf_search nf_search;
+/* Asked after each step, with the places of the first depth guests in search->place: may the
+ * search go on from here, or, with all of them decided, is this the answer? */
+typedef bool (*nf_accept)(void *context, const nf_search *search, uint32_t depth);
+
+struct nf_search {
+    uint32_t n_hosts, n_guests, words, n_classes, n_hits, max_groups;
+    int64_t budget;          /* steps left; below zero: undecided */
+    uint32_t *class_of;      /* [guest]: guests of a class are alike */
+    nf_word *rows;           /* [class][word]: places where the class fits */
+    nf_word *hits;           /* [hit][word]: sets of which one place must be chosen */
+    nf_word *forced;         /* [word]: places that must be chosen */
+    uint32_t *place;         /* [guest]: the answer */
+    nf_word *chosen;         /* [word]: the places of the guests decided so far */
+    nf_accept accept;        /* NULL: all will do */
+    void *context;
+
+    /* a matching of all guests that agrees with what is decided */
+    uint32_t *guest_at, *host_at, *saved_guest, *saved_host, *last_of_class;
+    nf_word *open;           /* [class][word]: rows less what is decided */
+    nf_word *seen, *union_open;
+    uint32_t *parent, *queue;
+
+    /* hitting sets: groups of hits that one place serves */
+    nf_word *want_mask;      /* [hit][word]: hits still to serve, the smallest first */
+    nf_word *group_mask;     /* [group][word] */
+    uint32_t *group_host, *host_group, *host_guest, *guest_host;
+    uint32_t *saves;         /* a snapshot of the four per open hit */
+    nf_word *mask_saves;
+    nf_word *seen_flow;
+    uint32_t *flow_parent, *flow_queue;
+};
+
+size_t nf_search_bytes(uint32_t hosts, uint32_t guests, uint32_t hits);
+void nf_search_lay_out(nf_search *s, uint32_t hosts, uint32_t guests, uint32_t hits, void *memory);
+int nf_assign(nf_search *s, uint32_t *matched);
+
+/* net.c: which places are near the guest's networks? Fills s->hits and s->forced for the networks
+ * from first to last. */
+void nf_near(const nf_fleet *f, uint32_t host, const nf_request *request, uint32_t affinity,
+             const uint32_t *order, uint32_t first, uint32_t last, nf_search *s);
+
+/* closest.c: the choice of cells with the smallest distances between them. */
+typedef struct nf_near_pairs {
+    const int32_t *distance; /* [cell][cell] of the host */
+    uint32_t n_cells, first_cell;
+    const uint32_t *order;
+    int64_t best;            /* smallest sum found */
+    uint32_t *best_place;    /* [guest] */
+    bool found;
+} nf_near_pairs;
+int nf_assign_closest(nf_search *s, nf_near_pairs *near, uint32_t *matched);
+
+/* hitting.c: can the open guests also meet every set that has not been met? */
+bool nf_can_hit(nf_search *s);
+
+#endif

@@ -1,0 +1,102 @@
+/* What is there: the counters derived from a fleet's columns, and whether the columns hold. */
+#include "engine.h"
+
+static void derive_cell(const nf_fleet *f, uint32_t cell) {
+    const nf_layout *layout = &f->layouts[f->cell_layout[cell]];
+    const nf_word *dedicated = nf_dedicated_mask(f, layout);
+    const nf_word *pinned = f->pinned + f->cell_mask_at[cell];
+    uint32_t free = 0;
+    for (uint32_t i = 0; i < layout->n_words; i++) free += nf_popcount(dedicated[i] & ~pinned[i]);
+    f->cell_free[cell] = (int32_t)free;
+    for (uint32_t k = 0; k < f->max_threads; k++) f->cell_cores[(size_t)k * f->n_cells + cell] = 0;
+    for (uint32_t core = 0; core < layout->n_cores; core++) {
+        nf_word bits = nf_core_bits(dedicated, core, layout->shift) &
+                       ~nf_core_bits(pinned, core, layout->shift);
+        uint32_t threads = nf_popcount(bits);
+        for (uint32_t k = 0; k < threads; k++) f->cell_cores[(size_t)k * f->n_cells + cell]++;
+    }
+}
+
+nf_status nf_derive(const nf_fleet *f, uint32_t first, uint32_t count) {
+    if (f->abi != NF_ABI_VERSION) return NF_EABI;
+    if (first > f->n_cells || count > f->n_cells - first) return NF_EINVAL;
+    for (uint32_t cell = first; cell < first + count; cell++) derive_cell(f, cell);
+    return NF_OK;
+}
+
+#define HOLD(condition, words)     \
+    do {                           \
+        if (!(condition)) {        \
+            *reason = (words);     \
+            return NF_EINVAL;      \
+        }                          \
+    } while (0)
+
+static nf_status check_layout(const nf_fleet *f, const nf_layout *l, const char **reason) {
+    HOLD(l->shift <= 6, "layout: more than 64 slots a core");
+    HOLD(l->threads <= 1u << l->shift, "layout: threads exceed the slots of a core");
+    HOLD(l->threads <= f->max_threads, "layout: threads exceed max_threads");
+    HOLD(l->n_slots <= NF_MAX_SLOTS, "layout: too many slots");
+    HOLD(l->n_cores <= l->n_slots >> l->shift, "layout: cores exceed the slots");
+    HOLD(l->n_words == nf_words_for(l->n_slots), "layout: n_words does not hold the slots");
+    uint32_t tail = l->n_slots % NF_WORD_BITS;
+    if (tail)
+        HOLD(!(f->layout_words[l->mask_at + l->n_words - 1] >> tail),
+             "layout: a dedicated CPU beyond the last slot");
+    HOLD(nf_mask_count(f->layout_words + l->mask_at, l->n_words) == l->n_dedicated,
+         "layout: n_dedicated is not the count of its mask");
+    return NF_OK;
+}
+
+static nf_status check_cell(const nf_fleet *f, uint32_t cell, const char **reason) {
+    HOLD(f->cell_layout[cell] < f->n_layouts, "cell_layout: no such layout");
+    const nf_layout *l = &f->layouts[f->cell_layout[cell]];
+    uint32_t tail = l->n_slots % NF_WORD_BITS;
+    if (tail)
+        HOLD(!(f->pinned[f->cell_mask_at[cell] + l->n_words - 1] >> tail),
+             "pinned: a CPU beyond the last slot");
+    HOLD(f->n_page_sizes == NF_MAX_PAGE_SIZES || !(f->cell_page_sizes[cell] >> f->n_page_sizes),
+         "cell_page_sizes: no such page size");
+    HOLD(f->cell_memory[cell] >= 0, "cell_memory: negative");
+    int32_t above = INT32_MAX, listed = 0;
+    for (uint32_t k = 0; k < f->max_threads; k++) {
+        int32_t cores = f->cell_cores[(size_t)k * f->n_cells + cell];
+        HOLD(cores >= 0 && cores <= above, "cell_cores: rises with the number of threads");
+        above = cores;
+        listed += cores;
+    }
+    HOLD(listed <= f->cell_free[cell], "cell_free: less than the free threads of the cores");
+    return NF_OK;
+}
+
+nf_status nf_fleet_check(const nf_fleet *f, const char **reason) {
+    const char *unused;
+    if (!reason) reason = &unused;
+    HOLD(f != NULL, "no fleet");
+    if (f->abi != NF_ABI_VERSION) {
+        *reason = "abi: built against another version of numafit.h";
+        return NF_EABI;
+    }
+    HOLD(f->n_page_sizes <= NF_MAX_PAGE_SIZES, "n_page_sizes: at most 32");
+    HOLD(f->max_cells <= NF_MAX_CELLS, "max_cells: at most 1024");
+    HOLD(f->net_words >= 1, "net_words: at least 1");
+    HOLD(f->host_first_cell && f->host_first_cell[0] == 0, "host_first_cell: starts at 0");
+    for (uint32_t s = 0; s < f->n_page_sizes; s++) {
+        HOLD(f->page_kib[s] > 0, "page_kib: 0");
+        HOLD(!s || f->page_kib[s] > f->page_kib[s - 1], "page_kib: not ascending");
+    }
+    for (uint32_t h = 0; h < f->n_hosts; h++) {
+        HOLD(f->host_first_cell[h] <= f->host_first_cell[h + 1], "host_first_cell: falls");
+        HOLD(nf_host_cells(f, h) <= f->max_cells, "host_first_cell: more than max_cells");
+    }
+    HOLD(f->host_first_cell[f->n_hosts] == f->n_cells, "host_first_cell: does not end at n_cells");
+    for (uint32_t l = 0; l < f->n_layouts; l++) {
+        nf_status status = check_layout(f, &f->layouts[l], reason);
+        if (status != NF_OK) return status;
+    }
+    for (uint32_t cell = 0; cell < f->n_cells; cell++) {
+        nf_status status = check_cell(f, cell, reason);
+        if (status != NF_OK) return status;
+    }
+    return NF_OK;
+}
