@@ -5,6 +5,7 @@ cdef extern from "numafit/numafit.h" nogil:
     enum:
         NF_ABI_VERSION
         NF_MAX_NETS
+        NF_MAX_PCI
         NF_STATUS_END
 
     ctypedef int nf_status
@@ -35,6 +36,9 @@ cdef extern from "numafit/numafit.h" nogil:
         uint32_t max_threads
         uint32_t max_cells
         uint32_t net_words
+        uint32_t n_pools
+        uint32_t max_pools
+        uint32_t n_classes
         const uint32_t *host_first_cell
         const double *host_cpu_ratio
         const double *host_ram_ratio
@@ -55,7 +59,16 @@ cdef extern from "numafit/numafit.h" nogil:
         int32_t *cell_free
         int32_t *cell_cores
         int64_t *pages_free
-        const int64_t *cell_devices
+        int64_t *cell_devices
+        const uint32_t *host_first_pool
+        const uint32_t *pool_class
+        const int32_t *pool_cell
+        const uint32_t *pool_provider
+        const uint32_t *pool_family
+        const uint32_t *pool_kind
+        int32_t *pool_count
+        int32_t *pool_taken
+        int32_t *pool_hidden
         const nf_layout *layouts
         const uint64_t *layout_words
         const int32_t *layout_cpus
@@ -80,6 +93,24 @@ cdef extern from "numafit/numafit.h" nogil:
         uint32_t policy
         uint32_t threads
 
+    enum:
+        NF_PCI_LEGACY
+        NF_PCI_REQUIRED
+        NF_PCI_SOCKET
+        NF_PCI_PREFERRED
+
+    ctypedef struct nf_provider:
+        uint32_t provider
+        uint32_t count
+
+    ctypedef struct nf_pci_request:
+        uint32_t count
+        uint32_t policy
+        const uint64_t *matches
+        const uint64_t *usable
+        uint32_t n_providers
+        const nf_provider *providers
+
     ctypedef struct nf_request:
         uint32_t abi
         uint32_t n_cells
@@ -87,6 +118,8 @@ cdef extern from "numafit/numafit.h" nogil:
         uint32_t emulator_isolated
         uint32_t n_nets
         const uint32_t *nets
+        uint32_t n_pci
+        const nf_pci_request *pci
 
     enum:
         NF_SPREAD
@@ -94,6 +127,8 @@ cdef extern from "numafit/numafit.h" nogil:
         NF_CLOSEST
         NF_NETS_ANY
         NF_NETS_ALL
+        NF_MATCH_NOVA
+        NF_MATCH_EXACT
         NF_LIMITS_NONE
         NF_LIMITS_HOST
         NF_LIMITS_GIVEN
@@ -102,6 +137,7 @@ cdef extern from "numafit/numafit.h" nogil:
         uint32_t strategy
         uint32_t net_affinity
         uint32_t limits
+        uint32_t pci_matching
         uint32_t budget
         double cpu_ratio
         double ram_ratio
@@ -113,9 +149,16 @@ cdef extern from "numafit/numafit.h" nogil:
         uint32_t n_slots
         int32_t reserved
 
+    ctypedef struct nf_draw:
+        uint32_t request
+        uint32_t pool
+        uint32_t count
+
     ctypedef struct nf_placement:
         nf_placed_cell *cells
         uint32_t *slots
+        nf_draw *draws
+        uint32_t n_draws
 
     uint32_t nf_abi_version()
     const char *nf_status_name(int status)
@@ -123,6 +166,10 @@ cdef extern from "numafit/numafit.h" nogil:
     nf_status nf_fleet_check(const nf_fleet *fleet, const char **reason)
     nf_status nf_derive(const nf_fleet *fleet, uint32_t first, uint32_t count)
     size_t nf_workspace_bytes(const nf_fleet *fleet, const nf_request *request)
+    uint32_t nf_max_draws(const nf_fleet *fleet, const nf_request *request)
+    nf_status nf_pci(const nf_fleet *fleet, uint32_t host, const nf_request *request,
+                     const nf_options *options, const uint32_t *cells, uint32_t n_cells,
+                     void *workspace, size_t workspace_bytes, nf_draw *draws, uint32_t *n_draws)
     nf_status nf_fit(const nf_fleet *fleet, uint32_t host, const nf_request *request,
                      const nf_options *options, void *workspace, size_t workspace_bytes,
                      nf_placement *out, nf_reason *why)

@@ -5,32 +5,29 @@ What it does: looks up names once (Prepared), lends numpy's memory to C, decodes
 are read. What it never does: decide anything about fitting; those rules live in src/.
 """
 
+from cpython.object cimport PyObject_GenericSetAttr
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uintptr_t
-from libc.stdlib cimport free, malloc
-from libc.string cimport memset
+from libc.stdlib cimport calloc, free, malloc
+
+from collections import Counter
 
 import numpy as np
 
 from numafit.columns import LAYOUT_DTYPE
 from numafit.errors import InvalidRequest, MisuseError, StalePlacement
+from numafit.model import pci_filter
 from numafit.model.guest import Limits
-from numafit.model.placement import Placement, PlacementCell
+from numafit.model.placement import PciAllocation, Placement, PlacementCell
 from numafit.model.refusal import Refusal
 
 # one fit's scratch memory: enough for the hosts that exist, on the stack
 cdef enum:
     STACK_WORDS = 2048
 
-cdef dict POLICIES = {
-    None: NF_POLICY_NONE, "shared": NF_POLICY_SHARED,
-    "dedicated": NF_POLICY_DEDICATED, "mixed": NF_POLICY_MIXED,
-}
-cdef dict THREADS = {
-    None: NF_THREADS_NONE, "prefer": NF_THREADS_PREFER,
-    "isolate": NF_THREADS_ISOLATE, "require": NF_THREADS_REQUIRE,
-}
 cdef dict STRATEGIES = {"spread": NF_SPREAD, "pack": NF_PACK, "closest": NF_CLOSEST}
+cdef dict MATCHINGS = {"nova": NF_MATCH_NOVA, "exact": NF_MATCH_EXACT}
 cdef dict AFFINITIES = {"any": NF_NETS_ANY, "all": NF_NETS_ALL}
+cdef frozenset EMPTY = frozenset()
 cdef tuple REASONS = tuple(
     nf_status_name(status).decode()[3:].lower() for status in range(NF_STATUS_END)
 )
@@ -46,69 +43,14 @@ cdef object misuse(int status, str what):
     return MisuseError(f"{what}: {text}", status)
 
 
-cdef object choose(dict known, object word, str name):
+cdef inline object choose(dict known, object word, str name):
     found = known.get(word)
     if found is None:
         raise MisuseError(f"{name}={word!r}: expected one of {', '.join(map(repr, known))}")
     return found
 
 
-cdef class Prepared:
-    """A request with its names turned into the numbers of one fleet.
-
-    ``memories`` and so on stay with the Python request; ``vcpus`` lists each cell's dedicated
-    vCPUs in ascending order, the order in which the engine hands out their CPUs.
-    """
-
-    cdef nf_request c
-    cdef nf_guest_cell *cells
-    cdef uint32_t *nets
-    cdef readonly object request
-    cdef readonly object guest
-    cdef readonly list vcpus
-    cdef readonly list net_names
-    cdef size_t workspace_bytes
-    cdef uint32_t n_slots
-
-    def __dealloc__(self):
-        free(self.cells)
-        free(self.nets)
-
-
-cdef Prepared prepare_guest(tuple cells, bint isolated, list nets, list net_names):
-    cdef Prepared p = Prepared.__new__(Prepared)
-    cdef size_t n_cells = len(cells), n_nets = len(nets), i
-    cdef nf_guest_cell *c
-    p.cells = <nf_guest_cell *>malloc((n_cells or 1) * sizeof(nf_guest_cell))
-    p.nets = <uint32_t *>malloc((n_nets or 1) * sizeof(uint32_t))
-    if p.cells == NULL or p.nets == NULL:
-        raise MemoryError
-    p.vcpus = []
-    p.net_names = net_names
-    p.n_slots = 0
-    # every byte: cells that ask for the same are found by comparing memory
-    memset(p.cells, 0, n_cells * sizeof(nf_guest_cell))
-    for i in range(n_cells):
-        cell = cells[i]
-        c = &p.cells[i]
-        c.memory = cell.memory_mb
-        c.page_kib = cell.pagesize or 0
-        c.n_shared = len(cell.cpuset)
-        c.n_dedicated = len(cell.pcpuset)
-        c.policy = POLICIES[cell.cpu_policy]
-        c.threads = THREADS[cell.cpu_thread_policy]
-        p.n_slots += c.n_dedicated
-        p.vcpus.append(sorted(cell.pcpuset))
-    for i in range(n_nets):
-        p.nets[i] = nets[i]
-    p.c.abi = NF_ABI_VERSION
-    p.c.n_cells = n_cells
-    p.c.cells = p.cells
-    p.c.emulator_isolated = isolated
-    p.c.n_nets = n_nets
-    p.c.nets = p.nets
-    p.guest = cells
-    return p
+include "_prepared.pxi"
 
 
 cdef class Placed:
@@ -126,33 +68,63 @@ cdef class Placed:
     def decode(self):
         cdef uint32_t g, i
         cdef nf_placed_cell *placed
-        cdef list cells = [], pairs
+        cdef const int32_t *cpus
+        cdef list cells = [], vcpus
+        cdef dict pinning
         for g in range(self.prepared.c.n_cells):
             placed = &self.out.cells[g]
-            guest = self.prepared.guest[g]
+            cpus = self.engine.cpus_of(placed.cell)
             vcpus = self.prepared.vcpus[g]
             pinning = {}
             for i in range(placed.n_slots):
-                pinning[vcpus[i]] = self.engine.cpu_of(
-                    placed.cell, self.out.slots[placed.first_slot + i])
-            reserved = ()
-            if placed.reserved >= 0:
-                reserved = (self.engine.cpu_of(placed.cell, <uint32_t>placed.reserved),)
-            cells.append(PlacementCell(
-                self.engine.c.cell_id[placed.cell], guest.cpuset, guest.pcpuset, pinning,
-                placed.page_kib or None, reserved, guest.memory_mb, guest.cpu_policy,
-                guest.cpu_thread_policy))
+                pinning[vcpus[i]] = cpus[self.out.slots[placed.first_slot + i]]
+            guest = self.prepared.guest[g]
+            # a frozen dataclass filled in directly: its checks are for cells that people write
+            cell = PlacementCell.__new__(PlacementCell)
+            PyObject_GenericSetAttr(cell, "host_cell", self.engine.c.cell_id[placed.cell])
+            PyObject_GenericSetAttr(cell, "cpuset", guest.cpuset)
+            PyObject_GenericSetAttr(cell, "pcpuset", guest.pcpuset)
+            PyObject_GenericSetAttr(cell, "pinning", pinning)
+            PyObject_GenericSetAttr(cell, "pagesize", placed.page_kib or None)
+            PyObject_GenericSetAttr(
+                cell, "reserved",
+                EMPTY if placed.reserved < 0 else frozenset((cpus[placed.reserved],)))
+            PyObject_GenericSetAttr(cell, "memory_mb", guest.memory_mb)
+            PyObject_GenericSetAttr(cell, "cpu_policy", guest.cpu_policy)
+            PyObject_GenericSetAttr(cell, "cpu_thread_policy", guest.cpu_thread_policy)
+            cells.append(cell)
         return tuple(cells)
+
+
+    def decode_pci(self):
+        """The pools it draws on, and the devices where the host came with a list of them."""
+        cdef uint32_t i
+        cdef nf_draw *d
+        cdef list found = []
+        cdef dict used = {}
+        for i in range(self.out.n_draws):
+            d = &self.out.draws[i]
+            pool = self.engine.columns.pools[d.pool]
+            free_devices = self.engine.columns.free_devices(d.pool)
+            first = used.get(d.pool, 0)
+            used[d.pool] = first + d.count
+            devices = tuple(free_devices[first:first + d.count])
+            found.append(PciAllocation(d.request, d.pool, d.count, pool.numa_node, pool, devices))
+        return tuple(found)
 
 
 cdef Placed new_placed(Engine engine, Prepared prepared, uint32_t host):
     cdef Placed p = Placed.__new__(Placed)
     cdef size_t n = prepared.c.n_cells
     cdef size_t head = n * sizeof(nf_placed_cell)
-    p.out.cells = <nf_placed_cell *>malloc(head + prepared.n_slots * sizeof(uint32_t) + 1)
+    cdef size_t slots = prepared.n_slots * sizeof(uint32_t)
+    p.out.cells = <nf_placed_cell *>malloc(
+        head + slots + prepared.max_draws * sizeof(nf_draw) + 1)
     if p.out.cells == NULL:
         raise MemoryError
     p.out.slots = <uint32_t *>(<char *>p.out.cells + head)
+    p.out.draws = <nf_draw *>(<char *>p.out.slots + slots)
+    p.out.n_draws = 0
     p.engine = engine
     p.prepared = prepared
     p.host = host
@@ -161,12 +133,25 @@ cdef Placed new_placed(Engine engine, Prepared prepared, uint32_t host):
 
 
 cdef class PairReasons:
-    """What nf_explain() found, decoded when it is read."""
+    """What nf_explain() found of each pair of cells, decoded when it is read."""
 
-    cdef list rows
+    cdef nf_reason *pairs
+    cdef size_t n, n_host_cells
+    cdef const int32_t *ids
+    cdef Engine engine
+
+    def __dealloc__(self):
+        free(self.pairs)
 
     def decode(self):
-        return self.rows
+        cdef size_t i
+        cdef nf_reason *pair
+        rows = []
+        for i in range(self.n):
+            pair = &self.pairs[i]
+            rows.append((i // self.n_host_cells, self.ids[i % self.n_host_cells],
+                         REASONS[pair.status], pair.wanted, pair.available, pair.detail))
+        return rows
 
 
 cdef class Engine:
@@ -203,6 +188,9 @@ cdef class Engine:
         c.max_threads = columns.max_threads
         c.max_cells = columns.max_cells
         c.net_words = columns.net_words
+        c.n_pools = len(columns.pool_count)
+        c.max_pools = columns.max_pools
+        c.n_classes = len(columns.classes)
         c.host_first_cell = <uint32_t *>self.lend("host_first_cell", np.uint32)
         c.host_cpu_ratio = <double *>self.lend("host_cpu_ratio", np.float64)
         c.host_ram_ratio = <double *>self.lend("host_ram_ratio", np.float64)
@@ -224,6 +212,15 @@ cdef class Engine:
         c.cell_cores = <int32_t *>self.lend("cell_cores", np.int32)
         c.pages_free = <int64_t *>self.lend("pages_free", np.int64)
         c.cell_devices = <int64_t *>self.lend("cell_devices", np.int64)
+        c.host_first_pool = <uint32_t *>self.lend("host_first_pool", np.uint32)
+        c.pool_class = <uint32_t *>self.lend("pool_class", np.uint32)
+        c.pool_cell = <int32_t *>self.lend("pool_cell", np.int32)
+        c.pool_provider = <uint32_t *>self.lend("pool_provider", np.uint32)
+        c.pool_family = <uint32_t *>self.lend("pool_family", np.uint32)
+        c.pool_kind = <uint32_t *>self.lend("pool_kind", np.uint32)
+        c.pool_count = <int32_t *>self.lend("pool_count", np.int32)
+        c.pool_taken = <int32_t *>self.lend("pool_taken", np.int32)
+        c.pool_hidden = <int32_t *>self.lend("pool_hidden", np.int32)
         c.layouts = <nf_layout *>self.lend("layout_table", LAYOUT_DTYPE)
         c.layout_words = <uint64_t *>self.lend("layout_words", np.uint64)
         c.layout_cpus = <int32_t *>self.lend("layout_cpus", np.int32)
@@ -240,8 +237,9 @@ cdef class Engine:
             return None
         return reason.decode()
 
-    cdef int32_t cpu_of(self, uint32_t cell, uint32_t slot):
-        return self.c.layout_cpus[self.c.layouts[self.c.cell_layout[cell]].cpu_at + slot]
+    cdef const int32_t *cpus_of(self, uint32_t cell) noexcept:
+        """CPU ids of the cell's slots."""
+        return &self.c.layout_cpus[self.c.layouts[self.c.cell_layout[cell]].cpu_at]
 
     cdef Prepared prepared(self, object request):
         if request is self.last_request:
@@ -259,33 +257,29 @@ cdef class Engine:
 
     def prepare(self, request):
         """Look the request's names up once."""
-        cdef Prepared p
-        guest, networks = request.guest, request.networks
-        nets, names = [], []
-        if networks is not None:
-            if networks.tunneled:
-                nets.append(0)
-                names.append("")
-            for physnet in sorted(networks.physnets):
-                net = self.columns.nets.get(physnet)
-                if net is not None:  # else no host is near it, and it sets no condition
-                    nets.append(net)
-                    names.append(physnet)
-        if len(nets) > NF_MAX_NETS:
-            raise InvalidRequest(
-                f"physnets: {len(nets)} networks, expected at most {NF_MAX_NETS} of one guest",
-                nova_exception="Invalid", key="physnets")
-        cells = () if guest is None else guest.cells
-        isolated = guest is not None and guest.emulator_threads_policy == "isolate"
-        p = prepare_guest(cells, isolated, nets, names)
+        guest = request.guest
+        p = self.prepare_parts(
+            () if guest is None else guest.cells,
+            guest is not None and guest.emulator_threads_policy == "isolate",
+            request.networks, tuple(request.pci), getattr(request, "provider_mapping", None))
         p.request = request
+        return p
+
+    cdef Prepared prepare_parts(self, tuple cells, bint isolated, object networks, tuple pci,
+                                object mapping):
+        cdef Prepared p = Prepared.__new__(Prepared)
+        prepare_cells(p, cells, isolated)
+        prepare_nets(p, networks, self.columns.nets)
+        prepare_pci(p, pci, self.columns, mapping)
         p.workspace_bytes = nf_workspace_bytes(&self.c, &p.c)
+        p.max_draws = nf_max_draws(&self.c, &p.c)
         if not p.workspace_bytes:
             raise misuse(NF_EINVAL, "request")
         return p
 
     cdef int options(self, nf_options *o, object strategy, object limits,
-                     object affinity) except -1:
+                     object affinity, object matching) except -1:
+        o.pci_matching = choose(MATCHINGS, matching, "pci_matching")
         o.strategy = choose(STRATEGIES, strategy, "strategy")
         o.net_affinity = choose(AFFINITIES, affinity, "physnet_affinity")
         o.budget = 0
@@ -302,7 +296,8 @@ cdef class Engine:
             raise MisuseError(f"limits={limits!r}: expected a Limits, 'host' or None")
         return 0
 
-    def fit(self, uint32_t host, request, strategy="spread", limits="host", affinity="any"):
+    def fit(self, uint32_t host, request, strategy="spread", limits="host", affinity="any",
+            matching="nova"):
         """Placement or Refusal."""
         cdef Prepared p = self.prepared(request)
         cdef nf_options o
@@ -311,7 +306,7 @@ cdef class Engine:
         cdef void *workspace = stack
         cdef Placed placed
         cdef int status
-        self.options(&o, strategy, limits, affinity)
+        self.options(&o, strategy, limits, affinity, matching)
         if host >= self.c.n_hosts:
             raise MisuseError(f"host={host}: expected 0 to {self.c.n_hosts - 1}")
         placed = new_placed(self, p, host)
@@ -325,9 +320,10 @@ cdef class Engine:
             free(workspace)
         if status == NF_OK:
             placement = Placement.__new__(Placement)
-            placement._cells = None
+            placement._cells = placement._pci = None
             placement._native = placed
             placement.host = self.names[host] or host
+            placement.pci_requests = p.pci
             return placement
         if status < 0:
             raise misuse(status, "fit")
@@ -335,20 +331,17 @@ cdef class Engine:
 
     cdef object refusal(self, uint32_t host, Prepared p, nf_options *o, nf_reason *why):
         cdef uint32_t first = self.c.host_first_cell[host]
-        cdef size_t cells = self.c.host_first_cell[host + 1] - first, n = cells * p.c.n_cells, i
-        cdef nf_reason *pairs
+        cdef size_t cells = self.c.host_first_cell[host + 1] - first, n = cells * p.c.n_cells
         cdef PairReasons native = PairReasons.__new__(PairReasons)
-        native.rows = []
+        native.engine = self
+        native.n_host_cells = cells
+        native.ids = &self.c.cell_id[first]
+        native.n = n
         if n:
-            pairs = <nf_reason *>malloc(n * sizeof(nf_reason))
-            if pairs == NULL:
+            native.pairs = <nf_reason *>malloc(n * sizeof(nf_reason))
+            if native.pairs == NULL:
                 raise MemoryError
-            nf_explain(&self.c, host, &p.c, o, pairs, n)
-            for i in range(n):
-                native.rows.append((
-                    i // cells, self.c.cell_id[first + i % cells], REASONS[pairs[i].status],
-                    pairs[i].wanted, pairs[i].available, pairs[i].detail))
-            free(pairs)
+            nf_explain(&self.c, host, &p.c, o, native.pairs, n)
         network = ""
         if why.status == NF_PHYSNET:
             network = next(name for i, name in enumerate(p.net_names)
@@ -370,7 +363,7 @@ cdef class Engine:
         ids = {}
         for g in range(first, self.c.host_first_cell[host + 1]):
             ids[self.c.cell_id[g]] = g
-        p = prepare_guest(cells, False, [], [])
+        p = self.prepare_parts(cells, False, None, tuple(placement.pci_requests), None)
         placed = new_placed(self, p, host)
         for g in range(p.c.n_cells):
             cell = cells[g]
@@ -396,7 +389,47 @@ cdef class Engine:
                 slot += 1
             for cpu in cell.reserved:
                 c.reserved = slot_of[cpu]
+        if p.c.n_pci:
+            self.draw(placed, [placed.out.cells[g].cell for g in range(p.c.n_cells)], "nova")
+            if not placed.out.n_draws and sum(r.count for r in p.pci):
+                raise StalePlacement(
+                    f"host {self.names[host] or host}: its PCI pools cannot serve the placement")
         return placed
+
+    cdef int draw(self, Placed placed, list cells, object matching) except -1:
+        """Serve the PCI requests from the pools as they are, near these cells."""
+        cdef Prepared p = placed.prepared
+        cdef nf_options o
+        cdef uint32_t *chosen = <uint32_t *>room(len(cells), sizeof(uint32_t))
+        cdef void *workspace = NULL
+        cdef int status, i
+        try:
+            workspace = room(p.workspace_bytes, 1)
+            self.options(&o, "spread", None, "any", matching)
+            for i in range(<int>len(cells)):
+                chosen[i] = cells[i]
+            status = nf_pci(&self.c, placed.host, &p.c, &o, chosen, len(cells), workspace,
+                            p.workspace_bytes, placed.out.draws, &placed.out.n_draws)
+        finally:
+            free(chosen)
+            free(workspace)
+        if status < 0:
+            raise misuse(status, "pci")
+        return status == NF_OK
+
+    def supports_pci(self, uint32_t host, requests, cells, matching="nova", mapping=None):
+        """The draws as (request, pool, count), or ``None`` where it cannot be done."""
+        cdef Prepared p = self.prepare_parts((), False, None, tuple(requests), mapping)
+        cdef Placed placed = new_placed(self, p, host)
+        cdef uint32_t i, first = self.c.host_first_cell[host]
+        ids = {self.c.cell_id[i]: i for i in range(first, self.c.host_first_cell[host + 1])}
+        for cell in cells:
+            if cell not in ids:
+                raise MisuseError(f"cells: the host has no cell {cell}, expected of {sorted(ids)}")
+        if not self.draw(placed, [ids[cell] for cell in cells], matching):
+            return None
+        return [(placed.out.draws[i].request, placed.out.draws[i].pool, placed.out.draws[i].count)
+                for i in range(placed.out.n_draws)]
 
     def claim(self, Placed placed):
         """Take it, or raise StalePlacement."""

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from numafit.errors import InputError
 from numafit.model.hostinfo import HostCell, HostInfo
+from numafit.poolcolumns import Pools
 
 MAX_PAGE_SIZES = 32
 
@@ -151,7 +152,7 @@ class Columns:
         self._fill_nets(cells)
         self._fill_layouts()
         self._fill_masks(cells)
-        self._fill_devices(hosts)
+        self._fill_pools(hosts)
         self.cell_free = np.zeros(n_cells, np.int32)
         self.cell_cores = np.zeros((max(self.max_threads, 1), n_cells), np.int32)
 
@@ -222,13 +223,36 @@ class Columns:
             words += self.layouts[self.cell_layout[n]].mask(cell.pinned_cpus)
         self.pinned = np.array(words, np.uint64)
 
-    def _fill_devices(self, hosts: Sequence[HostInfo]) -> None:
-        self.cell_devices = np.zeros(self.n_cells, np.int64)
+    def _fill_pools(self, hosts: Sequence[HostInfo]) -> None:
+        pools = Pools()
         for n, host in enumerate(hosts):
-            places = {cell.id: int(self.host_first_cell[n]) + i for i, cell in enumerate(host.cells)}
-            for pool in host.pci_pools or ():
-                if pool.numa_node in places:
-                    self.cell_devices[places[pool.numa_node]] += pool.count
+            pools.add_host(host, int(self.host_first_cell[n]))
+        self.classes = pools.classes
+        self.providers = pools.providers
+        self.pools = pools.infos
+        self.host_first_pool = np.array(pools.first, np.uint32)
+        self.pool_class = np.array(pools.class_of, np.uint32)
+        self.pool_cell = np.array(pools.cell, np.int32)
+        self.pool_provider = np.array(pools.provider, np.uint32)
+        self.pool_family = np.array(pools.family, np.uint32)
+        self.pool_kind = np.array(pools.kind, np.uint32)
+        self.pool_count = np.array([pool.count for pool in pools.infos], np.int32)
+        self.pool_taken = np.zeros(len(pools.infos), np.int32)
+        self.devices_taken: dict[int, set[str]] = {}
+        self.pool_hidden = np.zeros(len(pools.infos), np.int32)
+        self.max_pools = max(map(int, np.diff(self.host_first_pool)), default=0)
+        self.cell_devices = np.zeros(self.n_cells, np.int64)
+        for where, pool in zip(pools.fleet_cell, pools.infos, strict=True):
+            if where >= 0:
+                self.cell_devices[where] += pool.count
+
+    def free_devices(self, pool: int) -> list[str]:
+        """Addresses of a pool's free devices, the one that goes next first; empty: not known.
+
+        nova hands out the last of its list first.
+        """
+        taken = self.devices_taken.get(pool, frozenset())
+        return [device for device in reversed(self.pools[pool].devices) if device not in taken]
 
     def pinned_cpus(self, cell: int) -> list[int]:
         """CPU ids pinned in a cell, ascending."""

@@ -89,9 +89,7 @@ class InvalidRequest(NumafitError, ValueError):
 def _rebuild_invalid(
     message: str, nova_exception: str, key: str | None, value: Any, stage: str
 ) -> InvalidRequest:
-    return InvalidRequest(
-        message, nova_exception=nova_exception, key=key, value=value, stage=stage
-    )
+    return InvalidRequest(message, nova_exception=nova_exception, key=key, value=value, stage=stage)
 
 
 class StalePlacement(NumafitError, RuntimeError):

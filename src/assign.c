@@ -106,7 +106,7 @@ static uint32_t next_place(nf_search *s, uint32_t guest, uint32_t from) {
     for (;;) {
         reopen(s, guest);
         uint32_t place = nf_mask_next(row_of(s, guest), s->words, from);
-        if (place == NF_NONE || --s->budget < 0) return NF_NONE;
+        if (place == NF_NONE || --*s->budget < 0) return NF_NONE;
         if (try_place(s, guest, place)) return place;
         from = place + 1;
     }
@@ -116,7 +116,7 @@ static int search(nf_search *s) {
     uint32_t depth = 0, from = 0;
     for (;;) {
         uint32_t place = next_place(s, depth, from);
-        if (s->budget < 0) return NF_UNDECIDED;
+        if (*s->budget < 0) return NF_UNDECIDED;
         if (place == NF_NONE) {
             if (depth == 0) return NF_TOGETHER;
             from = s->place[--depth] + 1;
@@ -141,7 +141,7 @@ int nf_assign(nf_search *s, uint32_t *matched) {
     *matched = 0;
     for (uint32_t g = 0; g < s->n_guests; g++) *matched += augment(s, g);
     if (*matched < s->n_guests) return NF_ASSIGNMENT;
-    if (!nf_can_hit(s)) return s->budget < 0 ? NF_UNDECIDED : NF_NETWORKS;
+    if (!nf_can_hit(s)) return *s->budget < 0 ? NF_UNDECIDED : NF_NETWORKS;
     return search(s);
 }
 

@@ -144,9 +144,69 @@ static int turn_cell(const nf_fleet *f, const nf_request *r, const nf_placement 
     return status;
 }
 
+/* Free devices of a pool go away (n < 0) or come back; a pool without any is gone, as in nova. */
+static void add_devices(const nf_fleet *f, uint32_t host, uint32_t pool, int32_t n) {
+    int32_t count = (f->pool_count[pool] > 0 ? f->pool_count[pool] : 0) + n;
+    f->pool_count[pool] = count ? count : NF_POOL_GONE;
+    if (f->pool_cell[pool] >= 0)
+        f->cell_devices[f->host_first_cell[host] + (uint32_t)f->pool_cell[pool]] += n;
+}
+
+static bool shares_family(const nf_fleet *f, uint32_t a, uint32_t b) {
+    return f->pool_family[a] && f->pool_family[a] == f->pool_family[b] &&
+           f->pool_kind[a] != f->pool_kind[b];
+}
+
+/* A PF and its VFs exclude each other: what is left of the one goes out of sight while any of the
+ * other is taken. */
+static void hide_or_show(const nf_fleet *f, uint32_t host, uint32_t pool) {
+    uint32_t first = f->host_first_pool[host], last = f->host_first_pool[host + 1];
+    int32_t taken = 0;
+    if (!f->pool_family[pool]) return;
+    for (uint32_t p = first; p < last; p++)
+        if (p == pool || (f->pool_family[p] == f->pool_family[pool] && !shares_family(f, p, pool)))
+            taken += f->pool_taken[p];
+    for (uint32_t p = first; p < last; p++) {
+        if (!shares_family(f, p, pool)) continue;
+        int32_t free = f->pool_count[p] > 0 ? f->pool_count[p] : 0;
+        int32_t move = taken ? free : -f->pool_hidden[p];
+        if (!move) continue;
+        f->pool_hidden[p] += move;
+        add_devices(f, host, p, -move);
+    }
+}
+
+static int turn_draw(const nf_fleet *f, uint32_t host, const nf_draw *d, bool take,
+                     nf_reason *why) {
+    int32_t n = (int32_t)d->count, there = take ? f->pool_count[d->pool] : f->pool_taken[d->pool];
+    if (there < n) return nf_refuse(why, NF_STALE, d->request, n, there > 0 ? there : 0);
+    f->pool_taken[d->pool] += take ? n : -n;
+    add_devices(f, host, d->pool, take ? -n : n);
+    hide_or_show(f, host, d->pool);
+    return NF_OK;
+}
+
+static int turn_draws(const nf_fleet *f, uint32_t host, const nf_placement *p, bool take,
+                      nf_reason *why) {
+    for (uint32_t i = 0; i < p->n_draws; i++) {
+        int status = turn_draw(f, host, &p->draws[i], take, why);
+        if (status == NF_OK) continue;
+        while (i--) turn_draw(f, host, &p->draws[i], !take, NULL);
+        return status;
+    }
+    return NF_OK;
+}
+
 static bool placement_ok(const nf_fleet *f, uint32_t host, const nf_request *r,
                          const nf_placement *p) {
     if (host >= f->n_hosts || (r->n_cells && (!r->cells || !p->cells || !p->slots))) return false;
+    if (p->n_draws && !p->draws) return false;
+    for (uint32_t i = 0; i < p->n_draws; i++) {
+        const nf_draw *d = &p->draws[i];
+        if (d->pool < f->host_first_pool[host] || d->pool >= f->host_first_pool[host + 1])
+            return false;
+        if (!d->count || d->count > INT32_MAX) return false;
+    }
     for (uint32_t g = 0; g < r->n_cells; g++) {
         const nf_placed_cell *c = &p->cells[g];
         if (c->cell < f->host_first_cell[host] || c->cell >= f->host_first_cell[host + 1])
@@ -165,10 +225,13 @@ static nf_status turn_all(const nf_fleet *f, uint32_t host, const nf_request *r,
     if (!f || !r || !p) return NF_EINVAL;
     if (f->abi != NF_ABI_VERSION || r->abi != NF_ABI_VERSION) return NF_EABI;
     if (!placement_ok(f, host, r, p)) return NF_EINVAL;
+    int status = turn_draws(f, host, p, take, why);
+    if (status != NF_OK) return status;
     for (uint32_t g = 0; g < r->n_cells; g++) {
-        int status = turn_cell(f, r, p, g, take, false, why);
+        status = turn_cell(f, r, p, g, take, false, why);
         if (status == NF_OK) continue;
         while (g--) turn_cell(f, r, p, g, !take, true, NULL);
+        turn_draws(f, host, p, !take, NULL);
         return status;
     }
     f->host_generation[host]++;

@@ -22,6 +22,7 @@ static bool improves(void *context, const nf_search *s, uint32_t depth) {
     nf_near_pairs *near = context;
     int64_t sum = sum_of(near, s->place, depth);
     if (near->found && sum >= near->best) return false;
+    if (near->also && !near->also(near->context, s, depth)) return false;
     if (depth < s->n_guests) return true;
     near->best = sum;
     near->found = true;

@@ -73,7 +73,7 @@ typedef bool (*nf_accept)(void *context, const nf_search *search, uint32_t depth
 
 struct nf_search {
     uint32_t n_hosts, n_guests, words, n_classes, n_hits, max_groups;
-    int64_t budget;          /* steps left; below zero: undecided */
+    int64_t *budget;         /* steps left; below zero: undecided */
     uint32_t *class_of;      /* [guest]: guests of a class are alike */
     nf_word *rows;           /* [class][word]: places where the class fits */
     nf_word *hits;           /* [hit][word]: sets of which one place must be chosen */
@@ -116,8 +116,56 @@ typedef struct nf_near_pairs {
     int64_t best;            /* smallest sum found */
     uint32_t *best_place;    /* [guest] */
     bool found;
+    nf_accept also;          /* a further condition; NULL: none */
+    void *context;
 } nf_near_pairs;
 int nf_assign_closest(nf_search *s, nf_near_pairs *near, uint32_t *matched);
+
+/* pci.c: are there devices, near enough to the chosen cells? */
+typedef struct nf_pci_job {
+    const nf_fleet *f;
+    const nf_request *request;
+    uint32_t host, first_pool, n_pools, first_cell, n_cells;
+    bool exact, anywhere;  /* anywhere: no guest topology, so nodes do not matter */
+    bool sockets_known;
+    nf_word *near;         /* cells of the host that are chosen */
+    nf_word *near_socket;  /* cells whose socket holds a chosen one */
+    int32_t *left;         /* [pool]: devices not yet taken */
+    nf_draw *draws;
+    uint32_t n_draws;
+    int64_t *budget;
+    /* exact.c */
+    int32_t *flow;         /* [request][pool] */
+    uint8_t *closed;       /* [pool]: shut by its PF or VFs */
+    uint32_t *parent, *queue;
+    /* pcibound.c */
+    int64_t *gains;        /* [cell] */
+    nf_word *failed;       /* sets of cells that were refused: a small table */
+} nf_pci_job;
+
+size_t nf_pci_bytes(const nf_fleet *f, const nf_request *request, uint32_t cells);
+void nf_pci_lay_out(nf_pci_job *p, const nf_fleet *f, uint32_t host, const nf_request *request,
+                    bool exact, int64_t *budget, void *memory);
+/* The guest takes these cells (indices in the fleet). */
+void nf_pci_choose(nf_pci_job *p, const uint32_t *cells, uint32_t n_cells);
+bool nf_pci_serve(nf_pci_job *p);
+/* May request r take from this pool, wherever it is? matching: before unrequested PFs and the
+ * like are left out. */
+static inline bool nf_pci_takes(const nf_pci_job *p, uint32_t r, uint32_t pool, bool matching) {
+    const nf_pci_request *q = &p->request->pci[r];
+    uint32_t class = p->f->pool_class[p->first_pool + pool];
+    return nf_bit_get(matching ? q->matches : q->usable, class);
+}
+
+/* exact.c: an allocation whenever there is one. */
+bool nf_pci_serve_exactly(nf_pci_job *p);
+
+/* pcibound.c: can it be served at best? open: cells that may still be chosen, up to more of them.
+ * wanted and best (may be NULL) get the quantities of the first request that cannot. */
+bool nf_pci_hopeful(nf_pci_job *p, nf_word requests, const nf_word *open, uint32_t more,
+                    int64_t *wanted, int64_t *best);
+/* The cells of which one must be chosen for request r; false: any choice may do. */
+bool nf_pci_needs(const nf_pci_job *p, uint32_t r, nf_word *cells);
 
 /* hitting.c: can the open guests also meet every set that has not been met? */
 bool nf_can_hit(nf_search *s);

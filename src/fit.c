@@ -1,30 +1,13 @@
 /* Does the guest fit this host, and where does it land? */
-#include "engine.h"
+#include "job.h"
 
 #define DEFAULT_BUDGET 200000u
 
-/* Everything that one call works with, laid out in the caller's workspace. */
-typedef struct job {
-    const nf_fleet *f;
-    const nf_request *request;
-    const nf_options *options;
-    nf_reason *why;
-    uint32_t host, first_cell, n_cells;
-    nf_limits limits;
-    uint32_t *order;
-    uint32_t *best_place;
-    nf_want *wants;        /* [guest] */
-    uint32_t *first_alike; /* [class]: the first guest of it */
-    nf_search search;
-} job;
-
 static size_t aligned(size_t bytes) { return (bytes + 7u) & ~(size_t)7u; }
 
-static uint32_t most_hits(const nf_request *request) { return request->n_nets; }
-
 static bool request_ok(const nf_request *r) {
-    if (r->n_cells > NF_MAX_GUEST || r->n_nets > NF_MAX_NETS) return false;
-    if ((r->n_cells && !r->cells) || (r->n_nets && !r->nets)) return false;
+    if (r->n_cells > NF_MAX_GUEST || r->n_nets > NF_MAX_NETS || r->n_pci > NF_MAX_PCI) return false;
+    if ((r->n_cells && !r->cells) || (r->n_nets && !r->nets) || (r->n_pci && !r->pci)) return false;
     for (uint32_t g = 0; g < r->n_cells; g++) {
         const nf_guest_cell *c = &r->cells[g];
         if (c->memory < 0 || c->memory > INT64_MAX / 4096) return false;
@@ -32,28 +15,88 @@ static bool request_ok(const nf_request *r) {
         if (c->threads > NF_THREADS_REQUIRE) return false;
         if (c->n_dedicated > NF_MAX_SLOTS || c->n_shared > NF_MAX_SLOTS) return false;
     }
+    for (uint32_t p = 0; p < r->n_pci; p++) {
+        const nf_pci_request *q = &r->pci[p];
+        if (q->count > INT32_MAX || q->policy > NF_PCI_PREFERRED || !q->matches || !q->usable)
+            return false;
+        if (q->n_providers && !q->providers) return false;
+    }
     return true;
 }
 
 static bool options_ok(const nf_options *o) {
     return o->strategy <= NF_CLOSEST && o->net_affinity <= NF_NETS_ALL &&
-           o->limits <= NF_LIMITS_GIVEN;
+           o->limits <= NF_LIMITS_GIVEN && o->pci_matching <= NF_MATCH_EXACT;
 }
 
-static size_t head_bytes(uint32_t hosts, uint32_t guests) {
-    return aligned(hosts * sizeof(uint32_t)) + 2 * aligned(guests * sizeof(uint32_t)) +
-           aligned(guests * sizeof(nf_want));
+int nf_job_start(nf_job *j, const nf_fleet *f, uint32_t host, const nf_request *request,
+                 const nf_options *options, nf_reason *why) {
+    if (!f || !request || !options) return NF_EINVAL;
+    if (f->abi != NF_ABI_VERSION || request->abi != NF_ABI_VERSION) return NF_EABI;
+    if (host >= f->n_hosts || !request_ok(request) || !options_ok(options)) return NF_EINVAL;
+    j->f = f;
+    j->request = request;
+    j->options = options;
+    j->why = why;
+    j->host = host;
+    j->first_cell = f->host_first_cell[host];
+    j->n_cells = nf_host_cells(f, host);
+    j->limits = nf_limits_for(f, host, options);
+    j->budget = options->budget ? options->budget : DEFAULT_BUDGET;
+    return NF_OK;
+}
+
+static uint32_t at_least_one(uint32_t n) { return n ? n : 1; }
+
+static size_t head_bytes(uint32_t cells, uint32_t guests) {
+    return aligned(cells * sizeof(uint32_t)) + 3 * aligned(guests * sizeof(uint32_t)) +
+           nf_words_for(cells) * sizeof(nf_word) + aligned(guests * sizeof(nf_want));
 }
 
 size_t nf_workspace_bytes(const nf_fleet *f, const nf_request *request) {
     if (!request_ok(request)) return 0;
-    uint32_t hosts = f->max_cells ? f->max_cells : 1;
-    uint32_t guests = request->n_cells ? request->n_cells : 1;
-    return head_bytes(hosts, guests) + nf_search_bytes(hosts, guests, most_hits(request));
+    uint32_t cells = at_least_one(f->max_cells), guests = at_least_one(request->n_cells);
+    return head_bytes(cells, guests) + nf_pci_bytes(f, request, cells) +
+           nf_search_bytes(cells, guests, request->n_nets + request->n_pci);
+}
+
+static void *take(char **memory, size_t count, size_t size) {
+    void *here = *memory;
+    *memory += aligned(count * size);
+    return here;
+}
+
+static bool pins(const nf_guest_cell *g) {
+    return g->policy == NF_POLICY_DEDICATED || g->policy == NF_POLICY_MIXED;
+}
+
+static void prepare(nf_job *j, char *memory) {
+    const nf_request *r = j->request;
+    uint32_t guests = at_least_one(r->n_cells), cells = at_least_one(j->n_cells);
+    j->order = take(&memory, cells, sizeof *j->order);
+    j->cells = take(&memory, guests, sizeof *j->cells);
+    j->best_place = take(&memory, guests, sizeof *j->best_place);
+    j->first_alike = take(&memory, guests, sizeof *j->first_alike);
+    j->cell_mask = take(&memory, nf_words_for(cells), sizeof *j->cell_mask);
+    j->wants = take(&memory, guests, sizeof *j->wants);
+    if (r->n_pci) {
+        nf_pci_lay_out(&j->pci, j->f, j->host, r, j->options->pci_matching == NF_MATCH_EXACT,
+                       &j->budget, memory);
+        memory += nf_pci_bytes(j->f, r, cells);
+    }
+    if (!r->n_cells) return;
+    for (uint32_t g = 0; g < r->n_cells; g++)
+        nf_want_from(j->f, &r->cells[g], r->emulator_isolated && g == 0, &j->wants[g]);
+    nf_search_lay_out(&j->search, j->n_cells, guests, r->n_nets + r->n_pci, memory);
+    j->search.budget = &j->budget;
+    if (j->n_cells > guests)
+        nf_order(j->f, j->host, !pins(&r->cells[0]), j->options->strategy, r->n_pci > 0, j->order);
+    else /* every cell is taken: nova leaves the host's order alone */
+        for (uint32_t i = 0; i < j->n_cells; i++) j->order[i] = j->first_cell + i;
 }
 
 /* Guests that ask for the same are of one class; isolated emulator threads set guest 0 apart. */
-static void classify(job *j) {
+static void classify(nf_job *j) {
     nf_search *s = &j->search;
     s->n_classes = 0;
     for (uint32_t g = 0; g < s->n_guests; g++) {
@@ -70,60 +113,96 @@ static void classify(job *j) {
     }
 }
 
-static bool pins(const nf_guest_cell *g) {
-    return g->policy == NF_POLICY_DEDICATED || g->policy == NF_POLICY_MIXED;
-}
-
-static void prepare(job *j, char *memory) {
-    uint32_t guests = j->request->n_cells;
-    j->order = (uint32_t *)(void *)memory;
-    memory += aligned(j->n_cells * sizeof *j->order);
-    j->best_place = (uint32_t *)(void *)memory;
-    memory += aligned(guests * sizeof *j->best_place);
-    j->first_alike = (uint32_t *)(void *)memory;
-    memory += aligned(guests * sizeof *j->first_alike);
-    j->wants = (nf_want *)(void *)memory;
-    memory += aligned(guests * sizeof *j->wants);
-    for (uint32_t g = 0; g < guests; g++)
-        nf_want_from(j->f, &j->request->cells[g], j->request->emulator_isolated && g == 0,
-                     &j->wants[g]);
-    nf_search_lay_out(&j->search, j->n_cells, guests, most_hits(j->request), memory);
-    j->search.budget = j->options->budget ? j->options->budget : DEFAULT_BUDGET;
-    if (j->n_cells > guests)
-        nf_order(j->f, j->host, !pins(&j->request->cells[0]), j->options->strategy, false,
-                 j->order);
-    else /* every cell is taken: nova leaves the host's order alone */
-        for (uint32_t i = 0; i < j->n_cells; i++) j->order[i] = j->first_cell + i;
-}
-
-/* The refusal that came furthest through the checks says most about what is missing. */
-static int refuse_pair(job *j, uint32_t guest) {
-    nf_reason furthest = {0, 0, 0, 0}, here;
-    for (uint32_t i = 0; i < j->n_cells; i++) {
-        nf_pair(j->f, j->first_cell + i, &j->wants[guest], &j->limits, &here);
-        if (here.status > furthest.status) furthest = here;
-    }
-    return nf_refuse(j->why, furthest.status, furthest.detail, furthest.wanted,
-                     furthest.available);
-}
-
-/* Which network is it? One that cannot be near by itself, else all of them together. */
-static int refuse_networks(job *j) {
+/* Devices that only some cells have make those cells a set that must be met, like a network's. */
+static void near_devices(nf_job *j) {
     nf_search *s = &j->search;
-    const nf_request *r = j->request;
-    for (uint32_t n = 0; n < r->n_nets; n++) {
-        nf_near(j->f, j->host, r, j->options->net_affinity, j->order, n, n + 1, s);
-        uint32_t near = s->n_hits ? nf_mask_count(s->hits, s->words)
-                                  : nf_mask_count(s->forced, s->words);
-        bool all = j->options->net_affinity == NF_NETS_ALL;
-        if (!near || nf_can_hit(s)) continue;
-        int status = r->nets[n] == NF_TUNNEL_NET ? NF_TUNNEL : NF_PHYSNET;
-        return nf_refuse(j->why, status, r->nets[n], all ? near : 1, 0);
+    for (uint32_t r = 0; r < j->request->n_pci; r++) {
+        if (!nf_pci_needs(&j->pci, r, j->cell_mask)) continue;
+        nf_word *hit = s->hits + (size_t)s->n_hits++ * s->words;
+        nf_mask_zero(hit, s->words);
+        for (uint32_t place = 0; place < j->n_cells; place++)
+            if (nf_bit_get(j->cell_mask, j->order[place] - j->first_cell)) nf_bit_set(hit, place);
     }
-    return nf_refuse(j->why, NF_NETWORKS, 0, r->n_nets, 0);
 }
 
-static int assign(job *j) {
+static void choose(nf_job *j, uint32_t depth) {
+    for (uint32_t g = 0; g < depth; g++)
+        j->cells[g] = j->order[j->search.place[g]];
+    nf_pci_choose(&j->pci, j->cells, depth);
+}
+
+/* Sets of cells that were refused before, where one word holds a host's cells. */
+static nf_word *memo_of(nf_job *j) {
+    nf_word key = j->pci.near[0] + 1;
+    return j->n_cells < NF_WORD_BITS ? &j->pci.failed[(key * 0x9E3779B97F4A7C15u) >> 56] : NULL;
+}
+
+static bool devices_do(void *context, const nf_search *s, uint32_t depth) {
+    nf_job *j = context;
+    choose(j, depth);
+    if (depth == s->n_guests) {
+        nf_word *memo = memo_of(j), key = j->pci.near[0] + 1;
+        if (memo && *memo == key) return false;
+        if (nf_pci_serve(&j->pci)) return true;
+        if (memo) *memo = key;
+        return false;
+    }
+    nf_mask_zero(j->cell_mask, nf_words_for(j->n_cells));
+    for (uint32_t c = 0; c < s->n_classes; c++) {
+        const nf_word *open = s->open + (size_t)c * s->words;
+        for (uint32_t h = nf_mask_next(open, s->words, 0); h != NF_NONE;
+             h = nf_mask_next(open, s->words, h + 1))
+            nf_bit_set(j->cell_mask, j->order[h] - j->first_cell);
+    }
+    for (uint32_t r = 0; r < j->request->n_pci; r++)
+        if (!nf_pci_hopeful(&j->pci, (nf_word)1 << r, j->cell_mask, s->n_guests - depth, NULL,
+                            NULL))
+            return false;
+    return true;
+}
+
+/* Before any search: can each request, and each few of them together, be served at best? */
+static int hope(nf_job *j) {
+    uint32_t n = j->request->n_pci, words = nf_words_for(j->n_cells);
+    const nf_search *s = &j->search;
+    nf_pci_choose(&j->pci, NULL, 0);
+    nf_mask_zero(j->cell_mask, words);
+    for (uint32_t place = 0; place < j->n_cells; place++)
+        for (uint32_t c = 0; c < s->n_classes; c++)
+            if (nf_bit_get(s->rows + (size_t)c * s->words, place))
+                nf_bit_set(j->cell_mask, j->order[place] - j->first_cell);
+    for (uint32_t r = 0; r < n; r++) {
+        int64_t wanted, best;
+        if (nf_pci_hopeful(&j->pci, (nf_word)1 << r, j->cell_mask, s->n_guests, &wanted, &best))
+            continue;
+        if (nf_refuse_pci(j) == NF_PCI_DEVICES) return NF_PCI_DEVICES;
+        return nf_refuse(j->why, NF_PCI_NUMA, r, wanted, best);
+    }
+    nf_word all = n < 64 ? ((nf_word)1 << n) - 1 : ~(nf_word)0;
+    for (nf_word set = n <= 6 ? 3 : all; set <= all && n > 1; set++) {
+        if (!nf_pci_hopeful(&j->pci, set, j->cell_mask, s->n_guests, NULL, NULL))
+            return nf_refuse(j->why, NF_PCI_TOGETHER, 0, n, 0);
+        if (set == all) break;
+    }
+    return NF_OK;
+}
+
+static int search_places(nf_job *j, uint32_t *matched) {
+    nf_search *s = &j->search;
+    uint64_t distance_at = j->f->host_distance_at[j->host];
+    if (j->request->n_pci) {
+        s->accept = devices_do;
+        s->context = j;
+    }
+    if (j->options->strategy != NF_CLOSEST || s->n_guests < 2 || distance_at == UINT64_MAX)
+        return nf_assign(s, matched);
+    nf_near_pairs near = {.distance = j->f->distances + distance_at, .n_cells = j->n_cells,
+                          .first_cell = j->first_cell, .order = j->order,
+                          .best_place = j->best_place, .also = s->accept, .context = s->context};
+    return nf_assign_closest(s, &near, matched);
+}
+
+static int assign(nf_job *j) {
     nf_search *s = &j->search;
     uint32_t matched = 0;
     classify(j);
@@ -134,36 +213,42 @@ static int assign(job *j) {
             if (nf_pair(j->f, j->order[place], &j->wants[j->first_alike[c]], &j->limits, NULL) ==
                 NF_OK)
                 nf_bit_set(row, place);
-        if (nf_mask_empty(row, s->words)) return refuse_pair(j, j->first_alike[c]);
+        if (nf_mask_empty(row, s->words)) return nf_refuse_pair(j, j->first_alike[c]);
     }
     nf_near(j->f, j->host, j->request, j->options->net_affinity, j->order, 0, j->request->n_nets,
             s);
-    uint64_t distance_at = j->f->host_distance_at[j->host];
-    int status;
-    if (j->options->strategy == NF_CLOSEST && s->n_guests > 1 && distance_at != UINT64_MAX) {
-        nf_near_pairs near = {.distance = j->f->distances + distance_at, .n_cells = j->n_cells,
-                              .first_cell = j->first_cell, .order = j->order,
-                              .best_place = j->best_place};
-        status = nf_assign_closest(s, &near, &matched);
-    } else {
-        status = nf_assign(s, &matched);
+    if (j->request->n_pci) {
+        int status = hope(j);
+        if (status != NF_OK) return status;
+        near_devices(j);
     }
-    if (status == NF_NETWORKS) return refuse_networks(j);
+    int status = search_places(j, &matched);
+    if (status == NF_OK) return NF_OK;
     if (status == NF_ASSIGNMENT) return nf_refuse(j->why, status, 0, s->n_guests, matched);
-    return status == NF_OK ? NF_OK : nf_refuse(j->why, status, 0, 0, 0);
+    if (status == NF_UNDECIDED) return nf_refuse(j->why, status, 0, 0, 0);
+    if (j->request->n_nets && (status = nf_refuse_networks(j)) != NF_OK) return status;
+    return nf_refuse_pci(j);
 }
 
-/* One guest cell without networks: the first host cell that does, and no search at all. */
-static int assign_one(job *j) {
+/* One guest cell without networks or devices: the first host cell that does, and no search. */
+static int assign_one(nf_job *j) {
     for (uint32_t place = 0; place < j->n_cells; place++)
         if (nf_pair(j->f, j->order[place], &j->wants[0], &j->limits, NULL) == NF_OK) {
             j->search.place[0] = place;
             return NF_OK;
         }
-    return refuse_pair(j, 0);
+    return nf_refuse_pair(j, 0);
 }
 
-static void write_down(const job *j, nf_placement *out) {
+static int serve_devices(nf_job *j, nf_placement *out) {
+    choose(j, j->request->n_cells);
+    if (!nf_pci_serve(&j->pci)) return nf_refuse_pci(j);
+    memcpy(out->draws, j->pci.draws, j->pci.n_draws * sizeof *out->draws);
+    out->n_draws = j->pci.n_draws;
+    return NF_OK;
+}
+
+static void write_down(const nf_job *j, nf_placement *out) {
     uint32_t slot = 0;
     for (uint32_t g = 0; g < j->request->n_cells; g++) {
         const nf_want *w = &j->wants[g];
@@ -179,56 +264,55 @@ static void write_down(const job *j, nf_placement *out) {
     }
 }
 
-static int start(job *j, const nf_fleet *f, uint32_t host, const nf_request *request,
-                 const nf_options *options, nf_reason *why) {
-    if (!f || !request || !options) return NF_EINVAL;
-    if (f->abi != NF_ABI_VERSION || request->abi != NF_ABI_VERSION) return NF_EABI;
-    if (host >= f->n_hosts || !request_ok(request) || !options_ok(options)) return NF_EINVAL;
-    j->f = f;
-    j->request = request;
-    j->options = options;
-    j->why = why;
-    j->host = host;
-    j->first_cell = f->host_first_cell[host];
-    j->n_cells = nf_host_cells(f, host);
-    j->limits = nf_limits_for(f, host, options);
+static int check_space(const nf_job *j, const void *workspace, size_t bytes) {
+    if (!workspace || ((uintptr_t)workspace & 7u) || bytes < nf_workspace_bytes(j->f, j->request))
+        return NF_ESPACE;
     return NF_OK;
 }
 
 nf_status nf_fit(const nf_fleet *f, uint32_t host, const nf_request *request,
                  const nf_options *options, void *workspace, size_t workspace_bytes,
                  nf_placement *out, nf_reason *why) {
-    job j;
-    int status = start(&j, f, host, request, options, why);
+    nf_job j;
+    int status = nf_job_start(&j, f, host, request, options, why);
     if (status != NF_OK) return status;
-    if (!out || (request->n_cells && (!out->cells || !out->slots))) return NF_EINVAL;
-    if (!workspace || ((uintptr_t)workspace & 7u) ||
-        workspace_bytes < nf_workspace_bytes(f, request))
-        return NF_ESPACE;
-    if (!request->n_cells) return NF_OK;
-    if (!j.n_cells) return nf_refuse(why, NF_NO_TOPOLOGY, 0, request->n_cells, 0);
+    if (!out || (request->n_cells && (!out->cells || !out->slots)) ||
+        (request->n_pci && !out->draws))
+        return NF_EINVAL;
+    if ((status = check_space(&j, workspace, workspace_bytes)) != NF_OK) return status;
+    if (request->n_cells && !j.n_cells)
+        return nf_refuse(why, NF_NO_TOPOLOGY, 0, request->n_cells, 0);
     if (j.n_cells < request->n_cells)
         return nf_refuse(why, NF_TOO_FEW_CELLS, 0, request->n_cells, j.n_cells);
     prepare(&j, workspace);
-    status = request->n_cells == 1 && !request->n_nets ? assign_one(&j) : assign(&j);
-    if (status == NF_OK) write_down(&j, out);
-    return status;
+    if (request->n_cells) {
+        bool alone = request->n_cells == 1 && !request->n_nets && !request->n_pci;
+        if ((status = alone ? assign_one(&j) : assign(&j)) != NF_OK) return status;
+    }
+    out->n_draws = 0;
+    if (request->n_pci && (status = serve_devices(&j, out)) != NF_OK) return status;
+    write_down(&j, out);
+    return NF_OK;
 }
 
-nf_status nf_explain(const nf_fleet *f, uint32_t host, const nf_request *request,
-                     const nf_options *options, nf_reason *reasons, size_t n_reasons) {
-    job j;
-    int status = start(&j, f, host, request, options, NULL);
+nf_status nf_pci(const nf_fleet *f, uint32_t host, const nf_request *request,
+                 const nf_options *options, const uint32_t *cells, uint32_t n_cells,
+                 void *workspace, size_t workspace_bytes, nf_draw *draws, uint32_t *n_draws) {
+    nf_job j;
+    int status = nf_job_start(&j, f, host, request, options, NULL);
     if (status != NF_OK) return status;
-    if (!reasons || n_reasons < (size_t)request->n_cells * j.n_cells) return NF_ESPACE;
-    for (uint32_t g = 0; g < request->n_cells; g++) {
-        nf_want w;
-        nf_want_from(f, &request->cells[g], request->emulator_isolated && g == 0, &w);
-        for (uint32_t i = 0; i < j.n_cells; i++) {
-            nf_reason *here = &reasons[(size_t)g * j.n_cells + i];
-            *here = (nf_reason){0, 0, 0, 0};
-            nf_pair(f, j.first_cell + i, &w, &j.limits, here);
-        }
-    }
+    if ((n_cells && !cells) || (request->n_pci && !draws) || !n_draws) return NF_EINVAL;
+    if ((status = check_space(&j, workspace, workspace_bytes)) != NF_OK) return status;
+    *n_draws = 0;
+    if (!request->n_pci) return NF_OK;
+    nf_pci_lay_out(&j.pci, f, host, request, options->pci_matching == NF_MATCH_EXACT, &j.budget,
+                   workspace);
+    for (uint32_t i = 0; i < n_cells; i++)
+        if (cells[i] < j.first_cell || cells[i] - j.first_cell >= j.n_cells) return NF_EINVAL;
+    nf_pci_choose(&j.pci, cells, n_cells);
+    j.pci.anywhere = !n_cells;
+    if (!nf_pci_serve(&j.pci)) return j.budget < 0 ? NF_UNDECIDED : NF_PCI_NUMA;
+    memcpy(draws, j.pci.draws, j.pci.n_draws * sizeof *draws);
+    *n_draws = j.pci.n_draws;
     return NF_OK;
 }

@@ -69,6 +69,28 @@ static nf_status check_cell(const nf_fleet *f, uint32_t cell, const char **reaso
     return NF_OK;
 }
 
+static nf_status check_pools(const nf_fleet *f, uint32_t host, const char **reason) {
+    uint32_t first = f->host_first_pool[host], last = f->host_first_pool[host + 1];
+    HOLD(first <= last && last <= f->n_pools, "host_first_pool: falls");
+    HOLD(last - first <= f->max_pools, "host_first_pool: more than max_pools");
+    for (uint32_t p = first; p < last; p++) {
+        HOLD(f->pool_class[p] < f->n_classes, "pool_class: no such property set");
+        HOLD(f->pool_cell[p] >= NF_POOL_ELSEWHERE &&
+                 f->pool_cell[p] < (int32_t)nf_host_cells(f, host),
+             "pool_cell: no such cell");
+        HOLD(f->pool_count[p] >= NF_POOL_GONE, "pool_count: negative");
+        HOLD(f->pool_taken[p] >= 0 && f->pool_hidden[p] >= 0, "pool_taken: negative");
+    }
+    for (uint32_t c = 0; c < last - first && c < nf_host_cells(f, host); c++) {
+        int64_t devices = 0;
+        for (uint32_t p = first; p < last; p++)
+            if (f->pool_cell[p] == (int32_t)c && f->pool_count[p] > 0) devices += f->pool_count[p];
+        HOLD(devices == f->cell_devices[f->host_first_cell[host] + c],
+             "cell_devices: not the sum of its pools");
+    }
+    return NF_OK;
+}
+
 nf_status nf_fleet_check(const nf_fleet *f, const char **reason) {
     const char *unused;
     if (!reason) reason = &unused;
@@ -90,6 +112,12 @@ nf_status nf_fleet_check(const nf_fleet *f, const char **reason) {
         HOLD(nf_host_cells(f, h) <= f->max_cells, "host_first_cell: more than max_cells");
     }
     HOLD(f->host_first_cell[f->n_hosts] == f->n_cells, "host_first_cell: does not end at n_cells");
+    HOLD(f->host_first_pool && f->host_first_pool[0] == 0, "host_first_pool: starts at 0");
+    HOLD(f->host_first_pool[f->n_hosts] == f->n_pools, "host_first_pool: does not end at n_pools");
+    for (uint32_t h = 0; h < f->n_hosts; h++) {
+        nf_status status = check_pools(f, h, reason);
+        if (status != NF_OK) return status;
+    }
     for (uint32_t l = 0; l < f->n_layouts; l++) {
         nf_status status = check_layout(f, &f->layouts[l], reason);
         if (status != NF_OK) return status;

@@ -142,7 +142,7 @@ static bool place_sets(nf_search *s, uint32_t next, uint32_t n_sets, uint32_t n_
                        uint32_t first) {
     if (next == n_sets) return true;
     for (uint32_t group = 0; group <= n_groups; group++) {
-        if (--s->budget < 0) return false;
+        if (--*s->budget < 0) return false;
         if (join(s, next, n_sets, group, n_groups, first)) return true;
     }
     return false;

@@ -89,9 +89,7 @@ class HostCell:
                 )
             seen |= core
         if len(seen | self.cpuset | self.pcpuset | self.pinned_cpus) > MAX_CELL_CPUS:
-            raise InputError(
-                None, "cpuset", len(seen), f"at most {MAX_CELL_CPUS} CPUs in one cell"
-            )
+            raise InputError(None, "cpuset", len(seen), f"at most {MAX_CELL_CPUS} CPUs in one cell")
         _number("memory_mb", self.memory_mb, 0, MAX_MEMORY_MB)
         _number("memory_usage", self.memory_usage, 0, MAX_MEMORY_MB)
         _number("cpu_usage", self.cpu_usage, 0, MAX_ID)

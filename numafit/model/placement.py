@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from numafit.errors import MisuseError
-from numafit.model.guest import CPU_POLICIES, THREAD_POLICIES
+from numafit.model.guest import CPU_POLICIES, THREAD_POLICIES, PciRequest
+from numafit.model.hostinfo import PciPool
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,29 +46,57 @@ class PlacementCell:
             raise MisuseError(f"pinning={self.pinning!r}: a host CPU stands twice")
 
 
+@dataclass(frozen=True, slots=True)
+class PciAllocation:
+    """``count`` devices of one pool for PCI request number ``request`` of the guest.
+
+    ``pool``: its number in the fleet, ``info``: its properties, ``numa_node``: its node, or
+    ``None`` if unknown. ``devices``: their addresses, where the host came with a device list.
+    """
+
+    request: int
+    pool: int
+    count: int
+    numa_node: int | None
+    info: PciPool
+    devices: tuple[str, ...] = ()
+
+
 class Native(Protocol):
     """What the engine hands over: numbers that turn into cells when somebody looks."""
 
     def decode(self) -> tuple[PlacementCell, ...]: ...
+    def decode_pci(self) -> tuple[PciAllocation, ...]: ...
 
 
 class Placement:
     """A guest's cells on one host, in guest order; true in a condition, as a Refusal is false.
 
-    Built by ``Host.fit`` and ``Fleet.fit``, or from its parts to replay one made elsewhere.
-    ``host``: name of the host, or its index in the fleet where it has none.
+    Built by ``Host.fit`` and ``Fleet.fit``, or from its parts to replay one made elsewhere:
+    ``pci_requests`` are then served anew, near its cells, when it is claimed. ``host``: name of
+    the host, or its index in the fleet where it has none. ``pci``: the pools it draws on.
     """
 
-    __slots__ = ("_cells", "_native", "host")
+    __slots__ = ("_cells", "_native", "_pci", "host", "pci_requests")
 
     _cells: tuple[PlacementCell, ...] | None
+    _pci: tuple[PciAllocation, ...] | None
     _native: Any
     host: str | int
+    pci_requests: tuple[PciRequest, ...]
 
-    def __init__(self, cells: Iterable[PlacementCell] = (), *, host: str | int = "") -> None:
+    def __init__(
+        self,
+        cells: Iterable[PlacementCell] = (),
+        *,
+        pci_requests: Iterable[PciRequest] = (),
+        host: str | int = "",
+    ) -> None:
         self._cells = tuple(cells)
+        self._pci = ()
         self._native = None
         self.host = host
+        self.pci_requests = tuple(pci_requests)
 
     @property
     def cells(self) -> tuple[PlacementCell, ...]:
@@ -75,10 +104,17 @@ class Placement:
             self._cells = self._native.decode()
         return self._cells
 
+    @property
+    def pci(self) -> tuple[PciAllocation, ...]:
+        if self._pci is None:
+            self._pci = self._native.decode_pci()
+        return self._pci
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Placement):
             return NotImplemented
-        return self.cells == other.cells and self.host == other.host
+        mine = (self.host, self.cells, self.pci, self.pci_requests)
+        return mine == (other.host, other.cells, other.pci, other.pci_requests)
 
     def __hash__(self) -> int:
         return hash((self.host, tuple(cell.host_cell for cell in self.cells)))
@@ -87,8 +123,15 @@ class Placement:
         return f"Placement(host={self.host!r}, cells={list(self.cells)!r})"
 
     def __reduce__(self) -> Any:
-        return _rebuild, (self.cells, self.host)
+        return _rebuild, (self.cells, self.pci, self.pci_requests, self.host)
 
 
-def _rebuild(cells: tuple[PlacementCell, ...], host: str | int) -> Placement:
-    return Placement(cells, host=host)
+def _rebuild(
+    cells: tuple[PlacementCell, ...],
+    pci: tuple[PciAllocation, ...],
+    pci_requests: tuple[PciRequest, ...],
+    host: str | int,
+) -> Placement:
+    placement = Placement(cells, pci_requests=pci_requests, host=host)
+    placement._pci = pci
+    return placement

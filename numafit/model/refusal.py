@@ -122,7 +122,12 @@ class Refusal:
         if self._cells is None:
             self._cells = tuple(
                 CellRefusal(
-                    guest, host, "fits" if reason == "ok" else reason, wanted, available, detail,
+                    guest,
+                    host,
+                    "fits" if reason == "ok" else reason,
+                    wanted,
+                    available,
+                    detail,
                     "fits" if reason == "ok" else sentence(reason, wanted, available, detail),
                 )
                 for guest, host, reason, wanted, available, detail in self._native.decode()

@@ -39,6 +39,7 @@ extern "C" {
 #define NF_MAX_SLOTS 65536u /* slots of one cell */
 #define NF_MAX_PAGE_SIZES 32u
 #define NF_MAX_NETS 64u     /* networks of one guest */
+#define NF_MAX_PCI 64u      /* PCI requests of one guest */
 #define NF_TUNNEL_NET 0u    /* network id 0: the tunnel endpoint; physnets follow from 1 */
 
 typedef enum nf_status {
@@ -119,6 +120,9 @@ typedef struct nf_fleet {
     uint32_t max_threads; /* columns of cell_cores: the widest layout's threads */
     uint32_t max_cells;   /* of one host */
     uint32_t net_words;   /* words of a cell's network bits, at least 1 */
+    uint32_t n_pools;     /* PCI pools */
+    uint32_t max_pools;   /* of one host */
+    uint32_t n_classes;   /* distinct property sets of pools */
 
     /* hosts */
     const uint32_t *host_first_cell; /* n_hosts + 1 */
@@ -147,7 +151,18 @@ typedef struct nf_fleet {
     int32_t *cell_free;      /* free dedicated CPUs */
     int32_t *cell_cores;     /* [k - 1][cell]: cores with at least k free threads */
     int64_t *pages_free;     /* [page size][cell]: total - used - reserved, may be negative */
-    const int64_t *cell_devices; /* free PCI devices on the cell's node */
+    int64_t *cell_devices;   /* free PCI devices on the cell's node */
+
+    /* PCI pools, in nova's order; those of host h are host_first_pool[h] .. [h + 1] - 1 */
+    const uint32_t *host_first_pool; /* n_hosts + 1 */
+    const uint32_t *pool_class;      /* property set */
+    const int32_t *pool_cell;        /* index of the cell in its host; NF_POOL_* */
+    const uint32_t *pool_provider;   /* placement's resource provider, 0: unknown */
+    const uint32_t *pool_family;     /* pools of one PF and its VFs share a number; 0: unknown */
+    const uint32_t *pool_kind;       /* NF_KIND_* */
+    int32_t *pool_count;             /* free devices; NF_POOL_GONE: nova has dropped the pool */
+    int32_t *pool_taken;             /* devices that claims hold */
+    int32_t *pool_hidden;            /* free devices that a claim of their PF or VFs hides */
 
     /* shared tables */
     const nf_layout *layouts;
@@ -170,6 +185,28 @@ typedef struct nf_guest_cell {
     uint32_t threads;    /* NF_THREADS_* */
 } nf_guest_cell;
 
+enum { NF_POOL_ANYWHERE = -1, NF_POOL_ELSEWHERE = -2 }; /* node unknown; node is no cell of it */
+enum { NF_POOL_GONE = -1 };
+enum { NF_KIND_OTHER = 0, NF_KIND_PF = 1, NF_KIND_VF = 2 }; /* a vDPA device is a VF here */
+enum { NF_PCI_LEGACY = 0, NF_PCI_REQUIRED = 1, NF_PCI_SOCKET = 2, NF_PCI_PREFERRED = 3 };
+
+/* count devices of one resource provider, as placement allocated them */
+typedef struct nf_provider {
+    uint32_t provider;
+    uint32_t count;
+} nf_provider;
+
+/* A PCI request: bit c of a mask stands for the property set c of the fleet. */
+typedef struct nf_pci_request {
+    uint32_t count;
+    uint32_t policy;             /* NF_PCI_* */
+    const uint64_t *matches;     /* classes that one of its specs matches */
+    const uint64_t *usable;      /* those of them that the request may take: no PF, vDPA or
+                                    remote-managed device that was not asked for */
+    uint32_t n_providers;        /* 0: any pool will do */
+    const nf_provider *providers;
+} nf_pci_request;
+
 typedef struct nf_request {
     uint32_t abi; /* NF_ABI_VERSION */
     uint32_t n_cells;
@@ -177,10 +214,13 @@ typedef struct nf_request {
     uint32_t emulator_isolated; /* 1: a CPU beside guest cell 0 for the emulator threads */
     uint32_t n_nets;
     const uint32_t *nets; /* network ids */
+    uint32_t n_pci;
+    const nf_pci_request *pci; /* in nova's order: the flavor's aliases, then the ports */
 } nf_request;
 
 enum { NF_SPREAD = 0, NF_PACK = 1, NF_CLOSEST = 2 };
 enum { NF_NETS_ANY = 0, NF_NETS_ALL = 1 };
+enum { NF_MATCH_NOVA = 0, NF_MATCH_EXACT = 1 };
 enum { NF_LIMITS_NONE = 0, NF_LIMITS_HOST = 1, NF_LIMITS_GIVEN = 2 };
 
 typedef struct nf_options {
@@ -188,6 +228,8 @@ typedef struct nf_options {
     uint32_t net_affinity; /* NF_NETS_ANY: one cell near a network will do; NF_NETS_ALL: the guest
                               covers every cell that is near it */
     uint32_t limits;   /* NF_LIMITS_* */
+    uint32_t pci_matching; /* NF_MATCH_NOVA: request after request takes what comes first;
+                              NF_MATCH_EXACT: an allocation is found whenever there is one */
     uint32_t budget;   /* steps of search before NF_UNDECIDED; 0: the default */
     double cpu_ratio;  /* with NF_LIMITS_GIVEN */
     double ram_ratio;
@@ -203,9 +245,18 @@ typedef struct nf_placed_cell {
     int32_t reserved;   /* slot for the emulator threads, -1: none */
 } nf_placed_cell;
 
+/* count devices of a pool for one of the request's PCI requests */
+typedef struct nf_draw {
+    uint32_t request;
+    uint32_t pool; /* index in the fleet */
+    uint32_t count;
+} nf_draw;
+
 typedef struct nf_placement {
     nf_placed_cell *cells; /* room for the request's cells */
     uint32_t *slots;       /* room for its dedicated vCPUs */
+    nf_draw *draws;        /* room for nf_max_draws() */
+    uint32_t n_draws;
 } nf_placement;
 
 /* Version of the header that the library was built with: compare with NF_ABI_VERSION. */
@@ -224,6 +275,18 @@ nf_status nf_derive(const nf_fleet *fleet, uint32_t first, uint32_t count);
 /* Scratch memory for nf_fit() and nf_explain() of this request on any host of the fleet, in
  * bytes; aligned for uint64_t. 0 where the request makes no sense. */
 size_t nf_workspace_bytes(const nf_fleet *fleet, const nf_request *request);
+
+/* The most draws that a placement of this request can have on any host of the fleet. */
+uint32_t nf_max_draws(const nf_fleet *fleet, const nf_request *request);
+
+/*
+ * Can these host cells (indices in the fleet; n_cells 0: a guest without NUMA topology) serve the
+ * request's PCI part? Fills draws, room for nf_max_draws(), with what it takes; the fleet is left
+ * as it is. NF_OK, NF_PCI_NUMA, NF_UNDECIDED, or misuse.
+ */
+nf_status nf_pci(const nf_fleet *fleet, uint32_t host, const nf_request *request,
+                 const nf_options *options, const uint32_t *cells, uint32_t n_cells,
+                 void *workspace, size_t workspace_bytes, nf_draw *draws, uint32_t *n_draws);
 
 /*
  * Does the guest fit this host, and where does it land?

@@ -1,0 +1,142 @@
+# A request in the numbers of one fleet: names looked up once, memory laid out for C.
+
+cdef dict POLICIES = {
+    None: NF_POLICY_NONE, "shared": NF_POLICY_SHARED,
+    "dedicated": NF_POLICY_DEDICATED, "mixed": NF_POLICY_MIXED,
+}
+cdef dict THREADS = {
+    None: NF_THREADS_NONE, "prefer": NF_THREADS_PREFER,
+    "isolate": NF_THREADS_ISOLATE, "require": NF_THREADS_REQUIRE,
+}
+cdef dict PCI_POLICIES = {
+    None: NF_PCI_LEGACY, "legacy": NF_PCI_LEGACY, "required": NF_PCI_REQUIRED,
+    "socket": NF_PCI_SOCKET, "preferred": NF_PCI_PREFERRED,
+}
+
+
+cdef class Prepared:
+    """A request with its names turned into the numbers of one fleet.
+
+    ``guest`` are its cells; ``vcpus`` lists each cell's dedicated vCPUs in ascending order, the
+    order in which the engine hands out their CPUs; ``pci`` are its PCI requests.
+    """
+
+    cdef nf_request c
+    cdef nf_guest_cell *cells
+    cdef uint32_t *nets
+    cdef nf_pci_request *requests
+    cdef uint64_t *masks
+    cdef nf_provider *providers
+    cdef readonly object request
+    cdef readonly tuple guest
+    cdef readonly tuple pci
+    cdef readonly list vcpus
+    cdef readonly list net_names
+    cdef size_t workspace_bytes
+    cdef uint32_t n_slots, max_draws
+
+    def __dealloc__(self):
+        free(self.cells)
+        free(self.nets)
+        free(self.requests)
+        free(self.masks)
+        free(self.providers)
+
+
+cdef void *room(size_t count, size_t size) except NULL:
+    """Zeroed memory: cells that ask for the same are found by comparing bytes."""
+    cdef void *memory = calloc(count or 1, size)
+    if memory == NULL:
+        raise MemoryError
+    return memory
+
+
+cdef int prepare_cells(Prepared p, tuple cells, bint isolated) except -1:
+    cdef size_t i
+    cdef nf_guest_cell *c
+    p.cells = <nf_guest_cell *>room(len(cells), sizeof(nf_guest_cell))
+    p.guest = cells
+    p.vcpus = []
+    for i in range(<size_t>len(cells)):
+        cell = cells[i]
+        c = &p.cells[i]
+        c.memory = cell.memory_mb
+        c.page_kib = cell.pagesize or 0
+        c.n_shared = len(cell.cpuset)
+        c.n_dedicated = len(cell.pcpuset)
+        c.policy = POLICIES[cell.cpu_policy]
+        c.threads = THREADS[cell.cpu_thread_policy]
+        p.n_slots += c.n_dedicated
+        p.vcpus.append(sorted(cell.pcpuset))
+    p.c.abi = NF_ABI_VERSION
+    p.c.n_cells = len(cells)
+    p.c.cells = p.cells
+    p.c.emulator_isolated = isolated
+    return 0
+
+
+cdef int prepare_nets(Prepared p, object networks, dict known) except -1:
+    cdef size_t i
+    nets, names = [], []
+    if networks is not None:
+        if networks.tunneled:
+            nets.append(0)
+            names.append("")
+        for physnet in sorted(networks.physnets):
+            net = known.get(physnet)
+            if net is not None:  # else no host is near it, and it sets no condition
+                nets.append(net)
+                names.append(physnet)
+    if len(nets) > NF_MAX_NETS:
+        raise InvalidRequest(
+            f"physnets: {len(nets)} networks, expected at most {NF_MAX_NETS} of one guest",
+            nova_exception="Invalid", key="physnets")
+    p.nets = <uint32_t *>room(len(nets), sizeof(uint32_t))
+    for i in range(<size_t>len(nets)):
+        p.nets[i] = nets[i]
+    p.net_names = names
+    p.c.n_nets = len(nets)
+    p.c.nets = p.nets
+    return 0
+
+
+cdef int prepare_pci(Prepared p, tuple requests, object columns, object mapping) except -1:
+    cdef size_t words = (len(columns.classes) + 63) // 64 or 1, i, k
+    cdef nf_pci_request *q
+    cdef nf_provider *next_provider
+    if len(requests) > NF_MAX_PCI:
+        raise InvalidRequest(
+            f"pci: {len(requests)} requests, expected at most {NF_MAX_PCI} of one guest",
+            nova_exception="PciDeviceRequestFailed", key="pci")
+    counted = [Counter(pci_filter.providers(r, mapping)) for r in requests]
+    p.pci = requests
+    p.requests = <nf_pci_request *>room(len(requests), sizeof(nf_pci_request))
+    p.masks = <uint64_t *>room(2 * len(requests) * words, sizeof(uint64_t))
+    p.providers = <nf_provider *>room(sum(map(len, counted)), sizeof(nf_provider))
+    next_provider = p.providers
+    for i in range(<size_t>len(requests)):
+        request = requests[i]
+        q = &p.requests[i]
+        if request.count > 0x7fffffff:
+            raise InvalidRequest(
+                f"pci[{i}].count: {request.count}, expected at most 2147483647 devices",
+                nova_exception="PciInvalidAlias", key="count", value=request.count)
+        q.count = request.count
+        q.policy = PCI_POLICIES[request.numa_policy]
+        q.matches = p.masks + 2 * i * words
+        q.usable = q.matches + words
+        for k, properties in enumerate(columns.classes):
+            if pci_filter.matches(request, properties):
+                p.masks[2 * i * words + k // 64] |= <uint64_t>1 << (k % 64)
+                if pci_filter.usable(request, properties):
+                    p.masks[(2 * i + 1) * words + k // 64] |= <uint64_t>1 << (k % 64)
+        q.providers = next_provider
+        for uuid, count in counted[i].items():
+            # a provider that no pool has: a number that none has either
+            next_provider.provider = columns.providers.get(uuid, 0xffffffff)
+            next_provider.count = count
+            next_provider += 1
+            q.n_providers += 1
+    p.c.n_pci = len(requests)
+    p.c.pci = p.requests
+    return 0

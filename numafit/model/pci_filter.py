@@ -1,0 +1,81 @@
+"""Which pools may a PCI request take from, wherever they are? By nova's rules of matching."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from numafit.model.guest import PciRequest
+
+# matched by placement, not against the pools' properties
+_NOT_PROPERTIES = frozenset({"resource_class", "traits", "rp_uuid", "rp_uuids"})
+_TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
+
+
+def spec_matches(spec: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
+    """Does a device or pool have what the spec names? Text is compared without regard to case;
+    of two lists the device's must hold the spec's; ``None`` matches a property that is missing."""
+    return all(_same(wanted, properties.get(key)) for key, wanted in spec.items())
+
+
+def _same(wanted: Any, found: Any) -> bool:
+    if isinstance(wanted, list) and isinstance(found, list):
+        return all(item in found for item in wanted)
+    if isinstance(wanted, str):
+        wanted = wanted.lower()
+    if isinstance(found, str):
+        found = found.lower()
+    return bool(wanted == found)
+
+
+def matches(request: PciRequest, properties: Mapping[str, Any]) -> bool:
+    """Does one of the request's specs match?"""
+    return any(
+        spec_matches(
+            {key: value for key, value in spec.items() if key not in _NOT_PROPERTIES}, properties
+        )
+        for spec in request.spec
+    )
+
+
+def usable(request: PciRequest, properties: Mapping[str, Any]) -> bool:
+    """Of the pools that match, those that the request may take from.
+
+    PFs, vDPA and remote-managed devices go to those who ask for them by name; a request whose
+    specs all say the same of ``live_migratable`` gets only devices that say it too.
+    """
+    specs = request.spec
+    for kind in ("type-PF", "vdpa"):
+        if properties.get("dev_type") == kind and not _asked(specs, "dev_type", kind):
+            return False
+    if _truth(properties.get("remote_managed")) and not any(
+        _truth(spec.get("remote_managed")) for spec in specs
+    ):
+        return False
+    for word in ("true", "false"):
+        if all(spec.get("live_migratable") == word for spec in specs):
+            return properties.get("live_migratable") == word
+    return True
+
+
+def _asked(specs: Sequence[Mapping[str, Any]], key: str, value: str) -> bool:
+    return any(spec.get(key) == value for spec in specs)
+
+
+def _truth(value: Any) -> bool:
+    return value is True or str(value).strip().lower() in _TRUE
+
+
+def providers(request: PciRequest, mapping: Mapping[str, Sequence[str]] | None) -> list[str]:
+    """Placement's resource providers for the request, one per device; empty: any pool will do.
+
+    ``mapping`` is the scheduler's (request group -> provider uuids, groups named after the
+    request's id); without one the spec's own ``rp_uuids`` counts. Ports have none.
+    """
+    if request.alias_name is None:
+        return []
+    if mapping:
+        prefix = request.request_id or ""
+        return [uuids[0] for group, uuids in mapping.items() if uuids and group.startswith(prefix)]
+    text = request.spec[0].get("rp_uuids") if request.spec else None
+    return str(text).split(",") if text else []

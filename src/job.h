@@ -1,0 +1,34 @@
+/* One call's work, laid out in the caller's workspace; shared by fit.c and refuse.c. */
+#ifndef NF_JOB_H
+#define NF_JOB_H
+
+#include "engine.h"
+
+typedef struct nf_job {
+    const nf_fleet *f;
+    const nf_request *request;
+    const nf_options *options;
+    nf_reason *why;
+    uint32_t host, first_cell, n_cells;
+    nf_limits limits;
+    int64_t budget;
+    uint32_t *order;       /* [place]: cell, in the order in which they are tried */
+    uint32_t *cells;       /* [guest]: scratch */
+    uint32_t *best_place;  /* [guest] */
+    uint32_t *first_alike; /* [class]: the first guest of it */
+    nf_word *cell_mask;    /* [word]: scratch, cells of the host */
+    nf_want *wants;        /* [guest] */
+    nf_search search;
+    nf_pci_job pci;
+} nf_job;
+
+/* Check the arguments and set up all that needs no workspace. */
+int nf_job_start(nf_job *j, const nf_fleet *f, uint32_t host, const nf_request *request,
+                 const nf_options *options, nf_reason *why);
+
+/* refuse.c: why not? */
+int nf_refuse_pair(nf_job *j, uint32_t guest);
+int nf_refuse_networks(nf_job *j);
+int nf_refuse_pci(nf_job *j);
+
+#endif

@@ -1,0 +1,188 @@
+/*
+ * Are there devices, near enough to the chosen cells? As nova decides: request after request, each
+ * taking from the pools in their order what its NUMA policy leaves, none taken back.
+ */
+#include "engine.h"
+
+/* How far a pool may be from the chosen cells. */
+typedef enum reach { NEAR, NEAR_OR_UNKNOWN, NEAR_SOCKET, FAR } reach;
+
+static inline bool within(const nf_pci_job *p, uint32_t pool, reach reach) {
+    int32_t cell = p->f->pool_cell[p->first_pool + pool];
+    if (p->anywhere || reach == FAR) return true;
+    if (cell == NF_POOL_ANYWHERE) return reach == NEAR_OR_UNKNOWN;
+    if (cell < 0) return false;
+    return nf_bit_get(reach == NEAR_SOCKET ? p->near_socket : p->near, (uint32_t)cell);
+}
+
+/* Free devices that match the request's specs within reach, PFs that it may not take included:
+ * that is what nova counts when it decides how far to look. */
+static int64_t matching(const nf_pci_job *p, uint32_t r, reach reach) {
+    int64_t sum = 0;
+    for (uint32_t i = 0; i < p->n_pools; i++)
+        if (p->left[i] > 0 && nf_pci_takes(p, r, i, true) && within(p, i, reach)) sum += p->left[i];
+    return sum;
+}
+
+/* Nova looks no further than it must for enough matching devices, nor than the policy allows. */
+static bool reach_of(const nf_pci_job *p, uint32_t r, reach *reach) {
+    const nf_pci_request *q = &p->request->pci[r];
+    *reach = NEAR;
+    if (p->anywhere || q->policy == NF_PCI_REQUIRED || matching(p, r, NEAR) >= q->count)
+        return true;
+    if (q->policy == NF_PCI_SOCKET) {
+        *reach = NEAR_SOCKET;
+        return p->sockets_known;
+    }
+    *reach = NEAR_OR_UNKNOWN;
+    if (q->policy == NF_PCI_LEGACY || matching(p, r, NEAR_OR_UNKNOWN) >= q->count) return true;
+    *reach = FAR;
+    return true;
+}
+
+static uint32_t provided(const nf_pci_request *q, uint32_t provider) {
+    for (uint32_t i = 0; i < q->n_providers; i++)
+        if (provider && q->providers[i].provider == provider) return q->providers[i].count;
+    return 0;
+}
+
+static bool usable(const nf_pci_job *p, uint32_t r, uint32_t pool, reach reach) {
+    const nf_pci_request *q = &p->request->pci[r];
+    if (p->left[pool] == NF_POOL_GONE || !nf_pci_takes(p, r, pool, false)) return false;
+    if (!within(p, pool, reach)) return false;
+    if (!q->n_providers) return true;
+    uint32_t wanted = provided(q, p->f->pool_provider[p->first_pool + pool]);
+    return wanted && p->left[pool] >= (int64_t)wanted;
+}
+
+/* Placement's allocation can only be followed where no provider stands behind two pools. */
+static bool providers_distinct(const nf_pci_job *p) {
+    const uint32_t *provider = p->f->pool_provider + p->first_pool;
+    for (uint32_t i = 0; i < p->n_pools; i++)
+        for (uint32_t j = 0; j < i; j++)
+            if (provider[i] && provider[i] == provider[j] && p->left[i] != NF_POOL_GONE &&
+                p->left[j] != NF_POOL_GONE)
+                return false;
+    return true;
+}
+
+static void draw(nf_pci_job *p, uint32_t r, uint32_t pool, uint32_t count) {
+    p->left[pool] -= (int32_t)count;
+    if (!p->left[pool]) p->left[pool] = NF_POOL_GONE; /* nova drops a pool that is used up */
+    if (count) p->draws[p->n_draws++] = (nf_draw){r, p->first_pool + pool, count};
+}
+
+static void take_in_order(nf_pci_job *p, uint32_t r, reach reach) {
+    uint32_t want = p->request->pci[r].count;
+    /* with the whole host in reach, pools near the guest or of unknown node still come first */
+    for (int pass = reach == FAR && !p->anywhere ? 0 : 1; pass < 2; pass++)
+        for (uint32_t i = 0; i < p->n_pools; i++) {
+            if (!usable(p, r, i, pass ? reach : NEAR_OR_UNKNOWN)) continue;
+            uint32_t here = (uint32_t)p->left[i] < want ? (uint32_t)p->left[i] : want;
+            draw(p, r, i, here);
+            want -= here;
+            if (!want) return;
+        }
+}
+
+static bool serve_one(nf_pci_job *p, uint32_t r) {
+    const nf_pci_request *q = &p->request->pci[r];
+    reach reach;
+    if (!reach_of(p, r, &reach)) return false;
+    int64_t sum = 0;
+    bool any = false;
+    for (uint32_t i = 0; i < p->n_pools; i++)
+        if (usable(p, r, i, reach)) {
+            sum += p->left[i];
+            any = true;
+        }
+    /* a request for no devices still wants a pool that could give them */
+    if (!any || sum < q->count) return false;
+    if (!q->n_providers) {
+        take_in_order(p, r, reach);
+        return true;
+    }
+    if (!providers_distinct(p)) return false;
+    for (uint32_t i = 0; i < p->n_pools; i++)
+        if (usable(p, r, i, reach))
+            draw(p, r, i, provided(q, p->f->pool_provider[p->first_pool + i]));
+    return true;
+}
+
+bool nf_pci_serve(nf_pci_job *p) {
+    const int32_t *count = p->f->pool_count + p->first_pool;
+    for (uint32_t i = 0; i < p->n_pools; i++) p->left[i] = count[i];
+    p->n_draws = 0;
+    if (p->exact) return nf_pci_serve_exactly(p);
+    for (uint32_t r = 0; r < p->request->n_pci; r++)
+        if (!serve_one(p, r)) return false;
+    return true;
+}
+
+void nf_pci_choose(nf_pci_job *p, const uint32_t *cells, uint32_t n_cells) {
+    uint32_t words = nf_words_for(p->n_cells);
+    nf_mask_zero(p->near, words);
+    nf_mask_zero(p->near_socket, words);
+    const int32_t *socket = p->f->cell_socket + p->first_cell;
+    for (uint32_t i = 0; i < n_cells; i++) {
+        uint32_t chosen = cells[i] - p->first_cell;
+        nf_bit_set(p->near, chosen);
+        for (uint32_t c = 0; p->sockets_known && c < p->n_cells; c++)
+            if (socket[c] == socket[chosen]) nf_bit_set(p->near_socket, c);
+    }
+}
+
+#define FAILED_ENTRIES 256u
+
+static void *room(char **at, size_t count, size_t size) {
+    void *here = *at;
+    *at += (count * size + 7u) & ~(size_t)7u;
+    return here;
+}
+
+uint32_t nf_max_draws(const nf_fleet *f, const nf_request *request) {
+    uint64_t most = 0;
+    for (uint32_t r = 0; r < request->n_pci; r++) {
+        uint32_t count = request->pci[r].count;
+        most += count < f->max_pools ? count : f->max_pools;
+    }
+    return (uint32_t)most;
+}
+
+/* Both the size and the layout: memory NULL only counts. */
+static size_t lay_out(nf_pci_job *p, const nf_fleet *f, const nf_request *request, uint32_t cells,
+                      void *memory) {
+    char *at = memory;
+    uint32_t words = nf_words_for(cells), pools = f->max_pools, requests = request->n_pci;
+    p->near = room(&at, words, sizeof *p->near);
+    p->near_socket = room(&at, words, sizeof *p->near_socket);
+    p->left = room(&at, pools, sizeof *p->left);
+    p->draws = room(&at, nf_max_draws(f, request), sizeof *p->draws);
+    p->flow = room(&at, (size_t)requests * pools, sizeof *p->flow);
+    p->closed = room(&at, pools, sizeof *p->closed);
+    p->parent = room(&at, (size_t)requests + pools, sizeof *p->parent);
+    p->queue = room(&at, (size_t)requests + pools, sizeof *p->queue);
+    p->gains = room(&at, cells, sizeof *p->gains);
+    p->failed = room(&at, FAILED_ENTRIES, sizeof *p->failed);
+    return (size_t)(at - (char *)memory);
+}
+
+size_t nf_pci_bytes(const nf_fleet *f, const nf_request *request, uint32_t cells) {
+    nf_pci_job p;
+    static char base[8];
+    return request->n_pci ? lay_out(&p, f, request, cells, base) : 0;
+}
+
+void nf_pci_lay_out(nf_pci_job *p, const nf_fleet *f, uint32_t host, const nf_request *request,
+                    bool exact, int64_t *budget, void *memory) {
+    uint32_t first_cell = f->host_first_cell[host], cells = nf_host_cells(f, host);
+    *p = (nf_pci_job){.f = f, .request = request, .host = host,
+                      .first_pool = f->host_first_pool[host],
+                      .n_pools = f->host_first_pool[host + 1] - f->host_first_pool[host],
+                      .first_cell = first_cell, .n_cells = cells, .exact = exact,
+                      .anywhere = !request->n_cells, .sockets_known = true, .budget = budget};
+    lay_out(p, f, request, cells ? cells : 1, memory);
+    for (uint32_t c = 0; c < cells; c++)
+        if (f->cell_socket[first_cell + c] < 0) p->sockets_known = false;
+    nf_mask_zero(p->failed, FAILED_ENTRIES);
+}

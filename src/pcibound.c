@@ -1,0 +1,74 @@
+/* Can the PCI requests be served at best? Sound bounds: a no is a no for every choice of cells. */
+#include "engine.h"
+
+enum { SHUT = -2, LOOSE = -1 };
+
+/* Where request r may take from a pool: SHUT, LOOSE (whatever is chosen), or the number of the
+ * cell that must be chosen for it (near a socket: LOOSE, which errs on the safe side). */
+static int32_t tie(const nf_pci_job *p, uint32_t r, uint32_t pool) {
+    int32_t cell = p->f->pool_cell[p->first_pool + pool];
+    uint32_t policy = p->request->pci[r].policy;
+    if (!nf_pci_takes(p, r, pool, false)) return SHUT;
+    if (p->anywhere || policy == NF_PCI_PREFERRED) return LOOSE;
+    if (cell == NF_POOL_ANYWHERE) return policy == NF_PCI_LEGACY ? LOOSE : SHUT;
+    if (cell < 0) return SHUT;
+    return policy == NF_PCI_SOCKET && p->sockets_known ? LOOSE : cell;
+}
+
+/* The loosest tie that one of these requests has to a pool. */
+static int32_t loosest(const nf_pci_job *p, nf_word requests, uint32_t pool) {
+    int32_t best = SHUT;
+    for (nf_word left = requests; left && best != LOOSE; left &= left - 1) {
+        int32_t mine = tie(p, nf_lowest(left), pool);
+        if (mine != SHUT) best = mine;
+    }
+    return best;
+}
+
+/* Sum of the largest n of the gains; spoils them. */
+static int64_t largest(int64_t *gains, uint32_t cells, uint32_t n) {
+    int64_t sum = 0;
+    while (n--) {
+        uint32_t best = 0;
+        for (uint32_t c = 1; c < cells; c++)
+            if (gains[c] > gains[best]) best = c;
+        if (!cells || gains[best] <= 0) break;
+        sum += gains[best];
+        gains[best] = 0;
+    }
+    return sum;
+}
+
+bool nf_pci_hopeful(nf_pci_job *p, nf_word requests, const nf_word *open, uint32_t more,
+                    int64_t *wanted, int64_t *best) {
+    int64_t need = 0, sure = 0;
+    for (nf_word left = requests; left; left &= left - 1)
+        need += p->request->pci[nf_lowest(left)].count;
+    memset(p->gains, 0, p->n_cells * sizeof *p->gains);
+    for (uint32_t i = 0; i < p->n_pools; i++) {
+        int32_t count = p->f->pool_count[p->first_pool + i], cell;
+        if (count <= 0 || (cell = loosest(p, requests, i)) == SHUT) continue;
+        if (cell == LOOSE || nf_bit_get(p->near, (uint32_t)cell))
+            sure += count;
+        else if (nf_bit_get(open, (uint32_t)cell))
+            p->gains[cell] += count;
+    }
+    if (sure < need) sure += largest(p->gains, p->n_cells, more);
+    if (wanted) *wanted = need;
+    if (best) *best = sure;
+    return sure >= need;
+}
+
+bool nf_pci_needs(const nf_pci_job *p, uint32_t r, nf_word *cells) {
+    int64_t loose = 0, count = p->request->pci[r].count;
+    nf_mask_zero(cells, nf_words_for(p->n_cells));
+    for (uint32_t i = 0; i < p->n_pools; i++) {
+        int32_t here = p->f->pool_count[p->first_pool + i], cell = tie(p, r, i);
+        if (here <= 0 || cell == SHUT) continue;
+        if (cell == LOOSE)
+            loose += here;
+        else
+            nf_bit_set(cells, (uint32_t)cell);
+    }
+    return count > 0 && loose < count;
+}
