@@ -1,8 +1,9 @@
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from numafit.columns import Columns
-from numafit.model.guest import Limits
-from numafit.model.placement import Placement, PlacementCell
+from numafit.model.guest import Limits, PciRequest
+from numafit.model.placement import PciAllocation, Placement, PlacementCell
 from numafit.model.refusal import Refusal
 
 def reasons() -> tuple[str, ...]: ...
@@ -19,6 +20,7 @@ class Placed:
     @property
     def prepared(self) -> Prepared: ...
     def decode(self) -> tuple[PlacementCell, ...]: ...
+    def decode_pci(self) -> tuple[PciAllocation, ...]: ...
 
 class Engine:
     def __init__(self, columns: Columns) -> None: ...
@@ -33,7 +35,16 @@ class Engine:
         strategy: str = "spread",
         limits: Limits | str | None = "host",
         affinity: str = "any",
+        matching: str = "nova",
     ) -> Placement | Refusal: ...
+    def supports_pci(
+        self,
+        host: int,
+        requests: tuple[PciRequest, ...],
+        cells: tuple[int, ...],
+        matching: str = "nova",
+        mapping: Mapping[str, Sequence[str]] | None = None,
+    ) -> list[tuple[int, int, int]] | None: ...
     def adopt(self, host: int, placement: Placement) -> Placed: ...
     def claim(self, placed: Placed) -> None: ...
     def release(self, placed: Placed) -> None: ...

@@ -102,6 +102,8 @@ cdef class Placed:
         cdef nf_draw *d
         cdef list found = []
         cdef dict used = {}
+        cdef list chosen = [
+            self.out.cells[i].cell for i in range(self.prepared.c.n_cells)]
         for i in range(self.out.n_draws):
             d = &self.out.draws[i]
             pool = self.engine.columns.pools[d.pool]
@@ -109,7 +111,9 @@ cdef class Placed:
             first = used.get(d.pool, 0)
             used[d.pool] = first + d.count
             devices = tuple(free_devices[first:first + d.count])
-            found.append(PciAllocation(d.request, d.pool, d.count, pool.numa_node, pool, devices))
+            found.append(PciAllocation(
+                d.request, d.pool, d.count, pool.numa_node, pool, devices,
+                self.engine.columns.device_distance(self.host, chosen, d.pool)))
         return tuple(found)
 
 
@@ -389,12 +393,30 @@ cdef class Engine:
                 slot += 1
             for cpu in cell.reserved:
                 c.reserved = slot_of[cpu]
-        if p.c.n_pci:
+        if placement.pci:
+            self.redraw(placed, placement.pci)
+        elif p.c.n_pci:
             self.draw(placed, [placed.out.cells[g].cell for g in range(p.c.n_cells)], "nova")
             if not placed.out.n_draws and sum(r.count for r in p.pci):
                 raise StalePlacement(
                     f"host {self.names[host] or host}: its PCI pools cannot serve the placement")
         return placed
+
+    cdef int redraw(self, Placed placed, tuple allocations) except -1:
+        """The very pools that the placement names."""
+        cdef nf_draw *d
+        cdef uint32_t first = self.c.host_first_pool[placed.host]
+        cdef uint32_t last = self.c.host_first_pool[placed.host + 1]
+        if len(allocations) > placed.prepared.max_draws:
+            raise MisuseError(f"pci: {len(allocations)} allocations, more than its requests need")
+        for allocation in allocations:
+            if not first <= allocation.pool < last or \
+                    self.columns.pools[allocation.pool] != allocation.info:
+                raise MisuseError(f"pci: the host has no pool {allocation.pool} as in the placement")
+            d = &placed.out.draws[placed.out.n_draws]
+            d.request, d.pool, d.count = allocation.request, allocation.pool, allocation.count
+            placed.out.n_draws += 1
+        return 0
 
     cdef int draw(self, Placed placed, list cells, object matching) except -1:
         """Serve the PCI requests from the pools as they are, near these cells."""

@@ -7,7 +7,7 @@ for CPU ids in every mask; the table ``layout_cpus`` turns them back.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,9 +16,12 @@ import numpy.typing as npt
 
 from numafit.errors import InputError
 from numafit.model.hostinfo import HostCell, HostInfo
+from numafit.model.placement import PciAllocation
 from numafit.poolcolumns import Pools
 
 MAX_PAGE_SIZES = 32
+LOCAL_DISTANCE = 10
+"""ACPI SLIT: the distance of a node to itself."""
 
 LAYOUT_DTYPE = np.dtype(
     [
@@ -251,8 +254,30 @@ class Columns:
 
         nova hands out the last of its list first.
         """
-        taken = self.devices_taken.get(pool, frozenset())
+        taken: Collection[str] = self.devices_taken.get(pool, ())
         return [device for device in reversed(self.pools[pool].devices) if device not in taken]
+
+    def take_devices(self, allocations: Iterable[PciAllocation]) -> None:
+        """Devices of a claim are no longer free."""
+        for found in allocations:
+            self.devices_taken.setdefault(found.pool, set()).update(found.devices)
+
+    def return_devices(self, allocations: Iterable[PciAllocation]) -> None:
+        """Devices of a claim are free again."""
+        for found in allocations:
+            self.devices_taken[found.pool].difference_update(found.devices)
+
+    def device_distance(self, host: int, cells: Sequence[int], pool: int) -> int | None:
+        """NUMA distance from the nearest of these cells (indices in the fleet) to a pool."""
+        node = int(self.pool_cell[pool])
+        first, last = (int(at) for at in self.host_first_cell[host : host + 2])
+        places = [cell - first for cell in cells]
+        if node < 0 or not places:
+            return None
+        at = int(self.host_distance_at[host])
+        if at == np.iinfo(np.uint64).max:
+            return LOCAL_DISTANCE if node in places else None
+        return min(int(self.distances[at + place * (last - first) + node]) for place in places)
 
     def pinned_cpus(self, cell: int) -> list[int]:
         """CPU ids pinned in a cell, ascending."""

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from numafit._engine import Engine
+from numafit._engine import Engine, Placed
 from numafit.columns import Columns
 from numafit.errors import MisuseError
-from numafit.model.guest import Limits
-from numafit.model.hostinfo import HostInfo, PagePool
-from numafit.model.placement import Placement
+from numafit.model.guest import Limits, PciRequest
+from numafit.model.hostinfo import HostInfo, PagePool, PciPool
+from numafit.model.placement import PciSupport, Placement
 from numafit.model.refusal import Refusal
 from numafit.model.request import Request
 
 
 class Claim:
-    """What was taken, to be given back once."""
+    """What was taken, to be given back once; ``pci``: the pools and devices it holds."""
 
-    __slots__ = ("_live", "_placed", "placement")
+    __slots__ = ("_live", "_placed", "pci", "placement")
 
-    def __init__(self, placement: Placement, placed: Any) -> None:
+    def __init__(self, placement: Placement, placed: Placed) -> None:
         self.placement = placement
+        self.pci = placed.decode_pci()
         self._placed = placed
         self._live = True
 
@@ -66,6 +67,7 @@ class Host:
         strategy: str = "spread",
         limits: Limits | str | None = "host",
         physnet_affinity: str = "any",
+        pci_matching: str = "nova",
     ) -> Placement | Refusal:
         """Where the guest lands, or why it does not fit. The host is left as it is.
 
@@ -74,9 +76,42 @@ class Host:
         cells with the smallest NUMA distances between them. ``limits``: ratios for shared guests,
         ``"host"`` for those that the host carries, ``None`` for none. ``physnet_affinity``:
         ``"any"``: one guest cell near a physical network will do, as nova decides; ``"all"``: the
-        guest covers every cell that is near it.
+        guest covers every cell that is near it. ``pci_matching``: ``"nova"`` serves request after
+        request and takes nothing back; ``"exact"`` finds an allocation whenever there is one.
         """
-        return self._engine.fit(0, request, strategy, limits, physnet_affinity)
+        return self._engine.fit(0, request, strategy, limits, physnet_affinity, pci_matching)
+
+    def supports_pci(
+        self,
+        requests: Iterable[PciRequest],
+        cells: Iterable[int] | None = None,
+        pci_matching: str = "nova",
+        provider_mapping: Mapping[str, Sequence[str]] | None = None,
+    ) -> PciSupport:
+        """Can the pools serve these requests for a guest on these host cells (ids; ``None``: a
+        guest without NUMA topology)? The host is left as it is.
+
+        ``provider_mapping`` is placement's allocation: request group -> provider uuids.
+        """
+        columns = self._columns
+        draws = self._engine.supports_pci(
+            0, tuple(requests), tuple(cells or ()), pci_matching, provider_mapping
+        )
+        if draws is None:
+            return PciSupport(False)
+        left = columns.pool_count.tolist()
+        for _request, pool, count in draws:
+            left[pool] -= count
+        drawn = {pool for _request, pool, _count in draws}
+        return PciSupport(
+            True,
+            tuple(draws),
+            tuple(
+                replace(info, count=max(count, 0))
+                for n, (info, count) in enumerate(zip(columns.pools, left, strict=True))
+                if count > 0 or (count == 0 and n not in drawn)
+            ),
+        )
 
     def claim(self, placement: Placement) -> Claim:
         """Take what the placement holds: CPUs, pages, memory. Limits are not checked again.
@@ -86,7 +121,9 @@ class Host:
         """
         placed = self._engine.adopt(0, placement)
         self._engine.claim(placed)
-        return Claim(placement, placed)
+        claim = Claim(placement, placed)
+        self._columns.take_devices(claim.pci)
+        return claim
 
     def release(self, claim: Claim | Placement) -> None:
         """Give back a claim, or a placement that was in use when the host was read."""
@@ -96,6 +133,7 @@ class Host:
         if not claim._live:
             raise MisuseError("claim: it was released before")
         self._engine.release(claim._placed)
+        self._columns.return_devices(claim.pci)
         claim._live = False
 
     def usage(self) -> list[dict[str, Any]]:
@@ -113,6 +151,17 @@ class Host:
                 ],
             }
             for n in range(columns.n_cells)
+        ]
+
+    def pools(self) -> list[PciPool]:
+        """PCI pools with what is free in them, in nova's order; those used up are left out."""
+        columns = self._columns
+        return [
+            replace(info, count=count, devices=tuple(reversed(columns.free_devices(n))))
+            for n, (info, count) in enumerate(
+                zip(columns.pools, columns.pool_count.tolist(), strict=True)
+            )
+            if count >= 0
         ]
 
     def check(self) -> str | None:
@@ -137,7 +186,8 @@ class Host:
                     ),
                 )
             )
-        return replace(self._info, cells=tuple(cells))
+        pools = None if self._info.pci_pools is None else tuple(self.pools())
+        return replace(self._info, cells=tuple(cells), pci_pools=pools)
 
     def __repr__(self) -> str:
         return f"Host({self.name!r}, {self._columns.n_cells} cells)"

@@ -74,8 +74,9 @@ class Networks:
     tunneled: bool = False
 
     def __post_init__(self) -> None:
-        if isinstance(self.physnets, str):
-            raise MisuseError(f"physnets={self.physnets!r}: expected a set of names, not a string")
+        given: object = self.physnets
+        if isinstance(given, str):
+            raise MisuseError(f"physnets={given!r}: expected a set of names, not a string")
         object.__setattr__(self, "physnets", frozenset(self.physnets))
         object.__setattr__(self, "tunneled", bool(self.tunneled))
 

@@ -126,6 +126,16 @@ class PciPool:
         object.__setattr__(self, "tags", dict(self.tags))
         object.__setattr__(self, "devices", tuple(self.devices))
 
+    def as_dict(self) -> dict[str, Any]:
+        """Flat, as nova's ``PciDevicePool.to_dict`` has it: tags beside the other properties."""
+        return {
+            "vendor_id": self.vendor_id,
+            "product_id": self.product_id,
+            "numa_node": self.numa_node,
+            "count": self.count,
+            **self.tags,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class HostInfo:

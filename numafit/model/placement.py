@@ -52,6 +52,8 @@ class PciAllocation:
 
     ``pool``: its number in the fleet, ``info``: its properties, ``numa_node``: its node, or
     ``None`` if unknown. ``devices``: their addresses, where the host came with a device list.
+    ``distance``: NUMA distance from the nearest of the guest's cells (ACPI SLIT, 10 is local),
+    ``None`` where it is not known.
     """
 
     request: int
@@ -60,6 +62,33 @@ class PciAllocation:
     numa_node: int | None
     info: PciPool
     devices: tuple[str, ...] = ()
+    distance: int | None = None
+
+
+class PciSupport:
+    """Whether PCI requests can be served, and what is left then; true in a condition if they can.
+
+    ``draws``: (request, pool, count). ``pools_after``: the pools in nova's order, those used up
+    left out.
+    """
+
+    __slots__ = ("draws", "pools_after", "supported")
+
+    def __init__(
+        self,
+        supported: bool,
+        draws: tuple[tuple[int, int, int], ...] = (),
+        pools_after: tuple[PciPool, ...] = (),
+    ) -> None:
+        self.supported = supported
+        self.draws = draws
+        self.pools_after = pools_after
+
+    def __bool__(self) -> bool:
+        return self.supported
+
+    def __repr__(self) -> str:
+        return f"PciSupport(supported={self.supported}, draws={list(self.draws)!r})"
 
 
 class Native(Protocol):

@@ -1,0 +1,142 @@
+"""Files of JSON and YAML -> decoded values: bounded, strict, and never a surprise.
+
+Every reader of text opens its files here. What is refused: files that are not regular, larger
+than a bound, not UTF-8; duplicate keys; numbers that are not finite; nesting without end.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import stat
+from typing import Any, NoReturn
+
+from numafit.errors import InputError
+
+MAX_BYTES = 64 << 20
+"""64 MiB: some hundred times the largest host file; what is larger is not one."""
+
+MAX_BYTES_DUMP = 1 << 30
+"""1 GiB for a dump of database rows: 16,000 hosts at the 64 KiB that a TEXT column holds."""
+
+_HINTS = {
+    errno.ENOENT: "Check the path.",
+    errno.ENOTDIR: "Check the path.",
+    errno.EACCES: "Check who may read the file.",
+    errno.EPERM: "Check who may read the file.",
+}
+
+
+def load(path: str | os.PathLike[str], *, limit: int = MAX_BYTES) -> object:
+    """The value that a JSON or YAML file holds.
+
+    ``*.json`` is JSON, ``*.yaml`` and ``*.yml`` are YAML; other names are JSON where the text
+    opens with ``{`` or ``[``, else YAML. ``limit``: bytes. Raises ``InputError`` with the file.
+    """
+    file = os.fspath(path)
+    text = read_text(path, limit=limit)
+    ending = os.path.splitext(file)[1].lower()
+    if ending == ".json" or (ending not in (".yaml", ".yml") and text.lstrip()[:1] in "{["):
+        return parse_json(text, file)
+    # imported here so that JSON alone needs no PyYAML
+    from numafit.readers.yamltext import parse_yaml
+
+    return parse_yaml(text, file)
+
+
+def read_text(path: str | os.PathLike[str], *, limit: int = MAX_BYTES) -> str:
+    """The UTF-8 text of a regular file of at most ``limit`` bytes, without a byte order mark."""
+    file = os.fspath(path)
+    try:
+        data = _read(file, limit)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        hint = _HINTS.get(error.errno or 0, "")
+        raise InputError(file, None, reason, "a file that can be read", hint) from None
+    except ValueError as error:  # a NUL in the path
+        raise InputError(file, None, str(error), "the path of a file") from None
+    if len(data) > limit:
+        raise InputError(file, None, f"more than {limit} bytes", f"at most {limit} bytes")
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        found = data[error.start : error.start + 4]
+        raise InputError(
+            file, f"byte {error.start}", found, "UTF-8 text", "Convert the file to UTF-8."
+        ) from None
+    if not text.strip():
+        raise InputError(file, None, text, "JSON or YAML; the file is empty")
+    return text
+
+
+def _read(file: str, limit: int) -> bytes:
+    # asked before opening: opening a FIFO blocks, and opening a device may move it
+    _regular(file, os.stat(file).st_mode)
+    # and again after it, for the name may have changed hands in between
+    handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(handle, "rb") as stream:
+        _regular(file, os.fstat(handle).st_mode)
+        return stream.read(limit + 1)
+
+
+def _regular(file: str, mode: int) -> None:
+    if stat.S_ISREG(mode):
+        return
+    kinds = ((stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"))
+    kind = next((word for test, word in kinds if test(mode)), "a device")
+    raise InputError(file, None, kind, "a regular file")
+
+
+def parse_json(text: str, file: str | None = None) -> Any:
+    """Decode JSON as RFC 8259 has it: no ``NaN``, no ``Infinity``, each key of an object once.
+
+    Raises ``InputError`` whose key is ``line L, column C``, or the key that stands twice.
+    """
+    try:
+        return _DECODER.decode(text)
+    except InputError as error:
+        raise error.within(file) from None
+    except json.JSONDecodeError as error:
+        raise _syntax_error(error, text, file) from None
+    except RecursionError:
+        raise InputError(file, None, text, "JSON that is nested less deeply") from None
+    except ValueError:
+        # int() refuses more digits than sys.get_int_max_str_digits()
+        raise InputError(file, None, text, "JSON whose numbers have fewer digits") from None
+
+
+def _syntax_error(error: json.JSONDecodeError, text: str, file: str | None) -> InputError:
+    where = f"line {error.lineno}, column {error.colno}"
+    cut = error.msg.startswith("Unterminated") or error.pos >= len(text.rstrip())
+    found = text[error.pos : error.pos + 30] or "the end of the text"
+    hint = "The text breaks off early: was the file cut?" if cut else ""
+    return InputError(file, where, found, f"JSON ({error.msg.lower()})", hint)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        seen: set[str] = set()
+        for key, value in pairs:
+            if key in seen:
+                raise InputError(None, key, value, "each key of an object once")
+            seen.add(key)
+    return result
+
+
+def _no_constant(word: str) -> NoReturn:
+    raise InputError(None, None, word, "a number; JSON has no NaN and no infinity")
+
+
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise InputError(None, None, digits, "a number that a double can hold")
+    return value
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
+)
