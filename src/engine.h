@@ -133,6 +133,7 @@ typedef struct nf_pci_job {
     int32_t *left;         /* [pool]: devices not yet taken */
     nf_draw *draws;
     uint32_t n_draws;
+    bool served;           /* draws are those of the cells chosen last */
     int64_t *budget;
     /* exact.c */
     int32_t *flow;         /* [request][pool] */
@@ -140,6 +141,9 @@ typedef struct nf_pci_job {
     uint32_t *parent, *queue;
     /* pcibound.c */
     int64_t *gains;        /* [cell] */
+    nf_word alone;         /* requests that no earlier one can take matching devices from */
+    nf_word stuck;         /* requests that will not look beyond the guest's own cells */
+    bool remembers;        /* failed is in use */
     nf_word *failed;       /* sets of cells that were refused: a small table */
 } nf_pci_job;
 
@@ -157,6 +161,10 @@ static inline bool nf_pci_takes(const nf_pci_job *p, uint32_t r, uint32_t pool, 
     return nf_bit_get(matching ? q->matches : q->usable, class);
 }
 
+/* Sets of cells that were refused before; only where one word holds a host's cells. */
+bool nf_pci_failed_before(const nf_pci_job *p);
+void nf_pci_remember_failure(nf_pci_job *p);
+
 /* exact.c: an allocation whenever there is one. */
 bool nf_pci_serve_exactly(nf_pci_job *p);
 
@@ -164,6 +172,9 @@ bool nf_pci_serve_exactly(nf_pci_job *p);
  * wanted and best (may be NULL) get the quantities of the first request that cannot. */
 bool nf_pci_hopeful(nf_pci_job *p, nf_word requests, const nf_word *open, uint32_t more,
                     int64_t *wanted, int64_t *best);
+/* Note which requests are alone, and, for the cells chosen now, which are stuck. */
+void nf_pci_find_alone(nf_pci_job *p);
+void nf_pci_find_stuck(nf_pci_job *p);
 /* The cells of which one must be chosen for request r; false: any choice may do. */
 bool nf_pci_needs(const nf_pci_job *p, uint32_t r, nf_word *cells);
 

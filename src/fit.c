@@ -131,22 +131,16 @@ static void choose(nf_job *j, uint32_t depth) {
     nf_pci_choose(&j->pci, j->cells, depth);
 }
 
-/* Sets of cells that were refused before, where one word holds a host's cells. */
-static nf_word *memo_of(nf_job *j) {
-    nf_word key = j->pci.near[0] + 1;
-    return j->n_cells < NF_WORD_BITS ? &j->pci.failed[(key * 0x9E3779B97F4A7C15u) >> 56] : NULL;
-}
-
 static bool devices_do(void *context, const nf_search *s, uint32_t depth) {
     nf_job *j = context;
     choose(j, depth);
     if (depth == s->n_guests) {
-        nf_word *memo = memo_of(j), key = j->pci.near[0] + 1;
-        if (memo && *memo == key) return false;
+        if (nf_pci_failed_before(&j->pci)) return false;
         if (nf_pci_serve(&j->pci)) return true;
-        if (memo) *memo = key;
+        nf_pci_remember_failure(&j->pci);
         return false;
     }
+    nf_pci_find_stuck(&j->pci);
     nf_mask_zero(j->cell_mask, nf_words_for(j->n_cells));
     for (uint32_t c = 0; c < s->n_classes; c++) {
         const nf_word *open = s->open + (size_t)c * s->words;
@@ -166,6 +160,7 @@ static int hope(nf_job *j) {
     uint32_t n = j->request->n_pci, words = nf_words_for(j->n_cells);
     const nf_search *s = &j->search;
     nf_pci_choose(&j->pci, NULL, 0);
+    nf_pci_find_alone(&j->pci);
     nf_mask_zero(j->cell_mask, words);
     for (uint32_t place = 0; place < j->n_cells; place++)
         for (uint32_t c = 0; c < s->n_classes; c++)
@@ -199,7 +194,9 @@ static int search_places(nf_job *j, uint32_t *matched) {
     nf_near_pairs near = {.distance = j->f->distances + distance_at, .n_cells = j->n_cells,
                           .first_cell = j->first_cell, .order = j->order,
                           .best_place = j->best_place, .also = s->accept, .context = s->context};
-    return nf_assign_closest(s, &near, matched);
+    int status = nf_assign_closest(s, &near, matched);
+    j->pci.served = false; /* the last choice tried need not be the best one */
+    return status;
 }
 
 static int assign(nf_job *j) {
@@ -230,19 +227,42 @@ static int assign(nf_job *j) {
     return nf_refuse_pci(j);
 }
 
-/* One guest cell without networks or devices: the first host cell that does, and no search. */
-static int assign_one(nf_job *j) {
-    for (uint32_t place = 0; place < j->n_cells; place++)
-        if (nf_pair(j->f, j->order[place], &j->wants[0], &j->limits, NULL) == NF_OK) {
-            j->search.place[0] = place;
-            return NF_OK;
+/* Is this one cell near every network that the host is near at all? */
+static bool near_networks(const nf_job *j, uint32_t cell) {
+    bool all = j->options->net_affinity == NF_NETS_ALL;
+    for (uint32_t n = 0; n < j->request->n_nets; n++) {
+        uint32_t net = j->request->nets[n];
+        if (net / NF_WORD_BITS >= j->f->net_words) continue;
+        bool mine = nf_bit_get(j->f->cell_nets + (size_t)cell * j->f->net_words, net);
+        if (mine && !all) continue;
+        for (uint32_t i = 0; i < j->n_cells; i++) {
+            uint32_t other = j->first_cell + i;
+            if (other != cell &&
+                nf_bit_get(j->f->cell_nets + (size_t)other * j->f->net_words, net))
+                return false;
         }
-    return nf_refuse_pair(j, 0);
+    }
+    return true;
+}
+
+/* One guest cell: the first host cell that does, and no search at all. */
+static bool assign_one(nf_job *j) {
+    for (uint32_t place = 0; place < j->n_cells; place++) {
+        if (nf_pair(j->f, j->order[place], &j->wants[0], &j->limits, NULL) != NF_OK) continue;
+        if (!near_networks(j, j->order[place])) continue;
+        j->search.place[0] = place;
+        if (!j->request->n_pci) return true;
+        choose(j, 1);
+        if (nf_pci_serve(&j->pci)) return true;
+    }
+    return false;
 }
 
 static int serve_devices(nf_job *j, nf_placement *out) {
-    choose(j, j->request->n_cells);
-    if (!nf_pci_serve(&j->pci)) return nf_refuse_pci(j);
+    if (!j->pci.served) {
+        choose(j, j->request->n_cells);
+        if (!nf_pci_serve(&j->pci)) return nf_refuse_pci(j);
+    }
     memcpy(out->draws, j->pci.draws, j->pci.n_draws * sizeof *out->draws);
     out->n_draws = j->pci.n_draws;
     return NF_OK;
@@ -285,10 +305,8 @@ nf_status nf_fit(const nf_fleet *f, uint32_t host, const nf_request *request,
     if (j.n_cells < request->n_cells)
         return nf_refuse(why, NF_TOO_FEW_CELLS, 0, request->n_cells, j.n_cells);
     prepare(&j, workspace);
-    if (request->n_cells) {
-        bool alone = request->n_cells == 1 && !request->n_nets && !request->n_pci;
-        if ((status = alone ? assign_one(&j) : assign(&j)) != NF_OK) return status;
-    }
+    bool done = request->n_cells == 1 && assign_one(&j);
+    if (request->n_cells && !done && (status = assign(&j)) != NF_OK) return status;
     out->n_draws = 0;
     if (request->n_pci && (status = serve_devices(&j, out)) != NF_OK) return status;
     write_down(&j, out);

@@ -113,6 +113,7 @@ bool nf_pci_serve(nf_pci_job *p) {
     const int32_t *count = p->f->pool_count + p->first_pool;
     for (uint32_t i = 0; i < p->n_pools; i++) p->left[i] = count[i];
     p->n_draws = 0;
+    p->served = true;
     if (p->exact) return nf_pci_serve_exactly(p);
     for (uint32_t r = 0; r < p->request->n_pci; r++)
         if (!serve_one(p, r)) return false;
@@ -121,6 +122,7 @@ bool nf_pci_serve(nf_pci_job *p) {
 
 void nf_pci_choose(nf_pci_job *p, const uint32_t *cells, uint32_t n_cells) {
     uint32_t words = nf_words_for(p->n_cells);
+    p->served = false;
     nf_mask_zero(p->near, words);
     nf_mask_zero(p->near_socket, words);
     const int32_t *socket = p->f->cell_socket + p->first_cell;
@@ -133,6 +135,21 @@ void nf_pci_choose(nf_pci_job *p, const uint32_t *cells, uint32_t n_cells) {
 }
 
 #define FAILED_ENTRIES 256u
+
+static nf_word *memo_of(const nf_pci_job *p) {
+    return &p->failed[((p->near[0] + 1) * 0x9E3779B97F4A7C15u) >> 56];
+}
+
+bool nf_pci_failed_before(const nf_pci_job *p) {
+    return p->remembers && *memo_of(p) == p->near[0] + 1;
+}
+
+void nf_pci_remember_failure(nf_pci_job *p) {
+    if (p->n_cells >= NF_WORD_BITS) return;
+    if (!p->remembers) nf_mask_zero(p->failed, FAILED_ENTRIES);
+    p->remembers = true;
+    *memo_of(p) = p->near[0] + 1;
+}
 
 static void *room(char **at, size_t count, size_t size) {
     void *here = *at;
@@ -184,5 +201,4 @@ void nf_pci_lay_out(nf_pci_job *p, const nf_fleet *f, uint32_t host, const nf_re
     lay_out(p, f, request, cells ? cells : 1, memory);
     for (uint32_t c = 0; c < cells; c++)
         if (f->cell_socket[first_cell + c] < 0) p->sockets_known = false;
-    nf_mask_zero(p->failed, FAILED_ENTRIES);
 }

@@ -9,6 +9,7 @@ static int32_t tie(const nf_pci_job *p, uint32_t r, uint32_t pool) {
     int32_t cell = p->f->pool_cell[p->first_pool + pool];
     uint32_t policy = p->request->pci[r].policy;
     if (!nf_pci_takes(p, r, pool, false)) return SHUT;
+    if (p->stuck >> r & 1u) return cell < 0 ? SHUT : cell;
     if (p->anywhere || policy == NF_PCI_PREFERRED) return LOOSE;
     if (cell == NF_POOL_ANYWHERE) return policy == NF_PCI_LEGACY ? LOOSE : SHUT;
     if (cell < 0) return SHUT;
@@ -57,6 +58,35 @@ bool nf_pci_hopeful(nf_pci_job *p, nf_word requests, const nf_word *open, uint32
     if (wanted) *wanted = need;
     if (best) *best = sure;
     return sure >= need;
+}
+
+void nf_pci_find_alone(nf_pci_job *p) {
+    uint32_t words = nf_words_for(p->f->n_classes);
+    p->alone = 0;
+    for (uint32_t r = 0; r < p->request->n_pci && !p->exact; r++) {
+        bool shared = false;
+        for (uint32_t q = 0; q < r && !shared; q++)
+            shared = nf_mask_meets(p->request->pci[q].usable, p->request->pci[r].matches, words);
+        if (!shared) p->alone |= (nf_word)1 << r;
+    }
+}
+
+/* Nova looks at the guest's own cells alone once they hold enough matching devices, although some
+ * of these may be PFs that the request cannot have. More cells only add to what matches. */
+void nf_pci_find_stuck(nf_pci_job *p) {
+    p->stuck = 0;
+    for (nf_word left = p->alone; left; left &= left - 1) {
+        uint32_t r = nf_lowest(left);
+        int64_t near = 0;
+        for (uint32_t i = 0; i < p->n_pools; i++) {
+            int32_t cell = p->f->pool_cell[p->first_pool + i];
+            int32_t count = p->f->pool_count[p->first_pool + i];
+            if (cell >= 0 && count > 0 && nf_bit_get(p->near, (uint32_t)cell) &&
+                nf_pci_takes(p, r, i, true))
+                near += count;
+        }
+        if (near >= p->request->pci[r].count) p->stuck |= (nf_word)1 << r;
+    }
 }
 
 bool nf_pci_needs(const nf_pci_job *p, uint32_t r, nf_word *cells) {
