@@ -1,5 +1,5 @@
 # The C API as Cython sees it; numafit.h says what each of these means.
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 cdef extern from "numafit/numafit.h" nogil:
     enum:
@@ -35,6 +35,7 @@ cdef extern from "numafit/numafit.h" nogil:
         uint32_t n_page_sizes
         uint32_t max_threads
         uint32_t max_cells
+        uint32_t max_words
         uint32_t net_words
         uint32_t n_pools
         uint32_t max_pools
@@ -173,6 +174,14 @@ cdef extern from "numafit/numafit.h" nogil:
     nf_status nf_fit(const nf_fleet *fleet, uint32_t host, const nf_request *request,
                      const nf_options *options, void *workspace, size_t workspace_bytes,
                      nf_placement *out, nf_reason *why)
+    nf_status nf_scan(const nf_fleet *fleet, const uint32_t *hosts, uint32_t first,
+                      uint32_t count, const nf_request *request, const nf_options *options,
+                      void *workspace, size_t workspace_bytes, uint8_t *fits)
+    size_t nf_capacity_bytes(const nf_fleet *fleet, const nf_request *request)
+    nf_status nf_capacity(const nf_fleet *fleet, const uint32_t *hosts, uint32_t first,
+                          uint32_t count, const nf_request *request, const nf_options *options,
+                          uint32_t cap, void *workspace, size_t workspace_bytes,
+                          uint32_t *counts)
     nf_status nf_explain(const nf_fleet *fleet, uint32_t host, const nf_request *request,
                          const nf_options *options, nf_reason *reasons, size_t n_reasons)
     nf_status nf_claim(const nf_fleet *fleet, uint32_t host, const nf_request *request,

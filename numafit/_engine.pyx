@@ -6,7 +6,7 @@ are read. What it never does: decide anything about fitting; those rules live in
 """
 
 from cpython.object cimport PyObject_GenericSetAttr
-from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
 
 from collections import Counter
@@ -191,6 +191,7 @@ cdef class Engine:
         c.n_page_sizes = len(columns.page_kib)
         c.max_threads = columns.max_threads
         c.max_cells = columns.max_cells
+        c.max_words = columns.max_words
         c.net_words = columns.net_words
         c.n_pools = len(columns.pool_count)
         c.max_pools = columns.max_pools
@@ -473,3 +474,6 @@ cdef class Engine:
         return StalePlacement(
             f"host {self.names[placed.host] or placed.host}: what the placement holds is not there "
             f"({why.wanted} wanted, {why.available} there; see Host.usage())")
+
+
+include "_many.pxi"

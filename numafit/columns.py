@@ -216,6 +216,7 @@ class Columns:
             cpus += layout.cpus
         self.layout_words = np.array(words, np.uint64)
         self.layout_cpus = np.array(cpus, np.int32)
+        self.max_words = max((layout.n_words for layout in self.layouts), default=0)
         self.max_threads = max((layout.threads for layout in self.layouts), default=0)
 
     def _fill_masks(self, cells: Sequence[HostCell]) -> None:

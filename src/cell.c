@@ -38,18 +38,8 @@ static inline int64_t pages_kib(const nf_fleet *f, const int64_t *pages, uint32_
     return pages[(size_t)s * f->n_cells + cell] * f->page_kib[s];
 }
 
-/* The sizes that will do: small means the cell's smallest, large all but that, any all. */
-static inline uint32_t page_candidates(uint32_t present, const nf_want *w) {
-    switch (w->page_kib) {
-    case NF_PAGES_SMALL: return present & (0u - present);
-    case NF_PAGES_LARGE: return present & (present - 1u);
-    case NF_PAGES_ANY: return present;
-    default: return w->page_class == NF_NONE ? 0u : present & (1u << w->page_class);
-    }
-}
-
 uint32_t nf_choose_pages(const nf_fleet *f, uint32_t cell, const nf_want *w) {
-    uint32_t sizes = page_candidates(f->cell_page_sizes[cell], w) & w->whole_pages;
+    uint32_t sizes = nf_page_candidates(f->cell_page_sizes[cell], w) & w->whole_pages;
     while (sizes) {
         uint32_t s = 31u - (uint32_t)__builtin_clz(sizes);
         if (w->kib <= pages_kib(f, f->pages_free, s, cell)) return s;
@@ -59,7 +49,7 @@ uint32_t nf_choose_pages(const nf_fleet *f, uint32_t cell, const nf_want *w) {
 }
 
 static int refuse_pages(const nf_fleet *f, uint32_t cell, const nf_want *w, nf_reason *why) {
-    uint32_t sizes = page_candidates(f->cell_page_sizes[cell], w);
+    uint32_t sizes = nf_page_candidates(f->cell_page_sizes[cell], w);
     if (!sizes) return nf_refuse(why, NF_PAGE_SIZE, w->page_kib, w->kib, 0);
     uint32_t largest = 31u - (uint32_t)__builtin_clz(sizes);
     if (!(sizes & w->whole_pages))

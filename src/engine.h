@@ -55,6 +55,15 @@ void nf_want_from(const nf_fleet *f, const nf_guest_cell *g, bool reserve, nf_wa
 nf_limits nf_limits_for(const nf_fleet *f, uint32_t host, const nf_options *options);
 int nf_pair(const nf_fleet *f, uint32_t cell, const nf_want *w, const nf_limits *limits,
             nf_reason *why);
+/* The sizes that will do: small means the cell's smallest, large all but that, any all. */
+static inline uint32_t nf_page_candidates(uint32_t present, const nf_want *w) {
+    switch (w->page_kib) {
+    case NF_PAGES_SMALL: return present & (0u - present);
+    case NF_PAGES_LARGE: return present & (present - 1u);
+    case NF_PAGES_ANY: return present;
+    default: return w->page_class == NF_NONE ? 0u : present & (1u << w->page_class);
+    }
+}
 uint32_t nf_choose_pages(const nf_fleet *f, uint32_t cell, const nf_want *w);
 
 /* pin.c: which threads? Room for w->n_dedicated slots; the pair must fit. */

@@ -29,23 +29,6 @@ static bool options_ok(const nf_options *o) {
            o->limits <= NF_LIMITS_GIVEN && o->pci_matching <= NF_MATCH_EXACT;
 }
 
-int nf_job_start(nf_job *j, const nf_fleet *f, uint32_t host, const nf_request *request,
-                 const nf_options *options, nf_reason *why) {
-    if (!f || !request || !options) return NF_EINVAL;
-    if (f->abi != NF_ABI_VERSION || request->abi != NF_ABI_VERSION) return NF_EABI;
-    if (host >= f->n_hosts || !request_ok(request) || !options_ok(options)) return NF_EINVAL;
-    j->f = f;
-    j->request = request;
-    j->options = options;
-    j->why = why;
-    j->host = host;
-    j->first_cell = f->host_first_cell[host];
-    j->n_cells = nf_host_cells(f, host);
-    j->limits = nf_limits_for(f, host, options);
-    j->budget = options->budget ? options->budget : DEFAULT_BUDGET;
-    return NF_OK;
-}
-
 static uint32_t at_least_one(uint32_t n) { return n ? n : 1; }
 
 static size_t head_bytes(uint32_t cells, uint32_t guests) {
@@ -60,6 +43,30 @@ size_t nf_workspace_bytes(const nf_fleet *f, const nf_request *request) {
            nf_search_bytes(cells, guests, request->n_nets + request->n_pci);
 }
 
+int nf_job_check(const nf_fleet *f, const nf_request *request, const nf_options *options,
+                 const void *workspace, size_t workspace_bytes) {
+    if (!f || !request || !options) return NF_EINVAL;
+    if (f->abi != NF_ABI_VERSION || request->abi != NF_ABI_VERSION) return NF_EABI;
+    if (!request_ok(request) || !options_ok(options)) return NF_EINVAL;
+    if (!workspace || ((uintptr_t)workspace & 7u) ||
+        workspace_bytes < nf_workspace_bytes(f, request))
+        return NF_ESPACE;
+    return NF_OK;
+}
+
+void nf_job_start(nf_job *j, const nf_fleet *f, uint32_t host, const nf_request *request,
+                  const nf_options *options, nf_reason *why) {
+    j->f = f;
+    j->request = request;
+    j->options = options;
+    j->why = why;
+    j->host = host;
+    j->first_cell = f->host_first_cell[host];
+    j->n_cells = nf_host_cells(f, host);
+    j->limits = nf_limits_for(f, host, options);
+    j->budget = options->budget ? options->budget : DEFAULT_BUDGET;
+}
+
 static void *take(char **memory, size_t count, size_t size) {
     void *here = *memory;
     *memory += aligned(count * size);
@@ -70,7 +77,8 @@ static bool pins(const nf_guest_cell *g) {
     return g->policy == NF_POLICY_DEDICATED || g->policy == NF_POLICY_MIXED;
 }
 
-static void prepare(nf_job *j, char *memory) {
+void nf_job_prepare(nf_job *j, void *workspace) {
+    char *memory = workspace;
     const nf_request *r = j->request;
     uint32_t guests = at_least_one(r->n_cells), cells = at_least_one(j->n_cells);
     j->order = take(&memory, cells, sizeof *j->order);
@@ -228,7 +236,7 @@ static int assign(nf_job *j) {
 }
 
 /* Is this one cell near every network that the host is near at all? */
-static bool near_networks(const nf_job *j, uint32_t cell) {
+bool nf_near_networks(const nf_job *j, uint32_t cell) {
     bool all = j->options->net_affinity == NF_NETS_ALL;
     for (uint32_t n = 0; n < j->request->n_nets; n++) {
         uint32_t net = j->request->nets[n];
@@ -249,7 +257,7 @@ static bool near_networks(const nf_job *j, uint32_t cell) {
 static bool assign_one(nf_job *j) {
     for (uint32_t place = 0; place < j->n_cells; place++) {
         if (nf_pair(j->f, j->order[place], &j->wants[0], &j->limits, NULL) != NF_OK) continue;
-        if (!near_networks(j, j->order[place])) continue;
+        if (!nf_near_networks(j, j->order[place])) continue;
         j->search.place[0] = place;
         if (!j->request->n_pci) return true;
         choose(j, 1);
@@ -258,14 +266,18 @@ static bool assign_one(nf_job *j) {
     return false;
 }
 
-static int serve_devices(nf_job *j, nf_placement *out) {
-    if (!j->pci.served) {
-        choose(j, j->request->n_cells);
-        if (!nf_pci_serve(&j->pci)) return nf_refuse_pci(j);
+int nf_job_assign(nf_job *j) {
+    uint32_t guests = j->request->n_cells;
+    if (guests && !j->n_cells) return nf_refuse(j->why, NF_NO_TOPOLOGY, 0, guests, 0);
+    if (j->n_cells < guests) return nf_refuse(j->why, NF_TOO_FEW_CELLS, 0, guests, j->n_cells);
+    bool done = guests == 1 && assign_one(j);
+    if (guests && !done) {
+        int status = assign(j);
+        if (status != NF_OK) return status;
     }
-    memcpy(out->draws, j->pci.draws, j->pci.n_draws * sizeof *out->draws);
-    out->n_draws = j->pci.n_draws;
-    return NF_OK;
+    if (!j->request->n_pci || j->pci.served) return NF_OK;
+    choose(j, guests);
+    return nf_pci_serve(&j->pci) ? NF_OK : nf_refuse_pci(j);
 }
 
 static void write_down(const nf_job *j, nf_placement *out) {
@@ -282,33 +294,22 @@ static void write_down(const nf_job *j, nf_placement *out) {
         nf_pin(j->f, cell, w, out->slots + slot, &placed->reserved);
         slot += placed->n_slots;
     }
-}
-
-static int check_space(const nf_job *j, const void *workspace, size_t bytes) {
-    if (!workspace || ((uintptr_t)workspace & 7u) || bytes < nf_workspace_bytes(j->f, j->request))
-        return NF_ESPACE;
-    return NF_OK;
+    out->n_draws = j->request->n_pci ? j->pci.n_draws : 0;
+    if (out->n_draws) memcpy(out->draws, j->pci.draws, out->n_draws * sizeof *out->draws);
 }
 
 nf_status nf_fit(const nf_fleet *f, uint32_t host, const nf_request *request,
                  const nf_options *options, void *workspace, size_t workspace_bytes,
                  nf_placement *out, nf_reason *why) {
     nf_job j;
-    int status = nf_job_start(&j, f, host, request, options, why);
+    int status = nf_job_check(f, request, options, workspace, workspace_bytes);
     if (status != NF_OK) return status;
-    if (!out || (request->n_cells && (!out->cells || !out->slots)) ||
+    if (host >= f->n_hosts || !out || (request->n_cells && (!out->cells || !out->slots)) ||
         (request->n_pci && !out->draws))
         return NF_EINVAL;
-    if ((status = check_space(&j, workspace, workspace_bytes)) != NF_OK) return status;
-    if (request->n_cells && !j.n_cells)
-        return nf_refuse(why, NF_NO_TOPOLOGY, 0, request->n_cells, 0);
-    if (j.n_cells < request->n_cells)
-        return nf_refuse(why, NF_TOO_FEW_CELLS, 0, request->n_cells, j.n_cells);
-    prepare(&j, workspace);
-    bool done = request->n_cells == 1 && assign_one(&j);
-    if (request->n_cells && !done && (status = assign(&j)) != NF_OK) return status;
-    out->n_draws = 0;
-    if (request->n_pci && (status = serve_devices(&j, out)) != NF_OK) return status;
+    nf_job_start(&j, f, host, request, options, why);
+    nf_job_prepare(&j, workspace);
+    if ((status = nf_job_assign(&j)) != NF_OK) return status;
     write_down(&j, out);
     return NF_OK;
 }
@@ -317,20 +318,41 @@ nf_status nf_pci(const nf_fleet *f, uint32_t host, const nf_request *request,
                  const nf_options *options, const uint32_t *cells, uint32_t n_cells,
                  void *workspace, size_t workspace_bytes, nf_draw *draws, uint32_t *n_draws) {
     nf_job j;
-    int status = nf_job_start(&j, f, host, request, options, NULL);
+    int status = nf_job_check(f, request, options, workspace, workspace_bytes);
     if (status != NF_OK) return status;
-    if ((n_cells && !cells) || (request->n_pci && !draws) || !n_draws) return NF_EINVAL;
-    if ((status = check_space(&j, workspace, workspace_bytes)) != NF_OK) return status;
+    if (host >= f->n_hosts || (n_cells && !cells) || (request->n_pci && !draws) || !n_draws)
+        return NF_EINVAL;
+    nf_job_start(&j, f, host, request, options, NULL);
+    for (uint32_t i = 0; i < n_cells; i++)
+        if (cells[i] < j.first_cell || cells[i] - j.first_cell >= j.n_cells) return NF_EINVAL;
     *n_draws = 0;
     if (!request->n_pci) return NF_OK;
     nf_pci_lay_out(&j.pci, f, host, request, options->pci_matching == NF_MATCH_EXACT, &j.budget,
                    workspace);
-    for (uint32_t i = 0; i < n_cells; i++)
-        if (cells[i] < j.first_cell || cells[i] - j.first_cell >= j.n_cells) return NF_EINVAL;
     nf_pci_choose(&j.pci, cells, n_cells);
     j.pci.anywhere = !n_cells;
     if (!nf_pci_serve(&j.pci)) return j.budget < 0 ? NF_UNDECIDED : NF_PCI_NUMA;
     memcpy(draws, j.pci.draws, j.pci.n_draws * sizeof *draws);
     *n_draws = j.pci.n_draws;
+    return NF_OK;
+}
+
+nf_status nf_explain(const nf_fleet *f, uint32_t host, const nf_request *request,
+                     const nf_options *options, nf_reason *reasons, size_t n_reasons) {
+    if (!f || !request || !options) return NF_EINVAL;
+    if (f->abi != NF_ABI_VERSION || request->abi != NF_ABI_VERSION) return NF_EABI;
+    if (host >= f->n_hosts || !request_ok(request) || !options_ok(options)) return NF_EINVAL;
+    uint32_t first = f->host_first_cell[host], cells = nf_host_cells(f, host);
+    nf_limits limits = nf_limits_for(f, host, options);
+    if (!reasons || n_reasons < (size_t)request->n_cells * cells) return NF_ESPACE;
+    for (uint32_t g = 0; g < request->n_cells; g++) {
+        nf_want w;
+        nf_want_from(f, &request->cells[g], request->emulator_isolated && g == 0, &w);
+        for (uint32_t i = 0; i < cells; i++) {
+            nf_reason *here = &reasons[(size_t)g * cells + i];
+            *here = (nf_reason){0, 0, 0, 0};
+            nf_pair(f, first + i, &w, &limits, here);
+        }
+    }
     return NF_OK;
 }

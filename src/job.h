@@ -22,9 +22,18 @@ typedef struct nf_job {
     nf_pci_job pci;
 } nf_job;
 
-/* Check the arguments and set up all that needs no workspace. */
-int nf_job_start(nf_job *j, const nf_fleet *f, uint32_t host, const nf_request *request,
+/* Do the arguments make sense, whichever host is meant? */
+int nf_job_check(const nf_fleet *f, const nf_request *request, const nf_options *options,
+                 const void *workspace, size_t workspace_bytes);
+/* Set up all that needs no workspace. */
+void nf_job_start(nf_job *j, const nf_fleet *f, uint32_t host, const nf_request *request,
                  const nf_options *options, nf_reason *why);
+
+/* Lay out the workspace and put the host's cells in order. */
+void nf_job_prepare(nf_job *j, void *workspace);
+/* Find places for all guest cells, and devices; NF_OK or the reason why not. */
+int nf_job_assign(nf_job *j);
+bool nf_near_networks(const nf_job *j, uint32_t cell);
 
 /* refuse.c: why not? */
 int nf_refuse_pair(nf_job *j, uint32_t guest);

@@ -55,21 +55,3 @@ int nf_refuse_pci(nf_job *j) {
     int status = j->request->n_nets && j->request->n_cells ? NF_TOGETHER : NF_PCI_TOGETHER;
     return nf_refuse(j->why, status, 0, j->request->n_pci, 0);
 }
-
-nf_status nf_explain(const nf_fleet *f, uint32_t host, const nf_request *request,
-                     const nf_options *options, nf_reason *reasons, size_t n_reasons) {
-    nf_job j;
-    int status = nf_job_start(&j, f, host, request, options, NULL);
-    if (status != NF_OK) return status;
-    if (!reasons || n_reasons < (size_t)request->n_cells * j.n_cells) return NF_ESPACE;
-    for (uint32_t g = 0; g < request->n_cells; g++) {
-        nf_want w;
-        nf_want_from(f, &request->cells[g], request->emulator_isolated && g == 0, &w);
-        for (uint32_t i = 0; i < j.n_cells; i++) {
-            nf_reason *here = &reasons[(size_t)g * j.n_cells + i];
-            *here = (nf_reason){0, 0, 0, 0};
-            nf_pair(f, j.first_cell + i, &w, &j.limits, here);
-        }
-    }
-    return NF_OK;
-}

@@ -119,6 +119,7 @@ typedef struct nf_fleet {
     uint32_t n_page_sizes;
     uint32_t max_threads; /* columns of cell_cores: the widest layout's threads */
     uint32_t max_cells;   /* of one host */
+    uint32_t max_words;   /* of one cell's mask */
     uint32_t net_words;   /* words of a cell's network bits, at least 1 */
     uint32_t n_pools;     /* PCI pools */
     uint32_t max_pools;   /* of one host */
@@ -299,6 +300,27 @@ nf_status nf_pci(const nf_fleet *fleet, uint32_t host, const nf_request *request
 nf_status nf_fit(const nf_fleet *fleet, uint32_t host, const nf_request *request,
                  const nf_options *options, void *workspace, size_t workspace_bytes,
                  nf_placement *out, nf_reason *why);
+
+/*
+ * Which hosts can take the guest? fits[i] becomes 1 or 0 for hosts[i], or for host first + i where
+ * hosts is NULL. No placement is worked out; one host costs a few integer tests per cell unless
+ * its guest has several unlike cells, networks or devices. NF_UNDECIDED where the budget of some
+ * host ran out (its entry is 0).
+ */
+nf_status nf_scan(const nf_fleet *fleet, const uint32_t *hosts, uint32_t first, uint32_t count,
+                  const nf_request *request, const nf_options *options, void *workspace,
+                  size_t workspace_bytes, uint8_t *fits);
+
+/*
+ * How many guests like this fit on each host, one after the other, at most cap? The fleet is left
+ * as it is; hosts, first and count as for nf_scan(). In closed form where the guest's cells are
+ * independent of each other, else by placing guests on a copy of the host in the workspace, which
+ * must hold nf_capacity_bytes(). The count is that of fitting and claiming until a refusal.
+ */
+size_t nf_capacity_bytes(const nf_fleet *fleet, const nf_request *request);
+nf_status nf_capacity(const nf_fleet *fleet, const uint32_t *hosts, uint32_t first, uint32_t count,
+                      const nf_request *request, const nf_options *options, uint32_t cap,
+                      void *workspace, size_t workspace_bytes, uint32_t *counts);
 
 /*
  * What stands in the way of each pair: reasons[g * cells of the host + c] is the first thing that

@@ -1,0 +1,53 @@
+# Calls over many hosts: they let go of the GIL, and answer into arrays that the caller made.
+
+
+cdef class Query:
+    """A request with its options, ready for any number of calls from any thread."""
+
+    cdef Prepared prepared
+    cdef nf_options o
+
+
+cdef void *address(object array):
+    return <void *><uintptr_t>array.ctypes.data
+
+
+cdef class ManyHosts(Engine):
+    """The verbs of a fleet. Arrays are checked by fleet.py: uint32 indices within the fleet."""
+
+    def query(self, request, strategy="spread", limits="host", affinity="any", matching="nova"):
+        """A Query for scan() and capacity()."""
+        cdef Query q = Query.__new__(Query)
+        q.prepared = self.prepared(request)
+        self.options(&q.o, strategy, limits, affinity, matching)
+        return q
+
+    def scan(self, Query q, hosts, uint32_t first, uint32_t count, fits):
+        """Fill fits (uint8); false where some host was left undecided."""
+        cdef uint32_t *chosen = NULL if hosts is None else <uint32_t *>address(hosts)
+        cdef uint8_t *out = <uint8_t *>address(fits)
+        cdef size_t size = q.prepared.workspace_bytes
+        cdef void *workspace = room(size, 1)
+        cdef int status
+        with nogil:
+            status = nf_scan(&self.c, chosen, first, count, &q.prepared.c, &q.o, workspace, size,
+                             out)
+        free(workspace)
+        if status < 0:
+            raise misuse(status, "scan")
+        return status == NF_OK
+
+    def capacity(self, Query q, hosts, uint32_t first, uint32_t count, uint32_t cap, counts):
+        """Fill counts (uint32); false where some host was left undecided."""
+        cdef uint32_t *chosen = NULL if hosts is None else <uint32_t *>address(hosts)
+        cdef uint32_t *out = <uint32_t *>address(counts)
+        cdef size_t size = nf_capacity_bytes(&self.c, &q.prepared.c)
+        cdef void *workspace = room(size, 1)
+        cdef int status
+        with nogil:
+            status = nf_capacity(&self.c, chosen, first, count, &q.prepared.c, &q.o, cap,
+                                 workspace, size, out)
+        free(workspace)
+        if status < 0:
+            raise misuse(status, "capacity")
+        return status == NF_OK
