@@ -171,20 +171,41 @@ cdef extern from "numafit/numafit.h" nogil:
     nf_status nf_pci(const nf_fleet *fleet, uint32_t host, const nf_request *request,
                      const nf_options *options, const uint32_t *cells, uint32_t n_cells,
                      void *workspace, size_t workspace_bytes, nf_draw *draws, uint32_t *n_draws)
-    nf_status nf_fit(const nf_fleet *fleet, uint32_t host, const nf_request *request,
-                     const nf_options *options, void *workspace, size_t workspace_bytes,
-                     nf_placement *out, nf_reason *why)
-    nf_status nf_scan(const nf_fleet *fleet, const uint32_t *hosts, uint32_t first,
-                      uint32_t count, const nf_request *request, const nf_options *options,
-                      void *workspace, size_t workspace_bytes, uint8_t *fits)
     size_t nf_capacity_bytes(const nf_fleet *fleet, const nf_request *request)
-    nf_status nf_capacity(const nf_fleet *fleet, const uint32_t *hosts, uint32_t first,
-                          uint32_t count, const nf_request *request, const nf_options *options,
-                          uint32_t cap, void *workspace, size_t workspace_bytes,
-                          uint32_t *counts)
     nf_status nf_explain(const nf_fleet *fleet, uint32_t host, const nf_request *request,
                          const nf_options *options, nf_reason *reasons, size_t n_reasons)
-    nf_status nf_claim(const nf_fleet *fleet, uint32_t host, const nf_request *request,
-                       const nf_placement *placement, nf_reason *why)
-    nf_status nf_release(const nf_fleet *fleet, uint32_t host, const nf_request *request,
-                         const nf_placement *placement, nf_reason *why)
+
+    enum:
+        NF_MAX_LOCKS
+
+    ctypedef struct nf_lock:
+        uint32_t held
+
+    ctypedef struct nf_shared:
+        const nf_fleet *fleet
+        nf_lock *locks
+        uint32_t n_locks
+        uint32_t hosts_per_lock
+
+    ctypedef struct nf_taking:
+        uint32_t host
+        uint64_t generation
+        const nf_request *request
+        const nf_options *options
+        const nf_placement *placement
+
+    nf_status nf_shared_fit(const nf_shared *shared, uint32_t host, const nf_request *request,
+                            const nf_options *options, void *workspace, size_t workspace_bytes,
+                            nf_placement *out, uint64_t *generation, nf_reason *why)
+    nf_status nf_shared_scan(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
+                             uint32_t count, const nf_request *request,
+                             const nf_options *options, void *workspace,
+                             size_t workspace_bytes, uint8_t *fits)
+    nf_status nf_shared_capacity(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
+                                 uint32_t count, const nf_request *request,
+                                 const nf_options *options, uint32_t cap, void *workspace,
+                                 size_t workspace_bytes, uint32_t *counts)
+    nf_status nf_shared_claim(const nf_shared *shared, const nf_taking *takings, uint32_t count,
+                              uint32_t *failed, nf_reason *why)
+    nf_status nf_shared_release(const nf_shared *shared, const nf_taking *takings,
+                                uint32_t count, uint32_t *failed, nf_reason *why)

@@ -53,115 +53,14 @@ cdef inline object choose(dict known, object word, str name):
 include "_prepared.pxi"
 
 
-cdef class Placed:
-    """A placement as the engine wrote it: cells and slots in one block of memory."""
-
-    cdef Engine engine
-    cdef readonly Prepared prepared
-    cdef nf_placement out
-    cdef readonly uint32_t host
-    cdef readonly uint64_t generation
-
-    def __dealloc__(self):
-        free(self.out.cells)
-
-    def decode(self):
-        cdef uint32_t g, i
-        cdef nf_placed_cell *placed
-        cdef const int32_t *cpus
-        cdef list cells = [], vcpus
-        cdef dict pinning
-        for g in range(self.prepared.c.n_cells):
-            placed = &self.out.cells[g]
-            cpus = self.engine.cpus_of(placed.cell)
-            vcpus = self.prepared.vcpus[g]
-            pinning = {}
-            for i in range(placed.n_slots):
-                pinning[vcpus[i]] = cpus[self.out.slots[placed.first_slot + i]]
-            guest = self.prepared.guest[g]
-            # a frozen dataclass filled in directly: its checks are for cells that people write
-            cell = PlacementCell.__new__(PlacementCell)
-            PyObject_GenericSetAttr(cell, "host_cell", self.engine.c.cell_id[placed.cell])
-            PyObject_GenericSetAttr(cell, "cpuset", guest.cpuset)
-            PyObject_GenericSetAttr(cell, "pcpuset", guest.pcpuset)
-            PyObject_GenericSetAttr(cell, "pinning", pinning)
-            PyObject_GenericSetAttr(cell, "pagesize", placed.page_kib or None)
-            PyObject_GenericSetAttr(
-                cell, "reserved",
-                EMPTY if placed.reserved < 0 else frozenset((cpus[placed.reserved],)))
-            PyObject_GenericSetAttr(cell, "memory_mb", guest.memory_mb)
-            PyObject_GenericSetAttr(cell, "cpu_policy", guest.cpu_policy)
-            PyObject_GenericSetAttr(cell, "cpu_thread_policy", guest.cpu_thread_policy)
-            cells.append(cell)
-        return tuple(cells)
-
-
-    def decode_pci(self):
-        """The pools it draws on, and the devices where the host came with a list of them."""
-        cdef uint32_t i
-        cdef nf_draw *d
-        cdef list found = []
-        cdef dict used = {}
-        cdef list chosen = [
-            self.out.cells[i].cell for i in range(self.prepared.c.n_cells)]
-        for i in range(self.out.n_draws):
-            d = &self.out.draws[i]
-            pool = self.engine.columns.pools[d.pool]
-            free_devices = self.engine.columns.free_devices(d.pool)
-            first = used.get(d.pool, 0)
-            used[d.pool] = first + d.count
-            devices = tuple(free_devices[first:first + d.count])
-            found.append(PciAllocation(
-                d.request, d.pool, d.count, pool.numa_node, pool, devices,
-                self.engine.columns.device_distance(self.host, chosen, d.pool)))
-        return tuple(found)
-
-
-cdef Placed new_placed(Engine engine, Prepared prepared, uint32_t host):
-    cdef Placed p = Placed.__new__(Placed)
-    cdef size_t n = prepared.c.n_cells
-    cdef size_t head = n * sizeof(nf_placed_cell)
-    cdef size_t slots = prepared.n_slots * sizeof(uint32_t)
-    p.out.cells = <nf_placed_cell *>malloc(
-        head + slots + prepared.max_draws * sizeof(nf_draw) + 1)
-    if p.out.cells == NULL:
-        raise MemoryError
-    p.out.slots = <uint32_t *>(<char *>p.out.cells + head)
-    p.out.draws = <nf_draw *>(<char *>p.out.slots + slots)
-    p.out.n_draws = 0
-    p.engine = engine
-    p.prepared = prepared
-    p.host = host
-    p.generation = engine.c.host_generation[host]
-    return p
-
-
-cdef class PairReasons:
-    """What nf_explain() found of each pair of cells, decoded when it is read."""
-
-    cdef nf_reason *pairs
-    cdef size_t n, n_host_cells
-    cdef const int32_t *ids
-    cdef Engine engine
-
-    def __dealloc__(self):
-        free(self.pairs)
-
-    def decode(self):
-        cdef size_t i
-        cdef nf_reason *pair
-        rows = []
-        for i in range(self.n):
-            pair = &self.pairs[i]
-            rows.append((i // self.n_host_cells, self.ids[i % self.n_host_cells],
-                         REASONS[pair.status], pair.wanted, pair.available, pair.detail))
-        return rows
+include "_placed.pxi"
 
 
 cdef class Engine:
     """One fleet's arrays, lent to C, and the calls on them."""
 
     cdef nf_fleet c
+    cdef nf_shared shared
     cdef readonly object columns
     cdef list names
     cdef dict cache
@@ -173,6 +72,13 @@ cdef class Engine:
         self.names = columns.names
         self.cache = {}
         self.bind()
+        self.shared.fleet = &self.c
+        self.shared.hosts_per_lock = max(1, -(-self.c.n_hosts // NF_MAX_LOCKS))
+        self.shared.n_locks = NF_MAX_LOCKS
+        self.shared.locks = <nf_lock *>room(NF_MAX_LOCKS, sizeof(nf_lock))
+
+    def __dealloc__(self):
+        free(self.shared.locks)
 
     cdef void *lend(self, str name, object dtype) except? NULL:
         array = getattr(self.columns, name)
@@ -315,12 +221,14 @@ cdef class Engine:
         if host >= self.c.n_hosts:
             raise MisuseError(f"host={host}: expected 0 to {self.c.n_hosts - 1}")
         placed = new_placed(self, p, host)
+        placed.options = o
         if p.workspace_bytes > sizeof(stack):
             workspace = malloc(p.workspace_bytes)
             if workspace == NULL:
                 raise MemoryError
-        status = nf_fit(&self.c, host, &p.c, &o, workspace,
-                        max(p.workspace_bytes, sizeof(stack)), &placed.out, &why)
+        status = nf_shared_fit(&self.shared, host, &p.c, &o, workspace,
+                               max(p.workspace_bytes, sizeof(stack)), &placed.out,
+                               &placed.generation, &why)
         if workspace != <void *>stack:
             free(workspace)
         if status == NF_OK:
@@ -354,6 +262,13 @@ cdef class Engine:
         return Refusal(REASONS[why.status], why.wanted, why.available, why.detail,
                        host=self.names[host] or host, network=network, native=native)
 
+    def host_of(self, placement):
+        """Index of the host that this fleet made the placement for, else ``None``."""
+        native = placement._native
+        if native is None or (<Placed>native).engine is not self:
+            return None
+        return (<Placed>native).host
+
     def adopt(self, uint32_t host, placement):
         """A Placement that was made elsewhere, in this fleet's numbers."""
         cdef Prepared p
@@ -370,6 +285,7 @@ cdef class Engine:
             ids[self.c.cell_id[g]] = g
         p = self.prepare_parts(cells, False, None, tuple(placement.pci_requests), None)
         placed = new_placed(self, p, host)
+        self.options(&placed.options, "spread", None, "any", "nova")
         for g in range(p.c.n_cells):
             cell = cells[g]
             c = &placed.out.cells[g]
@@ -454,19 +370,38 @@ cdef class Engine:
         return [(placed.out.draws[i].request, placed.out.draws[i].pool, placed.out.draws[i].count)
                 for i in range(placed.out.n_draws)]
 
-    def claim(self, Placed placed):
-        """Take it, or raise StalePlacement."""
-        cdef nf_reason why
-        cdef int status = nf_claim(&self.c, placed.host, &placed.prepared.c, &placed.out, &why)
-        if status != NF_OK:
-            raise self.stale(status, placed, &why)
+    def claim(self, list placed):
+        """Take all of these (Placed), or none: then StalePlacement says which."""
+        self.turn(placed, True)
 
-    def release(self, Placed placed):
-        """Give it back, or raise StalePlacement."""
+    def release(self, list placed):
+        """Give all of these back, or raise StalePlacement."""
+        self.turn(placed, False)
+
+    cdef int turn(self, list placed, bint take) except -1:
         cdef nf_reason why
-        cdef int status = nf_release(&self.c, placed.host, &placed.prepared.c, &placed.out, &why)
+        cdef uint32_t n = len(placed), i, failed = 0
+        cdef nf_taking few[4]
+        cdef nf_taking *takings = few
+        cdef int status
+        if n > 4:
+            takings = <nf_taking *>room(n, sizeof(nf_taking))
+        for i in range(n):
+            p = <Placed>placed[i]
+            takings[i].host = p.host
+            takings[i].generation = p.generation
+            takings[i].request = &p.prepared.c
+            takings[i].options = &p.options
+            takings[i].placement = &p.out
+        if take:
+            status = nf_shared_claim(&self.shared, takings, n, &failed, &why)
+        else:
+            status = nf_shared_release(&self.shared, takings, n, &failed, &why)
+        if n > 4:
+            free(takings)
         if status != NF_OK:
-            raise self.stale(status, placed, &why)
+            raise self.stale(status, <Placed>placed[failed], &why)
+        return 0
 
     cdef object stale(self, int status, Placed placed, nf_reason *why):
         if status < 0:

@@ -30,7 +30,7 @@ cdef class ManyHosts(Engine):
         cdef void *workspace = room(size, 1)
         cdef int status
         with nogil:
-            status = nf_scan(&self.c, chosen, first, count, &q.prepared.c, &q.o, workspace, size,
+            status = nf_shared_scan(&self.shared, chosen, first, count, &q.prepared.c, &q.o, workspace, size,
                              out)
         free(workspace)
         if status < 0:
@@ -45,7 +45,7 @@ cdef class ManyHosts(Engine):
         cdef void *workspace = room(size, 1)
         cdef int status
         with nogil:
-            status = nf_capacity(&self.c, chosen, first, count, &q.prepared.c, &q.o, cap,
+            status = nf_shared_capacity(&self.shared, chosen, first, count, &q.prepared.c, &q.o, cap,
                                  workspace, size, out)
         free(workspace)
         if status < 0:

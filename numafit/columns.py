@@ -7,8 +7,9 @@ for CPU ids in every mask; the table ``layout_cpus`` turns them back.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,7 @@ class Columns:
     """
 
     def __init__(self, hosts: Sequence[HostInfo]) -> None:
+        self._devices_lock = threading.Lock()
         self.names = [host.name for host in hosts]
         self.layouts: list[Layout] = []
         self.nets: dict[str, int] = {}
@@ -258,15 +260,25 @@ class Columns:
         taken: Collection[str] = self.devices_taken.get(pool, ())
         return [device for device in reversed(self.pools[pool].devices) if device not in taken]
 
-    def take_devices(self, allocations: Iterable[PciAllocation]) -> None:
-        """Devices of a claim are no longer free."""
-        for found in allocations:
-            self.devices_taken.setdefault(found.pool, set()).update(found.devices)
+    def take_devices(self, allocations: Sequence[PciAllocation]) -> tuple[PciAllocation, ...]:
+        """Devices of a claim are no longer free; they are named now, as others may have gone
+        since the placement was made."""
+        if not any(self.pools[found.pool].devices for found in allocations):
+            return tuple(allocations)
+        named = []
+        with self._devices_lock:
+            for found in allocations:
+                devices = tuple(self.free_devices(found.pool)[: found.count])
+                self.devices_taken.setdefault(found.pool, set()).update(devices)
+                named.append(replace(found, devices=devices))
+        return tuple(named)
 
     def return_devices(self, allocations: Iterable[PciAllocation]) -> None:
         """Devices of a claim are free again."""
-        for found in allocations:
-            self.devices_taken[found.pool].difference_update(found.devices)
+        with self._devices_lock:
+            for found in allocations:
+                if found.devices:
+                    self.devices_taken[found.pool].difference_update(found.devices)
 
     def device_distance(self, host: int, cells: Sequence[int], pool: int) -> int | None:
         """NUMA distance from the nearest of these cells (indices in the fleet) to a pool."""
@@ -290,6 +302,22 @@ class Columns:
             for slot, cpu in enumerate(layout.cpus)
             if cpu >= 0 and words[slot // 64] >> (slot % 64) & 1
         )
+
+    def usage(self, host: int) -> list[dict[str, Any]]:
+        """What is in use in each cell of a host."""
+        first, last = (int(at) for at in self.host_first_cell[host : host + 2])
+        return [
+            {
+                "id": int(self.cell_id[n]),
+                "cpu_usage": int(self.cell_cpu_used[n]),
+                "memory_usage": int(self.cell_memory_used[n]),
+                "pinned_cpus": self.pinned_cpus(n),
+                "mempages": [
+                    {"size_kb": size, "used": used} for size, used in self.pages_in_use(n)
+                ],
+            }
+            for n in range(first, last)
+        ]
 
     def pages_in_use(self, cell: int) -> list[tuple[int, int]]:
         """(KiB, pages used) for each size that the cell has, ascending."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from numafit._engine import ManyHosts, Query
+from numafit._engine import ManyHosts, Placed, Query
+from numafit.claim import Claim
 from numafit.columns import Columns
-from numafit.errors import MisuseError
+from numafit.errors import MisuseError, StalePlacement
 from numafit.model.guest import Limits
 from numafit.model.hostinfo import HostInfo
 from numafit.model.placement import Placement
@@ -19,7 +21,9 @@ from numafit.model.refusal import Refusal
 from numafit.model.request import Request
 
 Hosts = Sequence[int] | npt.NDArray[np.integer[Any]] | None
+Options = tuple[str, Limits | str | None, str, str]
 DEFAULT_CAP = 500
+CLAIM_ATTEMPTS = 16
 
 
 class HasHostInfo(Protocol):
@@ -113,6 +117,82 @@ class Fleet:
                 found.append(placement)
         return found
 
+    def claim(
+        self,
+        what: Request | Placement,
+        host: int | None = None,
+        strategy: str = "spread",
+        limits: Limits | str | None = "host",
+        physnet_affinity: str = "any",
+        pci_matching: str = "nova",
+    ) -> Claim:
+        """Take a placement, or fit a request on ``host`` and take that, in one atomic step.
+
+        A placement that ``fit`` made on an earlier state of the host is judged again, limits
+        included; StalePlacement where it does not hold: nothing is taken then. A Request that
+        does not fit raises StalePlacement too, with the refusal in words.
+        """
+        options = (strategy, limits, physnet_affinity, pci_matching)
+        if isinstance(what, Placement):
+            return self.claim_all([what], hosts=None if host is None else [host])[0]
+        if host is None:
+            raise MisuseError("host: expected the index of the host to take the request on")
+        for _attempt in range(CLAIM_ATTEMPTS):
+            placement = self._engine.fit(host, what, *options)
+            if isinstance(placement, Refusal):
+                raise StalePlacement(f"host {placement.host}: {placement.message}")
+            try:
+                return self.claim_all([placement])[0]
+            except StalePlacement:
+                continue  # another thread was faster; what is left may still do
+        raise StalePlacement(f"host {host}: changed under {CLAIM_ATTEMPTS} attempts in a row")
+
+    def claim_all(self, placements: Iterable[Placement], hosts: Hosts = None) -> list[Claim]:
+        """Take all of these placements or, raising StalePlacement, none.
+
+        ``hosts``: the index for each, where the placements were not made by this fleet.
+        """
+        wanted = list(placements)
+        where = [None] * len(wanted) if hosts is None else list(hosts)
+        if len(where) != len(wanted):
+            raise MisuseError(f"hosts: {len(where)} indices for {len(wanted)} placements")
+        placed = [
+            self._engine.adopt(self._host_of(placement, host), placement)
+            for placement, host in zip(wanted, where, strict=True)
+        ]
+        self._engine.claim(placed)
+        return [
+            Claim(placement, native, self._columns)
+            for placement, native in zip(wanted, placed, strict=True)
+        ]
+
+    def release(self, claim: Claim | Iterable[Claim]) -> None:
+        """Give a claim back, or several: all of them or, raising StalePlacement, none."""
+        claims = [claim] if isinstance(claim, Claim) else list(claim)
+        placed: list[Placed] = []
+        try:
+            placed.extend(held._let_go(self._columns) for held in claims)
+            self._engine.release(placed)
+        except (StalePlacement, MisuseError):
+            for held, native in zip(claims, placed, strict=False):
+                held._keep(native)
+            raise
+        for held in claims:
+            self._columns.return_devices(held.pci)
+
+    def _host_of(self, placement: Placement, host: int | None) -> int:
+        if host is None:
+            host = self._engine.host_of(placement)
+        if host is None:
+            raise MisuseError("host: the placement was made elsewhere; name the host's index")
+        if not 0 <= host < len(self):
+            raise MisuseError(f"host={host}: expected 0 to {len(self) - 1}")
+        return int(host)
+
+    def usage(self, host: int) -> list[dict[str, Any]]:
+        """As ``Host.usage`` of one host."""
+        return self._columns.usage(host)
+
     def explain(
         self,
         request: Request,
@@ -131,7 +211,7 @@ class Fleet:
         return self._engine.check()
 
     def _candidates(
-        self, request: Request, options: Any, hosts: Hosts, threads: int, limit: int | None
+        self, request: Request, options: Options, hosts: Hosts, threads: int, limit: int | None
     ) -> Iterator[int]:
         """Hosts that can. With a limit there is no point in asking all of them first."""
         everything = range(len(self)) if hosts is None else [int(host) for host in hosts]
@@ -182,10 +262,7 @@ class Fleet:
             except BaseException as error:
                 failed.append(error)
 
-        workers = [
-            threading.Thread(target=guarded, args=pair)
-            for pair in zip(edges, edges[1:], strict=False)
-        ]
+        workers = [threading.Thread(target=guarded, args=pair) for pair in pairwise(edges)]
         for worker in workers:
             worker.start()
         for worker in workers:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from numafit._engine import Engine, Placed
+from numafit._engine import Engine
+from numafit.claim import Claim
 from numafit.columns import Columns
-from numafit.errors import MisuseError
+from numafit.errors import StalePlacement
 from numafit.model.guest import Limits, PciRequest
 from numafit.model.hostinfo import HostInfo, PagePool, PciPool
 from numafit.model.placement import PciSupport, Placement
@@ -16,23 +17,11 @@ from numafit.model.refusal import Refusal
 from numafit.model.request import Request
 
 
-class Claim:
-    """What was taken, to be given back once; ``pci``: the pools and devices it holds."""
-
-    __slots__ = ("_live", "_placed", "pci", "placement")
-
-    def __init__(self, placement: Placement, placed: Placed) -> None:
-        self.placement = placement
-        self.pci = placed.decode_pci()
-        self._placed = placed
-        self._live = True
-
-
 class Host:
     """One host with its usage: fits guests, keeps what they take.
 
-    Made from a HostInfo (any reader gives one) or by ``Host.from_nova``. Not safe for use from
-    several threads at once.
+    Made from a HostInfo (any reader gives one) or by ``Host.from_nova``. May be used from several
+    threads at once.
     """
 
     __slots__ = ("_columns", "_engine", "_info")
@@ -114,44 +103,33 @@ class Host:
         )
 
     def claim(self, placement: Placement) -> Claim:
-        """Take what the placement holds: CPUs, pages, memory. Limits are not checked again.
+        """Take what the placement holds: CPUs, pages, memory, devices.
 
-        Raises StalePlacement where something of it is taken already (nothing changes then), and
-        MisuseError where the placement does not speak of this host's cells and CPUs.
+        Checked is what is physical. A placement that ``fit`` made on an earlier state of the host
+        is judged again, limits included. Raises StalePlacement where it does not hold (nothing
+        changes then), MisuseError where it does not speak of this host's cells and CPUs.
         """
         placed = self._engine.adopt(0, placement)
-        self._engine.claim(placed)
-        claim = Claim(placement, placed)
-        self._columns.take_devices(claim.pci)
-        return claim
+        self._engine.claim([placed])
+        return Claim(placement, placed, self._columns)
 
     def release(self, claim: Claim | Placement) -> None:
         """Give back a claim, or a placement that was in use when the host was read."""
         if isinstance(claim, Placement):
-            self._engine.release(self._engine.adopt(0, claim))
+            self._engine.release([self._engine.adopt(0, claim)])
             return
-        if not claim._live:
-            raise MisuseError("claim: it was released before")
-        self._engine.release(claim._placed)
+        placed = claim._let_go(self._columns)
+        try:
+            self._engine.release([placed])
+        except StalePlacement:
+            claim._keep(placed)
+            raise
         self._columns.return_devices(claim.pci)
-        claim._live = False
 
     def usage(self) -> list[dict[str, Any]]:
         """Per cell: ``id``, ``cpu_usage`` (shared vCPUs), ``memory_usage`` (MiB), ``pinned_cpus``
         (host CPU ids, ascending) and ``mempages`` (``size_kb``, ``used`` pages)."""
-        columns = self._columns
-        return [
-            {
-                "id": int(columns.cell_id[n]),
-                "cpu_usage": int(columns.cell_cpu_used[n]),
-                "memory_usage": int(columns.cell_memory_used[n]),
-                "pinned_cpus": columns.pinned_cpus(n),
-                "mempages": [
-                    {"size_kb": size, "used": used} for size, used in columns.pages_in_use(n)
-                ],
-            }
-            for n in range(columns.n_cells)
-        ]
+        return self._columns.usage(0)
 
     def pools(self) -> list[PciPool]:
         """PCI pools with what is free in them, in nova's order; those used up are left out."""

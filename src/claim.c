@@ -220,15 +220,15 @@ static bool placement_ok(const nf_fleet *f, uint32_t host, const nf_request *r,
     return true;
 }
 
-static nf_status turn_all(const nf_fleet *f, uint32_t host, const nf_request *r,
-                          const nf_placement *p, bool take, nf_reason *why) {
+nf_status nf_turn(const nf_fleet *f, uint32_t host, const nf_request *r, const nf_placement *p,
+                  bool take, bool undo, nf_reason *why) {
     if (!f || !r || !p) return NF_EINVAL;
     if (f->abi != NF_ABI_VERSION || r->abi != NF_ABI_VERSION) return NF_EABI;
     if (!placement_ok(f, host, r, p)) return NF_EINVAL;
     int status = turn_draws(f, host, p, take, why);
     if (status != NF_OK) return status;
     for (uint32_t g = 0; g < r->n_cells; g++) {
-        status = turn_cell(f, r, p, g, take, false, why);
+        status = turn_cell(f, r, p, g, take, undo, why);
         if (status == NF_OK) continue;
         while (g--) turn_cell(f, r, p, g, !take, true, NULL);
         turn_draws(f, host, p, !take, NULL);
@@ -240,10 +240,10 @@ static nf_status turn_all(const nf_fleet *f, uint32_t host, const nf_request *r,
 
 nf_status nf_claim(const nf_fleet *f, uint32_t host, const nf_request *request,
                    const nf_placement *placement, nf_reason *why) {
-    return turn_all(f, host, request, placement, true, why);
+    return nf_turn(f, host, request, placement, true, false, why);
 }
 
 nf_status nf_release(const nf_fleet *f, uint32_t host, const nf_request *request,
                      const nf_placement *placement, nf_reason *why) {
-    return turn_all(f, host, request, placement, false, why);
+    return nf_turn(f, host, request, placement, false, false, why);
 }

@@ -187,6 +187,10 @@ void nf_pci_find_stuck(nf_pci_job *p);
 /* The cells of which one must be chosen for request r; false: any choice may do. */
 bool nf_pci_needs(const nf_pci_job *p, uint32_t r, nf_word *cells);
 
+/* claim.c: take or give back; undo: what was there a moment ago, so memory is not checked. */
+nf_status nf_turn(const nf_fleet *f, uint32_t host, const nf_request *r, const nf_placement *p,
+                  bool take, bool undo, nf_reason *why);
+
 /* hitting.c: can the open guests also meet every set that has not been met? */
 bool nf_can_hit(nf_search *s);
 

@@ -339,6 +339,55 @@ nf_status nf_claim(const nf_fleet *fleet, uint32_t host, const nf_request *reque
 nf_status nf_release(const nf_fleet *fleet, uint32_t host, const nf_request *request,
                      const nf_placement *placement, nf_reason *why);
 
+/*
+ * The same for a fleet that several threads read and change: hosts are cut into ranges with a lock
+ * each, which a call holds for as long as it looks at the range.
+ */
+typedef struct nf_lock {
+    uint32_t held; /* 0 to begin with */
+    uint32_t apart[15];
+} nf_lock;
+
+enum { NF_MAX_LOCKS = 256 };
+
+typedef struct nf_shared {
+    const nf_fleet *fleet;
+    nf_lock *locks;
+    uint32_t n_locks; /* at most NF_MAX_LOCKS; n_locks * hosts_per_lock covers the fleet */
+    uint32_t hosts_per_lock;
+} nf_shared;
+
+/* One placement to be claimed: where, of what, and at which generation of the host it was made. */
+typedef struct nf_taking {
+    uint32_t host;
+    uint64_t generation;
+    const nf_request *request;
+    const nf_options *options;
+    const nf_placement *placement;
+} nf_taking;
+
+/* nf_fit(), with the generation that the answer stands for. */
+nf_status nf_shared_fit(const nf_shared *shared, uint32_t host, const nf_request *request,
+                        const nf_options *options, void *workspace, size_t workspace_bytes,
+                        nf_placement *out, uint64_t *generation, nf_reason *why);
+nf_status nf_shared_scan(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
+                         uint32_t count, const nf_request *request, const nf_options *options,
+                         void *workspace, size_t workspace_bytes, uint8_t *fits);
+nf_status nf_shared_capacity(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
+                             uint32_t count, const nf_request *request, const nf_options *options,
+                             uint32_t cap, void *workspace, size_t workspace_bytes,
+                             uint32_t *counts);
+
+/*
+ * Claim all of these placements or none. Where a host has changed since a placement was made, its
+ * cells are judged again, limits included, before what is physical is checked: NF_STALE if it no
+ * longer holds, and failed (may be NULL) tells which one.
+ */
+nf_status nf_shared_claim(const nf_shared *shared, const nf_taking *takings, uint32_t count,
+                          uint32_t *failed, nf_reason *why);
+nf_status nf_shared_release(const nf_shared *shared, const nf_taking *takings, uint32_t count,
+                            uint32_t *failed, nf_reason *why);
+
 #ifdef __cplusplus
 }
 #endif

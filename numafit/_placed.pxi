@@ -1,0 +1,107 @@
+# What the engine answered: kept as numbers, decoded when somebody reads it.
+
+
+cdef class Placed:
+    """A placement as the engine wrote it: cells and slots in one block of memory."""
+
+    cdef Engine engine
+    cdef readonly Prepared prepared
+    cdef nf_placement out
+    cdef readonly uint32_t host
+    cdef nf_options options
+    cdef readonly uint64_t generation
+
+    def __dealloc__(self):
+        free(self.out.cells)
+
+    def decode(self):
+        cdef uint32_t g, i
+        cdef nf_placed_cell *placed
+        cdef const int32_t *cpus
+        cdef list cells = [], vcpus
+        cdef dict pinning
+        for g in range(self.prepared.c.n_cells):
+            placed = &self.out.cells[g]
+            cpus = self.engine.cpus_of(placed.cell)
+            vcpus = self.prepared.vcpus[g]
+            pinning = {}
+            for i in range(placed.n_slots):
+                pinning[vcpus[i]] = cpus[self.out.slots[placed.first_slot + i]]
+            guest = self.prepared.guest[g]
+            # a frozen dataclass filled in directly: its checks are for cells that people write
+            cell = PlacementCell.__new__(PlacementCell)
+            PyObject_GenericSetAttr(cell, "host_cell", self.engine.c.cell_id[placed.cell])
+            PyObject_GenericSetAttr(cell, "cpuset", guest.cpuset)
+            PyObject_GenericSetAttr(cell, "pcpuset", guest.pcpuset)
+            PyObject_GenericSetAttr(cell, "pinning", pinning)
+            PyObject_GenericSetAttr(cell, "pagesize", placed.page_kib or None)
+            PyObject_GenericSetAttr(
+                cell, "reserved",
+                EMPTY if placed.reserved < 0 else frozenset((cpus[placed.reserved],)))
+            PyObject_GenericSetAttr(cell, "memory_mb", guest.memory_mb)
+            PyObject_GenericSetAttr(cell, "cpu_policy", guest.cpu_policy)
+            PyObject_GenericSetAttr(cell, "cpu_thread_policy", guest.cpu_thread_policy)
+            cells.append(cell)
+        return tuple(cells)
+
+
+    def decode_pci(self):
+        """The pools it draws on, and the devices where the host came with a list of them."""
+        cdef uint32_t i
+        cdef nf_draw *d
+        cdef list found = []
+        cdef dict used = {}
+        cdef list chosen = [
+            self.out.cells[i].cell for i in range(self.prepared.c.n_cells)]
+        for i in range(self.out.n_draws):
+            d = &self.out.draws[i]
+            pool = self.engine.columns.pools[d.pool]
+            free_devices = self.engine.columns.free_devices(d.pool)
+            first = used.get(d.pool, 0)
+            used[d.pool] = first + d.count
+            devices = tuple(free_devices[first:first + d.count])
+            found.append(PciAllocation(
+                d.request, d.pool, d.count, pool.numa_node, pool, devices,
+                self.engine.columns.device_distance(self.host, chosen, d.pool)))
+        return tuple(found)
+
+
+cdef Placed new_placed(Engine engine, Prepared prepared, uint32_t host):
+    cdef Placed p = Placed.__new__(Placed)
+    cdef size_t n = prepared.c.n_cells
+    cdef size_t head = n * sizeof(nf_placed_cell)
+    cdef size_t slots = prepared.n_slots * sizeof(uint32_t)
+    p.out.cells = <nf_placed_cell *>malloc(
+        head + slots + prepared.max_draws * sizeof(nf_draw) + 1)
+    if p.out.cells == NULL:
+        raise MemoryError
+    p.out.slots = <uint32_t *>(<char *>p.out.cells + head)
+    p.out.draws = <nf_draw *>(<char *>p.out.slots + slots)
+    p.out.n_draws = 0
+    p.engine = engine
+    p.prepared = prepared
+    p.host = host
+    p.generation = engine.c.host_generation[host]
+    return p
+
+
+cdef class PairReasons:
+    """What nf_explain() found of each pair of cells, decoded when it is read."""
+
+    cdef nf_reason *pairs
+    cdef size_t n, n_host_cells
+    cdef const int32_t *ids
+    cdef Engine engine
+
+    def __dealloc__(self):
+        free(self.pairs)
+
+    def decode(self):
+        cdef size_t i
+        cdef nf_reason *pair
+        rows = []
+        for i in range(self.n):
+            pair = &self.pairs[i]
+            rows.append((i // self.n_host_cells, self.ids[i % self.n_host_cells],
+                         REASONS[pair.status], pair.wanted, pair.available, pair.detail))
+        return rows
