@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 MAX_CPU_ID = 65535
 """Largest CPU id accepted from text: eight times the largest ``NR_CPUS`` Linux builds with."""
@@ -19,26 +19,32 @@ def parse_cpu_list(text: str, *, limit: int = MAX_CPU_ID) -> frozenset[int]:
     """
     taken: set[int] = set()
     dropped: set[int] = set()
+    rules = cpu_list_rules(text, lambda digits, rule: _cpu_id(digits, rule, limit))
+    for excluded, low, high in rules:
+        (dropped if excluded else taken).update(range(low, high + 1))
+    return frozenset(taken - dropped)
+
+
+def cpu_list_rules(text: str, number: Callable[[str, str], int]) -> Iterator[tuple[bool, int, int]]:
+    """The rules of a CPU list in their order: behind ``^`` or not, first id, last id.
+
+    ``number`` reads an id from its digits; its second argument is the rule, for messages.
+    Raises ``ValueError`` where a range runs backwards, and what ``number`` raises.
+    """
     for part in text.split(","):
         rule = part.strip()
         if not rule:
             continue
-        target = taken
-        body = rule
-        if rule[0] == "^":
-            target = dropped
-            body = rule[1:]
-        first, dash, last = body.partition("-")
-        low = _cpu_id(first, rule, limit)
-        high = _cpu_id(last, rule, limit) if dash else low
+        excluded = rule[0] == "^"
+        first, dash, last = (rule[1:] if excluded else rule).partition("-")
+        low = number(first.strip(), rule)
+        high = number(last.strip(), rule) if dash else low
         if low > high:
             raise ValueError(f"range {rule!r} runs backwards; write the lower CPU first")
-        target.update(range(low, high + 1))
-    return frozenset(taken - dropped)
+        yield excluded, low, high
 
 
-def _cpu_id(text: str, rule: str, limit: int) -> int:
-    digits = text.strip()
+def _cpu_id(digits: str, rule: str, limit: int) -> int:
     # int() also takes '1_000', ' +5 ' and digits of other scripts; nobody means those here
     if not (digits.isascii() and digits.isdigit()):
         raise ValueError(f"{rule!r} is not a CPU id, a range A-B or ^ before one of them")
