@@ -205,6 +205,17 @@ cdef extern from "numafit/numafit.h" nogil:
                                  uint32_t count, const nf_request *request,
                                  const nf_options *options, uint32_t cap, void *workspace,
                                  size_t workspace_bytes, uint32_t *counts)
+    enum:
+        NF_BY_INDEX
+        NF_BY_ROOM
+        NF_BY_FULLNESS
+        NF_BY_SCORE
+
+    nf_status nf_shared_choose(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
+                               uint32_t count, const nf_request *request,
+                               const nf_options *options, uint32_t by, const double *scores,
+                               void *workspace, size_t workspace_bytes, uint32_t *best,
+                               double *best_score)
     nf_status nf_shared_claim(const nf_shared *shared, const nf_taking *takings, uint32_t count,
                               uint32_t *failed, nf_reason *why)
     nf_status nf_shared_release(const nf_shared *shared, const nf_taking *takings,

@@ -6,6 +6,8 @@ from numafit.model.guest import Limits, PciRequest
 from numafit.model.placement import PciAllocation, Placement, PlacementCell
 from numafit.model.refusal import Refusal
 
+BY: dict[str, int]
+
 def reasons() -> tuple[str, ...]: ...
 
 class Prepared:
@@ -65,3 +67,6 @@ class ManyHosts(Engine):
     def capacity(
         self, q: Query, hosts: Any, first: int, count: int, cap: int, counts: Any
     ) -> bool: ...
+    def choose(
+        self, q: Query, hosts: Any, first: int, count: int, by: int, scores: Any
+    ) -> int | None: ...

@@ -26,6 +26,7 @@ cdef enum:
 
 cdef dict STRATEGIES = {"spread": NF_SPREAD, "pack": NF_PACK, "closest": NF_CLOSEST}
 cdef dict MATCHINGS = {"nova": NF_MATCH_NOVA, "exact": NF_MATCH_EXACT}
+BY = {"first": NF_BY_INDEX, "spread": NF_BY_ROOM, "pack": NF_BY_FULLNESS, "score": NF_BY_SCORE}
 cdef dict AFFINITIES = {"any": NF_NETS_ANY, "all": NF_NETS_ALL}
 cdef frozenset EMPTY = frozenset()
 cdef tuple REASONS = tuple(

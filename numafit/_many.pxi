@@ -51,3 +51,22 @@ cdef class ManyHosts(Engine):
         if status < 0:
             raise misuse(status, "capacity")
         return status == NF_OK
+
+    def choose(self, Query q, hosts, uint32_t first, uint32_t count, uint32_t by, scores):
+        """Index of the best host that can take the guest, or ``None``."""
+        cdef uint32_t *chosen = NULL if hosts is None else <uint32_t *>address(hosts)
+        cdef double *score = NULL if scores is None else <double *>address(scores)
+        cdef size_t size = q.prepared.workspace_bytes
+        cdef uint64_t stack[STACK_WORDS]
+        cdef void *workspace = stack if size <= sizeof(stack) else room(size, 1)
+        cdef uint32_t best = 0xffffffff
+        cdef double best_score = 0.0
+        cdef int status
+        with nogil:
+            status = nf_shared_choose(&self.shared, chosen, first, count, &q.prepared.c, &q.o, by,
+                                      score, workspace, size, &best, &best_score)
+        if workspace != <void *>stack:
+            free(workspace)
+        if status < 0:
+            raise misuse(status, "choose")
+        return None if best == 0xffffffff else best

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from numafit._engine import ManyHosts, Placed, Query
+from numafit._engine import BY, ManyHosts, Placed, Query
 from numafit.claim import Claim
 from numafit.columns import Columns
 from numafit.errors import MisuseError, StalePlacement
@@ -179,6 +179,73 @@ class Fleet:
             raise
         for held in claims:
             self._columns.return_devices(held.pci)
+
+    def schedule(
+        self,
+        requests: Iterable[Request],
+        choose: str | npt.NDArray[np.float64] = "first",
+        strategy: str = "spread",
+        limits: Limits | str | None = "host",
+        physnet_affinity: str = "any",
+        pci_matching: str = "nova",
+        hosts: Hosts = None,
+    ) -> Iterator[Claim | None]:
+        """For each request of a stream: choose a host, take it, yield the Claim (``None``: no host
+        can). Claims may be released while the stream goes on.
+
+        ``choose``: ``"first"`` host that can; ``"spread"`` and ``"pack"``: the one with most or
+        least left (dedicated CPUs for pinned guests, memory for shared ones) of all that can; or
+        an array of one score a host, read anew for each request: the largest wins. A host that
+        another thread changes between choice and claim is chosen again; after
+        ``CLAIM_ATTEMPTS`` of those StalePlacement says so.
+        """
+        options = (strategy, limits, physnet_affinity, pci_matching)
+        by, scores = self._preference(choose)
+        chosen = self._chosen(hosts)
+        count = len(self) if chosen is None else len(chosen)
+        for request in requests:
+            query = self._engine.query(request, *options)
+            yield self._place(request, query, options, chosen, count, by, scores)
+
+    def _preference(
+        self, choose: str | npt.NDArray[np.float64]
+    ) -> tuple[int, npt.NDArray[np.float64] | None]:
+        if isinstance(choose, str):
+            if choose not in BY or choose == "score":
+                raise MisuseError(
+                    f"choose={choose!r}: expected 'first', 'spread', 'pack' or scores"
+                )
+            return BY[choose], None
+        if choose.shape != (len(self),) or choose.dtype != np.float64:
+            raise MisuseError(f"choose: expected {len(self)} scores of float64")
+        if not choose.flags.c_contiguous:
+            raise MisuseError("choose: expected a contiguous array of scores")
+        return BY["score"], choose
+
+    def _place(
+        self,
+        request: Request,
+        query: Query,
+        options: Options,
+        chosen: npt.NDArray[np.uint32] | None,
+        count: int,
+        by: int,
+        scores: npt.NDArray[np.float64] | None,
+    ) -> Claim | None:
+        for _attempt in range(CLAIM_ATTEMPTS):
+            host = self._engine.choose(query, chosen, 0, count, by, scores)
+            if host is None:
+                return None
+            placement = self._engine.fit(host, request, *options)
+            if isinstance(placement, Refusal):
+                continue
+            placed = placement._native
+            try:
+                self._engine.claim([placed])
+            except StalePlacement:
+                continue
+            return Claim(placement, placed, self._columns)
+        raise StalePlacement(f"{CLAIM_ATTEMPTS} hosts in a row changed between choice and claim")
 
     def _host_of(self, placement: Placement, host: int | None) -> int:
         if host is None:

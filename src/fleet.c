@@ -1,20 +1,28 @@
 /* What is there: the counters derived from a fleet's columns, and whether the columns hold. */
 #include "engine.h"
 
-static void derive_cell(const nf_fleet *f, uint32_t cell) {
+/* Free dedicated CPUs of a cell, and in with[k - 1] its cores with at least k free threads. */
+static uint32_t count_cell(const nf_fleet *f, uint32_t cell, uint32_t with[NF_WORD_BITS]) {
     const nf_layout *layout = &f->layouts[f->cell_layout[cell]];
     const nf_word *dedicated = nf_dedicated_mask(f, layout);
     const nf_word *pinned = f->pinned + f->cell_mask_at[cell];
     uint32_t free = 0;
+    memset(with, 0, NF_WORD_BITS * sizeof *with);
     for (uint32_t i = 0; i < layout->n_words; i++) free += nf_popcount(dedicated[i] & ~pinned[i]);
-    f->cell_free[cell] = (int32_t)free;
-    for (uint32_t k = 0; k < f->max_threads; k++) f->cell_cores[(size_t)k * f->n_cells + cell] = 0;
     for (uint32_t core = 0; core < layout->n_cores; core++) {
         nf_word bits = nf_core_bits(dedicated, core, layout->shift) &
                        ~nf_core_bits(pinned, core, layout->shift);
         uint32_t threads = nf_popcount(bits);
-        for (uint32_t k = 0; k < threads; k++) f->cell_cores[(size_t)k * f->n_cells + cell]++;
+        for (uint32_t k = 0; k < threads; k++) with[k]++;
     }
+    return free;
+}
+
+static void derive_cell(const nf_fleet *f, uint32_t cell) {
+    uint32_t with[NF_WORD_BITS];
+    f->cell_free[cell] = (int32_t)count_cell(f, cell, with);
+    for (uint32_t k = 0; k < f->max_threads; k++)
+        f->cell_cores[(size_t)k * f->n_cells + cell] = (int32_t)with[k];
 }
 
 nf_status nf_derive(const nf_fleet *f, uint32_t first, uint32_t count) {
@@ -58,14 +66,20 @@ static nf_status check_cell(const nf_fleet *f, uint32_t cell, const char **reaso
     HOLD(f->n_page_sizes == NF_MAX_PAGE_SIZES || !(f->cell_page_sizes[cell] >> f->n_page_sizes),
          "cell_page_sizes: no such page size");
     HOLD(f->cell_memory[cell] >= 0, "cell_memory: negative");
-    int32_t above = INT32_MAX, listed = 0;
-    for (uint32_t k = 0; k < f->max_threads; k++) {
-        int32_t cores = f->cell_cores[(size_t)k * f->n_cells + cell];
-        HOLD(cores >= 0 && cores <= above, "cell_cores: rises with the number of threads");
-        above = cores;
-        listed += cores;
+    uint32_t with[NF_WORD_BITS];
+    HOLD(f->cell_free[cell] == (int32_t)count_cell(f, cell, with),
+         "cell_free: not the count of its mask");
+    for (uint32_t k = 0; k < f->max_threads; k++)
+        HOLD(f->cell_cores[(size_t)k * f->n_cells + cell] == (int32_t)with[k],
+             "cell_cores: not the count of its mask");
+    for (uint32_t s = 0; s < f->n_page_sizes; s++) {
+        size_t at = (size_t)s * f->n_cells + cell;
+        HOLD(f->pages_used[at] >= 0, "pages_used: negative");
+        HOLD(f->pages_free[at] <= f->pages_total[at] - f->pages_used[at],
+             "pages_free: more than total less used");
     }
-    HOLD(listed <= f->cell_free[cell], "cell_free: less than the free threads of the cores");
+    HOLD(f->cell_memory_used[cell] >= 0 && f->cell_cpu_used[cell] >= 0,
+         "cell_memory_used, cell_cpu_used: negative");
     return NF_OK;
 }
 

@@ -50,26 +50,47 @@ static bool hosts_ok(const nf_shared *s, const uint32_t *hosts, uint32_t first, 
     return true;
 }
 
-/* Either question of a range of hosts: fits or, where that is NULL, counts. */
+/* A question of a range of hosts, and where its answers go: one of fits, counts and best. */
+typedef struct inquiry {
+    const nf_request *request;
+    const nf_options *options;
+    void *workspace;
+    size_t bytes;
+    uint8_t *fits;
+    uint32_t *counts;
+    uint32_t cap, by;
+    const double *scores;
+    uint32_t *best;
+    double *best_score;
+} inquiry;
+
+static nf_status ask_range(const nf_fleet *f, const uint32_t *hosts, uint32_t first, uint32_t i,
+                           uint32_t n, const inquiry *q) {
+    const uint32_t *some = hosts ? hosts + i : NULL;
+    if (q->fits)
+        return nf_scan(f, some, first + i, n, q->request, q->options, q->workspace, q->bytes,
+                       q->fits + i);
+    if (q->counts)
+        return nf_capacity(f, some, first + i, n, q->request, q->options, q->cap, q->workspace,
+                           q->bytes, q->counts + i);
+    return nf_choose(f, some, first + i, n, q->request, q->options, q->by, q->scores, q->workspace,
+                     q->bytes, q->best, q->best_score);
+}
+
 static nf_status ask(const nf_shared *s, const uint32_t *hosts, uint32_t first, uint32_t count,
-                     const nf_request *request, const nf_options *options, uint32_t cap,
-                     void *workspace, size_t bytes, uint8_t *fits, uint32_t *counts) {
+                     const inquiry *q) {
     nf_status result = NF_OK;
-    if (!covers(s) || !hosts_ok(s, hosts, first, count) || (count && !fits && !counts))
-        return NF_EINVAL;
+    if (!covers(s) || !hosts_ok(s, hosts, first, count)) return NF_EINVAL;
+    if (count && !q->fits && !q->counts && !q->best) return NF_EINVAL;
     for (uint32_t i = 0, n; i < count; i += n) {
-        const uint32_t *some = hosts ? hosts + i : NULL;
         nf_lock *mine = &s->locks[lock_of(s, hosts ? hosts[i] : first + i)];
         n = run_length(s, hosts, first, i, count);
         lock(mine);
-        nf_status status =
-            fits ? nf_scan(s->fleet, some, first + i, n, request, options, workspace, bytes,
-                           fits + i)
-                 : nf_capacity(s->fleet, some, first + i, n, request, options, cap, workspace,
-                               bytes, counts + i);
+        nf_status status = ask_range(s->fleet, hosts, first, i, n, q);
         unlock(mine);
         if (status < 0) return status;
         if (status != NF_OK) result = status;
+        if (q->best && q->by == NF_BY_INDEX && *q->best != UINT32_MAX) break;
     }
     return result;
 }
@@ -77,15 +98,28 @@ static nf_status ask(const nf_shared *s, const uint32_t *hosts, uint32_t first, 
 nf_status nf_shared_scan(const nf_shared *s, const uint32_t *hosts, uint32_t first, uint32_t count,
                          const nf_request *request, const nf_options *options, void *workspace,
                          size_t workspace_bytes, uint8_t *fits) {
-    return ask(s, hosts, first, count, request, options, 0, workspace, workspace_bytes, fits, NULL);
+    inquiry q = {.request = request, .options = options, .workspace = workspace,
+                 .bytes = workspace_bytes, .fits = fits};
+    return ask(s, hosts, first, count, &q);
 }
 
 nf_status nf_shared_capacity(const nf_shared *s, const uint32_t *hosts, uint32_t first,
                              uint32_t count, const nf_request *request, const nf_options *options,
                              uint32_t cap, void *workspace, size_t workspace_bytes,
                              uint32_t *counts) {
-    return ask(s, hosts, first, count, request, options, cap, workspace, workspace_bytes, NULL,
-               counts);
+    inquiry q = {.request = request, .options = options, .workspace = workspace,
+                 .bytes = workspace_bytes, .counts = counts, .cap = cap};
+    return ask(s, hosts, first, count, &q);
+}
+
+nf_status nf_shared_choose(const nf_shared *s, const uint32_t *hosts, uint32_t first,
+                           uint32_t count, const nf_request *request, const nf_options *options,
+                           uint32_t by, const double *scores, void *workspace,
+                           size_t workspace_bytes, uint32_t *best, double *best_score) {
+    inquiry q = {.request = request, .options = options, .workspace = workspace,
+                 .bytes = workspace_bytes, .by = by, .scores = scores, .best = best,
+                 .best_score = best_score};
+    return ask(s, hosts, first, count, &q);
 }
 
 /* Take or drop the locks of all hosts concerned, in one order for everybody. */

@@ -311,6 +311,23 @@ nf_status nf_scan(const nf_fleet *fleet, const uint32_t *hosts, uint32_t first, 
                   const nf_request *request, const nf_options *options, void *workspace,
                   size_t workspace_bytes, uint8_t *fits);
 
+/* How nf_choose() prefers hosts; among equals the first. */
+enum {
+    NF_BY_INDEX = 0,    /* the first that can */
+    NF_BY_ROOM = 1,     /* most left: free dedicated CPUs, or free memory for shared guests */
+    NF_BY_FULLNESS = 2, /* least left */
+    NF_BY_SCORE = 3     /* the largest of the caller's scores, a number a host of the fleet */
+};
+
+/*
+ * The best of the hosts that can take the guest. best and best_score hold the best so far, to go on
+ * from one range to the next: UINT32_MAX to begin with, and still so if none can.
+ */
+nf_status nf_choose(const nf_fleet *fleet, const uint32_t *hosts, uint32_t first, uint32_t count,
+                    const nf_request *request, const nf_options *options, uint32_t by,
+                    const double *scores, void *workspace, size_t workspace_bytes,
+                    uint32_t *best, double *best_score);
+
 /*
  * How many guests like this fit on each host, one after the other, at most cap? The fleet is left
  * as it is; hosts, first and count as for nf_scan(). In closed form where the guest's cells are
@@ -377,6 +394,11 @@ nf_status nf_shared_capacity(const nf_shared *shared, const uint32_t *hosts, uin
                              uint32_t count, const nf_request *request, const nf_options *options,
                              uint32_t cap, void *workspace, size_t workspace_bytes,
                              uint32_t *counts);
+
+nf_status nf_shared_choose(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
+                           uint32_t count, const nf_request *request, const nf_options *options,
+                           uint32_t by, const double *scores, void *workspace,
+                           size_t workspace_bytes, uint32_t *best, double *best_score);
 
 /*
  * Claim all of these placements or none. Where a host has changed since a placement was made, its
