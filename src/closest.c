@@ -5,6 +5,10 @@
  */
 #include "engine.h"
 
+/* Enough to see every choice on hosts of 16 cells; larger ones may end with a choice that is good
+ * and not the best. */
+#define MOST_STEPS 20000
+
 static int64_t between(const nf_near_pairs *near, uint32_t a, uint32_t b) {
     uint32_t i = near->order[a] - near->first_cell, j = near->order[b] - near->first_cell;
     return (int64_t)near->distance[(size_t)i * near->n_cells + j] +
@@ -18,10 +22,22 @@ static int64_t sum_of(const nf_near_pairs *near, const uint32_t *place, uint32_t
     return sum;
 }
 
+/* The smallest that two cells can add to the sum. */
+static int64_t least_between(const nf_near_pairs *near) {
+    int64_t least = INT64_MAX;
+    for (uint32_t a = 0; a < near->n_cells; a++)
+        for (uint32_t b = 0; b < a; b++) {
+            int64_t here = between(near, a, b);
+            if (here < least) least = here;
+        }
+    return least == INT64_MAX ? 0 : least;
+}
+
 static bool improves(void *context, const nf_search *s, uint32_t depth) {
     nf_near_pairs *near = context;
-    int64_t sum = sum_of(near, s->place, depth);
-    if (near->found && sum >= near->best) return false;
+    int64_t sum = sum_of(near, s->place, depth), left = s->n_guests - depth;
+    int64_t at_least = sum + near->least * (left * depth + left * (left - 1) / 2);
+    if (near->found && at_least >= near->best) return false;
     if (near->also && !near->also(near->context, s, depth)) return false;
     if (depth < s->n_guests) return true;
     near->best = sum;
@@ -32,6 +48,8 @@ static bool improves(void *context, const nf_search *s, uint32_t depth) {
 
 int nf_assign_closest(nf_search *s, nf_near_pairs *near, uint32_t *matched) {
     near->found = false;
+    near->least = least_between(near);
+    if (*s->budget > MOST_STEPS) *s->budget = MOST_STEPS;
     s->accept = improves;
     s->context = near;
     int status = nf_assign(s, matched);

@@ -122,6 +122,7 @@ typedef struct nf_near_pairs {
     const int32_t *distance; /* [cell][cell] of the host */
     uint32_t n_cells, first_cell;
     const uint32_t *order;
+    int64_t least;           /* the smallest that a pair can add */
     int64_t best;            /* smallest sum found */
     uint32_t *best_place;    /* [guest] */
     bool found;

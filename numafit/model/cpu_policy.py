@@ -138,7 +138,8 @@ def _realtime(asked: Asked) -> int:
     mask = _mask(asked, key, text) if text else _Mask(_everyone(asked), None)
     if mask == (0, None):
         raise refuse("RealtimeMaskNotFoundOrInvalid", key, text, "at least one vCPU")
-    if mask == (_everyone(asked), None) and not _emulator_threads(asked):
+    emulator = _emulator_threads(asked)
+    if mask == (_everyone(asked), None) and not emulator:
         raise refuse(
             "RealtimeMaskNotFoundOrInvalid",
             key,

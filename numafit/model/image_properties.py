@@ -55,11 +55,12 @@ class ImageProperties:
         return value if isinstance(value, int) else None
 
     def _read_older_names(self, properties: Mapping[str, object]) -> None:
+        # the image service keeps lists as JSON text; nova decodes them before anything else
+        listed = [key for key in _JSON_NAMES if key in properties]
+        decoded = {key: _from_json(key, properties[key]) for key in listed}
         for older, name in OLDER_NAMES.items():
             if older in properties:
-                value = properties[older]
-                if older in _JSON_NAMES and isinstance(value, str):
-                    value = _from_json(older, value)
+                value = decoded.get(older, properties[older])
                 self._values[name] = _read(older, value, FIELDS[name])
         adapter = properties.get("vmware_adaptertype")
         if adapter == "ide":
@@ -111,9 +112,10 @@ def _cpu_list(key: str, value: object) -> CpuRules:
         raise refuse("Invalid", key, value, CPU_LIST, stage="image") from None
 
 
-def _from_json(key: str, text: str) -> object:
-    """The image service keeps these lists as JSON text; nova decodes them when it reads it."""
+def _from_json(key: str, value: object) -> object:
+    if not isinstance(value, str):
+        return value
     try:
-        return json.loads(text)
+        return json.loads(value)
     except (ValueError, RecursionError):
-        raise refuse("ValueError", key, text, "a JSON list of mappings", stage="image") from None
+        raise refuse("ValueError", key, value, "a JSON list of mappings", stage="image") from None
