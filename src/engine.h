@@ -163,6 +163,9 @@ void nf_pci_lay_out(nf_pci_job *p, const nf_fleet *f, uint32_t host, const nf_re
 /* The guest takes these cells (indices in the fleet). */
 void nf_pci_choose(nf_pci_job *p, const uint32_t *cells, uint32_t n_cells);
 bool nf_pci_serve(nf_pci_job *p);
+/* Can the pools serve this one request for a guest on this one cell (its number in the host)? The
+ * answer of nf_pci_serve() for a request without providers, with nothing laid out or taken. */
+bool nf_pci_serves_one(const nf_fleet *f, uint32_t host, const nf_pci_request *q, uint32_t cell);
 /* May request r take from this pool, wherever it is? matching: before unrequested PFs and the
  * like are left out. */
 static inline bool nf_pci_takes(const nf_pci_job *p, uint32_t r, uint32_t pool, bool matching) {

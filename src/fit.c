@@ -230,7 +230,7 @@ static int assign(nf_job *j) {
     int status = search_places(j, &matched);
     if (status == NF_OK) return NF_OK;
     if (status == NF_ASSIGNMENT) return nf_refuse(j->why, status, 0, s->n_guests, matched);
-    if (status == NF_UNDECIDED) return nf_refuse(j->why, status, 0, 0, 0);
+    if (status == NF_UNDECIDED || !j->why) return nf_refuse(j->why, status, 0, 0, 0);
     if (j->request->n_nets && (status = nf_refuse_networks(j)) != NF_OK) return status;
     return nf_refuse_pci(j);
 }
@@ -271,6 +271,7 @@ int nf_job_assign(nf_job *j) {
     if (guests && !j->n_cells) return nf_refuse(j->why, NF_NO_TOPOLOGY, 0, guests, 0);
     if (j->n_cells < guests) return nf_refuse(j->why, NF_TOO_FEW_CELLS, 0, guests, j->n_cells);
     bool done = guests == 1 && assign_one(j);
+    if (guests == 1 && !done && !j->why) return j->budget < 0 ? NF_UNDECIDED : NF_ASSIGNMENT;
     if (guests && !done) {
         int status = assign(j);
         if (status != NF_OK) return status;

@@ -109,6 +109,47 @@ static bool serve_one(nf_pci_job *p, uint32_t r) {
     return true;
 }
 
+/* Devices within one reach: those that match, those that may be taken, and whether a pool could. */
+typedef struct shelf {
+    int64_t matching, usable;
+    bool any;
+} shelf;
+
+static void add(shelf *s, int32_t count, bool usable) {
+    s->matching += count > 0 ? count : 0;
+    if (!usable || count == NF_POOL_GONE) return;
+    s->usable += count;
+    s->any = true;
+}
+
+static bool enough(const shelf *s, uint32_t count) { return s->any && s->usable >= count; }
+
+static bool same_socket(const nf_fleet *f, uint32_t host, uint32_t a, uint32_t b) {
+    const int32_t *socket = f->cell_socket + f->host_first_cell[host];
+    for (uint32_t c = 0; c < nf_host_cells(f, host); c++)
+        if (socket[c] < 0) return false; /* one unknown socket and nova knows none */
+    return socket[a] == socket[b];
+}
+
+bool nf_pci_serves_one(const nf_fleet *f, uint32_t host, const nf_pci_request *q, uint32_t cell) {
+    shelf near = {0, 0, false}, known = near, socket = near, all = near;
+    for (uint32_t p = f->host_first_pool[host]; p < f->host_first_pool[host + 1]; p++) {
+        uint32_t class = f->pool_class[p];
+        if (!nf_bit_get(q->matches, class)) continue;
+        bool usable = nf_bit_get(q->usable, class);
+        int32_t at = f->pool_cell[p], count = f->pool_count[p];
+        add(&all, count, usable);
+        if (at == (int32_t)cell) add(&near, count, usable);
+        if (at == (int32_t)cell || at == NF_POOL_ANYWHERE) add(&known, count, usable);
+        if (q->policy == NF_PCI_SOCKET && at >= 0 && same_socket(f, host, cell, (uint32_t)at))
+            add(&socket, count, usable);
+    }
+    if (q->policy == NF_PCI_REQUIRED || near.matching >= q->count) return enough(&near, q->count);
+    if (q->policy == NF_PCI_SOCKET) return enough(&socket, q->count);
+    if (q->policy == NF_PCI_LEGACY || known.matching >= q->count) return enough(&known, q->count);
+    return enough(&all, q->count);
+}
+
 bool nf_pci_serve(nf_pci_job *p) {
     const int32_t *count = p->f->pool_count + p->first_pool;
     for (uint32_t i = 0; i < p->n_pools; i++) p->left[i] = count[i];

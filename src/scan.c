@@ -1,6 +1,8 @@
 /* Which hosts can take the guest? */
 #include "job.h"
 
+#define FEW_NET_WORDS 4u
+
 /* One guest cell, or several that are alike, and nothing that ties them to each other: a host will
  * do if enough of its cells do. */
 static bool cells_suffice(const nf_fleet *f, uint32_t host, const nf_want *w, uint32_t n,
@@ -25,23 +27,57 @@ typedef struct question {
     const nf_request *request;
     const nf_options *options;
     void *workspace;
-    bool alike;
+    bool alike; /* cells of any number, tied by nothing */
+    bool one;   /* one cell, networks, at most one PCI request of the simple kind */
     nf_want want;
+    nf_word nets[FEW_NET_WORDS]; /* what it wants to be near */
 } question;
 
-static question ask(const nf_fleet *f, const nf_request *request, const nf_options *options,
+static question ask(const nf_fleet *f, const nf_request *r, const nf_options *options,
                     void *workspace) {
-    question q = {.f = f, .request = request, .options = options, .workspace = workspace,
-                  .alike = all_alike(request)};
-    if (q.alike) nf_want_from(f, &request->cells[0], request->emulator_isolated, &q.want);
+    question q = {.f = f, .request = r, .options = options, .workspace = workspace,
+                  .alike = all_alike(r)};
+    q.one = r->n_cells == 1 && f->net_words <= FEW_NET_WORDS && r->n_pci <= 1 &&
+            (!r->n_pci || (!r->pci->n_providers && options->pci_matching == NF_MATCH_NOVA));
+    if (q.alike || q.one) nf_want_from(f, &r->cells[0], r->emulator_isolated, &q.want);
+    for (uint32_t n = 0; q.one && n < r->n_nets; n++)
+        if (r->nets[n] / NF_WORD_BITS < f->net_words) nf_bit_set(q.nets, r->nets[n]);
     return q;
+}
+
+/* Is the cell near all that the guest wants and the host has? With NF_NETS_ALL: and no other. */
+static bool near_enough(const question *q, uint32_t host, uint32_t cell) {
+    uint32_t words = q->f->net_words, last = q->f->host_first_cell[host + 1];
+    bool all = q->options->net_affinity == NF_NETS_ALL;
+    for (uint32_t w = 0; w < words; w++) {
+        nf_word others = 0;
+        if (!q->nets[w]) continue;
+        for (uint32_t c = q->f->host_first_cell[host]; c < last; c++)
+            if (c != cell) others |= q->f->cell_nets[(size_t)c * words + w];
+        nf_word mine = all ? 0 : q->f->cell_nets[(size_t)cell * words + w];
+        if (q->nets[w] & others & ~mine) return false;
+    }
+    return true;
+}
+
+static bool one_cell_does(const question *q, uint32_t host, const nf_limits *limits) {
+    uint32_t first = q->f->host_first_cell[host], last = q->f->host_first_cell[host + 1];
+    for (uint32_t cell = first; cell < last; cell++) {
+        if (nf_pair(q->f, cell, &q->want, limits, NULL) != NF_OK) continue;
+        if (!near_enough(q, host, cell)) continue;
+        if (!q->request->n_pci ||
+            nf_pci_serves_one(q->f, host, q->request->pci, cell - first))
+            return true;
+    }
+    return false;
 }
 
 static int answer(const question *q, uint32_t host) {
     nf_job j;
-    if (q->alike) {
+    if (q->alike || q->one) {
         nf_limits limits = nf_limits_for(q->f, host, q->options);
-        bool fits = cells_suffice(q->f, host, &q->want, q->request->n_cells, &limits);
+        bool fits = q->alike ? cells_suffice(q->f, host, &q->want, q->request->n_cells, &limits)
+                             : one_cell_does(q, host, &limits);
         return fits ? NF_OK : NF_ASSIGNMENT;
     }
     nf_job_start(&j, q->f, host, q->request, q->options, NULL);

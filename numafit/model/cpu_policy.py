@@ -9,7 +9,7 @@ from numafit.errors import InvalidRequest
 from numafit.model.cpurules import read_cpu_rules
 from numafit.model.extra_specs import Asked
 from numafit.model.guest import CPU_POLICIES, EMULATOR_POLICIES, THREAD_POLICIES
-from numafit.model.values import CPU_LIST, conflict, flag, refuse
+from numafit.model.values import bad_cpu_list, conflict, flag, refuse
 
 _TRAIT = "HW_CPU_HYPERTHREADING"
 # nova matches the beginning of the key only, and group 0 is no group
@@ -177,8 +177,8 @@ def _mask(asked: Asked, key: str, text: str) -> _Mask:
     rules = f"0-{asked.vcpus - 1},{text}" if text.strip().startswith("^") else text
     try:
         cpus = read_cpu_rules(rules)
-    except ValueError:
-        raise refuse("Invalid", key, text, CPU_LIST) from None
+    except ValueError as fault:
+        raise bad_cpu_list(key, text, fault) from None
     return _Mask(cpus.below(asked.vcpus), cpus.beyond(asked.vcpus))
 
 
@@ -199,9 +199,7 @@ def _with_resources(asked: Asked, policy: str | None, emulator: str | None) -> s
             f"The CPU policy {policy!r} is set too: keep one of them.",
         )
     if vcpus and pcpus:
-        raise refuse(
-            "InvalidRequest", "resources:VCPU", vcpus, "no resources:PCPU beside it"
-        )
+        raise refuse("InvalidRequest", "resources:VCPU", vcpus, "no resources:PCPU beside it")
     if vcpus:
         return "shared"
     if not pcpus:
@@ -254,20 +252,21 @@ def _hyperthreading(asked: Asked) -> str | None:
 def _check_shared(
     asked: Asked, thread_policy: str | None, emulator: str | None, dedicated: int, realtime: int
 ) -> None:
-    needs_pins = "hw:cpu_policy='dedicated', for vCPUs that share host CPUs have no threads"
+    needs_pins = "hw:cpu_policy='dedicated' or 'mixed' beside it"
     if thread_policy:
         raise refuse(
             "CPUThreadPolicyConfigurationInvalid",
             "hw:cpu_thread_policy",
             thread_policy,
             needs_pins,
+            "vCPUs that share host CPUs have no threads to choose.",
         )
     if emulator == "isolate":
         raise refuse(
             "BadRequirementEmulatorThreadsPolicy",
             "hw:emulator_threads_policy",
             emulator,
-            "hw:cpu_policy='dedicated' or 'mixed' beside it",
+            needs_pins,
         )
     if dedicated:
         raise _mask_without_mixed(asked)
@@ -276,7 +275,7 @@ def _check_shared(
             "RealtimeConfigurationInvalid",
             "hw:cpu_realtime",
             asked.specs.get("hw:cpu_realtime"),
-            "hw:cpu_policy='dedicated' or 'mixed' beside it",
+            needs_pins,
         )
 
 

@@ -61,9 +61,7 @@ def _number(digits: str, rule: str) -> int:
     try:
         return int(digits)
     except ValueError:
-        raise ValueError(
-            f"{rule!r} is not a CPU id, a range A-B or ^ before one of them"
-        ) from None
+        raise ValueError(f"{rule!r} is not a CPU id, a range A-B or ^ before one of them") from None
 
 
 def _mask(spans: _Spans, limit: int) -> int:

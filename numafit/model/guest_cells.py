@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from numafit.cpuset import format_cpu_list
 from numafit.errors import InvalidRequest
 from numafit.model.cpurules import CpuRules, cpus_of, read_cpu_rules
 from numafit.model.extra_specs import Asked
 from numafit.model.image_properties import numbered
-from numafit.model.values import CPU_LIST, conflict, refuse
+from numafit.model.values import bad_cpu_list, conflict, refuse
 
 _EXCLUSIVE = "Describe the guest's NUMA cells in one of them."
+
+_PLAIN = "Write it without sign, blanks and leading zeros."
 
 
 class Share(NamedTuple):
@@ -43,7 +46,7 @@ def node_count(asked: Asked) -> int | None:
         return None
     if not _is_plain_number(nodes) or int(nodes) < 1:
         key = "hw:numa_nodes" if flavor else "hw_numa_nodes"
-        raise refuse("InvalidNUMANodesNumber", key, nodes, "a plain number of 1 or more")
+        raise refuse("InvalidNUMANodesNumber", key, nodes, "a plain number of 1 or more", _PLAIN)
     return int(nodes)
 
 
@@ -93,8 +96,8 @@ def _cpu_lists(asked: Asked) -> Sequence[CpuRules] | None:
     for key, text in numbered(asked.specs, "hw:numa_cpus"):
         try:
             lists.append(read_cpu_rules(text))
-        except ValueError:
-            raise refuse("Invalid", key, text, CPU_LIST) from None
+        except ValueError as fault:
+            raise bad_cpu_list(key, text, fault) from None
     if not lists:
         return asked.image.numa_cpus
     if asked.image.numa_cpus is not None:
@@ -118,12 +121,11 @@ def _memory_list(asked: Asked) -> Sequence[int] | None:
 
 def _listed_twice(asked: Asked, what: str) -> InvalidRequest:
     first = f"hw:{what}.0"
-    return conflict(
+    return refuse(
         "ImageNUMATopologyForbidden",
         first,
         asked.specs[first],
-        f"hw_{what}.0",
-        "set",
+        f"no hw_{what}.N of the image beside it",
         _EXCLUSIVE,
     )
 
@@ -147,11 +149,12 @@ def _equal_shares(asked: Asked, nodes: int) -> list[Share]:
 def _listed_shares(
     asked: Asked, cpu_lists: Sequence[CpuRules], memory_list: Sequence[int]
 ) -> list[Share]:
+    source = "hw:" if "hw:numa_cpus.0" in asked.specs else "hw_"
     taken = 0
     found = []
     for node, (rules, memory_mb) in enumerate(zip(cpu_lists, memory_list, strict=True)):
         mask = rules.below(asked.vcpus)
-        _check_cpus(asked, f"numa_cpus.{node}", rules, mask & taken)
+        _check_cpus(asked, f"{source}numa_cpus.{node}", rules, mask & taken)
         taken |= mask
         found.append(Share(cpus_of(mask), memory_mb))
     left = ((1 << asked.vcpus) - 1) & ~taken
@@ -159,7 +162,7 @@ def _listed_shares(
         raise refuse(
             "ImageNUMATopologyCPUsUnassigned",
             "hw:numa_cpus.N",
-            sorted(cpus_of(left)),
+            format_cpu_list(cpus_of(left)),
             "each vCPU in one of the lists; these are in none",
         )
     if sum(memory_list) != asked.memory_mb:
@@ -172,19 +175,19 @@ def _listed_shares(
     return found
 
 
-def _check_cpus(asked: Asked, name: str, rules: CpuRules, twice: int) -> None:
+def _check_cpus(asked: Asked, key: str, rules: CpuRules, twice: int) -> None:
     outside = rules.beyond(asked.vcpus)
     if twice:
         raise refuse(
             "ImageNUMATopologyCPUDuplicates",
-            f"hw:{name}",
+            key,
             min(cpus_of(twice)),
             "vCPUs that no earlier cell has",
         )
     if outside is not None:
         raise refuse(
             "ImageNUMATopologyCPUOutOfRange",
-            f"hw:{name}",
+            key,
             outside,
             f"vCPUs from 0 to {asked.vcpus - 1}",
         )

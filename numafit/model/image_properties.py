@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from numafit.model.cpurules import CpuRules, read_cpu_rules
 from numafit.model.image_fields import FIELDS, NUMBER, OLDER_NAMES, Kind
-from numafit.model.values import CPU_LIST, refuse
+from numafit.model.values import bad_cpu_list, refuse
 
 NUMA_NODES_MAX = 128
 """nova looks for ``hw:numa_cpus.N`` and the like with N up to 127."""
@@ -105,11 +105,11 @@ def _read(key: str, value: object, kind: Kind[T]) -> T:
 def _cpu_list(key: str, value: object) -> CpuRules:
     if not isinstance(value, str):
         # nova splits the value at its commas without asking whether it is text
-        raise refuse("AttributeError", key, value, f"{CPU_LIST} as text", stage="image")
+        raise refuse("AttributeError", key, value, "a CPU list as text", stage="image")
     try:
         return read_cpu_rules(value)
-    except ValueError:
-        raise refuse("Invalid", key, value, CPU_LIST, stage="image") from None
+    except ValueError as fault:
+        raise bad_cpu_list(key, value, fault, stage="image") from None
 
 
 def _from_json(key: str, value: object) -> object:

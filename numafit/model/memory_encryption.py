@@ -65,9 +65,7 @@ def _model(asked: Asked) -> str:
     flavor = asked.specs.get(key)
     image = asked.image.text(image_key)
     if flavor is not None and image is not None and flavor != image:
-        raise conflict(
-            "FlavorImageConflict", key, flavor, image_key, image, "Name one model."
-        )
+        raise conflict("FlavorImageConflict", key, flavor, image_key, image, "Name one model.")
     model = image or flavor or _DEFAULT_MODEL
     if model not in _MODELS:
         raise refuse("Invalid", key, model, f"one of {', '.join(_MODELS)}")

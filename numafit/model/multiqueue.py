@@ -65,9 +65,7 @@ def _enabled(asked: Asked) -> bool:
     flavor = None if text is None else flag(text)
     image = asked.image.flag(image_key)
     if flavor is not None and image is not None and flavor != image:
-        raise conflict(
-            "FlavorImageConflict", key, text, image_key, image, "Set it in one of them."
-        )
+        raise conflict("FlavorImageConflict", key, text, image_key, image, "Set it in one of them.")
     return bool(flavor or image)
 
 

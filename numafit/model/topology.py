@@ -46,9 +46,9 @@ def cpu_topology(
             "ImageVCPULimitsRangeImpossible",
             "hw:cpu_max_sockets",
             limits.sockets,
-            f"limits that {asked.vcpus} vCPUs come out even under",
-            f"They allow {shorten(limits.sockets)} sockets, {shorten(limits.cores)} cores and "
-            f"{shorten(limits.threads)} threads at most.",
+            f"limits under which sockets x cores x threads can make {asked.vcpus} vCPUs",
+            f"They are {shorten(limits.sockets)} sockets, {shorten(limits.cores)} cores and "
+            f"{shorten(limits.threads)} threads: raise one of them.",
         )
     return max(found, key=lambda one: (_kept(one, wanted), one.sockets * one.cores, one.sockets))
 

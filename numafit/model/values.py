@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from numafit.errors import InvalidRequest, shorten
 
-CPU_LIST = "a CPU list such as 0-3,^2"
 _TRUE_WORDS = frozenset({"1", "t", "true", "on", "y", "yes"})
 
 
@@ -25,12 +24,20 @@ def refuse(
     stage: str = "constraints",
 ) -> InvalidRequest:
     """The error for one key whose value does not do. ``hint``: a sentence on what to do."""
-    message = f"{key}={shorten(value)}: expected {expected}"
+    found = f"{key} is not set" if value is None else f"{key}={shorten(value)}"
+    message = f"{found}: expected {expected}"
     if hint:
         message += f". {hint}"
-    return InvalidRequest(
-        message, nova_exception=nova_exception, key=key, value=value, stage=stage
-    )
+    return InvalidRequest(message, nova_exception=nova_exception, key=key, value=value, stage=stage)
+
+
+def bad_cpu_list(
+    key: str, text: str, fault: ValueError, *, stage: str = "constraints"
+) -> InvalidRequest:
+    """The error for a CPU list that cannot be read; ``fault``: what its reader found."""
+    rule = str(fault)
+    hint = rule if len(rule) <= 120 else ""
+    return refuse("Invalid", key, text, "a CPU list such as 0-3,^2", hint, stage=stage)
 
 
 def conflict(
@@ -46,6 +53,4 @@ def conflict(
         f"{key}={shorten(flavor_value)} of the flavor and "
         f"{image_key}={shorten(image_value)} of the image do not go together. {hint}"
     )
-    return InvalidRequest(
-        message, nova_exception=nova_exception, key=image_key, value=image_value
-    )
+    return InvalidRequest(message, nova_exception=nova_exception, key=image_key, value=image_value)
