@@ -1,1 +1,68 @@
-"""numafit: a NUMA topology fitting engine."""
+"""numafit: decides where a guest's NUMA cells go on a host, and says why when they fit nowhere."""
+
+from numafit.errors import (
+    InputError,
+    InvalidRequest,
+    MisuseError,
+    NumafitError,
+    StalePlacement,
+)
+
+try:
+    from numafit.fleet import Fleet
+    from numafit.host import Host
+except ModuleNotFoundError as error:
+    if error.name != "numafit._engine":
+        raise
+    raise ImportError(
+        "numafit's engine is not built. In a source tree run 'make build', or install a wheel "
+        "and start Python from another folder."
+    ) from error
+
+from numafit.claim import Claim
+from numafit.model.flavor import Flavor, Image, guest_topology
+from numafit.model.guest import GuestCell, GuestTopology, Limits, Networks, PciRequest
+from numafit.model.hostinfo import HostCell, HostInfo, PagePool, PciPool
+from numafit.model.multiqueue import Multiqueue, multiqueue
+from numafit.model.pci_policy import pci_numa_policy
+from numafit.model.placement import PciAllocation, PciSupport, Placement, PlacementCell
+from numafit.model.refusal import CellRefusal, Refusal
+from numafit.model.request import Request
+from numafit.model.topology import CpuTopology, cpu_topology
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "CellRefusal",
+    "Claim",
+    "CpuTopology",
+    "Fleet",
+    "Flavor",
+    "GuestCell",
+    "GuestTopology",
+    "Host",
+    "HostCell",
+    "HostInfo",
+    "Image",
+    "InputError",
+    "InvalidRequest",
+    "Limits",
+    "MisuseError",
+    "Multiqueue",
+    "Networks",
+    "NumafitError",
+    "PagePool",
+    "PciAllocation",
+    "PciPool",
+    "PciRequest",
+    "PciSupport",
+    "Placement",
+    "PlacementCell",
+    "Refusal",
+    "Request",
+    "StalePlacement",
+    "cpu_topology",
+    "guest_topology",
+    "multiqueue",
+    "pci_numa_policy",
+]
