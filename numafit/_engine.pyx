@@ -330,7 +330,8 @@ cdef class Engine:
         for allocation in allocations:
             if not first <= allocation.pool < last or \
                     self.columns.pools[allocation.pool] != allocation.info:
-                raise MisuseError(f"pci: the host has no pool {allocation.pool} as in the placement")
+                raise MisuseError(
+                    f"pci: the host has no pool {allocation.pool} as in the placement")
             d = &placed.out.draws[placed.out.n_draws]
             d.request, d.pool, d.count = allocation.request, allocation.pool, allocation.count
             placed.out.n_draws += 1

@@ -30,8 +30,8 @@ cdef class ManyHosts(Engine):
         cdef void *workspace = room(size, 1)
         cdef int status
         with nogil:
-            status = nf_shared_scan(&self.shared, chosen, first, count, &q.prepared.c, &q.o, workspace, size,
-                             out)
+            status = nf_shared_scan(&self.shared, chosen, first, count, &q.prepared.c, &q.o,
+                                    workspace, size, out)
         free(workspace)
         if status < 0:
             raise misuse(status, "scan")
@@ -45,8 +45,8 @@ cdef class ManyHosts(Engine):
         cdef void *workspace = room(size, 1)
         cdef int status
         with nogil:
-            status = nf_shared_capacity(&self.shared, chosen, first, count, &q.prepared.c, &q.o, cap,
-                                 workspace, size, out)
+            status = nf_shared_capacity(&self.shared, chosen, first, count, &q.prepared.c, &q.o,
+                                        cap, workspace, size, out)
         free(workspace)
         if status < 0:
             raise misuse(status, "capacity")

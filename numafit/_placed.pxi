@@ -44,7 +44,6 @@ cdef class Placed:
             cells.append(cell)
         return tuple(cells)
 
-
     def decode_pci(self):
         """The pools it draws on, and the devices where the host came with a list of them."""
         cdef uint32_t i

@@ -18,8 +18,7 @@ def make_case(rng: random.Random) -> tuple[HostInfo, list[PciRequest], list[int]
     n_cells = rng.randint(1, 4)
     sockets = [None if rng.random() < 0.05 else n // 2 for n in range(n_cells)]
     cells = [
-        HostCell(n, frozenset({n}), frozenset({n}), 1024, socket=sockets[n])
-        for n in range(n_cells)
+        HostCell(n, frozenset({n}), frozenset({n}), 1024, socket=sockets[n]) for n in range(n_cells)
     ]
     pools = []
     for n in range(rng.randint(1, 5)):

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from numafit import (
-    Fleet,
     Flavor,
+    Fleet,
     Host,
     Image,
     Limits,

@@ -178,9 +178,7 @@ def test_claims_use_what_nova_uses(name: str) -> None:
         tried += 1
         host = Host.from_nova(case["host"], case["pci_stats"])
         before = host.hostinfo
-        placement = host.fit(
-            request_of(case), strategy=strategy_of(case), limits=limits_of(case)
-        )
+        placement = host.fit(request_of(case), strategy=strategy_of(case), limits=limits_of(case))
         assert isinstance(placement, Placement)
         taken = host.claim(placement)
         assert usage_of(host.usage()) == usage_of(claim["usage"]), case["id"]

@@ -83,9 +83,7 @@ def replay(case: Case) -> list[str]:
         found = host.fit(request, strategy=strategy, limits=limits)
         expect = step["expect"]
         cells = [cell["host_cell"] for cell in expect["cells"]] if expect else None
-        mine = (
-            [cell.host_cell for cell in found.cells] if isinstance(found, Placement) else None
-        )
+        mine = [cell.host_cell for cell in found.cells] if isinstance(found, Placement) else None
         if mine != cells:
             wrong.append(f"step {number}: {mine}, nova {cells}")
         if expect and "claim_error" not in step:

@@ -1,0 +1,73 @@
+# Everything runs in a virtual environment of the project's own: Python and a C compiler are enough.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+PYTEST := $(BIN)/python -m pytest
+CMAKE := $(BIN)/cmake
+
+.PHONY: help build demo test test-c lint format wheel clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "numafit needs Python 3.11 or newer; name one with PYTHON=..." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# the build requirements are installed here too, so that an editable install can rebuild on change
+$(VENV)/.tools: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -c "import tomllib; \
+	  print('\n'.join(tomllib.load(open('pyproject.toml', 'rb'))['build-system']['requires']))" \
+	  > $(VENV)/build-requires.txt
+	$(PIP) install -r $(VENV)/build-requires.txt cmake ninja
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.tools CMakeLists.txt
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) install --no-build-isolation \
+	  -Ceditable.rebuild=true -Cbuild-dir=build/editable -e '.[test]'
+	@touch $@
+
+$(VENV)/.C_BUILD = $(CMAKE) -G Ninja -S . -DNUMAFIT_PYTHON=OFF -DNUMAFIT_TESTS=ON -DNUMAFIT_WERROR=ON \
+  -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja
+
+test-c: $(VENV)/.tools ## the engine without Python: warnings are errors, then its C tests
+	$(C_BUILD) -B build/c
+	$(CMAKE) --build build/c
+	$(BIN)/ctest --test-dir build/c --output-on-failure
+
+lint: $(VENV)/.installed
+	$(PIP) install -e '.[lint]' --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/editable
+	@touch $@
+
+build: $(VENV)/.installed ## build numafit in place
+
+test: build ## the tests that need no root, no server and no nova
+	$(PYTEST) -q $(TESTS)
+
+C_BUILD = $(CMAKE) -G Ninja -S . -DNUMAFIT_PYTHON=OFF -DNUMAFIT_TESTS=ON -DNUMAFIT_WERROR=ON \
+  -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja
+
+test-c: $(VENV)/.tools ## the engine without Python: warnings are errors, then its C tests
+	$(C_BUILD) -B build/c
+	$(CMAKE) --build build/c
+	$(BIN)/ctest --test-dir build/c --output-on-failure
+
+lint: $(VENV)/.lint ## style, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/python -m mypy
+	$(BIN)/cython-lint numafit
+	$(BIN)/lint-imports
+
+format: $(VENV)/.lint ## put Python sources in shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+wheel: $(VENV)/.tools ## a wheel and a source distribution in dist/
+	$(PIP) install build
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m build --no-isolation --outdir dist .
+
+clean: ## remove what was built
+	rm -rf build dist $(VENV) .venv-*
