@@ -20,6 +20,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 from numafit.claim import Claim
+from numafit.linking import get_include, get_library_dir
 from numafit.model.flavor import Flavor, Image, guest_topology
 from numafit.model.guest import GuestCell, GuestTopology, Limits, Networks, PciRequest
 from numafit.model.hostinfo import HostCell, HostInfo, PagePool, PciPool
@@ -62,6 +63,8 @@ __all__ = [
     "Request",
     "StalePlacement",
     "cpu_topology",
+    "get_include",
+    "get_library_dir",
     "guest_topology",
     "multiqueue",
     "pci_numa_policy",

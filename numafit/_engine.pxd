@@ -1,222 +1,67 @@
-# The C API as Cython sees it; numafit.h says what each of these means.
+# The C API for other Cython modules: the functions of numafit.h, reached through this module's
+# capsules, so that nothing is linked. numafit.h says what each of them does.
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
-cdef extern from "numafit/numafit.h" nogil:
-    enum:
-        NF_ABI_VERSION
-        NF_MAX_NETS
-        NF_MAX_PCI
-        NF_STATUS_END
+from numafit._c cimport *
 
-    ctypedef int nf_status
-    enum:
-        NF_OK
-        NF_NETWORKS
-        NF_PHYSNET
-        NF_STALE
-        NF_EINVAL
+cdef uint32_t nf_abi_version() noexcept nogil
+cdef const char *nf_status_name(int status) noexcept nogil
+cdef const char *nf_status_text(int status) noexcept nogil
+cdef nf_status nf_fleet_check(const nf_fleet *fleet, const char **reason) noexcept nogil
+cdef nf_status nf_derive(const nf_fleet *fleet, uint32_t first, uint32_t count) noexcept nogil
+cdef size_t nf_workspace_bytes(const nf_fleet *fleet, const nf_request *request) noexcept nogil
+cdef uint32_t nf_max_draws(const nf_fleet *fleet, const nf_request *request) noexcept nogil
+cdef nf_status nf_pci(const nf_fleet *fleet, uint32_t host, const nf_request *request,
+                      const nf_options *options, const uint32_t *cells, uint32_t n_cells,
+                      void *workspace, size_t workspace_bytes, nf_draw *draws,
+                      uint32_t *n_draws) noexcept nogil
+cdef nf_status nf_fit(const nf_fleet *fleet, uint32_t host, const nf_request *request,
+                      const nf_options *options, void *workspace, size_t workspace_bytes,
+                      nf_placement *out, nf_reason *why) noexcept nogil
+cdef nf_status nf_scan(const nf_fleet *fleet, const uint32_t *hosts, uint32_t first,
+                       uint32_t count, const nf_request *request, const nf_options *options,
+                       void *workspace, size_t workspace_bytes, uint8_t *fits) noexcept nogil
+cdef nf_status nf_choose(const nf_fleet *fleet, const uint32_t *hosts, uint32_t first,
+                         uint32_t count, const nf_request *request, const nf_options *options,
+                         uint32_t by, const double *scores, void *workspace,
+                         size_t workspace_bytes, uint32_t *best,
+                         double *best_score) noexcept nogil
+cdef size_t nf_capacity_bytes(const nf_fleet *fleet, const nf_request *request) noexcept nogil
+cdef nf_status nf_capacity(const nf_fleet *fleet, const uint32_t *hosts, uint32_t first,
+                           uint32_t count, const nf_request *request, const nf_options *options,
+                           uint32_t cap, void *workspace, size_t workspace_bytes,
+                           uint32_t *counts) noexcept nogil
+cdef nf_status nf_explain(const nf_fleet *fleet, uint32_t host, const nf_request *request,
+                          const nf_options *options, nf_reason *reasons,
+                          size_t n_reasons) noexcept nogil
+cdef nf_status nf_claim(const nf_fleet *fleet, uint32_t host, const nf_request *request,
+                        const nf_placement *placement, nf_reason *why) noexcept nogil
+cdef nf_status nf_release(const nf_fleet *fleet, uint32_t host, const nf_request *request,
+                          const nf_placement *placement, nf_reason *why) noexcept nogil
+cdef nf_status nf_shared_fit(const nf_shared *shared, uint32_t host, const nf_request *request,
+                             const nf_options *options, void *workspace, size_t workspace_bytes,
+                             nf_placement *out, uint64_t *generation,
+                             nf_reason *why) noexcept nogil
+cdef nf_status nf_shared_scan(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
+                              uint32_t count, const nf_request *request,
+                              const nf_options *options, void *workspace, size_t workspace_bytes,
+                              uint8_t *fits) noexcept nogil
+cdef nf_status nf_shared_capacity(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
+                                  uint32_t count, const nf_request *request,
+                                  const nf_options *options, uint32_t cap, void *workspace,
+                                  size_t workspace_bytes, uint32_t *counts) noexcept nogil
+cdef nf_status nf_shared_choose(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
+                                uint32_t count, const nf_request *request,
+                                const nf_options *options, uint32_t by, const double *scores,
+                                void *workspace, size_t workspace_bytes, uint32_t *best,
+                                double *best_score) noexcept nogil
+cdef nf_status nf_shared_claim(const nf_shared *shared, const nf_taking *takings, uint32_t count,
+                               uint32_t *failed, nf_reason *why) noexcept nogil
+cdef nf_status nf_shared_release(const nf_shared *shared, const nf_taking *takings,
+                                 uint32_t count, uint32_t *failed, nf_reason *why) noexcept nogil
 
-    ctypedef struct nf_reason:
-        int32_t status
-        int32_t detail
-        int64_t wanted
-        int64_t available
-
-    ctypedef struct nf_layout:
-        uint32_t shift
-        uint32_t n_slots
-        uint64_t cpu_at
-
-    ctypedef struct nf_fleet:
-        uint32_t abi
-        uint32_t n_hosts
-        uint32_t n_cells
-        uint32_t n_layouts
-        uint32_t n_page_sizes
-        uint32_t max_threads
-        uint32_t max_cells
-        uint32_t max_words
-        uint32_t net_words
-        uint32_t n_pools
-        uint32_t max_pools
-        uint32_t n_classes
-        const uint32_t *host_first_cell
-        const double *host_cpu_ratio
-        const double *host_ram_ratio
-        const uint64_t *host_distance_at
-        uint64_t *host_generation
-        const int32_t *cell_id
-        const int32_t *cell_socket
-        const uint32_t *cell_layout
-        const uint64_t *cell_mask_at
-        const int64_t *cell_memory
-        const uint32_t *cell_page_sizes
-        const uint64_t *cell_nets
-        const int64_t *pages_total
-        int64_t *cell_memory_used
-        int64_t *cell_cpu_used
-        int64_t *pages_used
-        uint64_t *pinned
-        int32_t *cell_free
-        int32_t *cell_cores
-        int64_t *pages_free
-        int64_t *cell_devices
-        const uint32_t *host_first_pool
-        const uint32_t *pool_class
-        const int32_t *pool_cell
-        const uint32_t *pool_provider
-        const uint32_t *pool_family
-        const uint32_t *pool_kind
-        int32_t *pool_count
-        int32_t *pool_taken
-        int32_t *pool_hidden
-        const nf_layout *layouts
-        const uint64_t *layout_words
-        const int32_t *layout_cpus
-        const uint32_t *page_kib
-        const int32_t *distances
-
-    enum:
-        NF_POLICY_NONE
-        NF_POLICY_SHARED
-        NF_POLICY_DEDICATED
-        NF_POLICY_MIXED
-        NF_THREADS_NONE
-        NF_THREADS_PREFER
-        NF_THREADS_ISOLATE
-        NF_THREADS_REQUIRE
-
-    ctypedef struct nf_guest_cell:
-        int64_t memory
-        int64_t page_kib
-        uint32_t n_shared
-        uint32_t n_dedicated
-        uint32_t policy
-        uint32_t threads
-
-    enum:
-        NF_PCI_LEGACY
-        NF_PCI_REQUIRED
-        NF_PCI_SOCKET
-        NF_PCI_PREFERRED
-
-    ctypedef struct nf_provider:
-        uint32_t provider
-        uint32_t count
-
-    ctypedef struct nf_pci_request:
-        uint32_t count
-        uint32_t policy
-        const uint64_t *matches
-        const uint64_t *usable
-        uint32_t n_providers
-        const nf_provider *providers
-
-    ctypedef struct nf_request:
-        uint32_t abi
-        uint32_t n_cells
-        const nf_guest_cell *cells
-        uint32_t emulator_isolated
-        uint32_t n_nets
-        const uint32_t *nets
-        uint32_t n_pci
-        const nf_pci_request *pci
-
-    enum:
-        NF_SPREAD
-        NF_PACK
-        NF_CLOSEST
-        NF_NETS_ANY
-        NF_NETS_ALL
-        NF_MATCH_NOVA
-        NF_MATCH_EXACT
-        NF_LIMITS_NONE
-        NF_LIMITS_HOST
-        NF_LIMITS_GIVEN
-
-    ctypedef struct nf_options:
-        uint32_t strategy
-        uint32_t net_affinity
-        uint32_t limits
-        uint32_t pci_matching
-        uint32_t budget
-        double cpu_ratio
-        double ram_ratio
-
-    ctypedef struct nf_placed_cell:
-        uint32_t cell
-        uint32_t page_kib
-        uint32_t first_slot
-        uint32_t n_slots
-        int32_t reserved
-
-    ctypedef struct nf_draw:
-        uint32_t request
-        uint32_t pool
-        uint32_t count
-
-    ctypedef struct nf_placement:
-        nf_placed_cell *cells
-        uint32_t *slots
-        nf_draw *draws
-        uint32_t n_draws
-
-    uint32_t nf_abi_version()
-    const char *nf_status_name(int status)
-    const char *nf_status_text(int status)
-    nf_status nf_fleet_check(const nf_fleet *fleet, const char **reason)
-    nf_status nf_derive(const nf_fleet *fleet, uint32_t first, uint32_t count)
-    size_t nf_workspace_bytes(const nf_fleet *fleet, const nf_request *request)
-    uint32_t nf_max_draws(const nf_fleet *fleet, const nf_request *request)
-    nf_status nf_pci(const nf_fleet *fleet, uint32_t host, const nf_request *request,
-                     const nf_options *options, const uint32_t *cells, uint32_t n_cells,
-                     void *workspace, size_t workspace_bytes, nf_draw *draws, uint32_t *n_draws)
-    size_t nf_capacity_bytes(const nf_fleet *fleet, const nf_request *request)
-    nf_status nf_explain(const nf_fleet *fleet, uint32_t host, const nf_request *request,
-                         const nf_options *options, nf_reason *reasons, size_t n_reasons)
-
-    enum:
-        NF_MAX_LOCKS
-
-    ctypedef struct nf_lock:
-        uint32_t held
-
-    ctypedef struct nf_shared:
-        const nf_fleet *fleet
-        nf_lock *locks
-        uint32_t n_locks
-        uint32_t hosts_per_lock
-
-    ctypedef struct nf_taking:
-        uint32_t host
-        uint64_t generation
-        const nf_request *request
-        const nf_options *options
-        const nf_placement *placement
-
-    nf_status nf_shared_fit(const nf_shared *shared, uint32_t host, const nf_request *request,
-                            const nf_options *options, void *workspace, size_t workspace_bytes,
-                            nf_placement *out, uint64_t *generation, nf_reason *why)
-    nf_status nf_shared_scan(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
-                             uint32_t count, const nf_request *request,
-                             const nf_options *options, void *workspace,
-                             size_t workspace_bytes, uint8_t *fits)
-    nf_status nf_shared_capacity(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
-                                 uint32_t count, const nf_request *request,
-                                 const nf_options *options, uint32_t cap, void *workspace,
-                                 size_t workspace_bytes, uint32_t *counts)
-    enum:
-        NF_BY_INDEX
-        NF_BY_ROOM
-        NF_BY_FULLNESS
-        NF_BY_SCORE
-
-    nf_status nf_shared_choose(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
-                               uint32_t count, const nf_request *request,
-                               const nf_options *options, uint32_t by, const double *scores,
-                               void *workspace, size_t workspace_bytes, uint32_t *best,
-                               double *best_score)
-    nf_status nf_shared_claim(const nf_shared *shared, const nf_taking *takings, uint32_t count,
-                              uint32_t *failed, nf_reason *why)
-    nf_status nf_shared_release(const nf_shared *shared, const nf_taking *takings,
-                                uint32_t count, uint32_t *failed, nf_reason *why)
+# The arrays behind a numafit.Fleet or numafit.Host, for as long as it lives. Whoever changes them
+# goes through the nf_shared_* functions, as other threads may be at work on the same fleet.
+cdef const nf_shared *nf_shared_of(object fleet) except NULL
+# A numafit.Request in the numbers of that fleet; keep what fleet.prepare() returns alive.
+cdef const nf_request *nf_request_of(object prepared) except NULL

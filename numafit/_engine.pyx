@@ -9,6 +9,8 @@ from cpython.object cimport PyObject_GenericSetAttr
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
 
+from numafit._c cimport *
+
 from collections import Counter
 
 import numpy as np
@@ -414,3 +416,4 @@ cdef class Engine:
 
 
 include "_many.pxi"
+include "_capi.pxi"

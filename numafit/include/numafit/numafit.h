@@ -260,6 +260,10 @@ typedef struct nf_placement {
     uint32_t n_draws;
 } nf_placement;
 
+#if defined(__GNUC__)
+#pragma GCC visibility push(default) /* all else in the library is hidden */
+#endif
+
 /* Version of the header that the library was built with: compare with NF_ABI_VERSION. */
 uint32_t nf_abi_version(void);
 
@@ -409,6 +413,10 @@ nf_status nf_shared_claim(const nf_shared *shared, const nf_taking *takings, uin
                           uint32_t *failed, nf_reason *why);
 nf_status nf_shared_release(const nf_shared *shared, const nf_taking *takings, uint32_t count,
                             uint32_t *failed, nf_reason *why);
+
+#if defined(__GNUC__)
+#pragma GCC visibility pop
+#endif
 
 #ifdef __cplusplus
 }
