@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 PYTEST := $(BIN)/python -m pytest
 CMAKE := $(BIN)/cmake
 
-.PHONY: help build demo test test-c lint format wheel clean
+.PHONY: help build demo test test-c lint format wheel test-wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -65,9 +65,13 @@ format: $(VENV)/.lint ## put Python sources in shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-wheel: $(VENV)/.tools ## a wheel and a source distribution in dist/
+wheel: $(VENV)/.installed ## a wheel and a source distribution in dist/
 	$(PIP) install build
+	rm -rf dist
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m build --no-isolation --outdir dist .
+
+test-wheel: wheel ## programs in C and Cython built against the installed wheel
+	$(PYTEST) -q -m wheel tests/wheel
 
 clean: ## remove what was built
 	rm -rf build dist $(VENV) .venv-*

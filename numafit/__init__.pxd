@@ -1,5 +1,5 @@
-# For Cython modules: `from numafit cimport nf_fit, nf_request` and so on, with numafit.get_include()
-# among the include directories and nothing to link.
+# For Cython modules: `from numafit cimport nf_fit, nf_request` and so on. Needs the folder of
+# numafit.get_include() among the include directories; there is nothing to link.
 from numafit._engine cimport *
 
 

@@ -67,6 +67,7 @@ cdef class Engine:
     cdef readonly object columns
     cdef list names
     cdef dict cache
+    cdef readonly dict lent  # arrays by their names in nf_fleet
     cdef object last_request
     cdef Prepared last_prepared
 
@@ -74,6 +75,7 @@ cdef class Engine:
         self.columns = columns
         self.names = columns.names
         self.cache = {}
+        self.lent = {}
         self.bind()
         self.shared.fleet = &self.c
         self.shared.hosts_per_lock = max(1, -(-self.c.n_hosts // NF_MAX_LOCKS))
@@ -87,6 +89,7 @@ cdef class Engine:
         array = getattr(self.columns, name)
         if array.dtype != dtype or not array.flags.c_contiguous:
             raise MisuseError(f"column {name}: expected contiguous {dtype}")
+        self.lent["layouts" if name == "layout_table" else name] = array
         return <void *><uintptr_t>array.ctypes.data
 
     cdef bind(self):
@@ -143,6 +146,17 @@ cdef class Engine:
         nf_derive(c, 0, c.n_cells)
         if nf_fleet_check(c, &reason) != NF_OK:
             raise MisuseError(f"the fleet's columns do not hold together: {reason.decode()}")
+
+    def counts(self):
+        """The numbers of nf_fleet that are no arrays."""
+        return {
+            "abi": self.c.abi, "n_hosts": self.c.n_hosts, "n_cells": self.c.n_cells,
+            "n_layouts": self.c.n_layouts, "n_page_sizes": self.c.n_page_sizes,
+            "max_threads": self.c.max_threads, "max_cells": self.c.max_cells,
+            "max_words": self.c.max_words, "net_words": self.c.net_words,
+            "n_pools": self.c.n_pools, "max_pools": self.c.max_pools,
+            "n_classes": self.c.n_classes,
+        }
 
     def check(self):
         """The first broken invariant in words, or ``None``."""

@@ -52,6 +52,11 @@ class Fleet:
     def names(self) -> list[str]:
         return list(self._columns.names)
 
+    def c_columns(self) -> dict[str, Any]:
+        """``struct nf_fleet`` of numafit.h, field by field: numbers, and copies of the arrays."""
+        arrays = {name: array.copy() for name, array in self._engine.lent.items()}
+        return {**self._engine.counts(), **arrays}
+
     def scan(
         self,
         request: Request,
