@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from numafit._engine import BY, ManyHosts, Placed, Query
+from numafit._engine import BY, ManyHosts, Placed, Prepared, Query
 from numafit.claim import Claim
 from numafit.columns import Columns
 from numafit.errors import MisuseError, StalePlacement
@@ -51,6 +51,10 @@ class Fleet:
     @property
     def names(self) -> list[str]:
         return list(self._columns.names)
+
+    def prepare(self, request: Request) -> Prepared:
+        """The request in this fleet's numbers, its names looked up once; every verb takes it."""
+        return self._engine.prepare(request)
 
     def c_columns(self) -> dict[str, Any]:
         """``struct nf_fleet`` of numafit.h, field by field: numbers, and copies of the arrays."""

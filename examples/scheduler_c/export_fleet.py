@@ -1,6 +1,6 @@
 """Write a fleet as the text of columns that the scheduler in C reads.
 
-python export_fleet.py HOSTFILE... > fleet.txt
+    python export_fleet.py HOSTFILE... > fleet.txt
 """
 
 import sys
@@ -10,31 +10,17 @@ import numpy as np
 from numafit import Fleet
 from numafit.readers.hostfile import read_host_file
 
-COUNTS = [
-    "n_hosts",
-    "n_cells",
-    "n_layouts",
-    "n_page_sizes",
-    "max_threads",
-    "max_cells",
-    "max_words",
-    "net_words",
-    "n_pools",
-    "max_pools",
-    "n_classes",
-]
-
 
 def write_fleet(fleet: Fleet, out) -> None:
-    """One line of name and number of values a column, then the values."""
-    columns = fleet.c_columns()
-    print("numafit-columns", columns.pop("abi"), file=out)
-    for name in COUNTS:
-        print(name, columns.pop(name), file=out)
+    """A name and a number a line; where the number counts values, those follow."""
+    fields = fleet.c_columns()
+    print("numafit-columns", fields.pop("abi"), file=out)
+    for name in [name for name, value in fields.items() if isinstance(value, int)]:
+        print(name, fields.pop(name), file=out)
     print("names", len(fleet), file=out)
     for n, name in enumerate(fleet.names):
         print("_".join(name.split()) or f"host-{n}", file=out)
-    for name, values in columns.items():
+    for name, values in fields.items():
         print(name, values.size, file=out)
         if values.dtype.names:
             rows = [" ".join(map(str, row)) for row in values.tolist()]
