@@ -85,7 +85,7 @@ typedef enum nf_status {
     NF_ESPACE = -3,     /* the workspace or an output array is too small */
 } nf_status;
 
-/* Why not: quantities in the unit that the status names. */
+/** Why not: quantities in the unit that the status names. */
 typedef struct nf_reason {
     int32_t status;
     int32_t detail;
@@ -93,7 +93,7 @@ typedef struct nf_reason {
     int64_t available;
 } nf_reason;
 
-/* How the CPUs of a cell are laid out; interned, since a fleet has few. */
+/** How the CPUs of a cell are laid out; interned, since a fleet has few. */
 typedef struct nf_layout {
     uint32_t shift;       /* log2 of the slots of a core */
     uint32_t threads;     /* threads of the widest core, at most 1 << shift */
@@ -107,7 +107,7 @@ typedef struct nf_layout {
     uint64_t cpu_at;      /* first entry of the slots' CPU ids in layout_cpus */
 } nf_layout;
 
-/*
+/**
  * Hosts as columns. Cells of host h are host_first_cell[h] .. host_first_cell[h + 1] - 1. A column
  * per page size or per thread count is n_cells long and stands behind the one before it.
  */
@@ -191,13 +191,13 @@ enum { NF_POOL_GONE = -1 };
 enum { NF_KIND_OTHER = 0, NF_KIND_PF = 1, NF_KIND_VF = 2 }; /* a vDPA device is a VF here */
 enum { NF_PCI_LEGACY = 0, NF_PCI_REQUIRED = 1, NF_PCI_SOCKET = 2, NF_PCI_PREFERRED = 3 };
 
-/* count devices of one resource provider, as placement allocated them */
+/** count devices of one resource provider, as placement allocated them */
 typedef struct nf_provider {
     uint32_t provider;
     uint32_t count;
 } nf_provider;
 
-/* A PCI request: bit c of a mask stands for the property set c of the fleet. */
+/** A PCI request: bit c of a mask stands for the property set c of the fleet. */
 typedef struct nf_pci_request {
     uint32_t count;
     uint32_t policy;             /* NF_PCI_* */
@@ -236,7 +236,7 @@ typedef struct nf_options {
     double ram_ratio;
 } nf_options;
 
-/* Where one guest cell goes. Its CPUs are slots[first_slot .. first_slot + n_slots - 1], in the
+/** Where one guest cell goes. Its CPUs are slots[first_slot .. first_slot + n_slots - 1], in the
  * order of the guest's dedicated vCPUs. */
 typedef struct nf_placed_cell {
     uint32_t cell;      /* index in the fleet */
@@ -246,7 +246,7 @@ typedef struct nf_placed_cell {
     int32_t reserved;   /* slot for the emulator threads, -1: none */
 } nf_placed_cell;
 
-/* count devices of a pool for one of the request's PCI requests */
+/** count devices of a pool for one of the request's PCI requests */
 typedef struct nf_draw {
     uint32_t request;
     uint32_t pool; /* index in the fleet */
@@ -264,27 +264,29 @@ typedef struct nf_placement {
 #pragma GCC visibility push(default) /* all else in the library is hidden */
 #endif
 
-/* Version of the header that the library was built with: compare with NF_ABI_VERSION. */
+/** Version of the header that the library was built with: compare with NF_ABI_VERSION. */
 uint32_t nf_abi_version(void);
 
-/* The code's name ("NF_PAGES") and what it says in a few words; "unknown" out of range. */
+/** The code's name ("NF_PAGES"); "unknown" out of range. */
 const char *nf_status_name(int status);
+
+/** What the code says, in a few words; "unknown" out of range. */
 const char *nf_status_text(int status);
 
-/* Does every column hold together? Cost: one pass. NF_EINVAL names the first column at fault. */
+/** Does every column hold together? Cost: one pass. NF_EINVAL names the first column at fault. */
 nf_status nf_fleet_check(const nf_fleet *fleet, const char **reason);
 
-/* Fill the derived columns of cells first .. first + count - 1. */
+/** Fill the derived columns of cells first .. first + count - 1. */
 nf_status nf_derive(const nf_fleet *fleet, uint32_t first, uint32_t count);
 
-/* Scratch memory for nf_fit() and nf_explain() of this request on any host of the fleet, in
+/** Scratch memory for nf_fit() and nf_explain() of this request on any host of the fleet, in
  * bytes; aligned for uint64_t. 0 where the request makes no sense. */
 size_t nf_workspace_bytes(const nf_fleet *fleet, const nf_request *request);
 
-/* The most draws that a placement of this request can have on any host of the fleet. */
+/** The most draws that a placement of this request can have on any host of the fleet. */
 uint32_t nf_max_draws(const nf_fleet *fleet, const nf_request *request);
 
-/*
+/**
  * Can these host cells (indices in the fleet; n_cells 0: a guest without NUMA topology) serve the
  * request's PCI part? Fills draws, room for nf_max_draws(), with what it takes; the fleet is left
  * as it is. NF_OK, NF_PCI_NUMA, NF_UNDECIDED, or misuse.
@@ -293,7 +295,7 @@ nf_status nf_pci(const nf_fleet *fleet, uint32_t host, const nf_request *request
                  const nf_options *options, const uint32_t *cells, uint32_t n_cells,
                  void *workspace, size_t workspace_bytes, nf_draw *draws, uint32_t *n_draws);
 
-/*
+/**
  * Does the guest fit this host, and where does it land?
  *
  * Fills out (not touched on a refusal) and, where why is not NULL, the reason of a refusal.
@@ -305,7 +307,7 @@ nf_status nf_fit(const nf_fleet *fleet, uint32_t host, const nf_request *request
                  const nf_options *options, void *workspace, size_t workspace_bytes,
                  nf_placement *out, nf_reason *why);
 
-/*
+/**
  * Which hosts can take the guest? fits[i] becomes 1 or 0 for hosts[i], or for host first + i where
  * hosts is NULL. No placement is worked out; one host costs a few integer tests per cell unless
  * its guest has several unlike cells, networks or devices. NF_UNDECIDED where the budget of some
@@ -315,7 +317,7 @@ nf_status nf_scan(const nf_fleet *fleet, const uint32_t *hosts, uint32_t first, 
                   const nf_request *request, const nf_options *options, void *workspace,
                   size_t workspace_bytes, uint8_t *fits);
 
-/* How nf_choose() prefers hosts; among equals the first. */
+/** How nf_choose() prefers hosts; among equals the first. */
 enum {
     NF_BY_INDEX = 0,    /* the first that can */
     NF_BY_ROOM = 1,     /* most left: free dedicated CPUs, or free memory for shared guests */
@@ -323,7 +325,7 @@ enum {
     NF_BY_SCORE = 3     /* the largest of the caller's scores, a number a host of the fleet */
 };
 
-/*
+/**
  * The best of the hosts that can take the guest. best and best_score hold the best so far, to go on
  * from one range to the next: UINT32_MAX to begin with, and still so if none can.
  */
@@ -332,35 +334,39 @@ nf_status nf_choose(const nf_fleet *fleet, const uint32_t *hosts, uint32_t first
                     const double *scores, void *workspace, size_t workspace_bytes,
                     uint32_t *best, double *best_score);
 
-/*
+/** Scratch memory for nf_capacity() in bytes; aligned for uint64_t. 0: the request makes no sense. */
+size_t nf_capacity_bytes(const nf_fleet *fleet, const nf_request *request);
+
+/**
  * How many guests like this fit on each host, one after the other, at most cap? The fleet is left
  * as it is; hosts, first and count as for nf_scan(). In closed form where the guest's cells are
  * independent of each other, else by placing guests on a copy of the host in the workspace, which
  * must hold nf_capacity_bytes(). The count is that of fitting and claiming until a refusal.
  */
-size_t nf_capacity_bytes(const nf_fleet *fleet, const nf_request *request);
 nf_status nf_capacity(const nf_fleet *fleet, const uint32_t *hosts, uint32_t first, uint32_t count,
                       const nf_request *request, const nf_options *options, uint32_t cap,
                       void *workspace, size_t workspace_bytes, uint32_t *counts);
 
-/*
+/**
  * What stands in the way of each pair: reasons[g * cells of the host + c] is the first thing that
  * keeps guest cell g off the host's c-th cell (NF_OK: nothing does).
  */
 nf_status nf_explain(const nf_fleet *fleet, uint32_t host, const nf_request *request,
                      const nf_options *options, nf_reason *reasons, size_t n_reasons);
 
-/*
+/**
  * Take what a placement of this request holds, or give it back; all or nothing. Checked is what is
  * physical: CPUs, pages that were asked for, and the memory of pinned guests, not the limits.
  * NF_STALE where that no longer holds. A guest with thread policy isolate takes whole cores.
  */
 nf_status nf_claim(const nf_fleet *fleet, uint32_t host, const nf_request *request,
                    const nf_placement *placement, nf_reason *why);
+
+/** Give back what nf_claim() took: the same request and placement. NF_STALE: it is not taken. */
 nf_status nf_release(const nf_fleet *fleet, uint32_t host, const nf_request *request,
                      const nf_placement *placement, nf_reason *why);
 
-/*
+/**
  * The same for a fleet that several threads read and change: hosts are cut into ranges with a lock
  * each, which a call holds for as long as it looks at the range.
  */
@@ -378,7 +384,7 @@ typedef struct nf_shared {
     uint32_t hosts_per_lock;
 } nf_shared;
 
-/* One placement to be claimed: where, of what, and at which generation of the host it was made. */
+/** One placement to be claimed: where, of what, and at which generation of the host it was made. */
 typedef struct nf_taking {
     uint32_t host;
     uint64_t generation;
@@ -387,30 +393,37 @@ typedef struct nf_taking {
     const nf_placement *placement;
 } nf_taking;
 
-/* nf_fit(), with the generation that the answer stands for. */
+/** nf_fit(), with the generation that the answer stands for. */
 nf_status nf_shared_fit(const nf_shared *shared, uint32_t host, const nf_request *request,
                         const nf_options *options, void *workspace, size_t workspace_bytes,
                         nf_placement *out, uint64_t *generation, nf_reason *why);
+
+/** nf_scan(), one lock's hosts after the other. */
 nf_status nf_shared_scan(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
                          uint32_t count, const nf_request *request, const nf_options *options,
                          void *workspace, size_t workspace_bytes, uint8_t *fits);
+
+/** nf_capacity(), one lock's hosts after the other. */
 nf_status nf_shared_capacity(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
                              uint32_t count, const nf_request *request, const nf_options *options,
                              uint32_t cap, void *workspace, size_t workspace_bytes,
                              uint32_t *counts);
 
+/** nf_choose(), one lock's hosts after the other: the best may have changed when this returns. */
 nf_status nf_shared_choose(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
                            uint32_t count, const nf_request *request, const nf_options *options,
                            uint32_t by, const double *scores, void *workspace,
                            size_t workspace_bytes, uint32_t *best, double *best_score);
 
-/*
+/**
  * Claim all of these placements or none. Where a host has changed since a placement was made, its
  * cells are judged again, limits included, before what is physical is checked: NF_STALE if it no
  * longer holds, and failed (may be NULL) tells which one.
  */
 nf_status nf_shared_claim(const nf_shared *shared, const nf_taking *takings, uint32_t count,
                           uint32_t *failed, nf_reason *why);
+
+/** Give all of these placements back or none. */
 nf_status nf_shared_release(const nf_shared *shared, const nf_taking *takings, uint32_t count,
                             uint32_t *failed, nf_reason *why);
 
