@@ -25,6 +25,7 @@ from numafit.model.flavor import Flavor, Image, guest_topology
 from numafit.model.guest import GuestCell, GuestTopology, Limits, Networks, PciRequest
 from numafit.model.hostinfo import HostCell, HostInfo, PagePool, PciPool
 from numafit.model.multiqueue import Multiqueue, multiqueue
+from numafit.model.pci_alias import Alias, parse_aliases, pci_requests
 from numafit.model.pci_policy import pci_numa_policy
 from numafit.model.placement import PciAllocation, PciSupport, Placement, PlacementCell
 from numafit.model.refusal import CellRefusal, Refusal
@@ -34,6 +35,7 @@ from numafit.model.topology import CpuTopology, cpu_topology
 __version__ = "0.1.0"
 
 __all__ = [
+    "Alias",
     "CellRefusal",
     "Claim",
     "CpuTopology",
@@ -67,5 +69,7 @@ __all__ = [
     "get_library_dir",
     "guest_topology",
     "multiqueue",
+    "parse_aliases",
     "pci_numa_policy",
+    "pci_requests",
 ]

@@ -1,6 +1,6 @@
 """Write a fleet as the text of columns that the scheduler in C reads.
 
-    python export_fleet.py HOSTFILE... > fleet.txt
+python export_fleet.py HOSTFILE... > fleet.txt
 """
 
 import sys

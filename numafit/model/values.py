@@ -5,6 +5,7 @@ from __future__ import annotations
 from numafit.errors import InvalidRequest, shorten
 
 _TRUE_WORDS = frozenset({"1", "t", "true", "on", "y", "yes"})
+_FALSE_WORDS = frozenset({"0", "f", "false", "off", "n", "no"})
 
 
 def flag(value: object) -> bool:
@@ -12,6 +13,15 @@ def flag(value: object) -> bool:
     if isinstance(value, bool):
         return value
     return str(value).strip().lower() in _TRUE_WORDS
+
+
+def strict_flag(value: object) -> bool:
+    """A yes or no by oslo.utils' strict rules: what is neither raises ``ValueError``, in words."""
+    word = str(value).strip().lower()
+    if word not in _TRUE_WORDS | _FALSE_WORDS:
+        words = ", ".join(sorted(_TRUE_WORDS | _FALSE_WORDS))
+        raise ValueError(f"yes or no (one of {words})")
+    return word in _TRUE_WORDS
 
 
 def refuse(
