@@ -2,11 +2,12 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+PIP := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip --disable-pip-version-check -q
+EDITABLE := --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/editable
 PYTEST := $(BIN)/python -m pytest
 CMAKE := $(BIN)/cmake
 
-.PHONY: help build demo test test-c lint format wheel test-wheel clean
+.PHONY: help build demo test test-c lint docs format wheel test-wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -25,8 +26,7 @@ $(VENV)/.tools: pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.tools CMakeLists.txt
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) install --no-build-isolation \
-	  -Ceditable.rebuild=true -Cbuild-dir=build/editable -e '.[test]'
+	$(PIP) install -e '.[test]' $(EDITABLE)
 	@touch $@
 
 $(VENV)/.C_BUILD = $(CMAKE) -G Ninja -S . -DNUMAFIT_PYTHON=OFF -DNUMAFIT_TESTS=ON -DNUMAFIT_WERROR=ON \
@@ -38,7 +38,7 @@ test-c: $(VENV)/.tools ## the engine without Python: warnings are errors, then i
 	$(BIN)/ctest --test-dir build/c --output-on-failure
 
 lint: $(VENV)/.installed
-	$(PIP) install -e '.[lint]' --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/editable
+	$(PIP) install -e '.[lint]' $(EDITABLE)
 	@touch $@
 
 build: $(VENV)/.installed ## build numafit in place
@@ -60,6 +60,13 @@ lint: $(VENV)/.lint ## style, types, import contracts
 	$(BIN)/python -m mypy
 	$(BIN)/cython-lint numafit
 	$(BIN)/lint-imports
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(PIP) install -e '.[docs]' $(EDITABLE)
+	@touch $@
+
+docs: $(VENV)/.docs ## the documentation site in build/docs; warnings are errors
+	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
 
 format: $(VENV)/.lint ## put Python sources in shape
 	$(BIN)/ruff check --fix .
