@@ -21,12 +21,16 @@ except ModuleNotFoundError as error:
 
 from numafit.claim import Claim
 from numafit.linking import get_include, get_library_dir
+from numafit.model.device_spec import DeviceSpec, parse_device_specs
 from numafit.model.flavor import Flavor, Image, guest_topology
 from numafit.model.guest import GuestCell, GuestTopology, Limits, Networks, PciRequest
 from numafit.model.hostinfo import HostCell, HostInfo, PagePool, PciPool
 from numafit.model.multiqueue import Multiqueue, multiqueue
-from numafit.model.pci_alias import Alias, parse_aliases, pci_requests
+from numafit.model.pci_address import PciAddress
+from numafit.model.pci_alias import Alias, Aliases, parse_aliases, pci_requests
+from numafit.model.pci_device import PciDevice
 from numafit.model.pci_policy import pci_numa_policy
+from numafit.model.pci_pools import pools_from_devices
 from numafit.model.placement import PciAllocation, PciSupport, Placement, PlacementCell
 from numafit.model.refusal import CellRefusal, Refusal
 from numafit.model.request import Request
@@ -36,9 +40,11 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Alias",
+    "Aliases",
     "CellRefusal",
     "Claim",
     "CpuTopology",
+    "DeviceSpec",
     "Fleet",
     "Flavor",
     "GuestCell",
@@ -55,7 +61,9 @@ __all__ = [
     "Networks",
     "NumafitError",
     "PagePool",
+    "PciAddress",
     "PciAllocation",
+    "PciDevice",
     "PciPool",
     "PciRequest",
     "PciSupport",
@@ -70,6 +78,8 @@ __all__ = [
     "guest_topology",
     "multiqueue",
     "parse_aliases",
+    "parse_device_specs",
     "pci_numa_policy",
     "pci_requests",
+    "pools_from_devices",
 ]

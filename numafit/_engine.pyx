@@ -331,7 +331,7 @@ cdef class Engine:
             self.redraw(placed, placement.pci)
         elif p.c.n_pci:
             self.draw(placed, [placed.out.cells[g].cell for g in range(p.c.n_cells)], "nova")
-            if not placed.out.n_draws and sum(r.count for r in p.pci):
+            if not placed.out.n_draws and any(r.count > 0 for r in p.pci):
                 raise StalePlacement(
                     f"host {self.names[host] or host}: its PCI pools cannot serve the placement")
         return placed

@@ -117,11 +117,7 @@ cdef int prepare_pci(Prepared p, tuple requests, object columns, object mapping)
     for i in range(<size_t>len(requests)):
         request = requests[i]
         q = &p.requests[i]
-        if request.count > 0x7fffffff:
-            raise InvalidRequest(
-                f"pci[{i}].count: {request.count}, expected at most 2147483647 devices",
-                nova_exception="PciInvalidAlias", key="count", value=request.count)
-        q.count = request.count
+        q.count = min(max(request.count, 0), 0xffffffff)  # no host has as many
         q.policy = PCI_POLICIES[request.numa_policy]
         q.matches = p.masks + 2 * i * words
         q.usable = q.matches + words

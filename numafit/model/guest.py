@@ -83,7 +83,7 @@ class Networks:
 
 @dataclass(frozen=True, slots=True)
 class PciRequest:
-    """``count`` devices that each match one of the dicts in ``spec``.
+    """``count`` devices that each match one of the dicts in ``spec``; 0 and less take nothing.
 
     ``numa_policy`` is ``"required"``, ``"socket"``, ``"legacy"``, ``"preferred"`` or ``None``
     (which nova treats as legacy).
@@ -103,8 +103,6 @@ class PciRequest:
         alias_name: str | None = None,
         request_id: str | None = None,
     ) -> None:
-        if count < 0:
-            raise MisuseError(f"count={count}: expected 0 or more devices")
         _one_of("numa_policy", numa_policy, PCI_NUMA_POLICIES)
         object.__setattr__(self, "count", int(count))
         object.__setattr__(self, "spec", tuple(dict(entry) for entry in spec))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from numafit.errors import InvalidRequest, shorten
+from numafit.errors import InvalidRequest, MisuseError, shorten
 from numafit.model.flavor import Flavor
 from numafit.model.guest import PCI_NUMA_POLICIES, PciRequest
 from numafit.model.values import refuse, strict_flag
@@ -18,8 +18,6 @@ KEY = "pci_passthrough:alias"
 
 DEVICE_TYPES = ("type-PCI", "type-PF", "type-VF")
 """What an alias may ask for; vDPA devices are only for ports."""
-
-MAX_DEVICES = (1 << 31) - 1
 
 _HEX4 = re.compile(r"^([\da-fA-F]{4})$")
 _KEYS = (
@@ -44,7 +42,39 @@ class Alias:
     specs: tuple[Mapping[str, str], ...]
 
 
-def parse_aliases(texts: Iterable[str], *, pci_in_placement: bool = False) -> dict[str, Alias]:
+class Aliases(Mapping[str, Alias]):
+    """The aliases of a configuration by name.
+
+    Like nova, which reads ``[pci] alias`` when a flavor first asks for one, it says what is wrong
+    with them when it is first looked at, or when ``check`` is called.
+    """
+
+    __slots__ = ("_fault", "_found")
+
+    def __init__(self, found: Mapping[str, Alias], fault: InvalidRequest | None = None) -> None:
+        self._found = dict(found)
+        self._fault = fault
+
+    def check(self) -> Aliases:
+        """The aliases themselves; raises ``InvalidRequest`` where they are at fault."""
+        if self._fault is not None:
+            raise self._fault.with_traceback(None)
+        return self
+
+    def __getitem__(self, name: str) -> Alias:
+        return self.check()._found[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.check()._found)
+
+    def __len__(self) -> int:
+        return len(self.check()._found)
+
+    def __repr__(self) -> str:
+        return f"Aliases({self._fault or list(self._found.values())})"
+
+
+def parse_aliases(texts: Iterable[str], *, pci_in_placement: bool = False) -> Aliases:
     """The aliases by name, from the values of ``[pci] alias``, each the text of a JSON object.
 
     Several values with one name make one alias with several specs; they must agree in
@@ -52,8 +82,19 @@ def parse_aliases(texts: Iterable[str], *, pci_in_placement: bool = False) -> di
     ``[filter_scheduler] pci_in_placement``, which takes a ``resource_class`` in place of vendor
     and product, but only one spec a name.
 
-    Raises ``InvalidRequest`` (``PciInvalidAlias``), as nova's ``get_alias_from_config``.
+    What is malformed raises ``InvalidRequest`` (``PciInvalidAlias``, by the rules of nova's
+    ``get_alias_from_config``) when the aliases are first used; ``parse_aliases(...).check()``
+    raises it at once.
     """
+    if isinstance(texts, str | bytes):
+        raise MisuseError(f"aliases={shorten(texts)}: expected a list of texts, not a text")
+    try:
+        return Aliases(_parse(texts, pci_in_placement))
+    except InvalidRequest as fault:
+        return Aliases({}, fault)
+
+
+def _parse(texts: Iterable[str], pci_in_placement: bool) -> dict[str, Alias]:
     found: dict[str, Alias] = {}
     for n, text in enumerate(texts):
         where = f"[pci] alias[{n}]"
@@ -71,6 +112,7 @@ def pci_requests(
     """The PCI requests of a flavor, from its ``pci_passthrough:alias``, in its order.
 
     ``numa_policy``: what ``pci_numa_policy`` says of flavor and image; it beats the alias's own.
+    A negative count is kept, as nova's code keeps it (its API lets none in); it takes nothing.
 
     Raises ``InvalidRequest``: ``PciRequestAliasNotDefined`` for a name that no alias has,
     ``ValueError`` (as nova's code has it) where the text is not ``name:count,name:count``.
@@ -78,6 +120,8 @@ def pci_requests(
     text = flavor.extra_specs.get(KEY)
     if text is None:
         return []
+    if isinstance(aliases, Aliases):
+        aliases.check()
     requests = []
     for part in text.split(","):
         name, colon, count = part.partition(":")
@@ -103,13 +147,9 @@ def pci_requests(
 
 def _count(text: str, part: str, digits: str) -> int:
     try:
-        count = int(digits)
+        return int(digits)
     except ValueError:
         raise _bad_text(text, part) from None
-    if not 0 <= count <= MAX_DEVICES:
-        # nova's code would take a negative number; its API does not let one in
-        raise _bad_text(text, part)
-    return count
 
 
 def _bad_text(text: str, part: str) -> InvalidRequest:
