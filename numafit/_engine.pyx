@@ -15,7 +15,7 @@ from collections import Counter
 
 import numpy as np
 
-from numafit.columns import LAYOUT_DTYPE
+from numafit.layouts import LAYOUT_DTYPE
 from numafit.errors import InvalidRequest, MisuseError, StalePlacement
 from numafit.model import pci_filter
 from numafit.model.guest import Limits
@@ -65,7 +65,7 @@ cdef class Engine:
     cdef nf_fleet c
     cdef nf_shared shared
     cdef readonly object columns
-    cdef list names
+    cdef object names
     cdef dict cache
     cdef readonly dict lent  # arrays by their names in nf_fleet
     cdef object last_request

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,9 @@ from numafit.model.hostinfo import HostInfo
 from numafit.model.placement import Placement
 from numafit.model.refusal import Refusal
 from numafit.model.request import Request
+
+if TYPE_CHECKING:
+    from numafit.rowcolumns import Row
 
 Hosts = Sequence[int] | npt.NDArray[np.integer[Any]] | None
 Options = tuple[str, Limits | str | None, str, str]
@@ -44,6 +47,30 @@ class Fleet:
         infos = [host if isinstance(host, HostInfo) else host.hostinfo for host in hosts]
         self._columns = Columns(infos)
         self._engine = ManyHosts(self._columns)
+
+    @classmethod
+    def from_nova_rows(
+        cls, rows: Iterable[Row], progress: Callable[[int], object] | None = None
+    ) -> Fleet:
+        """A fleet from rows of nova's ``compute_nodes``, read one after the other.
+
+        A row is ``(name, numa_topology, pci_stats)``, with ``cpu_allocation_ratio`` and
+        ``ram_allocation_ratio`` behind them where they are known, or a mapping of the columns'
+        names. ``progress`` is called with the number of rows now and then, and at the end.
+
+        Needs msgspec (``numafit[rows]``). Raises InputError that names the row, the key and the
+        value at fault.
+        """
+        from numafit.rowcolumns import gather_rows
+
+        return cls._of(Columns(gather_rows(rows, progress)))
+
+    @classmethod
+    def _of(cls, columns: Columns) -> Fleet:
+        fleet = cls.__new__(cls)
+        fleet._columns = columns
+        fleet._engine = ManyHosts(columns)
+        return fleet
 
     def __len__(self) -> int:
         return self._columns.n_hosts

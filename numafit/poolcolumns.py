@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from numafit.model.hostinfo import HostInfo, PciPool
+from numafit.model.hostinfo import PciPool
 
 ANYWHERE = -1
 ELSEWHERE = -2
@@ -40,10 +41,11 @@ class Pools:
         self.kind: list[int] = []
         self._class_ids: dict[Any, int] = {}
 
-    def add_host(self, host: HostInfo, first_cell: int) -> None:
-        places = {cell.id: n for n, cell in enumerate(host.cells)}
+    def add_host(self, pools: Iterable[PciPool], cells: Iterable[int], first_cell: int) -> None:
+        """``cells``: ids of the host's cells, which stand in the fleet from ``first_cell`` on."""
+        places = {cell: n for n, cell in enumerate(cells)} if pools else {}
         families: dict[Any, int] = {}
-        for pool in sorted(host.pci_pools or (), key=lambda pool: len(pool.tags)):
+        for pool in sorted(pools, key=lambda pool: len(pool.tags)):
             self.infos.append(pool)
             self.class_of.append(self._class(pool))
             cell = ANYWHERE

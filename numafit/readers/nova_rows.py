@@ -88,12 +88,17 @@ def host_from_nova(
         return HostInfo(
             cells=_under("numa_topology", _topology, numa_topology),
             name=checks.label("name", name),
-            pci_pools=_under("pci_stats", _pools, pci_stats),
-            cpu_allocation_ratio=_ratio("cpu_allocation_ratio", cpu_allocation_ratio),
-            ram_allocation_ratio=_ratio("ram_allocation_ratio", ram_allocation_ratio),
+            pci_pools=pools_from_nova(pci_stats),
+            cpu_allocation_ratio=ratio("cpu_allocation_ratio", cpu_allocation_ratio),
+            ram_allocation_ratio=ratio("ram_allocation_ratio", ram_allocation_ratio),
         )
     except InputError as error:
         raise error.within(file) from None
+
+
+def pools_from_nova(pci_stats: object) -> tuple[PciPool, ...] | None:
+    """The pools of ``compute_nodes.pci_stats``, JSON text or decoded, in the order stored."""
+    return _under("pci_stats", _pools, pci_stats)
 
 
 def read_nova_rows(path: str | os.PathLike[str]) -> list[HostInfo]:
@@ -162,7 +167,8 @@ def _deleted(row: Mapping[str, Any]) -> bool:
     return bool(value)
 
 
-def _ratio(key: str, value: object) -> float | None:
+def ratio(key: str, value: object) -> float | None:
+    """An allocation ratio; ``None`` where the row does not hold it."""
     # nova stores 0.0 until the host reports its ratio
     return None if value is None else checks.number(key, value) or None
 

@@ -1,4 +1,4 @@
-"""Does an installed wheel work? Run by cibuildwheel, on machines that have nothing but the wheel."""
+"""Does an installed wheel work? Run by cibuildwheel where there is nothing but the wheel."""
 
 from pathlib import Path
 

@@ -1,0 +1,132 @@
+"""How are the CPUs of a cell numbered? Core by core; equal layouts are kept once.
+
+A layout lists cores in the host's own order, T slots each (T the power of two that holds the
+widest core), then the CPUs that stand in no sibling set. Slot numbers stand for CPU ids in every
+mask; the table ``layout_cpus`` turns them back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from numafit.model.hostinfo import HostCell
+
+LAYOUT_DTYPE = np.dtype(
+    [
+        ("shift", np.uint32),
+        ("threads", np.uint32),
+        ("n_cores", np.uint32),
+        ("n_slots", np.uint32),
+        ("n_shared", np.uint32),
+        ("n_dedicated", np.uint32),
+        ("same_sets", np.uint32),
+        ("n_words", np.uint32),
+        ("mask_at", np.uint64),
+        ("cpu_at", np.uint64),
+    ]
+)
+"""``struct nf_layout`` of numafit.h, field by field."""
+
+
+@dataclass(slots=True)
+class Layout:
+    """One interned CPU layout: ``slot_of`` maps a CPU id to its slot, ``cpus`` maps back."""
+
+    shift: int
+    threads: int
+    n_cores: int
+    cpus: list[int]
+    dedicated: frozenset[int]
+    n_shared: int
+    same_sets: bool
+    slot_of: dict[int, int] = field(init=False)
+    dedicated_bits: dict[int, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.slot_of = {cpu: slot for slot, cpu in enumerate(self.cpus) if cpu >= 0}
+        self.dedicated_bits = {cpu: 1 << self.slot_of[cpu] for cpu in self.dedicated}
+
+    @property
+    def n_words(self) -> int:
+        return (len(self.cpus) + 63) // 64
+
+    def words(self, mask: int) -> bytes:
+        """A mask of slots as the words that the engine reads."""
+        return mask.to_bytes(8 * self.n_words, "little")
+
+    def mask(self, cpus: Iterable[int]) -> int:
+        """CPU ids -> a mask of slots."""
+        slot_of = self.slot_of
+        return sum(1 << slot_of[cpu] for cpu in cpus)
+
+
+def lay_out(cell: HostCell) -> Layout:
+    """Number a cell's CPUs core by core."""
+    cores = [sorted(core) for core in cell.siblings]
+    everything = cell.cpuset | cell.pcpuset | cell.pinned_cpus
+    if not cores:
+        cores = [[cpu] for cpu in sorted(everything)]
+    threads = max(map(len, cores), default=0)
+    shift = max(threads - 1, 0).bit_length()
+    cpus: list[int] = []
+    for core in cores:
+        cpus += core + [-1] * ((1 << shift) - len(core))
+    listed = {cpu for core in cores for cpu in core}
+    cpus += sorted((cell.pcpuset | cell.pinned_cpus) - listed)
+    return Layout(
+        shift=shift,
+        threads=threads,
+        n_cores=len(cores),
+        cpus=cpus,
+        dedicated=cell.pcpuset,
+        n_shared=len(cell.cpuset),
+        same_sets=cell.cpuset == cell.pcpuset,
+    )
+
+
+class Layouts:
+    """The distinct layouts of a fleet, in the order in which they were met."""
+
+    def __init__(self) -> None:
+        self.all: list[Layout] = []
+        self._ids: dict[Any, int] = {}
+
+    def of(self, cell: HostCell) -> int:
+        """The number of the cell's layout."""
+        extra = cell.pinned_cpus - cell.pcpuset
+        key = (cell.siblings, cell.cpuset, cell.pcpuset, extra)
+        found = self._ids.get(key)
+        if found is None:
+            found = self._ids[key] = len(self.all)
+            self.all.append(lay_out(cell))
+        return found
+
+    def cut(self, n: int) -> None:
+        """Only the first ``n`` stay."""
+        if len(self.all) > n:
+            del self.all[n:]
+            self._ids = {key: number for key, number in self._ids.items() if number < n}
+
+    def tables(self) -> tuple[Any, Any, Any]:
+        """``layouts``, ``layout_words`` and ``layout_cpus`` of the engine."""
+        table = np.zeros(len(self.all), LAYOUT_DTYPE)
+        words = bytearray()
+        cpus: list[int] = []
+        for row, layout in zip(table, self.all, strict=True):
+            row["shift"] = layout.shift
+            row["threads"] = layout.threads
+            row["n_cores"] = layout.n_cores
+            row["n_slots"] = len(layout.cpus)
+            row["n_shared"] = layout.n_shared
+            row["n_dedicated"] = len(layout.dedicated)
+            row["same_sets"] = layout.same_sets
+            row["n_words"] = layout.n_words
+            row["mask_at"] = len(words) // 8
+            row["cpu_at"] = len(cpus)
+            words += layout.words(layout.mask(layout.dedicated))
+            cpus += layout.cpus
+        return table, np.frombuffer(words, "<u8").astype(np.uint64), np.array(cpus, np.int32)

@@ -1,0 +1,43 @@
+"""Names of hosts: one block of text, for a list of a million strings takes 60 MB."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Sequence
+from typing import overload
+
+
+class Names(Sequence[str]):
+    """A sequence of names that can only grow."""
+
+    __slots__ = ("_ends", "_text")
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._text = bytearray()
+        self._ends = array("Q", [0])
+        for name in names:
+            self.append(name)
+
+    def append(self, name: str) -> None:
+        self._text += name.encode("utf-8", "surrogatepass")
+        self._ends.append(len(self._text))
+
+    def __len__(self) -> int:
+        return len(self._ends) - 1
+
+    @overload
+    def __getitem__(self, n: int) -> str: ...
+    @overload
+    def __getitem__(self, n: slice) -> list[str]: ...
+    def __getitem__(self, n: int | slice) -> str | list[str]:
+        if isinstance(n, slice):
+            return [self[i] for i in range(*n.indices(len(self)))]
+        if n < 0:
+            n += len(self)
+        if not 0 <= n < len(self):
+            raise IndexError(n)
+        return self._text[self._ends[n] : self._ends[n + 1]].decode("utf-8", "surrogatepass")
+
+    @property
+    def nbytes(self) -> int:
+        return len(self._text) + self._ends.itemsize * len(self._ends)

@@ -1,0 +1,163 @@
+"""Rows of nova's ``compute_nodes`` -> columns, without a Python object for each host and cell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from numafit.errors import InputError
+from numafit.gather import Gatherer
+from numafit.layouts import Layout
+from numafit.model.hostinfo import HostCell, PciPool
+from numafit.readers import checks
+from numafit.readers.nova_bulk import Cell, cpu_sets, decode
+from numafit.readers.nova_rows import host_from_nova, pools_from_nova, ratio
+
+Row = (
+    tuple[str, str | None, str | None]
+    | tuple[str, str | None, str | None, float | None, float | None]
+    | Mapping[str, Any]
+)
+PROGRESS_STEP = 1000
+_REMEMBERED = 4096
+
+
+class _Irregular(Exception):
+    """A row that the careful reader has to look at."""
+
+
+class RowGatherer(Gatherer):
+    """Takes rows as they are stored."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._layout_by_text: dict[tuple[bytes, bytes, bytes], int] = {}
+        self._pools_by_text: dict[str, tuple[PciPool, ...]] = {}
+
+    def add_row(
+        self,
+        name: str,
+        numa_topology: str | None,
+        pci_stats: str | None,
+        cpu_ratio: float | None = None,
+        ram_ratio: float | None = None,
+    ) -> None:
+        cells = decode(numa_topology) if isinstance(numa_topology, str | bytes) else None
+        parts = None if cells is None else self._all_parts(cells)
+        if cells is None or parts is None:
+            self.add_host(host_from_nova(numa_topology, pci_stats, name, cpu_ratio, ram_ratio))
+            return
+        label = checks.label("name", name)
+        cpus = ratio("cpu_allocation_ratio", cpu_ratio)
+        ram = ratio("ram_allocation_ratio", ram_ratio)
+        pools = self._pools(pci_stats) if pci_stats else ()
+        for cell, (layout, pinned) in zip(cells, parts, strict=True):
+            network = cell.network_metadata.data
+            self.add_cell(
+                cell.id,
+                cell.socket,
+                layout,
+                pinned,
+                (cell.memory, cell.memory_usage),
+                cell.cpu_usage,
+                [
+                    (p.data.size_kb, p.data.total, p.data.used, p.data.reserved)
+                    for p in cell.mempages
+                ],
+                network.physnets,
+                network.tunneled,
+            )
+        self.end_host(label, cpus, ram, pools)
+
+    def _all_parts(self, cells: list[Cell]) -> list[tuple[int, bytes]] | None:
+        known = len(self.layouts.all)
+        try:
+            return [self._parts(cell) for cell in cells]
+        except _Irregular:
+            if len(self.layouts.all) > known:
+                self.layouts.cut(known)
+                self._layout_by_text.clear()
+            return None
+
+    def _parts(self, cell: Cell) -> tuple[int, bytes]:
+        """The cell's layout, and its pinned CPUs as words."""
+        key = (bytes(cell.siblings), bytes(cell.cpuset), bytes(cell.pcpuset))
+        number = self._layout_by_text.get(key)
+        if number is None:
+            number = self._layout_of(cell)
+            if len(self._layout_by_text) >= _REMEMBERED:
+                self._layout_by_text.clear()
+            self._layout_by_text[key] = number
+        layout: Layout = self.layouts.all[number]
+        pinned = cell.pinned_cpus
+        try:
+            mask = sum(map(layout.dedicated_bits.__getitem__, pinned))
+        except KeyError:
+            # pinned outside the dedicated set: such a cell has a layout of its own
+            raise _Irregular from None
+        if mask.bit_count() != len(pinned):
+            raise _Irregular  # a CPU stands twice
+        return number, layout.words(mask)
+
+    def _layout_of(self, cell: Cell) -> int:
+        sets = cpu_sets(cell)
+        if sets is None:
+            raise _Irregular
+        try:
+            return self.layouts.of(
+                HostCell(
+                    id=0,
+                    cpuset=frozenset(sets.cpuset),
+                    pcpuset=frozenset(sets.pcpuset),
+                    memory_mb=0,
+                    siblings=tuple(map(frozenset, sets.siblings)),
+                )
+            )
+        except InputError:
+            raise _Irregular from None
+
+    def _pools(self, text: str) -> tuple[PciPool, ...]:
+        # hosts without devices all say so in the same words
+        known = self._pools_by_text.get(text)
+        if known is None:
+            known = pools_from_nova(text) or ()
+            if len(self._pools_by_text) >= _REMEMBERED:
+                self._pools_by_text.clear()
+            self._pools_by_text[text] = known
+        return known
+
+
+def gather_rows(rows: Iterable[Row], progress: Callable[[int], object] | None) -> RowGatherer:
+    """All rows; an error names the row by its number and the host's name."""
+    gatherer = RowGatherer()
+    n = -1
+    for n, row in enumerate(rows):
+        try:
+            if isinstance(row, Mapping):
+                gatherer.add_row(*_columns(row))
+            elif 3 <= len(row) <= 5:
+                gatherer.add_row(*row)
+            else:
+                raise InputError(None, None, row, "name, numa_topology, pci_stats and two ratios")
+        except InputError as error:
+            raise error.within(f"row {n}{_name_of(row)}") from None
+        if progress is not None and (n + 1) % PROGRESS_STEP == 0:
+            progress(n + 1)
+    if progress is not None:
+        progress(n + 1)
+    return gatherer
+
+
+def _columns(row: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (
+        row.get("hypervisor_hostname") or row.get("host") or "",
+        row.get("numa_topology"),
+        row.get("pci_stats"),
+        row.get("cpu_allocation_ratio"),
+        row.get("ram_allocation_ratio"),
+    )
+
+
+def _name_of(row: Row) -> str:
+    name = _columns(row)[0] if isinstance(row, Mapping) else row[0]
+    return f" ({name})" if isinstance(name, str) and name else ""
