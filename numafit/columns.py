@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from array import array
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -43,7 +43,6 @@ class Columns:
         self.layouts = g.layouts.all
         self.n_hosts, self.n_cells = len(g.names), len(g.cell_id)
         self.host_first_cell = _own(g.first_cell, np.uint32)
-        self.max_cells = int(np.diff(self.host_first_cell).max(initial=0))
         self.host_cpu_ratio = _own(g.cpu_ratio, np.float64)
         self.host_ram_ratio = _own(g.ram_ratio, np.float64)
         self.host_distance_at = _own(g.distance_at, np.uint64)
@@ -60,13 +59,28 @@ class Columns:
         self.page_kib, self.cell_page_sizes, pages = g.page_columns()
         self.pages_total, self.pages_used, self.pages_free = (column.copy() for column in pages)
         self.cell_nets = g.net_column()
-        self.net_words = self.cell_nets.shape[1]
         self.layout_table, self.layout_words, self.layout_cpus = g.layouts.tables()
-        self.max_words = max((layout.n_words for layout in self.layouts), default=0)
-        self.max_threads = max((layout.threads for layout in self.layouts), default=0)
         self._fill_pools(g.pools)
+        self._count()
         self.cell_free = np.zeros(self.n_cells, np.int32)
         self.cell_cores = np.zeros((max(self.max_threads, 1), self.n_cells), np.int32)
+
+    def adopt(self, arrays: Mapping[str, npt.NDArray[Any]], **known: Any) -> None:
+        """Take arrays that were saved, and what stands behind their numbers."""
+        self._devices_lock = threading.Lock()
+        for name, value in {**arrays, **known}.items():
+            setattr(self, name, value)
+        self.n_hosts, self.n_cells = len(self.host_cpu_ratio), len(self.cell_id)
+        self._count()
+        self.cell_free = np.zeros(self.n_cells, np.int32)
+        self.cell_cores = np.zeros((max(self.max_threads, 1), self.n_cells), np.int32)
+
+    def _count(self) -> None:
+        self.max_cells = int(np.diff(self.host_first_cell).max(initial=0))
+        self.max_pools = int(np.diff(self.host_first_pool).max(initial=0))
+        self.net_words = self.cell_nets.shape[1]
+        self.max_words = max((layout.n_words for layout in self.layouts), default=0)
+        self.max_threads = max((layout.threads for layout in self.layouts), default=0)
 
     def _fill_pools(self, pools: Pools) -> None:
         self.classes = pools.classes
@@ -82,7 +96,6 @@ class Columns:
         self.pool_taken = np.zeros(len(pools.infos), np.int32)
         self.devices_taken: dict[int, set[str]] = {}
         self.pool_hidden = np.zeros(len(pools.infos), np.int32)
-        self.max_pools = max(map(int, np.diff(self.host_first_pool)), default=0)
         self.cell_devices = np.zeros(self.n_cells, np.int64)
         for where, pool in zip(pools.fleet_cell, pools.infos, strict=True):
             if where >= 0:

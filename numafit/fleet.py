@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from numafit import saved
 from numafit._engine import BY, ManyHosts, Placed, Prepared, Query
 from numafit.claim import Claim
 from numafit.columns import Columns
-from numafit.errors import MisuseError, StalePlacement
+from numafit.errors import InputError, MisuseError, StalePlacement
 from numafit.model.guest import Limits
 from numafit.model.hostinfo import HostInfo
 from numafit.model.placement import Placement
@@ -64,6 +66,23 @@ class Fleet:
         from numafit.rowcolumns import gather_rows
 
         return cls._of(Columns(gather_rows(rows, progress)))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fleet with its usage to an ``.npz`` file, as a whole or not at all.
+
+        No thread may claim or release meanwhile. Raises ``OSError``.
+        """
+        saved.save(self._columns, path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Fleet:
+        """A fleet that ``save`` wrote. Raises InputError for a file that is cut, changed or not
+        one of numafit's."""
+        columns = saved.load(path)
+        try:
+            return cls._of(columns)
+        except MisuseError as error:
+            raise InputError(os.fspath(path), None, str(error), "columns that agree") from None
 
     @classmethod
     def _of(cls, columns: Columns) -> Fleet:

@@ -6,6 +6,9 @@ from array import array
 from collections.abc import Iterable, Sequence
 from typing import overload
 
+import numpy as np
+import numpy.typing as npt
+
 
 class Names(Sequence[str]):
     """A sequence of names that can only grow."""
@@ -17,6 +20,17 @@ class Names(Sequence[str]):
         self._ends = array("Q", [0])
         for name in names:
             self.append(name)
+
+    @classmethod
+    def of(cls, text: bytes, ends: array[int]) -> Names:
+        """From what ``parts`` gave."""
+        names = cls()
+        names._text, names._ends = bytearray(text), ends
+        return names
+
+    def parts(self) -> tuple[bytes, npt.NDArray[np.uint64]]:
+        """All names as one UTF-8 text, and where each ends in it, 0 before the first."""
+        return bytes(self._text), np.array(self._ends, np.uint64)
 
     def append(self, name: str) -> None:
         self._text += name.encode("utf-8", "surrogatepass")
