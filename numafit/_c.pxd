@@ -52,14 +52,16 @@ cdef extern from "numafit/numafit.h" nogil:
         const int64_t *cell_memory
         const uint32_t *cell_page_sizes
         const uint64_t *cell_nets
-        const int64_t *pages_total
+        const int32_t *pages_total
         int64_t *cell_memory_used
         int64_t *cell_cpu_used
-        int64_t *pages_used
+        int32_t *pages_used
         uint64_t *pinned
         int32_t *cell_free
         int32_t *cell_cores
-        int64_t *pages_free
+        int32_t *pages_free
+        int32_t *cell_cpu_room
+        int32_t *cell_memory_room
         int64_t *cell_devices
         const uint32_t *host_first_pool
         const uint32_t *pool_class

@@ -62,8 +62,7 @@ class Columns:
         self.layout_table, self.layout_words, self.layout_cpus = g.layouts.tables()
         self._fill_pools(g.pools)
         self._count()
-        self.cell_free = np.zeros(self.n_cells, np.int32)
-        self.cell_cores = np.zeros((max(self.max_threads, 1), self.n_cells), np.int32)
+        self._make_room()
 
     def adopt(self, arrays: Mapping[str, npt.NDArray[Any]], **known: Any) -> None:
         """Take arrays that were saved, and what stands behind their numbers."""
@@ -72,7 +71,13 @@ class Columns:
             setattr(self, name, value)
         self.n_hosts, self.n_cells = len(self.host_cpu_ratio), len(self.cell_id)
         self._count()
+        self._make_room()
+
+    def _make_room(self) -> None:
+        """Columns that the engine derives from the others."""
         self.cell_free = np.zeros(self.n_cells, np.int32)
+        self.cell_cpu_room = np.zeros(self.n_cells, np.int32)
+        self.cell_memory_room = np.zeros(self.n_cells, np.int32)
         self.cell_cores = np.zeros((max(self.max_threads, 1), self.n_cells), np.int32)
 
     def _count(self) -> None:

@@ -146,7 +146,7 @@ class Gatherer:
                 f"at most {MAX_PAGE_SIZES} page sizes in a fleet",
             )
         present = np.zeros(len(self.cell_id), np.uint32)
-        columns = np.zeros((3, len(sizes), len(self.cell_id)), np.int64)
+        columns = np.zeros((3, len(sizes), len(self.cell_id)), np.int32)
         for s in range(len(sizes)):
             rows = np.flatnonzero(index == s)
             where = cells[rows]
@@ -154,7 +154,14 @@ class Gatherer:
             present[where] |= np.uint32(1 << s)
             columns[0, s, where] = total
             columns[1, s, where] = used
-            columns[2, s, where] = total - used - reserved
+            columns[2, s, where] = free = total - used - reserved
+            if len(free) and int(free.min()) < np.iinfo(np.int32).min:
+                raise InputError(
+                    None,
+                    "page_pools",
+                    int(free.min()),
+                    "pages used and reserved at most 2^31 beyond the pages that there are",
+                )
         return sizes.astype(np.uint32), present, columns
 
     def net_column(self) -> npt.NDArray[np.uint64]:

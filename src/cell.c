@@ -33,9 +33,27 @@ nf_limits nf_limits_for(const nf_fleet *f, uint32_t host, const nf_options *opti
     return limits;
 }
 
-static inline int64_t pages_kib(const nf_fleet *f, const int64_t *pages, uint32_t s,
+/* How much more there may be in use; INT32_MAX: no limit that a guest could reach. */
+static int32_t room_below(double limit, int64_t used) {
+    const double most = 9e15; /* beyond any sum of whole numbers that can occur; not NaN either */
+    int64_t left = limit < most ? (int64_t)limit - used : INT32_MAX;
+    if (left > INT32_MAX) return INT32_MAX;
+    return left < INT32_MIN ? INT32_MIN : (int32_t)left;
+}
+
+nf_rooms nf_find_rooms(const nf_fleet *f, uint32_t host, uint32_t cell) {
+    const nf_options own = {.limits = NF_LIMITS_HOST};
+    nf_limits limits = nf_limits_for(f, host, &own);
+    if (!limits.on) return (nf_rooms){INT32_MAX, INT32_MAX};
+    double cpus = f->layouts[f->cell_layout[cell]].n_shared * limits.cpu_ratio;
+    double memory = (double)f->cell_memory[cell] * limits.ram_ratio;
+    return (nf_rooms){room_below(cpus, f->cell_cpu_used[cell]),
+                      room_below(memory, f->cell_memory_used[cell])};
+}
+
+static inline int64_t pages_kib(const nf_fleet *f, const int32_t *pages, uint32_t s,
                                 uint32_t cell) {
-    return pages[(size_t)s * f->n_cells + cell] * f->page_kib[s];
+    return (int64_t)pages[(size_t)s * f->n_cells + cell] * f->page_kib[s];
 }
 
 uint32_t nf_choose_pages(const nf_fleet *f, uint32_t cell, const nf_want *w) {

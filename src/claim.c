@@ -42,6 +42,7 @@ static nf_word bits_of(const nf_fleet *f, const nf_layout *layout, uint32_t slot
 
 typedef struct hold {
     const nf_fleet *f;
+    uint32_t host;
     const nf_guest_cell *guest;
     const nf_placed_cell *placed;
     const uint32_t *slots;
@@ -113,6 +114,10 @@ static int turn_memory(const hold *h, bool take, nf_reason *why) {
         bool held = h->placed->page_kib || pins; /* others may overcommit */
         if (s != NF_NONE && held && pages > f->pages_free[at])
             return nf_refuse(why, NF_STALE, f->page_kib[s], pages, f->pages_free[at]);
+        /* overcommitted as it may be, the count stays one */
+        if (s != NF_NONE && (pages > INT32_MAX - f->pages_used[at] ||
+                             pages > (int64_t)f->pages_free[at] - INT32_MIN))
+            return nf_refuse(why, NF_STALE, f->page_kib[s], pages, f->pages_free[at]);
         int64_t left = f->cell_memory[cell] - f->cell_memory_used[cell];
         if (s == NF_NONE && pins && memory > left) return nf_refuse(why, NF_STALE, 0, memory, left);
     } else {
@@ -123,17 +128,20 @@ static int turn_memory(const hold *h, bool take, nf_reason *why) {
     }
     int64_t sign = take ? 1 : -1;
     if (s != NF_NONE) {
-        f->pages_used[at] += sign * pages;
-        f->pages_free[at] -= sign * pages;
+        f->pages_used[at] += (int32_t)(sign * pages);
+        f->pages_free[at] -= (int32_t)(sign * pages);
     }
     f->cell_memory_used[cell] += sign * memory;
     f->cell_cpu_used[cell] += sign * cpus;
+    nf_rooms rooms = nf_find_rooms(f, h->host, cell);
+    f->cell_cpu_room[cell] = rooms.cpus;
+    f->cell_memory_room[cell] = rooms.memory;
     return NF_OK;
 }
 
-static int turn_cell(const nf_fleet *f, const nf_request *r, const nf_placement *p, uint32_t g,
-                     bool take, bool undo, nf_reason *why) {
-    hold h = {.f = f, .guest = &r->cells[g], .placed = &p->cells[g], .slots = p->slots,
+static int turn_cell(const nf_fleet *f, uint32_t host, const nf_request *r, const nf_placement *p,
+                     uint32_t g, bool take, bool undo, nf_reason *why) {
+    hold h = {.f = f, .host = host, .guest = &r->cells[g], .placed = &p->cells[g], .slots = p->slots,
               .undo = undo};
     h.layout = &f->layouts[f->cell_layout[h.placed->cell]];
     h.isolate = h.guest->threads == NF_THREADS_ISOLATE;
@@ -228,9 +236,9 @@ nf_status nf_turn(const nf_fleet *f, uint32_t host, const nf_request *r, const n
     int status = turn_draws(f, host, p, take, why);
     if (status != NF_OK) return status;
     for (uint32_t g = 0; g < r->n_cells; g++) {
-        status = turn_cell(f, r, p, g, take, undo, why);
+        status = turn_cell(f, host, r, p, g, take, undo, why);
         if (status == NF_OK) continue;
-        while (g--) turn_cell(f, r, p, g, !take, true, NULL);
+        while (g--) turn_cell(f, host, r, p, g, !take, true, NULL);
         turn_draws(f, host, p, !take, NULL);
         return status;
     }

@@ -50,7 +50,25 @@ static inline int32_t nf_cores_with(const nf_fleet *f, uint32_t cell, uint32_t k
     return f->cell_cores[(size_t)(k - 1) * f->n_cells + cell];
 }
 
+/* The host that a cell belongs to. */
+static inline uint32_t nf_host_of(const nf_fleet *f, uint32_t cell) {
+    uint32_t low = 0, high = f->n_hosts;
+    while (high - low > 1) { /* hosts without cells share their first with the one behind them */
+        uint32_t mid = low + (high - low) / 2;
+        if (f->host_first_cell[mid] <= cell)
+            low = mid;
+        else
+            high = mid;
+    }
+    return low;
+}
+
 /* cell.c: does this guest cell fit this host cell? */
+/* Room of a cell under the ratios that its host carries. */
+typedef struct nf_rooms {
+    int32_t cpus, memory;
+} nf_rooms;
+nf_rooms nf_find_rooms(const nf_fleet *f, uint32_t host, uint32_t cell);
 void nf_want_from(const nf_fleet *f, const nf_guest_cell *g, bool reserve, nf_want *w);
 nf_limits nf_limits_for(const nf_fleet *f, uint32_t host, const nf_options *options);
 int nf_pair(const nf_fleet *f, uint32_t cell, const nf_want *w, const nf_limits *limits,
@@ -163,8 +181,8 @@ void nf_pci_lay_out(nf_pci_job *p, const nf_fleet *f, uint32_t host, const nf_re
 /* The guest takes these cells (indices in the fleet). */
 void nf_pci_choose(nf_pci_job *p, const uint32_t *cells, uint32_t n_cells);
 bool nf_pci_serve(nf_pci_job *p);
-/* Can the pools serve this one request for a guest on this one cell (its number in the host)? The
- * answer of nf_pci_serve() for a request without providers, with nothing laid out or taken. */
+/* Can the pools serve this one request for a guest on this one cell (its number in the host;
+ * NF_NONE: for a guest that takes all cells)? The answer of nf_pci_serve() for a request without providers, with nothing laid out or taken. */
 bool nf_pci_serves_one(const nf_fleet *f, uint32_t host, const nf_pci_request *q, uint32_t cell);
 /* May request r take from this pool, wherever it is? matching: before unrequested PFs and the
  * like are left out. */

@@ -28,7 +28,14 @@ static void derive_cell(const nf_fleet *f, uint32_t cell) {
 nf_status nf_derive(const nf_fleet *f, uint32_t first, uint32_t count) {
     if (f->abi != NF_ABI_VERSION) return NF_EABI;
     if (first > f->n_cells || count > f->n_cells - first) return NF_EINVAL;
-    for (uint32_t cell = first; cell < first + count; cell++) derive_cell(f, cell);
+    uint32_t host = count ? nf_host_of(f, first) : 0;
+    for (uint32_t cell = first; cell < first + count; cell++) {
+        while (host + 1 < f->n_hosts && f->host_first_cell[host + 1] <= cell) host++;
+        derive_cell(f, cell);
+        nf_rooms rooms = nf_find_rooms(f, host, cell);
+        f->cell_cpu_room[cell] = rooms.cpus;
+        f->cell_memory_room[cell] = rooms.memory;
+    }
     return NF_OK;
 }
 
@@ -75,11 +82,22 @@ static nf_status check_cell(const nf_fleet *f, uint32_t cell, const char **reaso
     for (uint32_t s = 0; s < f->n_page_sizes; s++) {
         size_t at = (size_t)s * f->n_cells + cell;
         HOLD(f->pages_used[at] >= 0, "pages_used: negative");
-        HOLD(f->pages_free[at] <= f->pages_total[at] - f->pages_used[at],
+        HOLD(f->pages_free[at] <= (int64_t)f->pages_total[at] - f->pages_used[at],
              "pages_free: more than total less used");
+        HOLD(f->cell_page_sizes[cell] >> s & 1u || !f->pages_total[at],
+             "pages_total: pages of a size that the cell does not have");
     }
     HOLD(f->cell_memory_used[cell] >= 0 && f->cell_cpu_used[cell] >= 0,
          "cell_memory_used, cell_cpu_used: negative");
+    return NF_OK;
+}
+
+static nf_status check_rooms(const nf_fleet *f, uint32_t host, const char **reason) {
+    for (uint32_t cell = f->host_first_cell[host]; cell < f->host_first_cell[host + 1]; cell++) {
+        nf_rooms rooms = nf_find_rooms(f, host, cell);
+        HOLD(f->cell_cpu_room[cell] == rooms.cpus && f->cell_memory_room[cell] == rooms.memory,
+             "cell_cpu_room, cell_memory_room: not what the host's ratios leave");
+    }
     return NF_OK;
 }
 
@@ -138,6 +156,10 @@ nf_status nf_fleet_check(const nf_fleet *f, const char **reason) {
     }
     for (uint32_t cell = 0; cell < f->n_cells; cell++) {
         nf_status status = check_cell(f, cell, reason);
+        if (status != NF_OK) return status;
+    }
+    for (uint32_t h = 0; h < f->n_hosts; h++) {
+        nf_status status = check_rooms(f, h, reason);
         if (status != NF_OK) return status;
     }
     return NF_OK;

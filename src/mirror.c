@@ -26,6 +26,8 @@ static void lay_out(nf_mirror *m, const nf_fleet *f, plan *p) {
     m->pages_total = room(p, cells * f->n_page_sizes, sizeof *m->pages_total);
     m->pages_used = room(p, cells * f->n_page_sizes, sizeof *m->pages_used);
     m->pages_free = room(p, cells * f->n_page_sizes, sizeof *m->pages_free);
+    m->cpu_room = room(p, cells, sizeof *m->cpu_room);
+    m->memory_room = room(p, cells, sizeof *m->memory_room);
     m->pinned = room(p, cells * f->max_words, sizeof *m->pinned);
     m->pool_count = room(p, pools, sizeof *m->pool_count);
     m->pool_taken = room(p, pools, sizeof *m->pool_taken);
@@ -64,6 +66,8 @@ void nf_mirror_make(nf_mirror *m, const nf_fleet *f, uint32_t host, void *memory
     copy(m->cpu_used, f->cell_cpu_used + c0, cells, sizeof *m->cpu_used);
     copy(m->devices, f->cell_devices + c0, cells, sizeof *m->devices);
     copy(m->free, f->cell_free + c0, cells, sizeof *m->free);
+    copy(m->cpu_room, f->cell_cpu_room + c0, cells, sizeof *m->cpu_room);
+    copy(m->memory_room, f->cell_memory_room + c0, cells, sizeof *m->memory_room);
     for (uint32_t k = 0; k < f->max_threads; k++)
         copy(m->cores + (size_t)k * cells, f->cell_cores + (size_t)k * f->n_cells + c0, cells,
              sizeof *m->cores);
@@ -103,6 +107,8 @@ void nf_mirror_make(nf_mirror *m, const nf_fleet *f, uint32_t host, void *memory
     own->cell_free = m->free;
     own->cell_cores = m->cores;
     own->pages_free = m->pages_free;
+    own->cell_cpu_room = m->cpu_room;
+    own->cell_memory_room = m->memory_room;
     own->cell_devices = m->devices;
     own->pool_class = f->pool_class + p0;
     own->pool_cell = f->pool_cell + p0;

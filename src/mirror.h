@@ -10,7 +10,7 @@ typedef struct nf_mirror {
     uint64_t *mask_at;
     int64_t *memory_used, *cpu_used, *devices;
     int32_t *free, *cores;
-    int64_t *pages_total, *pages_used, *pages_free;
+    int32_t *pages_total, *pages_used, *pages_free, *cpu_room, *memory_room;
     uint64_t *pinned;
     int32_t *pool_count, *pool_taken, *pool_hidden;
     uint64_t *generation;

@@ -124,27 +124,35 @@ static void add(shelf *s, int32_t count, bool usable) {
 
 static bool enough(const shelf *s, uint32_t count) { return s->any && s->usable >= count; }
 
-static bool same_socket(const nf_fleet *f, uint32_t host, uint32_t a, uint32_t b) {
+static bool sockets_known(const nf_fleet *f, uint32_t host) {
+    for (uint32_t c = f->host_first_cell[host]; c < f->host_first_cell[host + 1]; c++)
+        if (f->cell_socket[c] < 0) return false; /* one unknown socket and nova knows none */
+    return true;
+}
+
+static bool one_socket(const nf_fleet *f, uint32_t host, uint32_t a, uint32_t b) {
     const int32_t *socket = f->cell_socket + f->host_first_cell[host];
-    for (uint32_t c = 0; c < nf_host_cells(f, host); c++)
-        if (socket[c] < 0) return false; /* one unknown socket and nova knows none */
     return socket[a] == socket[b];
 }
 
 bool nf_pci_serves_one(const nf_fleet *f, uint32_t host, const nf_pci_request *q, uint32_t cell) {
     shelf near = {0, 0, false}, known = near, socket = near, all = near;
+    bool everywhere = cell == NF_NONE;
+    bool by_socket = q->policy == NF_PCI_SOCKET && sockets_known(f, host);
     for (uint32_t p = f->host_first_pool[host]; p < f->host_first_pool[host + 1]; p++) {
         uint32_t class = f->pool_class[p];
         if (!nf_bit_get(q->matches, class)) continue;
         bool usable = nf_bit_get(q->usable, class);
         int32_t at = f->pool_cell[p], count = f->pool_count[p];
+        bool here = at >= 0 && (everywhere || at == (int32_t)cell);
         add(&all, count, usable);
-        if (at == (int32_t)cell) add(&near, count, usable);
-        if (at == (int32_t)cell || at == NF_POOL_ANYWHERE) add(&known, count, usable);
-        if (q->policy == NF_PCI_SOCKET && at >= 0 && same_socket(f, host, cell, (uint32_t)at))
+        if (here) add(&near, count, usable);
+        if (here && enough(&near, q->count)) return true; /* nova looks no further */
+        if (here || at == NF_POOL_ANYWHERE) add(&known, count, usable);
+        if (by_socket && (here || (at >= 0 && one_socket(f, host, cell, (uint32_t)at))))
             add(&socket, count, usable);
     }
-    if (q->policy == NF_PCI_REQUIRED || near.matching >= q->count) return enough(&near, q->count);
+    if (q->policy == NF_PCI_REQUIRED || near.matching >= q->count) return false;
     if (q->policy == NF_PCI_SOCKET) return enough(&socket, q->count);
     if (q->policy == NF_PCI_LEGACY || known.matching >= q->count) return enough(&known, q->count);
     return enough(&all, q->count);

@@ -17,7 +17,15 @@ MAX_THREADS = 64
 """Threads of one core: a core's threads share one word of a CPU mask."""
 MAX_ID = (1 << 31) - 1
 MAX_PAGES = 1 << 50
+"""KiB in all: more than any cell has."""
+MAX_PAGE_COUNT = (1 << 31) - 1
+"""Pages of one size in a cell that the engine counts: 8 TiB of 4 KiB pages."""
 MAX_PAGE_KIB = 1 << 30
+
+
+def max_pages(size_kib: int) -> int:
+    """The most pages of a size (KiB) that a cell may have."""
+    return min(MAX_PAGES // size_kib, MAX_PAGE_COUNT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +42,11 @@ class PagePool:
 
     def __post_init__(self) -> None:
         _number("size_kib", self.size_kib, 1, MAX_PAGE_KIB)
-        _number("total", self.total, 0, MAX_PAGES // self.size_kib)
-        _number("used", self.used, 0, MAX_PAGES // self.size_kib)
-        _number("reserved", self.reserved, 0, MAX_PAGES // self.size_kib)
+        bound = max_pages(self.size_kib)
+        _number("total", self.total, 0, bound)
+        _number("used", self.used, 0, bound)
+        # what is free, below zero where overcommitted, is one of the engine's 32-bit numbers too
+        _number("reserved", self.reserved, 0, min(bound, MAX_PAGE_COUNT - self.used + self.total))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 from numafit.cpuset import MAX_CPU_ID, format_cpu_list
 from numafit.errors import InputError
 from numafit.model.guest import MAX_MEMORY_MB
-from numafit.model.hostinfo import MAX_ID, MAX_PAGE_KIB, MAX_PAGES, HostCell, PagePool
+from numafit.model.hostinfo import MAX_ID, MAX_PAGE_KIB, HostCell, PagePool, max_pages
 from numafit.readers import checks
 
 _CELL = (
@@ -154,7 +154,7 @@ def _page_pool(value: object) -> PagePool:
     checks.known_keys(data, _PAGES)
     size = _page_size(checks.required(data, "size", "a page size such as 2MiB"))
     total = checks.required(data, "total", "the number of pages of this size")
-    bound = MAX_PAGES // size
+    bound = max_pages(size)
     return PagePool(
         size_kib=size,
         total=checks.whole("total", total, 0, bound, "pages"),

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 
 from numafit.errors import NumafitError
 from numafit.model.guest import MAX_MEMORY_MB
-from numafit.model.hostinfo import MAX_CELLS, MAX_ID, MAX_PAGE_KIB, MAX_PAGES
+from numafit.model.hostinfo import MAX_CELLS, MAX_ID, MAX_PAGE_COUNT, MAX_PAGE_KIB, max_pages
 
 try:
     import msgspec
@@ -20,7 +20,7 @@ except ImportError as error:
         "reading nova's rows in bulk needs msgspec: pip install 'numafit[rows]'"
     ) from error
 
-Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_PAGES)]
+Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_PAGE_COUNT)]
 Megabytes = Annotated[int, msgspec.Meta(ge=0, le=MAX_MEMORY_MB)]
 Id = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
 
@@ -98,7 +98,7 @@ def decode(text: str | bytes) -> list[Cell] | None:
         sizes = set()
         for pages in cell.mempages:
             size = pages.data.size_kb
-            if pages.data.total > MAX_PAGES // size or size in sizes:
+            if pages.data.total > max_pages(size) or size in sizes:
                 return None
             sizes.add(size)
     return cells

@@ -24,11 +24,11 @@ from numafit.model.hostinfo import (
     MAX_CELLS,
     MAX_ID,
     MAX_PAGE_KIB,
-    MAX_PAGES,
     HostCell,
     HostInfo,
     PagePool,
     PciPool,
+    max_pages,
 )
 from numafit.readers import checks
 from numafit.readers.nova_objects import OBJECT_NAME, decode, unwrap
@@ -260,7 +260,7 @@ def _page_pool(value: object) -> PagePool:
     for name in _PAGES[1:]:
         # 'reserved' came with 1.1; nova reads a row without it as 0
         count = 0 if name == "reserved" else checks.required(data, name, "a number of pages")
-        counts.append(checks.whole(name, data.get(name, count), 0, MAX_PAGES // size, "pages"))
+        counts.append(checks.whole(name, data.get(name, count), 0, max_pages(size), "pages"))
     return PagePool(size, *counts)
 
 

@@ -140,18 +140,22 @@ typedef struct nf_fleet {
     const int64_t *cell_memory;      /* MiB */
     const uint32_t *cell_page_sizes; /* bit s: has pages of page_kib[s] */
     const uint64_t *cell_nets;       /* net_words a cell: bit n: near network n */
-    const int64_t *pages_total;      /* [page size][cell] */
+    const int32_t *pages_total;      /* [page size][cell] */
 
     /* cells in use */
     int64_t *cell_memory_used; /* MiB; may exceed cell_memory */
     int64_t *cell_cpu_used;    /* shared vCPUs */
-    int64_t *pages_used;       /* [page size][cell] */
+    int32_t *pages_used;       /* [page size][cell] */
     uint64_t *pinned;          /* masks of slots */
 
     /* derived from the above by nf_derive(), kept current by nf_claim() and nf_release() */
     int32_t *cell_free;      /* free dedicated CPUs */
     int32_t *cell_cores;     /* [k - 1][cell]: cores with at least k free threads */
-    int64_t *pages_free;     /* [page size][cell]: total - used - reserved, may be negative */
+    int32_t *pages_free;     /* [page size][cell]: total - used - reserved, may be negative; the
+                                caller fills it, nf_derive() does not know what is reserved */
+    int32_t *cell_cpu_room;  /* shared vCPUs until the host's cpu_allocation_ratio ends it */
+    int32_t *cell_memory_room; /* MiB until its ram_allocation_ratio does; both: INT32_MAX where
+                                the host carries no ratios, or has more room than that */
     int64_t *cell_devices;   /* free PCI devices on the cell's node */
 
     /* PCI pools, in nova's order; those of host h are host_first_pool[h] .. [h + 1] - 1 */

@@ -1,0 +1,163 @@
+/*
+ * Can the guest go on this host? Asked of host after host. The cells of many hosts are sieved at
+ * once; for guests that nothing ties together that is the answer, by Hall's theorem: guest cells
+ * find places of their own if every few kinds of them find as many cells as they need. The others
+ * are asked one by one, those that are left.
+ */
+#include "question.h"
+
+static bool same_kind(const nf_request *r, uint32_t a, uint32_t b) {
+    if (r->emulator_isolated && (a == 0) != (b == 0)) return false;
+    return !memcmp(&r->cells[a], &r->cells[b], sizeof *r->cells);
+}
+
+static void find_kinds(nf_question *q) {
+    const nf_request *r = q->request;
+    uint32_t example[NF_KINDS];
+    for (uint32_t g = 0; g < r->n_cells; g++) {
+        uint32_t k = 0;
+        while (k < q->n_kinds && !same_kind(r, example[k], g)) k++;
+        if (k == NF_KINDS) {
+            q->n_kinds = 0;
+            return;
+        }
+        if (k == q->n_kinds) {
+            example[q->n_kinds] = g;
+            q->kind_count[q->n_kinds++] = 0;
+        }
+        q->kind_count[k]++;
+    }
+    for (uint32_t k = 0; k < q->n_kinds; k++)
+        nf_sieve_make(&q->sieve[k], q->f, &r->cells[example[k]],
+                      r->emulator_isolated && example[k] == 0, q->options);
+}
+
+void nf_question_ask(nf_question *q, const nf_fleet *f, const nf_request *r,
+                     const nf_options *options, void *workspace) {
+    q->f = f;
+    q->request = r;
+    q->options = options;
+    q->workspace = workspace;
+    q->n_kinds = 0;
+    q->settled = !r->n_nets && !r->n_pci;
+    q->simple = !r->n_pci || (r->n_pci == 1 && !r->pci->n_providers &&
+                              options->pci_matching == NF_MATCH_NOVA);
+    q->near_known = f->net_words <= NF_FEW_NET_WORDS;
+    nf_mask_zero(q->nets, NF_FEW_NET_WORDS);
+    for (uint32_t n = 0; q->near_known && n < r->n_nets; n++)
+        if (r->nets[n] / NF_WORD_BITS < f->net_words) nf_bit_set(q->nets, r->nets[n]);
+    find_kinds(q);
+}
+
+/* Hosts of two cells each, as most are: a loop that compilers can turn into vector code. */
+static bool in_pairs(const uint32_t *first, uint32_t n) {
+    uint32_t other = 0;
+    for (uint32_t h = 0; h < n; h++) other |= first[h + 1] - first[h] - 2u;
+    return !other;
+}
+
+static void count_cells(const nf_question *q, nf_block *b) {
+    const uint32_t *first = q->f->host_first_cell + b->first;
+    const int32_t *ok = b->ok[0];
+    uint32_t need = q->kind_count[0];
+    if (in_pairs(first, b->count)) {
+        for (uint32_t h = 0; h < b->count; h++)
+            b->maybe[h] = (uint8_t)(-(ok[2 * h] + ok[2 * h + 1]) >= (int32_t)need);
+        return;
+    }
+    for (uint32_t h = 0; h < b->count; h++) {
+        int32_t sum = 0;
+        for (uint32_t c = first[h]; c < first[h + 1]; c++) sum -= ok[c - b->first_cell];
+        b->maybe[h] = sum >= (int32_t)need;
+    }
+}
+
+/* Does every selection of kinds find as many cells as it has guests? */
+static bool all_find_cells(const nf_question *q, const nf_block *b, uint32_t c0, uint32_t n) {
+    for (uint32_t some = 1; some < 1u << q->n_kinds; some++) {
+        int32_t need = 0, there = 0;
+        for (uint32_t k = 0; k < q->n_kinds; k++)
+            if (some >> k & 1u) need += (int32_t)q->kind_count[k];
+        for (uint32_t c = c0; c < c0 + n; c++) {
+            int32_t any = 0;
+            for (uint32_t k = 0; k < q->n_kinds; k++)
+                if (some >> k & 1u) any |= b->ok[k][c];
+            there -= any;
+        }
+        if (there < need) return false;
+    }
+    return true;
+}
+
+void nf_question_look(const nf_question *q, uint32_t first, uint32_t most, nf_block *b) {
+    const uint32_t *first_cell = q->f->host_first_cell;
+    uint32_t last = first, end = first + (most < NF_BLOCK ? most : NF_BLOCK);
+    b->first = first;
+    b->first_cell = first_cell[first];
+    /* two steps: the guess is right where all hosts have as many cells as the first */
+    uint32_t cells = nf_host_cells(q->f, first);
+    if (cells && cells <= NF_BLOCK) last = first + NF_BLOCK / cells;
+    if (last > end) last = end;
+    if (last == first || first_cell[last] - b->first_cell > NF_BLOCK) last = first;
+    while (last < end && first_cell[last + 1] - b->first_cell <= NF_BLOCK) last++;
+    b->count = last > first ? last - first : 1;
+    memset(b->maybe, 1, b->count);
+    if (last == first || !q->n_kinds) return; /* a host of very many cells is asked */
+    uint32_t n = first_cell[last] - b->first_cell;
+    for (uint32_t k = 0; k < q->n_kinds; k++)
+        nf_sieve_cells(&q->sieve[k], b->first_cell, n, b->ok[k]);
+    if (q->n_kinds == 1) {
+        count_cells(q, b);
+        return;
+    }
+    for (uint32_t h = first; h < last; h++)
+        b->maybe[h - first] = all_find_cells(q, b, first_cell[h] - b->first_cell,
+                                             nf_host_cells(q->f, h));
+}
+
+/* Is the cell near all that the guest wants and the host has? With NF_NETS_ALL: and no other. */
+static bool near_enough(const nf_question *q, uint32_t host, uint32_t cell) {
+    uint32_t words = q->f->net_words, last = q->f->host_first_cell[host + 1];
+    bool all = q->options->net_affinity == NF_NETS_ALL;
+    for (uint32_t w = 0; w < words; w++) {
+        nf_word others = 0;
+        if (!q->nets[w]) continue;
+        for (uint32_t c = q->f->host_first_cell[host]; c < last; c++)
+            if (c != cell) others |= q->f->cell_nets[(size_t)c * words + w];
+        nf_word mine = all ? 0 : q->f->cell_nets[(size_t)cell * words + w];
+        if (q->nets[w] & others & ~mine) return false;
+    }
+    return true;
+}
+
+/* One guest cell: some cell that is near its networks and, if it wants any, devices. */
+static bool one_cell_does(const nf_question *q, uint32_t host, const nf_block *b) {
+    uint32_t first = q->f->host_first_cell[host], last = q->f->host_first_cell[host + 1];
+    for (uint32_t cell = first; cell < last; cell++) {
+        if (!b->ok[0][cell - b->first_cell] || !near_enough(q, host, cell)) continue;
+        if (!q->request->n_pci || nf_pci_serves_one(q->f, host, q->request->pci, cell - first))
+            return true;
+    }
+    return false;
+}
+
+static int by_search(const nf_question *q, uint32_t host) {
+    nf_job j;
+    nf_job_start(&j, q->f, host, q->request, q->options, NULL);
+    nf_job_prepare(&j, q->workspace);
+    return nf_job_assign(&j);
+}
+
+int nf_question_answer(const nf_question *q, uint32_t host, const nf_block *b) {
+    uint32_t guests = q->request->n_cells, cells = nf_host_cells(q->f, host);
+    if (!q->n_kinds || cells > NF_BLOCK) return by_search(q, host);
+    if (q->settled) return NF_OK;
+    if (guests == 1 && q->simple && q->near_known)
+        return one_cell_does(q, host, b) ? NF_OK : NF_ASSIGNMENT;
+    /* a guest that takes all cells is near all that there is */
+    if (guests == cells && q->simple)
+        return !q->request->n_pci || nf_pci_serves_one(q->f, host, q->request->pci, NF_NONE)
+                   ? NF_OK
+                   : NF_ASSIGNMENT;
+    return by_search(q, host);
+}

@@ -1,0 +1,41 @@
+/* Which host cells can take a guest cell? Asked of many cells at once. */
+#ifndef NF_SIEVE_H
+#define NF_SIEVE_H
+
+#include "engine.h"
+
+#define NF_BLOCK 256u /* cells at once: their verdicts and columns stay in the first cache */
+
+/* column[cell] >= need */
+typedef struct nf_test {
+    const int32_t *column;
+    int32_t need;
+} nf_test;
+
+#define NF_SIEVE_ALL 6u
+
+/* A guest cell's conditions as comparisons of columns. */
+typedef struct nf_sieve {
+    const nf_fleet *f;
+    nf_want want;
+    const nf_options *options;
+    nf_test all[NF_SIEVE_ALL]; /* each of these must hold */
+    uint32_t n_all;
+    nf_test pages[NF_MAX_PAGE_SIZES]; /* one of these, where there are any */
+    uint32_t n_pages;
+    bool none;        /* no cell of any host can */
+    bool by_pair;     /* cell after cell by nf_pair(): numbers that a column does not hold */
+    bool smallest;    /* which pages depends on the cell's smallest size */
+    bool listed;      /* CPUs that stand in no sibling set do not count */
+    bool by_layout;   /* some layout cannot, or which column depends on it */
+    bool given;       /* limits that are not the host's own */
+} nf_sieve;
+
+void nf_sieve_make(nf_sieve *s, const nf_fleet *f, const nf_guest_cell *g, bool reserve,
+                   const nf_options *options);
+
+/* ok[i] becomes -1 if cell first + i can take the guest cell, else 0; n is at most NF_BLOCK. The
+ * verdict is that of nf_pair(). */
+void nf_sieve_cells(const nf_sieve *s, uint32_t first, uint32_t n, int32_t *ok);
+
+#endif
