@@ -105,3 +105,15 @@ class MisuseError(NumafitError, ValueError):
 
     def __reduce__(self) -> Any:
         return type(self), (str(self), self.status)
+
+
+class MissingExtra(NumafitError, ImportError):
+    """An optional library is not installed; the message says how to get it."""
+
+    def __init__(self, module: str, extra: str) -> None:
+        super().__init__(f"{module} is not installed. Run: pip install 'numafit[{extra}]'")
+        self.module = module
+        self.extra = extra
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.module, self.extra)

@@ -76,12 +76,23 @@ def _size(key: str, text: str) -> float:
         except ValueError:
             # isdigit() holds for '²' too, int() does not; nova lets that error out
             raise refuse("ValueError", key, text, expected) from None
-    match = _SIZE.fullmatch(text)
-    if match is None:
-        raise refuse("MemoryPageSizeInvalid", key, text, expected)
-    number, prefix, unit = match.groups(" ")
-    magnitude = float(number) if unit == "B" else float(number) / 8
     try:
-        return math.ceil(magnitude * (1 << 10 * _PREFIXES.index(prefix))) / 1024
+        size = size_in_kib(text)
     except OverflowError:
         raise refuse("OverflowError", key, text, expected) from None
+    if size is None:
+        raise refuse("MemoryPageSizeInvalid", key, text, expected)
+    return size
+
+
+def size_in_kib(text: str) -> float | None:
+    """KiB of a text with a unit, such as ``2MB`` or ``1GiB``; ``None`` where it is no size.
+
+    Raises ``OverflowError`` for a number that a double cannot hold.
+    """
+    match = _SIZE.fullmatch(text)
+    if match is None:
+        return None
+    number, prefix, unit = match.groups(" ")
+    magnitude = float(number) if unit == "B" else float(number) / 8
+    return math.ceil(magnitude * (1 << 10 * _PREFIXES.index(prefix))) / 1024

@@ -46,8 +46,11 @@ def load(path: str | os.PathLike[str], *, limit: int = MAX_BYTES) -> object:
     return parse_yaml(text, file)
 
 
-def read_text(path: str | os.PathLike[str], *, limit: int = MAX_BYTES) -> str:
-    """The UTF-8 text of a regular file of at most ``limit`` bytes, without a byte order mark."""
+def read_text(path: str | os.PathLike[str], *, limit: int = MAX_BYTES, empty: bool = False) -> str:
+    """The UTF-8 text of a regular file of at most ``limit`` bytes, without a byte order mark.
+
+    ``empty``: whether a file without any text will do.
+    """
     file = os.fspath(path)
     try:
         data = _read(file, limit)
@@ -66,7 +69,7 @@ def read_text(path: str | os.PathLike[str], *, limit: int = MAX_BYTES) -> str:
         raise InputError(
             file, f"byte {error.start}", found, "UTF-8 text", "Convert the file to UTF-8."
         ) from None
-    if not text.strip():
+    if not empty and not text.strip():
         raise InputError(file, None, text, "JSON or YAML; the file is empty")
     return text
 

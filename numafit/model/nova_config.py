@@ -1,0 +1,249 @@
+"""What nova.conf says of a compute host, and a HostInfo as nova reports it under that file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from numafit.cpuset import format_cpu_list
+from numafit.errors import InputError
+from numafit.model.hostinfo import HostCell, HostInfo
+
+CpuSet = frozenset[int] | None
+DEDICATED = "[compute] cpu_dedicated_set"
+SHARED = "[compute] cpu_shared_set"
+PIN_SET = "[DEFAULT] vcpu_pin_set"
+TUNNEL = "[neutron_tunnel] numa_nodes"
+
+
+@dataclass(frozen=True, slots=True)
+class ReservedPages:
+    """One value of ``[DEFAULT] reserved_huge_pages``: ``count`` pages of ``size_kib`` KiB on
+    NUMA node ``node`` that guests do not get."""
+
+    node: int
+    size_kib: int
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class NovaConfig:
+    """The options of nova.conf that decide where guests go, with nova's defaults.
+
+    CPU sets are ``None`` where the option is not set. ``physnet_nodes``: physnet of ``[neutron]
+    physnets`` -> nodes of its section, empty where it has none. ``sections``: the physnets that
+    have a section, listed or not. ``device_specs`` and ``aliases``: JSON texts as the file has
+    them. ``file``: for messages.
+    """
+
+    file: str | None = None
+    cpu_dedicated_set: CpuSet = None
+    cpu_shared_set: CpuSet = None
+    vcpu_pin_set: CpuSet = None
+    reserved_host_cpus: int = 0
+    reserved_pages: tuple[ReservedPages, ...] = ()
+    cpu_allocation_ratio: float | None = None
+    ram_allocation_ratio: float | None = None
+    initial_cpu_allocation_ratio: float = 4.0
+    initial_ram_allocation_ratio: float = 1.0
+    pack_host_cells: bool = False
+    physnet_nodes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    sections: tuple[str, ...] = ()
+    tunnel_nodes: tuple[int, ...] = ()
+    device_specs: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    report_in_placement: bool = False
+    pci_in_placement: bool = False
+    max_queues: int | None = None
+    cpu_power_management: bool = False
+
+    @property
+    def strategy(self) -> str:
+        """``[compute] packing_host_numa_cells_allocation_strategy`` in the words of ``fit``."""
+        return "pack" if self.pack_host_cells else "spread"
+
+
+def apply_config(host: HostInfo, config: NovaConfig, *, nova_order: bool = True) -> HostInfo:
+    """``host`` as nova's libvirt driver reports it under ``config``: shared and dedicated CPUs
+    of each cell, reserved pages, physnets, tunnels, allocation ratios. Usage stays.
+
+    The CPUs of a cell are those that any of its sets holds: give a host read from hardware.
+    ``nova_order``: put each cell's cores in the order in which nova lists them, which decides
+    the core that it takes first; ``False`` keeps the order of ``host``. A host without cells
+    gets the ratios alone.
+
+    Raises ``InputError`` for what nova-compute refuses at its start: sets that overlap, CPUs and
+    nodes that are not there, a physnet without nodes.
+    """
+    for fault in config_faults(host, config):
+        raise fault
+    shared, dedicated = _cpu_sets(host, config)
+    reserved = {(pages.node, pages.size_kib): pages.count for pages in config.reserved_pages}
+    cells = []
+    for cell in host.cells:
+        here = cell_cpus(cell)
+        cores = _nova_order(cell) if nova_order else _cores(cell)
+        usable = here & (shared | dedicated)
+        cells.append(
+            replace(
+                cell,
+                cpuset=here & shared,
+                pcpuset=here & dedicated,
+                siblings=tuple(core & usable for core in cores if core & usable),
+                page_pools=tuple(
+                    replace(pool, reserved=reserved.get((cell.id, pool.size_kib), 0))
+                    for pool in cell.page_pools
+                ),
+                physnets=frozenset(
+                    name for name, nodes in config.physnet_nodes.items() if cell.id in nodes
+                ),
+                tunneled=cell.id in config.tunnel_nodes,
+            )
+        )
+    return replace(
+        host,
+        cells=tuple(cells),
+        cpu_allocation_ratio=config.cpu_allocation_ratio
+        or host.cpu_allocation_ratio
+        or config.initial_cpu_allocation_ratio,
+        ram_allocation_ratio=config.ram_allocation_ratio
+        or host.ram_allocation_ratio
+        or config.initial_ram_allocation_ratio,
+    )
+
+
+def config_faults(host: HostInfo, config: NovaConfig) -> Iterator[InputError]:
+    """Everything for which nova-compute would not start, or not report its host."""
+    yield from _set_faults(config)
+    if host.cells:
+        yield from _absent_cpus(host, config)
+        yield from _network_faults(host, config)
+
+
+def cell_cpus(cell: HostCell) -> frozenset[int]:
+    """All CPUs of the cell, for guests or not."""
+    return cell.cpuset.union(cell.pcpuset, *cell.siblings)
+
+
+def _cpu_sets(host: HostInfo, config: NovaConfig) -> tuple[frozenset[int], frozenset[int]]:
+    """Shared and dedicated CPUs of the host, by the rules of nova's upgrade from vcpu_pin_set."""
+    none: frozenset[int] = frozenset()
+    dedicated = config.cpu_dedicated_set or none
+    if config.vcpu_pin_set is not None:
+        shared = config.vcpu_pin_set
+    elif config.cpu_shared_set is not None:
+        shared = config.cpu_shared_set
+    else:
+        shared = none if dedicated else none.union(*map(cell_cpus, host.cells))
+    if not dedicated and (config.cpu_shared_set is None or config.vcpu_pin_set is not None):
+        dedicated = shared
+    return shared, dedicated
+
+
+def _set_faults(config: NovaConfig) -> Iterator[InputError]:
+    dedicated, shared = config.cpu_dedicated_set, config.cpu_shared_set
+    for key, cpus in ((DEDICATED, dedicated), (SHARED, shared), (PIN_SET, config.vcpu_pin_set)):
+        if cpus is not None and not cpus:
+            yield InputError(config.file, key, "", "a CPU list that leaves at least one CPU")
+    if config.vcpu_pin_set is not None:
+        if dedicated:
+            yield InputError(
+                config.file,
+                PIN_SET,
+                format_cpu_list(config.vcpu_pin_set),
+                "no vcpu_pin_set beside [compute] cpu_dedicated_set",
+                "Unset vcpu_pin_set; put its CPUs for shared guests into [compute] cpu_shared_set.",
+            )
+        return
+    both = (dedicated or frozenset()) & (shared or frozenset())
+    if both:
+        yield InputError(
+            config.file,
+            DEDICATED,
+            format_cpu_list(dedicated or ()),
+            f"no CPU of cpu_shared_set (both have {format_cpu_list(both)})",
+            "Give each CPU to one of the two.",
+        )
+    if (dedicated or shared) and config.reserved_host_cpus:
+        yield InputError(
+            config.file,
+            "[DEFAULT] reserved_host_cpus",
+            config.reserved_host_cpus,
+            "0 beside cpu_shared_set or cpu_dedicated_set",
+            "Unset it; CPUs in neither set are left to the host.",
+        )
+
+
+def _absent_cpus(host: HostInfo, config: NovaConfig) -> Iterator[InputError]:
+    online = frozenset().union(*map(cell_cpus, host.cells))
+    # nova reads cpu_shared_set only where vcpu_pin_set is not set
+    floating = (
+        (PIN_SET, config.vcpu_pin_set)
+        if config.vcpu_pin_set is not None
+        else (SHARED, config.cpu_shared_set)
+    )
+    # with power management nova asks for CPUs that are there, not for those that are on
+    dedicated = None if config.cpu_power_management else config.cpu_dedicated_set
+    for key, cpus in (floating, (DEDICATED, dedicated)):
+        absent = (cpus or frozenset()) - online
+        if absent:
+            yield InputError(
+                config.file,
+                key,
+                format_cpu_list(cpus or ()),
+                f"CPUs that are online here, {format_cpu_list(online)} "
+                f"({format_cpu_list(absent)} not among them)",
+            )
+
+
+def _network_faults(host: HostInfo, config: NovaConfig) -> Iterator[InputError]:
+    there = frozenset(cell.id for cell in host.cells)
+    for name, nodes in config.physnet_nodes.items():
+        key = f"[neutron_physnet_{name}] numa_nodes"
+        if not nodes:
+            yield InputError(
+                config.file,
+                key,
+                None,
+                "the NUMA nodes of this physnet, which [neutron] physnets lists",
+                "'numafit discover' finds them; leave the physnet out of the list if it has none.",
+            )
+        yield from _absent_nodes(config, key, nodes, there)
+    yield from _absent_nodes(config, TUNNEL, config.tunnel_nodes, there)
+
+
+def _absent_nodes(
+    config: NovaConfig, key: str, nodes: Iterable[int], there: frozenset[int]
+) -> Iterator[InputError]:
+    for node in nodes:
+        if node not in there:
+            yield InputError(
+                config.file, key, node, f"a NUMA node of this host ({format_cpu_list(there)})"
+            )
+
+
+def _cores(cell: HostCell) -> tuple[frozenset[int], ...]:
+    """Every core, also where the cell says only that each CPU is one."""
+    listed = frozenset().union(*cell.siblings)
+    alone = (frozenset((cpu,)) for cpu in sorted(cell_cpus(cell) - listed))
+    return (*cell.siblings, *alone)
+
+
+def _nova_order(cell: HostCell) -> tuple[frozenset[int], ...]:
+    """Cores as nova lists them: it puts tuples of sibling ids into a set and sorts the result by
+    inclusion, which for cores changes nothing. So the order is that of a Python set."""
+    core_of = {cpu: tuple(_as_read(core)) for core in _cores(cell) for cpu in core}
+    return tuple(frozenset(core) for core in {core_of[cpu] for cpu in sorted(core_of)})
+
+
+def _as_read(core: frozenset[int]) -> set[int]:
+    """The set that nova reads from libvirt's CPU list: built the same way, so that it has the
+    same order inside, on which the hash of the tuple depends."""
+    cpus: set[int] = set()
+    for part in format_cpu_list(core).split(","):
+        first, dash, last = part.partition("-")
+        if dash:
+            cpus |= set(range(int(first), int(last) + 1))
+        else:
+            cpus.add(int(first))
+    return cpus
