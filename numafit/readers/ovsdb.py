@@ -1,0 +1,191 @@
+"""The database of Open vSwitch, as its tools print it in JSON -> Switch.
+
+Read are tables as ``ovs-vsctl --format=json list TABLE`` prints them (``Bridge``, ``Port``,
+``Interface``, ``Open_vSwitch``, one after the other in one file or in several), and all of them
+at once as ``ovsdb-client dump -f json`` does. A table is told by its columns: only the dump names
+it. Cells have the form of RFC 7047: ``["set", [...]]``, ``["map", [[key, value], ...]]``,
+``["uuid", text]``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from numafit.errors import InputError
+from numafit.model.neutron_config import Switch, SwitchPort
+from numafit.readers import checks
+from numafit.readers.textfile import parse_json, read_text
+
+Row = dict[str, Any]
+
+# a column that no other table of the schema has together with 'name', or for the last with itself
+_TOLD_BY = {"Bridge": "ports", "Port": "interfaces", "Interface": "ofport_request"}
+_ROOT, _ROOT_COLUMNS = "Open_vSwitch", {"bridges", "external_ids"}
+_HOW = (
+    "Make it with: for t in Bridge Port Interface Open_vSwitch; "
+    "do ovs-vsctl --format=json list $t; done"
+)
+
+
+def read_switch(files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Switch:
+    """The bridges with their ports, and the host's ``external_ids``.
+
+    Raises ``InputError`` with the file, the line and the place in it.
+    """
+    given = [files] if isinstance(files, str | os.PathLike) else list(files)
+    tables: dict[str, list[Row]] = {}
+    for path in given:
+        for name, rows in _tables(os.fspath(path)):
+            tables[name] = tables.get(name, []) + rows
+    file = os.fspath(given[0]) if given else None
+    try:
+        return _switch(file, tables)
+    except InputError as error:
+        raise error.within(file) from None
+
+
+def _switch(file: str | None, tables: Mapping[str, list[Row]]) -> Switch:
+    for name in ("Bridge", "Port", "Interface"):
+        if name not in tables and _ROOT not in tables:
+            raise InputError(None, name, None, f"the table {name}", _HOW)
+    interfaces = {row["_uuid"]: _port(row) for row in tables.get("Interface", ())}
+    ports = {
+        row["_uuid"]: [interfaces[one] for one in row["interfaces"] if one in interfaces]
+        for row in tables.get("Port", ())
+    }
+    bridges = {
+        row["name"]: tuple(port for one in row["ports"] for port in ports.get(one, ()))
+        for row in tables.get("Bridge", ())
+    }
+    external: dict[str, str] = {}
+    for row in tables.get(_ROOT, ()):
+        external |= row["external_ids"]
+    return Switch(file, bridges, external)
+
+
+def _port(row: Row) -> SwitchPort:
+    options: Mapping[str, str] = row.get("options", {})
+    device = options.get("dpdk-devargs", "").partition(",")[0]
+    return SwitchPort(
+        name=row["name"],
+        kind=row.get("type", ""),
+        peer=options.get("peer"),
+        # devargs may also say class=eth,mac=...: no address in it
+        pci_address=device if device and "=" not in device else None,
+    )
+
+
+def _tables(file: str) -> list[tuple[str, list[Row]]]:
+    text = read_text(file)
+    if text.startswith("OVSDB "):
+        raise InputError(
+            file,
+            "line 1",
+            text[:30],
+            "a database as JSON, not the file of the server",
+            "Dump it with: ovsdb-client dump -f json unix:/run/openvswitch/db.sock Open_vSwitch",
+        )
+    found = []
+    for way, value in _values(text, file):
+        try:
+            table = _table(value)
+        except InputError as error:
+            raise error.within(file, way) from None
+        if table is not None:
+            found.append(table)
+    return found
+
+
+def _values(text: str, file: str) -> list[tuple[str, Any]]:
+    """One JSON value a line, as the tools write them; or one over many lines."""
+    lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
+    if len(lines) > 1 and not lines[0][1].rstrip().endswith("}"):
+        return [("", parse_json(text, file))]
+    values = []
+    for n, line in lines:
+        try:
+            values.append((f"line {n}", parse_json(line)))
+        except InputError as error:
+            raise InputError(file, f"line {n}", error.value, "a table in JSON", _HOW) from None
+    return values
+
+
+def _table(value: object) -> tuple[str, list[Row]] | None:
+    table = checks.mapping(None, value, "a table with headings and data")
+    headings = checks.required(table, "headings", "the columns' names")
+    columns = checks.sequence("headings", headings, "the columns' names")
+    columns = [checks.text(f"headings[{n}]", name) for n, name in enumerate(columns)]
+    name = _name(columns)
+    if name is None:
+        return None
+    rows = checks.required(table, "data", "rows")
+    made = checks.each(
+        "data", checks.sequence("data", rows, "rows"), lambda row: _row(name, columns, row)
+    )
+    return name, made
+
+
+def _name(columns: Sequence[str]) -> str | None:
+    if set(columns) >= _ROOT_COLUMNS:
+        return _ROOT
+    for name, column in _TOLD_BY.items():
+        if column in columns and "name" in columns:
+            return name
+    # 'ovs-vsctl --columns' may leave out all but a few of an interface's
+    if "name" in columns and "type" in columns:
+        return "Interface"
+    return None
+
+
+_WANTED: dict[str, dict[str, type]] = {
+    "Bridge": {"_uuid": str, "name": str, "ports": list},
+    "Port": {"_uuid": str, "name": str, "interfaces": list},
+    "Interface": {"_uuid": str, "name": str, "type": str},
+    _ROOT: {"external_ids": dict},
+}
+_MAYBE: dict[str, dict[str, type]] = {"Interface": {"options": dict}}
+
+
+def _row(name: str, columns: Sequence[str], value: object) -> Row:
+    cells = checks.sequence(None, value, "a row")
+    if len(cells) != len(columns):
+        raise InputError(None, None, len(cells), f"{len(columns)} cells, as there are headings")
+    found = dict(zip(columns, cells, strict=True))
+    row: Row = {}
+    for column, kind in _WANTED[name].items():
+        row[column] = _cell(column, checks.required(found, column, "a column"), kind)
+    for column, kind in _MAYBE.get(name, {}).items():
+        if column in found:
+            row[column] = _cell(column, found[column], kind)
+    return row
+
+
+def _cell(column: str, value: object, kind: type) -> Any:
+    if kind is dict:
+        parts = checks.sequence(column, _tagged(column, value, "map"), "pairs")
+        pairs = [checks.sequence(f"{column}[{n}]", part, "a pair") for n, part in enumerate(parts)]
+        if any(len(pair) != 2 for pair in pairs):
+            raise InputError(None, column, value, "pairs of key and value")
+        return {checks.text(column, key): checks.text(column, one) for key, one in pairs}
+    if kind is list:
+        # a set of one is written as its member
+        if isinstance(value, list) and value[:1] == ["set"]:
+            members = checks.sequence(column, _tagged(column, value, "set"), "a set")
+        else:
+            members = [value]
+        return [checks.text(column, _plain(column, one)) for one in members]
+    return checks.text(column, _plain(column, value))
+
+
+def _plain(column: str, value: object) -> object:
+    if isinstance(value, list):
+        return _tagged(column, value, "uuid")
+    return value
+
+
+def _tagged(column: str, value: object, tag: str) -> object:
+    if not isinstance(value, list) or len(value) != 2 or value[0] != tag:
+        raise InputError(None, column, value, f'["{tag}", ...] as RFC 7047 has it')
+    return value[1]
