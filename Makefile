@@ -43,6 +43,9 @@ lint: $(VENV)/.installed
 
 build: $(VENV)/.installed ## build numafit in place
 
+demo: build ## fit the examples
+	PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
+
 test: build ## the tests that need no root, no server and no nova
 	$(PYTEST) -q $(TESTS)
 

@@ -1,0 +1,41 @@
+"""The command line: one file a command. ``numafit.cli:main`` is the entry point."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from numafit.errors import MissingExtra, NumafitError
+
+COMMANDS = {
+    "fit": "numafit.cli.fit",
+}
+"""Name -> module, imported when it is asked for; each has a click command named ``command``."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; the exit status: 0 yes, 1 no, 2 bad input, 130 interrupted."""
+    try:
+        from numafit.cli.group import run
+
+        return run(arguments)
+    except ModuleNotFoundError as error:
+        if error.name != "click":
+            raise
+        return _fail(MissingExtra("click", "cli"))
+    except NumafitError as error:
+        return _fail(error)
+    except BrokenPipeError:
+        # the reader, such as 'head', has seen enough; Python flushes once more at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def _fail(error: NumafitError) -> int:
+    # one line, whatever a hostile file put into it
+    words = " ".join(str(error).split())
+    print(f"numafit: {words}", file=sys.stderr)
+    return 2

@@ -1,0 +1,172 @@
+"""``numafit fit``: does this flavor fit this host, and where does it land?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import click
+
+from numafit.cli.output import cpu_text, format_option, print_json, print_table, size_text
+from numafit.cli.requests import Guests, guest_options
+from numafit.cli.sources import HostSources, host_sources
+from numafit.host import Host
+from numafit.model.flavor import Flavor
+from numafit.model.placement import PciAllocation, Placement, PlacementCell
+from numafit.model.refusal import CellRefusal, Refusal
+from numafit.readers.hostcell import page_size_text
+
+# pairs of cells say nothing about these
+_WHOLE_HOST = ("no_topology", "too_few_cells")
+
+Answer = tuple[Flavor, Host, Placement | Refusal]
+
+
+@click.command()
+@guest_options
+@click.argument("host_files", metavar="[HOST]...", nargs=-1)
+@host_sources
+@format_option("json")
+def command(guests: Guests, sources: HostSources, output: str) -> int:
+    """Where a flavor's guest lands on each host, or why it does not fit.
+
+    FLAVORS is a file of flavors as 'openstack flavor list --long -f json' or 'openstack flavor
+    show -f json' print them, or a plain list (JSON or YAML). HOST is a host file. Each host is
+    asked as it is: what one flavor takes is not missing when the next one is asked about.
+
+    \b
+    Examples:
+      numafit fit examples/flavors.json examples/hosts/dual-xeon.yaml --flavor nfv.large
+      numafit fit examples/flavors.json examples/hosts/* --flavor nfv.large --format json
+
+    Exit status: 0 each flavor fits on at least one host, 1 one of them does not, 2 bad input.
+    """
+    wanted = guests.read()
+    hosts = [Host(info) for info in sources.read()]
+    answers: list[Answer] = [
+        (flavor, host, host.fit(request, **guests.fit_options))
+        for flavor, request in wanted
+        for host in hosts
+    ]
+    if output == "json":
+        print_json([_described(*answer) for answer in answers])
+    else:
+        for answer in answers:
+            _show(*answer)
+    fitting = {id(flavor) for flavor, _, answer in answers if answer}
+    return 0 if all(id(flavor) in fitting for flavor, _ in wanted) else 1
+
+
+def _show(flavor: Flavor, host: Host, answer: Placement | Refusal) -> None:
+    where = f"{flavor.name} on {host.name or 'host'}"
+    if isinstance(answer, Refusal):
+        click.echo(f"{where}: does not fit: {answer.message}")
+        if answer.cells and answer.reason not in _WHOLE_HOST:
+            print_table(("guest cells", "host cells", "first in the way"), _grouped(answer.cells))
+        return
+    if not answer.cells:
+        click.echo(f"{where}: fits; it asks for no NUMA topology, so its CPUs and memory float")
+    else:
+        click.echo(f"{where}: fits")
+        print_table(
+            ("guest cell", "host cell", "vCPUs", "CPUs", "memory", "pages", "emulator"),
+            (_cell_row(n, cell, host) for n, cell in enumerate(answer.cells)),
+            numbers=("guest cell", "host cell", "memory", "pages"),
+        )
+    if answer.pci:
+        print_table(
+            ("PCI request", "devices", "vendor:product", "node", "addresses"),
+            map(_pci_row, answer.pci),
+            numbers=("PCI request", "devices", "node"),
+        )
+
+
+def _cell_row(n: int, cell: PlacementCell, host: Host) -> tuple[object, ...]:
+    return (
+        n,
+        cell.host_cell,
+        cpu_text(cell.cpuset | cell.pcpuset),
+        cpu_text(cell.pinning.values()),
+        size_text(cell.memory_mb),
+        page_size_text(cell.pagesize) if cell.pagesize else None,
+        cpu_text(cell.reserved),
+    )
+
+
+def _pci_row(drawn: PciAllocation) -> tuple[object, ...]:
+    return (
+        drawn.request,
+        drawn.count,
+        f"{drawn.info.vendor_id}:{drawn.info.product_id}",
+        drawn.numa_node,
+        ", ".join(drawn.devices) or None,
+    )
+
+
+def _grouped(cells: Iterable[CellRefusal]) -> Iterator[tuple[object, ...]]:
+    """Pairs that are refused for the same reason, in one row."""
+    pairs: dict[int, dict[str, set[int]]] = {}
+    for cell in cells:
+        pairs.setdefault(cell.guest_cell, {}).setdefault(cell.message, set()).add(cell.host_cell)
+    merged: dict[tuple[tuple[str, tuple[int, ...]], ...], set[int]] = {}
+    for guest, reasons in pairs.items():
+        key = tuple((message, tuple(sorted(hosts))) for message, hosts in reasons.items())
+        merged.setdefault(key, set()).add(guest)
+    for reasons_of, guests in merged.items():
+        for message, hosts in reasons_of:
+            yield cpu_text(guests), cpu_text(hosts), message
+
+
+def _described(flavor: Flavor, host: Host, answer: Placement | Refusal) -> dict[str, Any]:
+    """The answer for machines; sizes are MiB, page sizes KiB, CPUs are ids."""
+    about: dict[str, Any] = {"flavor": flavor.name, "host": host.name, "fits": bool(answer)}
+    if isinstance(answer, Refusal):
+        return about | {"refusal": _refusal(answer)}
+    return about | {
+        "cells": [_cell(n, cell) for n, cell in enumerate(answer.cells)],
+        "pci": [_pci(drawn) for drawn in answer.pci],
+    }
+
+
+def _cell(n: int, cell: PlacementCell) -> dict[str, Any]:
+    return {
+        "guest_cell": n,
+        "host_cell": cell.host_cell,
+        "cpuset": sorted(cell.cpuset),
+        "pcpuset": sorted(cell.pcpuset),
+        "pinning": {str(vcpu): cell.pinning[vcpu] for vcpu in sorted(cell.pinning)},
+        "reserved": sorted(cell.reserved),
+        "memory_mb": cell.memory_mb,
+        "pagesize_kib": cell.pagesize,
+        "cpu_policy": cell.cpu_policy,
+        "cpu_thread_policy": cell.cpu_thread_policy,
+    }
+
+
+def _pci(drawn: PciAllocation) -> dict[str, Any]:
+    return {
+        "request": drawn.request,
+        "count": drawn.count,
+        "numa_node": drawn.numa_node,
+        "pool": drawn.info.as_dict(),
+        "devices": list(drawn.devices),
+    }
+
+
+def _refusal(refusal: Refusal) -> dict[str, Any]:
+    return {
+        **_reason(refusal),
+        "cells": [
+            {"guest_cell": cell.guest_cell, "host_cell": cell.host_cell, **_reason(cell)}
+            for cell in refusal.cells
+        ],
+    }
+
+
+def _reason(found: Refusal | CellRefusal) -> dict[str, Any]:
+    return {
+        "reason": found.reason,
+        "wanted": found.wanted,
+        "available": found.available,
+        "message": found.message,
+    }

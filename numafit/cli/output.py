@@ -1,0 +1,62 @@
+"""What every command prints with: tables for people, JSON for machines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import click
+
+from numafit.cpuset import format_cpu_list
+from numafit.extras import need
+
+NOTHING = "-"
+
+
+def format_option(*formats: str) -> Callable[[Any], Any]:
+    """``--format`` with ``table`` as the default."""
+    return click.option(
+        "--format",
+        "output",
+        type=click.Choice(["table", *formats]),
+        default="table",
+        show_default=True,
+        help="How to print the answer.",
+    )
+
+
+def print_json(value: object) -> None:
+    """One document, indented, in a stable order."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(
+    columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: Sequence[str] = ()
+) -> None:
+    """A table as wide as it needs to be, at most as wide as the terminal (80 where there is
+    none). ``numbers``: the columns that are set to the right."""
+    console = need("rich.console", "cli").Console(highlight=False)
+    table = need("rich.table", "cli").Table(box=need("rich.box", "cli").SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        table.add_column(
+            name, justify="right" if name in numbers else "left", overflow="fold", no_wrap=False
+        )
+    text = need("rich.text", "cli").Text
+    for row in rows:
+        # Text, so that brackets in a name are no markup
+        table.add_row(*(text(NOTHING if cell is None else str(cell)) for cell in row))
+    with console.capture() as printed:
+        console.print(table)
+    # rich fills each line up to the table's width, and puts an empty one around it
+    lines = [line.rstrip() for line in printed.get().splitlines()]
+    click.echo("\n".join(line for line in lines if line) + "\n")
+
+
+def cpu_text(cpus: Iterable[int]) -> str | None:
+    return format_cpu_list(cpus) or None
+
+
+def size_text(mebibytes: int) -> str:
+    """``16384`` -> ``"16 GiB"``."""
+    return f"{mebibytes >> 10} GiB" if mebibytes and not mebibytes % 1024 else f"{mebibytes} MiB"

@@ -1,0 +1,162 @@
+"""What a guest asks for: options that turn flavors and an image into Requests."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import click
+
+from numafit.errors import InputError, InvalidRequest, shorten
+from numafit.model.flavor import Flavor, Image, guest_topology
+from numafit.model.guest import Limits, Networks
+from numafit.model.request import Request
+from numafit.readers.checks import nearest
+from numafit.readers.flavors import read_flavors, read_image
+
+_GUEST = ("flavors_file", "flavor_names", "image_file", "physnets", "tunneled")
+_FIT = ("strategy", "limits", "physnet_affinity", "pci_matching")
+
+_OPTIONS = (
+    click.argument("flavors_file", metavar="FLAVORS"),
+    click.option(
+        "--flavor",
+        "flavor_names",
+        metavar="NAME",
+        multiple=True,
+        help="Only this flavor of the file; may be given several times.",
+    ),
+    click.option(
+        "--image",
+        "image_file",
+        metavar="FILE",
+        help="The image, as 'openstack image show -f json' prints it.",
+    ),
+    click.option(
+        "--physnet",
+        "physnets",
+        metavar="NAME",
+        multiple=True,
+        help="A physical network that the guest is on; may be given several times.",
+    ),
+    click.option("--tunneled", is_flag=True, help="The guest is on a tunnel network."),
+    click.option(
+        "--strategy",
+        type=click.Choice(["spread", "pack", "closest"]),
+        default="spread",
+        show_default=True,
+        help="Which host cells are tried first; spread and pack are nova's.",
+    ),
+    click.option(
+        "--limits",
+        metavar="host|none|cpu=X,ram=Y",
+        default="host",
+        show_default=True,
+        help="Allocation ratios of shared guests: the host's own, none, or these.",
+    ),
+    click.option(
+        "--physnet-affinity",
+        type=click.Choice(["any", "all"]),
+        default="any",
+        show_default=True,
+        help="Be near a physical network with one guest cell, or cover all cells near it.",
+    ),
+    click.option(
+        "--pci-matching",
+        type=click.Choice(["nova", "exact"]),
+        default="nova",
+        show_default=True,
+        help="Serve PCI requests greedily as nova does, or find any allocation there is.",
+    ),
+)
+
+
+class Guests:
+    """The guests that the command line asks about, and how to fit them.
+
+    ``fit_options``: the keywords that ``Host.fit`` and the verbs of a Fleet share.
+    """
+
+    def __init__(self, given: dict[str, Any], fit_options: dict[str, Any]) -> None:
+        self.given = given
+        self.fit_options = fit_options
+
+    def read(self) -> list[tuple[Flavor, Request]]:
+        """Raises InputError, and InvalidRequest that names the flavor."""
+        file = self.given["image_file"]
+        image = read_image(file) if file else None
+        networks = None
+        if self.given["physnets"] or self.given["tunneled"]:
+            networks = Networks(frozenset(self.given["physnets"]), self.given["tunneled"])
+        return [(flavor, _request(flavor, image, networks)) for flavor in self._flavors()]
+
+    def _flavors(self) -> list[Flavor]:
+        file = self.given["flavors_file"]
+        flavors = read_flavors(file)
+        names: Sequence[str] = self.given["flavor_names"]
+        if not flavors:
+            raise InputError(file, None, flavors, "at least one flavor")
+        if not names:
+            return flavors
+        by_name = {flavor.name: flavor for flavor in flavors}
+        for name in names:
+            if name not in by_name:
+                raise click.UsageError(_no_flavor(file, name, list(by_name)))
+        return [by_name[name] for name in names]
+
+
+def _no_flavor(file: str, name: str, known: list[str]) -> str:
+    hint = nearest(name, known) or "There are " + ", ".join(known[:12])
+    more = ", ..." if len(known) > 12 and hint.startswith("There") else ""
+    return f"{file} has no flavor {shorten(name)}. {hint}{more}"
+
+
+def _request(flavor: Flavor, image: Image | None, networks: Networks | None) -> Request:
+    try:
+        return Request(guest_topology(flavor, image), networks=networks)
+    except InvalidRequest as error:
+        raise InvalidRequest(
+            f"flavor {flavor.name}: {error}",
+            nova_exception=error.nova_exception,
+            key=error.key,
+            value=error.value,
+            stage=error.stage,
+        ) from None
+
+
+def _limits(text: str) -> Limits | str | None:
+    """``host``, ``none``, or ``cpu=16,ram=1.5``; a ratio that is left out is 1."""
+    if text == "host":
+        return text
+    if text == "none":
+        return None
+    ratios = {}
+    for part in text.split(","):
+        name, _, value = part.partition("=")
+        try:
+            ratios[{"cpu": "cpu_allocation_ratio", "ram": "ram_allocation_ratio"}[name.strip()]] = (
+                float(value)
+            )
+        except (KeyError, ValueError):
+            raise click.BadParameter(
+                f"{shorten(text)} is none of host, none, or ratios such as cpu=16,ram=1.5.",
+                param_hint="--limits",
+            ) from None
+    return Limits(**ratios)
+
+
+def guest_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the argument FLAVORS and the options; the command gets one argument, ``guests``."""
+
+    @functools.wraps(function)
+    def command(*args: Any, **kwargs: Any) -> Any:
+        given = {name: kwargs.pop(name) for name in _GUEST}
+        fit_options = {name: kwargs.pop(name) for name in _FIT}
+        fit_options["limits"] = _limits(fit_options["limits"])
+        return function(*args, guests=Guests(given, fit_options), **kwargs)
+
+    wrapped: Callable[..., Any] = command
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped

@@ -1,0 +1,96 @@
+"""Where hosts come from: options that every command about hosts shares.
+
+A source is one entry of ``SOURCES``. Its reader gets the option's value and all that was given
+for other options, so that one source may need several.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from numafit.model.hostinfo import HostInfo
+
+Given = Mapping[str, Any]
+"""Names of options (with underscores) -> values; tuples where an option may stand twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """``flag``: the option, which may be given several times; ``read``: its hosts."""
+
+    flag: str
+    metavar: str
+    help: str
+    read: Callable[[str, Given], list[HostInfo]]
+
+    @property
+    def name(self) -> str:
+        return self.flag.lstrip("-").replace("-", "_")
+
+
+def _host_file(path: str, given: Given) -> list[HostInfo]:
+    from numafit.readers.hostfile import read_host_file
+
+    return [read_host_file(path)]
+
+
+def _nova_rows(path: str, given: Given) -> list[HostInfo]:
+    from numafit.readers.nova_rows import read_nova_rows
+
+    return read_nova_rows(path)
+
+
+SOURCES = (
+    Source("--host", "FILE", "A host file (YAML or JSON); see docs/host-file.md.", _host_file),
+    Source("--nova-rows", "FILE", "Rows of nova's table compute_nodes, as JSON.", _nova_rows),
+)
+
+COMPANIONS: dict[str, Callable[[Any], Any]] = {}
+"""Options that stand beside those of the sources: name in ``Given`` -> click option."""
+
+
+class HostSources:
+    """What was given on the command line; ``read`` gives the hosts, in the order of SOURCES."""
+
+    def __init__(self, given: Given) -> None:
+        self.given = given
+
+    def read(self) -> list[HostInfo]:
+        """All hosts. Raises InputError for what cannot be read, UsageError for no host at all."""
+        hosts = [
+            host
+            for source in SOURCES
+            for value in self.given[source.name]
+            for host in source.read(value, self.given)
+        ]
+        if not hosts and not any(self.given[source.name] for source in SOURCES):
+            raise click.UsageError("No host given: name a host file, or use one of the sources.")
+        return hosts
+
+
+def host_sources(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options to a command, which gets them as one argument, ``sources``.
+
+    Host files may also stand as arguments: those of an argument ``host_files`` count as --host.
+    """
+    names = [source.name for source in SOURCES] + list(COMPANIONS)
+
+    @functools.wraps(function)
+    def command(*args: Any, host_files: Sequence[str] = (), **kwargs: Any) -> Any:
+        given = {name: kwargs.pop(name) for name in names}
+        given["host"] = (*host_files, *given["host"])
+        return function(*args, sources=HostSources(given), **kwargs)
+
+    wrapped: Callable[..., Any] = command
+    for companion in reversed(COMPANIONS.values()):
+        wrapped = companion(wrapped)
+    for source in reversed(SOURCES):
+        wrapped = click.option(
+            source.flag, source.name, metavar=source.metavar, multiple=True, help=source.help
+        )(wrapped)
+    return wrapped

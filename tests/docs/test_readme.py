@@ -1,0 +1,110 @@
+"""What the README and the documentation show is what the commands print."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from numafit.cli import COMMANDS
+from numafit.readers.hostfile import host_from_mapping
+from numafit.readers.yamltext import parse_yaml
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+
+
+def numafit(line: str) -> subprocess.CompletedProcess[str]:
+    words = shlex.split(line)
+    assert words[0] == "numafit"
+    command = f"{sys.executable} -m numafit " + line.split(None, 1)[1] if len(words) > 1 else ""
+    return subprocess.run(
+        ["sh", "-c", command or f"{sys.executable} -m numafit"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+
+
+def shown() -> list[tuple[str, str, str]]:
+    """Page, command, and the output that the page shows below it."""
+    found = []
+    for page in PAGES:
+        for block in CONSOLE.findall(page.read_text(encoding="utf-8")):
+            for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+                command, _, output = part.partition("\n")
+                while command.endswith("\\"):
+                    more, _, output = output.partition("\n")
+                    command = command[:-1] + more
+                found.append((page.name, command, output))
+    return found
+
+
+@pytest.mark.parametrize(("page", "command", "output"), shown())
+def test_output_that_is_shown(page: str, command: str, output: str) -> None:
+    """A line of three dots stands for what was left out."""
+    done = numafit(command)
+    assert "Traceback" not in done.stderr
+    printed = done.stdout + done.stderr
+    places = [printed.find(piece.strip("\n")) for piece in output.split("\n...\n")]
+    assert all(place >= 0 for place in places), printed
+    if len(places) == 1:
+        assert printed.strip("\n") == output.strip("\n")
+
+
+def test_readme_shows_the_command_first() -> None:
+    assert [page for page, _command, _output in shown()].count("README.md") >= 2
+
+
+def help_examples() -> list[str]:
+    """The lines of examples in the help of each command."""
+    lines = []
+    for name in ["", *COMMANDS]:
+        text = numafit(f"numafit {name} --help").stdout
+        lines += re.findall(r"^ +(numafit .*)$", text, re.MULTILINE)
+    return lines
+
+
+def test_examples_of_help_run() -> None:
+    lines = help_examples()
+    assert len(lines) >= len(COMMANDS)
+    for line in lines:
+        done = numafit(line)
+        assert done.returncode in (0, 1), f"{line}\n{done.stderr}"
+        assert "Traceback" not in done.stderr
+
+
+def test_each_command_has_an_example_in_its_help() -> None:
+    for name in COMMANDS:
+        assert f"numafit {name} " in numafit(f"numafit {name} --help").stdout
+
+
+def test_python_of_the_readme(capsys: pytest.CaptureFixture[str]) -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    exec(compile(code.replace('"examples/', f'"{ROOT}/examples/'), "README.md", "exec"), {})
+    printed = capsys.readouterr().out.splitlines()
+    promised = re.findall(r"# ([\[{].*?[\]}])", code)
+    assert printed == promised
+
+
+def test_host_file_of_the_documentation() -> None:
+    text = (ROOT / "docs" / "host-file.md").read_text(encoding="utf-8")
+    (host,) = re.findall(r"^```yaml\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    assert host_from_mapping(parse_yaml(host)).name == "small"
+
+
+def test_host_file_documentation_names_every_key() -> None:
+    import json
+
+    text = (ROOT / "docs" / "host-file.md").read_text(encoding="utf-8")
+    schema = json.loads((ROOT / "numafit" / "readers" / "host.schema.json").read_text())
+    keys = set(schema["properties"])
+    for part in ("cell", "pool", "pagePool"):
+        keys |= set(schema["$defs"][part]["properties"])
+    assert not {key for key in keys if f"`{key}`" not in text}
