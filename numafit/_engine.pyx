@@ -78,7 +78,8 @@ cdef class Engine:
         self.lent = {}
         self.bind()
         self.shared.fleet = &self.c
-        self.shared.hosts_per_lock = max(1, -(-self.c.n_hosts // NF_MAX_LOCKS))
+        # few enough hosts for little contention, enough for their cells to be looked at together
+        self.shared.hosts_per_lock = max(64, -(-self.c.n_hosts // NF_MAX_LOCKS))
         self.shared.n_locks = NF_MAX_LOCKS
         self.shared.locks = <nf_lock *>room(NF_MAX_LOCKS, sizeof(nf_lock))
 

@@ -47,12 +47,13 @@ void nf_question_ask(nf_question *q, const nf_fleet *f, const nf_request *r,
     for (uint32_t n = 0; q->near_known && n < r->n_nets; n++)
         if (r->nets[n] / NF_WORD_BITS < f->net_words) nf_bit_set(q->nets, r->nets[n]);
     find_kinds(q);
+    q->nearby = nf_nearby_can(q);
 }
 
-/* Hosts of two cells each, as most are: a loop that compilers can turn into vector code. */
-static bool in_pairs(const uint32_t *first, uint32_t n) {
+bool nf_block_in_pairs(const nf_fleet *f, const nf_block *b) {
+    const uint32_t *first = f->host_first_cell + b->first;
     uint32_t other = 0;
-    for (uint32_t h = 0; h < n; h++) other |= first[h + 1] - first[h] - 2u;
+    for (uint32_t h = 0; h < b->count; h++) other |= first[h + 1] - first[h] - 2u;
     return !other;
 }
 
@@ -60,7 +61,7 @@ static void count_cells(const nf_question *q, nf_block *b) {
     const uint32_t *first = q->f->host_first_cell + b->first;
     const int32_t *ok = b->ok[0];
     uint32_t need = q->kind_count[0];
-    if (in_pairs(first, b->count)) {
+    if (nf_block_in_pairs(q->f, b)) { /* a loop that becomes vector code */
         for (uint32_t h = 0; h < b->count; h++)
             b->maybe[h] = (uint8_t)(-(ok[2 * h] + ok[2 * h + 1]) >= (int32_t)need);
         return;
@@ -89,6 +90,15 @@ static bool all_find_cells(const nf_question *q, const nf_block *b, uint32_t c0,
     return true;
 }
 
+/* The same for two unlike guest cells on hosts of two: one way round or the other. */
+static void unlike_pairs(const nf_question *q, nf_block *b) {
+    const int32_t *one = b->ok[0], *two = b->ok[1];
+    bool both = q->kind_count[0] == 1 && q->kind_count[1] == 1;
+    for (uint32_t h = 0; h < b->count; h++)
+        b->maybe[h] = (uint8_t)(((one[2 * h] & two[2 * h + 1]) | (one[2 * h + 1] & two[2 * h])) &
+                                (int32_t)both);
+}
+
 void nf_question_look(const nf_question *q, uint32_t first, uint32_t most, nf_block *b) {
     const uint32_t *first_cell = q->f->host_first_cell;
     uint32_t last = first, end = first + (most < NF_BLOCK ? most : NF_BLOCK);
@@ -101,13 +111,23 @@ void nf_question_look(const nf_question *q, uint32_t first, uint32_t most, nf_bl
     if (last == first || first_cell[last] - b->first_cell > NF_BLOCK) last = first;
     while (last < end && first_cell[last + 1] - b->first_cell <= NF_BLOCK) last++;
     b->count = last > first ? last - first : 1;
+    b->settled = false;
     memset(b->maybe, 1, b->count);
     if (last == first || !q->n_kinds) return; /* a host of very many cells is asked */
     uint32_t n = first_cell[last] - b->first_cell;
     for (uint32_t k = 0; k < q->n_kinds; k++)
         nf_sieve_cells(&q->sieve[k], b->first_cell, n, b->ok[k]);
+    b->settled = q->settled;
+    if (q->nearby && nf_block_in_pairs(q->f, b)) {
+        nf_nearby_keep(q, b);
+        b->settled = true;
+    }
     if (q->n_kinds == 1) {
         count_cells(q, b);
+        return;
+    }
+    if (q->n_kinds == 2 && nf_block_in_pairs(q->f, b)) {
+        unlike_pairs(q, b);
         return;
     }
     for (uint32_t h = first; h < last; h++)
@@ -150,8 +170,8 @@ static int by_search(const nf_question *q, uint32_t host) {
 
 int nf_question_answer(const nf_question *q, uint32_t host, const nf_block *b) {
     uint32_t guests = q->request->n_cells, cells = nf_host_cells(q->f, host);
+    if (b->settled) return NF_OK;
     if (!q->n_kinds || cells > NF_BLOCK) return by_search(q, host);
-    if (q->settled) return NF_OK;
     if (guests == 1 && q->simple && q->near_known)
         return one_cell_does(q, host, b) ? NF_OK : NF_ASSIGNMENT;
     /* a guest that takes all cells is near all that there is */

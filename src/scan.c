@@ -17,71 +17,131 @@ static bool hosts_ok(const nf_fleet *f, const uint32_t *hosts, uint32_t first, u
     return !count || most < f->n_hosts;
 }
 
-nf_status nf_scan(const nf_fleet *f, const uint32_t *hosts, uint32_t first, uint32_t count,
-                  const nf_request *request, const nf_options *options, void *workspace,
-                  size_t workspace_bytes, uint8_t *fits) {
-    nf_status result = NF_OK;
-    nf_question q;
+void nf_scan_for(const nf_question *q, const uint32_t *hosts, uint32_t first, uint32_t count,
+                 uint8_t *fits, nf_status *result) {
     nf_block b;
-    if (count && !fits) return NF_EINVAL;
-    int status = nf_job_check(f, request, options, workspace, workspace_bytes);
-    if (status != NF_OK) return status;
-    if (!hosts_ok(f, hosts, first, count)) return NF_EINVAL;
-    nf_question_ask(&q, f, request, options, workspace);
     for (uint32_t i = 0; i < count; i += b.count) {
-        nf_question_look(&q, hosts ? hosts[i] : first + i, run_of(hosts, i, count), &b);
+        nf_question_look(q, hosts ? hosts[i] : first + i, run_of(hosts, i, count), &b);
         memcpy(fits + i, b.maybe, b.count);
-        if (q.settled && q.n_kinds && f->max_cells <= NF_BLOCK) continue;
+        if (b.settled) continue;
         for (uint32_t h = 0; h < b.count; h++) {
             if (!b.maybe[h]) continue;
-            status = nf_question_answer(&q, b.first + h, &b);
-            if (status == NF_UNDECIDED) result = status;
+            int status = nf_question_answer(q, b.first + h, &b);
+            if (status == NF_UNDECIDED) *result = status;
             fits[i + h] = status == NF_OK;
         }
     }
-    return result;
 }
 
-/* What a host has left of what the guest wants: dedicated CPUs, else memory. */
-static double room_left(const nf_fleet *f, uint32_t host, bool pins) {
-    int64_t sum = 0;
-    for (uint32_t c = f->host_first_cell[host]; c < f->host_first_cell[host + 1]; c++)
-        sum += pins ? f->cell_free[c] : f->cell_memory[c] - f->cell_memory_used[c];
-    return (double)sum;
+nf_status nf_scan(const nf_fleet *f, const uint32_t *hosts, uint32_t first, uint32_t count,
+                  const nf_request *request, const nf_options *options, void *workspace,
+                  size_t workspace_bytes, uint8_t *fits) {
+    nf_question q;
+    if (count && !fits) return NF_EINVAL;
+    nf_status status = nf_job_check(f, request, options, workspace, workspace_bytes);
+    if (status != NF_OK) return status;
+    if (!hosts_ok(f, hosts, first, count)) return NF_EINVAL;
+    nf_question_ask(&q, f, request, options, workspace);
+    nf_scan_for(&q, hosts, first, count, fits, &status);
+    return status;
+}
+
+/* What hosts have left of what the guest wants: dedicated CPUs, else memory. */
+static void room_left(const nf_block *b, const nf_fleet *f, bool pins, double sign,
+                      double *score) {
+    const uint32_t *first = f->host_first_cell + b->first;
+    for (uint32_t h = 0; h < b->count; h++) {
+        int64_t sum = 0;
+        for (uint32_t c = first[h]; c < first[h + 1]; c++)
+            sum += pins ? f->cell_free[c] : f->cell_memory[c] - f->cell_memory_used[c];
+        score[h] = sign * (double)sum;
+    }
+}
+
+/* The same where each host has two cells, as most have: without a loop in the loop. */
+static void room_left_of_pairs(const nf_block *b, const nf_fleet *f, bool pins, double sign,
+                               double *score) {
+    const int32_t *free = f->cell_free + b->first_cell;
+    const int64_t *memory = f->cell_memory + b->first_cell;
+    const int64_t *used = f->cell_memory_used + b->first_cell;
+    for (uint32_t h = 0; pins && h < b->count; h++)
+        score[h] = sign * (free[2 * h] + free[2 * h + 1]);
+    for (uint32_t h = 0; !pins && h < b->count; h++)
+        score[h] = sign * (double)(memory[2 * h] + memory[2 * h + 1] - used[2 * h] -
+                                   used[2 * h + 1]);
+}
+
+static void rate(const nf_choice *c, const nf_block *b, double *score) {
+    const nf_fleet *f = c->q.f;
+    double sign = c->by == NF_BY_FULLNESS ? -1.0 : 1.0;
+    if (c->by == NF_BY_INDEX)
+        memset(score, 0, b->count * sizeof *score);
+    else if (c->by == NF_BY_SCORE)
+        memcpy(score, c->scores + b->first, b->count * sizeof *score);
+    else if (nf_block_in_pairs(f, b))
+        room_left_of_pairs(b, f, c->pins, sign, score);
+    else
+        room_left(b, f, c->pins, sign, score);
+}
+
+static bool pass_on(nf_choice *c, const nf_block *b, const double *score) {
+    int any = c->best == UINT32_MAX;
+    for (uint32_t h = 0; h < b->count; h++) any |= score[h] > c->best_score;
+    if (!any) return false;
+    for (uint32_t h = 0; h < b->count; h++) {
+        /* a host that would not win need not be asked; one branch, as few of them win */
+        bool wins = (score[h] > c->best_score) | (c->best == UINT32_MAX);
+        if (!(wins & b->maybe[h])) continue;
+        if (nf_question_answer(&c->q, b->first + h, b) != NF_OK) continue;
+        c->best = b->first + h;
+        c->best_score = score[h];
+        if (c->by == NF_BY_INDEX) return true;
+    }
+    return false;
+}
+
+nf_status nf_choice_start(nf_choice *c, const nf_fleet *f, const nf_request *request,
+                          const nf_options *options, uint32_t by, const double *scores,
+                          void *workspace, size_t workspace_bytes) {
+    if (by > NF_BY_SCORE || (by == NF_BY_SCORE && !scores)) return NF_EINVAL;
+    int status = nf_job_check(f, request, options, workspace, workspace_bytes);
+    if (status != NF_OK) return status;
+    nf_question_ask(&c->q, f, request, options, workspace);
+    c->by = by;
+    c->scores = scores;
+    c->pins = request->n_cells && request->cells[0].policy >= NF_POLICY_DEDICATED;
+    c->best = UINT32_MAX;
+    c->best_score = 0.0;
+    return NF_OK;
+}
+
+void nf_choice_among(nf_choice *c, const uint32_t *hosts, uint32_t first, uint32_t count) {
+    nf_block b;
+    double score[NF_BLOCK];
+    /* the first that can is often among the first: look at few, then at more */
+    uint32_t most = c->by == NF_BY_INDEX ? 8 : NF_BLOCK;
+    for (uint32_t i = 0; i < count; i += b.count, most = NF_BLOCK) {
+        uint32_t run = run_of(hosts, i, count);
+        nf_question_look(&c->q, hosts ? hosts[i] : first + i, run < most ? run : most, &b);
+        rate(c, &b, score);
+        if (pass_on(c, &b, score)) return;
+    }
 }
 
 nf_status nf_choose(const nf_fleet *f, const uint32_t *hosts, uint32_t first, uint32_t count,
                     const nf_request *request, const nf_options *options, uint32_t by,
                     const double *scores, void *workspace, size_t workspace_bytes,
                     uint32_t *best, double *best_score) {
-    nf_question q;
-    nf_block b;
-    if (!best || !best_score || by > NF_BY_SCORE || (by == NF_BY_SCORE && !scores))
-        return NF_EINVAL;
-    int status = nf_job_check(f, request, options, workspace, workspace_bytes);
+    nf_choice c;
+    if (!best || !best_score) return NF_EINVAL;
+    nf_status status = nf_choice_start(&c, f, request, options, by, scores, workspace,
+                                       workspace_bytes);
     if (status != NF_OK) return status;
     if (!hosts_ok(f, hosts, first, count)) return NF_EINVAL;
-    nf_question_ask(&q, f, request, options, workspace);
-    bool pins = request->n_cells && request->cells[0].policy >= NF_POLICY_DEDICATED;
-    /* the first that can is often among the first: look at few, then at more */
-    uint32_t most = by == NF_BY_INDEX ? 8 : NF_BLOCK;
-    for (uint32_t i = 0; i < count; i += b.count, most = NF_BLOCK) {
-        uint32_t run = run_of(hosts, i, count);
-        nf_question_look(&q, hosts ? hosts[i] : first + i, run < most ? run : most, &b);
-        for (uint32_t h = 0; h < b.count; h++) {
-            uint32_t host = b.first + h;
-            double score = 0.0;
-            if (!b.maybe[h]) continue;
-            if (by == NF_BY_SCORE) score = scores[host];
-            if (by == NF_BY_ROOM || by == NF_BY_FULLNESS) score = room_left(f, host, pins);
-            if (by == NF_BY_FULLNESS) score = -score;
-            /* a host that would not win need not be asked */
-            if (*best != UINT32_MAX && !(score > *best_score)) continue;
-            if (nf_question_answer(&q, host, &b) != NF_OK) continue;
-            *best = host;
-            *best_score = score;
-            if (by == NF_BY_INDEX) return NF_OK;
-        }
-    }
+    c.best = *best;
+    c.best_score = *best_score;
+    if (by != NF_BY_INDEX || c.best == UINT32_MAX) nf_choice_among(&c, hosts, first, count);
+    *best = c.best;
+    *best_score = c.best_score;
     return NF_OK;
 }

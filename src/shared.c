@@ -2,7 +2,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include <sched.h>
 
-#include "engine.h"
+#include "question.h"
 
 static void lock(nf_lock *l) {
     for (uint32_t tries = 0; __atomic_exchange_n(&l->held, 1u, __ATOMIC_ACQUIRE); tries++)
@@ -50,76 +50,78 @@ static bool hosts_ok(const nf_shared *s, const uint32_t *hosts, uint32_t first, 
     return true;
 }
 
-/* A question of a range of hosts, and where its answers go: one of fits, counts and best. */
-typedef struct inquiry {
-    const nf_request *request;
-    const nf_options *options;
-    void *workspace;
-    size_t bytes;
-    uint8_t *fits;
-    uint32_t *counts;
-    uint32_t cap, by;
-    const double *scores;
-    uint32_t *best;
-    double *best_score;
-} inquiry;
+/* Go over the hosts, one lock's after the other: i becomes the start of the next range, n its
+ * length, under its lock; false at the end. */
+typedef struct walk {
+    const nf_shared *s;
+    const uint32_t *hosts;
+    uint32_t first, count, i, n;
+    nf_lock *held;
+} walk;
 
-static nf_status ask_range(const nf_fleet *f, const uint32_t *hosts, uint32_t first, uint32_t i,
-                           uint32_t n, const inquiry *q) {
-    const uint32_t *some = hosts ? hosts + i : NULL;
-    if (q->fits)
-        return nf_scan(f, some, first + i, n, q->request, q->options, q->workspace, q->bytes,
-                       q->fits + i);
-    if (q->counts)
-        return nf_capacity(f, some, first + i, n, q->request, q->options, q->cap, q->workspace,
-                           q->bytes, q->counts + i);
-    return nf_choose(f, some, first + i, n, q->request, q->options, q->by, q->scores, q->workspace,
-                     q->bytes, q->best, q->best_score);
+static bool next_range(walk *w) {
+    if (w->held) unlock(w->held);
+    w->held = NULL;
+    w->i += w->n;
+    if (w->i >= w->count) return false;
+    w->n = run_length(w->s, w->hosts, w->first, w->i, w->count);
+    w->held = &w->s->locks[lock_of(w->s, w->hosts ? w->hosts[w->i] : w->first + w->i)];
+    lock(w->held);
+    return true;
 }
 
-static nf_status ask(const nf_shared *s, const uint32_t *hosts, uint32_t first, uint32_t count,
-                     const inquiry *q) {
-    nf_status result = NF_OK;
-    if (!covers(s) || !hosts_ok(s, hosts, first, count)) return NF_EINVAL;
-    if (count && !q->fits && !q->counts && !q->best) return NF_EINVAL;
-    for (uint32_t i = 0, n; i < count; i += n) {
-        nf_lock *mine = &s->locks[lock_of(s, hosts ? hosts[i] : first + i)];
-        n = run_length(s, hosts, first, i, count);
-        lock(mine);
-        nf_status status = ask_range(s->fleet, hosts, first, i, n, q);
-        unlock(mine);
-        if (status < 0) return status;
-        if (status != NF_OK) result = status;
-        if (q->best && q->by == NF_BY_INDEX && *q->best != UINT32_MAX) break;
-    }
-    return result;
-}
+static const uint32_t *range_hosts(const walk *w) { return w->hosts ? w->hosts + w->i : NULL; }
 
 nf_status nf_shared_scan(const nf_shared *s, const uint32_t *hosts, uint32_t first, uint32_t count,
                          const nf_request *request, const nf_options *options, void *workspace,
                          size_t workspace_bytes, uint8_t *fits) {
-    inquiry q = {.request = request, .options = options, .workspace = workspace,
-                 .bytes = workspace_bytes, .fits = fits};
-    return ask(s, hosts, first, count, &q);
+    walk w = {.s = s, .hosts = hosts, .first = first, .count = count};
+    nf_question q;
+    if (!covers(s) || !hosts_ok(s, hosts, first, count) || (count && !fits)) return NF_EINVAL;
+    nf_status status = nf_job_check(s->fleet, request, options, workspace, workspace_bytes);
+    if (status != NF_OK) return status;
+    nf_question_ask(&q, s->fleet, request, options, workspace);
+    while (next_range(&w))
+        nf_scan_for(&q, range_hosts(&w), first + w.i, w.n, fits + w.i, &status);
+    return status;
 }
 
 nf_status nf_shared_capacity(const nf_shared *s, const uint32_t *hosts, uint32_t first,
                              uint32_t count, const nf_request *request, const nf_options *options,
                              uint32_t cap, void *workspace, size_t workspace_bytes,
                              uint32_t *counts) {
-    inquiry q = {.request = request, .options = options, .workspace = workspace,
-                 .bytes = workspace_bytes, .counts = counts, .cap = cap};
-    return ask(s, hosts, first, count, &q);
+    walk w = {.s = s, .hosts = hosts, .first = first, .count = count};
+    nf_status result = NF_OK, status = NF_OK;
+    if (!covers(s) || !hosts_ok(s, hosts, first, count) || (count && !counts)) return NF_EINVAL;
+    while (next_range(&w)) {
+        if (status < 0) continue; /* to the end, so that the lock is let go */
+        status = nf_capacity(s->fleet, range_hosts(&w), first + w.i, w.n, request, options, cap,
+                             workspace, workspace_bytes, counts + w.i);
+        if (status != NF_OK) result = status;
+    }
+    return result;
 }
 
 nf_status nf_shared_choose(const nf_shared *s, const uint32_t *hosts, uint32_t first,
                            uint32_t count, const nf_request *request, const nf_options *options,
                            uint32_t by, const double *scores, void *workspace,
                            size_t workspace_bytes, uint32_t *best, double *best_score) {
-    inquiry q = {.request = request, .options = options, .workspace = workspace,
-                 .bytes = workspace_bytes, .by = by, .scores = scores, .best = best,
-                 .best_score = best_score};
-    return ask(s, hosts, first, count, &q);
+    walk w = {.s = s, .hosts = hosts, .first = first, .count = count};
+    nf_choice c;
+    if (!covers(s) || !hosts_ok(s, hosts, first, count) || !best || !best_score) return NF_EINVAL;
+    nf_status status =
+        nf_choice_start(&c, s->fleet, request, options, by, scores, workspace, workspace_bytes);
+    if (status != NF_OK) return status;
+    c.best = *best;
+    c.best_score = *best_score;
+    while (next_range(&w)) {
+        bool found = by == NF_BY_INDEX && c.best != UINT32_MAX;
+        if (found) w.n = count - w.i; /* the first will do */
+        if (!found) nf_choice_among(&c, range_hosts(&w), first + w.i, w.n);
+    }
+    *best = c.best;
+    *best_score = c.best_score;
+    return NF_OK;
 }
 
 /* Take or drop the locks of all hosts concerned, in one order for everybody. */

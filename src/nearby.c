@@ -1,0 +1,92 @@
+/*
+ * A guest of one cell near networks and devices, on hosts of two cells: a block of hosts at a time
+ * and almost without branches. The answers are those of nf_question_answer(), which serves all
+ * other cases.
+ */
+#include "question.h"
+
+#define FEW_CLASSES 256u
+#define FEW_DEVICES 255u
+#define FEW_POOLS 256u
+
+bool nf_nearby_can(const nf_question *q) {
+    const nf_fleet *f = q->f;
+    const nf_request *r = q->request;
+    if (r->n_cells != 1 || !q->simple || f->net_words != 1 || q->settled) return false;
+    if (!r->n_pci) return true;
+    return r->pci->count && r->pci->count <= FEW_DEVICES && r->pci->policy != NF_PCI_SOCKET &&
+           f->max_pools <= FEW_POOLS && f->n_classes <= FEW_CLASSES;
+}
+
+/* Cells that are not near what the guest wants and the host has drop out. */
+static void keep_near(const nf_question *q, nf_block *b) {
+    const nf_word *nets = q->f->cell_nets + b->first_cell, wanted = q->nets[0];
+    /* with NF_NETS_ALL: what another cell is near is missed even if this one is near it too */
+    nf_word mine = q->options->net_affinity == NF_NETS_ALL ? 0 : ~(nf_word)0;
+    int32_t *ok = b->ok[0];
+    for (uint32_t h = 0; h < b->count; h++) {
+        nf_word one = nets[2 * h], two = nets[2 * h + 1];
+        ok[2 * h] &= -(int32_t)!(wanted & two & ~(one & mine));
+        ok[2 * h + 1] &= -(int32_t)!(wanted & one & ~(two & mine));
+    }
+}
+
+/* Devices of a host in four lanes of 16 bits: of a node that is no cell of it, of an unknown node,
+ * of its two cells. No pool counts for more than is wanted, so that no lane overflows. */
+typedef uint64_t lanes;
+
+static inline uint32_t lane(lanes all, uint32_t n) { return all >> (16u * n) & 0xffffu; }
+
+static inline lanes pool_lanes(const nf_fleet *f, uint32_t pool, const uint8_t *class_does,
+                               int32_t wanted) {
+    int32_t count = f->pool_count[pool];
+    count = count < wanted ? count : wanted;
+    count = count > 0 ? count : 0;
+    count &= -(int32_t)class_does[f->pool_class[pool]];
+    return (lanes)(uint32_t)count << (16u * (uint32_t)(f->pool_cell[pool] - NF_POOL_ELSEWHERE));
+}
+
+/* As nova decides: matching devices say how far to look, usable ones whether that is enough. */
+static inline int32_t served(lanes matching, lanes usable, uint32_t cell, uint32_t policy,
+                             uint32_t wanted) {
+    uint32_t at = cell - (uint32_t)NF_POOL_ELSEWHERE, unknown = NF_POOL_ANYWHERE - NF_POOL_ELSEWHERE;
+    uint32_t near = lane(usable, at), known = near + lane(usable, unknown);
+    uint32_t all = known + lane(usable, 5u - at) + lane(usable, 0);
+    bool near_decides = policy == NF_PCI_REQUIRED || lane(matching, at) >= wanted;
+    bool known_decides = policy == NF_PCI_LEGACY ||
+                         lane(matching, at) + lane(matching, unknown) >= wanted;
+    uint32_t there = near_decides ? near : known_decides ? known : all;
+    return -(int32_t)(there >= wanted);
+}
+
+static void keep_served(const nf_question *q, nf_block *b) {
+    const nf_fleet *f = q->f;
+    const nf_pci_request *r = q->request->pci;
+    const uint32_t *first = f->host_first_pool + b->first;
+    uint8_t matches[FEW_CLASSES], usable[FEW_CLASSES];
+    bool same = true;
+    int32_t *ok = b->ok[0];
+    for (uint32_t c = 0; c < f->n_classes; c++) {
+        matches[c] = nf_bit_get(r->matches, c);
+        usable[c] = matches[c] && nf_bit_get(r->usable, c);
+        same &= matches[c] == usable[c];
+    }
+    for (uint32_t h = 0; h < b->count; h++) {
+        lanes all = 0, mine = 0;
+        for (uint32_t p = first[h]; p < first[h + 1]; p++)
+            mine += pool_lanes(f, p, usable, (int32_t)r->count);
+        all = mine;
+        if (!same) {
+            all = 0;
+            for (uint32_t p = first[h]; p < first[h + 1]; p++)
+                all += pool_lanes(f, p, matches, (int32_t)r->count);
+        }
+        ok[2 * h] &= served(all, mine, 0, r->policy, r->count);
+        ok[2 * h + 1] &= served(all, mine, 1, r->policy, r->count);
+    }
+}
+
+void nf_nearby_keep(const nf_question *q, nf_block *b) {
+    if (q->request->n_nets) keep_near(q, b);
+    if (q->request->n_pci) keep_served(q, b);
+}
