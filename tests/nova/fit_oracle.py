@@ -122,7 +122,7 @@ def claimed(case, cells):
     topology.cells = cells
     try:
         used = hardware.numa_usage_from_instance_numa(host, topology)
-    except (exception.CPUPinningInvalid, IndexError) as error:
+    except (exception.CPUPinningInvalid, exception.CPUPinningUnknown, IndexError) as error:
         return {"error": type(error).__name__}
     return {
         "usage": [
