@@ -15,90 +15,155 @@ from numafit.host import Host
 from numafit.model.hostinfo import HostCell, HostInfo
 from numafit.nova import convert
 
-_FIELDS = tuple(
-    "_obj_" + name
-    for name in (
-        "memory_usage",
-        "cpu_usage",
-        "pinned_cpus",
-        "id",
-        "memory",
-        "cpuset",
-        "pcpuset",
-        "siblings",
-    )
-)
-_PAGE_FIELDS = ("_obj_used", "_obj_total", "_obj_size_kb", "_obj_reserved")
 _REMEMBERED = 1024
-Content = list[Any]
 
 
-def content(topology: Any, pci_stats: Any = None) -> Content:
-    """What a fit reads of a host, by reference: for one comparison, not to be kept."""
-    seen: Content = []
-    for cell in topology.cells:
-        held = vars(cell)
-        seen.append([held.get(name) for name in _FIELDS])
-        seen.append(
-            [
-                [page.get(name) for name in _PAGE_FIELDS]
-                for page in map(vars, held.get("_obj_mempages", ()))
-            ]
+class Seen:
+    """What a fit reads of a host, as it was; safe from later changes of nova's objects."""
+
+    __slots__ = ("_cells", "_pools", "_sockets", "_stats", "_topology", "_watched")
+
+    def __init__(self, topology: Any, stats: Any) -> None:
+        self._cells = [_cell(vars(cell)) for cell in topology.cells]
+        self._sockets = _sockets(topology, stats)
+        self._pools = None if stats is None else [dict(pool) for pool in _pools(stats)]
+        self._watch(topology, stats)
+
+    def unchanged(self, topology: Any, stats: Any) -> bool:
+        """Quickly, where they are the very objects of last time: then only what nova changes in
+        place is looked at."""
+        if topology is self._topology and stats is self._stats:
+            return self._untouched()
+        if not self.same(topology, stats):
+            return False
+        self._watch(topology, stats)
+        return True
+
+    def same(self, topology: Any, stats: Any) -> bool:
+        """Whether they hold the same, whatever objects they are."""
+        cells = topology.cells
+        if len(cells) != len(self._cells):
+            return False
+        for cell, seen in zip(cells, self._cells, strict=True):
+            held = vars(cell)
+            # what changes most comes first
+            if (
+                held.get("_obj_memory_usage") != seen[0]
+                or held.get("_obj_cpu_usage") != seen[1]
+                or held.get("_obj_pinned_cpus") != seen[2]
+                or held.get("_obj_id") != seen[3]
+                or held.get("_obj_memory") != seen[4]
+                or held.get("_obj_pcpuset") != seen[5]
+                or held.get("_obj_cpuset") != seen[6]
+                or held.get("_obj_siblings") != seen[7]
+                or _pages(held) != seen[8]
+                or _network(held) != seen[9]
+            ):
+                return False
+        if self._sockets != _sockets(topology, stats):
+            return False
+        return self._pools == (None if stats is None else _pools(stats))
+
+    def _watch(self, topology: Any, stats: Any) -> None:
+        # the objects are kept, so that their ids cannot come again
+        self._topology = topology
+        self._stats = stats
+        self._watched = [
+            (held, held.get("_obj_pinned_cpus"), *seen[:3], list(map(vars, pages)), seen[8])
+            for held, seen in zip(map(vars, topology.cells), self._cells, strict=True)
+            for pages in [held.get("_obj_mempages", ())]
+        ]
+
+    def _untouched(self) -> bool:
+        for held, pinned, memory, cpus, cpuset, pages, counts in self._watched:
+            if (
+                held["_obj_memory_usage"] != memory
+                or held["_obj_cpu_usage"] != cpus
+                or held.get("_obj_pinned_cpus") is not pinned
+                or pinned != cpuset
+            ):
+                return False
+            for page, count in zip(pages, counts, strict=True):
+                if page.get("_obj_used") != count[0]:
+                    return False
+        return self._stats is None or self._pools == _pools(self._stats)
+
+
+def _cell(held: dict[str, Any]) -> tuple[Any, ...]:
+    """In the order of ``Seen.same``."""
+
+    def frozen(name: str) -> Any:
+        value = held.get(name)
+        return None if value is None else frozenset(value)
+
+    siblings = held.get("_obj_siblings")
+    return (
+        held.get("_obj_memory_usage"),
+        held.get("_obj_cpu_usage"),
+        frozen("_obj_pinned_cpus"),
+        held.get("_obj_id"),
+        held.get("_obj_memory"),
+        frozen("_obj_pcpuset"),
+        frozen("_obj_cpuset"),
+        None if siblings is None else [frozenset(core) for core in siblings],
+        _pages(held),
+        _network(held),
+    )
+
+
+def _pages(held: dict[str, Any]) -> list[tuple[Any, ...]]:
+    return [
+        (
+            page.get("_obj_used"),
+            page.get("_obj_total"),
+            page.get("_obj_size_kb"),
+            page.get("_obj_reserved"),
         )
-        network = held.get("_obj_network_metadata")
-        if network is not None:
-            net = vars(network)
-            seen.append([net.get("_obj_physnets"), net.get("_obj_tunneled")])
-    seen.append(list(convert.sockets(topology).items()))
-    if pci_stats is not None:
-        if pci_stats.numa_topology is not topology:
-            seen.append(list(convert.sockets(pci_stats.numa_topology).items()))
-        seen.append(pools(pci_stats.pools))
-    return seen
+        for page in map(vars, held.get("_obj_mempages", ()))
+    ]
 
 
-def pools(given: Sequence[convert.Pool]) -> list[convert.Pool]:
+def _network(held: dict[str, Any]) -> tuple[frozenset[str], Any] | None:
+    network = held.get("_obj_network_metadata")
+    if network is None:
+        return None
+    fields = vars(network)
+    return frozenset(fields.get("_obj_physnets", ())), fields.get("_obj_tunneled")
+
+
+def _sockets(topology: Any, stats: Any) -> list[Any]:
+    found = [vars(cell).get("_obj_socket") for cell in topology.cells]
+    if stats is not None and stats.numa_topology is not topology:
+        found += convert.sockets(stats.numa_topology).items()
+    return found
+
+
+def _pools(stats: Any) -> list[convert.Pool]:
     """Pools without their device lists."""
     return [
         {key: value for key, value in pool.items() if key != "devices"}
         if "devices" in pool
         else pool
-        for pool in given
+        for pool in stats.pools
     ]
-
-
-def kept(seen: Any) -> Any:
-    """The same content, safe from later changes."""
-    if isinstance(seen, list):
-        return [kept(part) for part in seen]
-    if isinstance(seen, set):
-        return frozenset(seen)
-    if isinstance(seen, dict):
-        return {key: kept(value) for key, value in seen.items()}
-    return seen
 
 
 class KnownHosts:
     """Hosts by the identity of nova's objects, with their engines; the oldest are forgotten."""
 
     def __init__(self) -> None:
-        self._hosts: OrderedDict[tuple[int, int], tuple[Any, Any, Content, Host]] = OrderedDict()
+        self._hosts: OrderedDict[tuple[int, int], tuple[Seen, Host]] = OrderedDict()
 
-    def host(self, topology: Any, pci_stats: Any = None) -> Host:
+    def host(self, topology: Any, stats: Any = None) -> Host:
         """Raises InputError where the host is none that can be."""
-        key = (id(topology), id(pci_stats))
-        now = content(topology, pci_stats)
+        key = (id(topology), id(stats))
         entry = self._hosts.get(key)
-        if entry is None or entry[2] != now:
-            host = Host(convert.host_info(topology, pci_stats))
-            # the objects are kept, so that their ids cannot come again
-            self._hosts[key] = entry = (topology, pci_stats, kept(now), host)
+        if entry is None or not entry[0].same(topology, stats):
+            entry = (Seen(topology, stats), Host(convert.host_info(topology, stats)))
+            self._hosts[key] = entry
             while len(self._hosts) > _REMEMBERED:
                 self._hosts.popitem(last=False)
-        return entry[3]
-
-    def clear(self) -> None:
-        self._hosts.clear()
+        return entry[1]
 
 
 def bare_host(sockets: dict[int, int | None], cells: Sequence[int], pools: Any) -> Host:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from nova import conf
 
@@ -29,7 +30,7 @@ class Modes:
             if getattr(self, name) not in words:
                 raise MisuseError(f"{name}={getattr(self, name)!r}: expected one of {words}")
 
-    def options(self) -> dict[str, str]:
+    def options(self) -> dict[str, Any]:
         """Keywords for ``fit`` and ``scan``."""
         pack = CONF.compute.packing_host_numa_cells_allocation_strategy
         return {

@@ -1,0 +1,175 @@
+"""numafit's NUMATopologyFilter beside nova's own, on real scheduler objects.
+
+    PYTHON bench/nova_filter.py [--hosts 1000] [--json FILE]
+
+PYTHON is that of an environment with nova 34 and numafit. Hosts are ``HostState`` objects made
+from ``ComputeNode`` rows, as the host manager makes them for each request. Times are the least of
+several runs, with both filters taking turns in one process and logging off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import random
+import time
+
+from nova import context, objects
+from nova.scheduler.filters import numa_topology_filter
+from nova.scheduler.host_manager import HostState
+
+from numafit.nova import filters
+
+CORES = 16  # of two threads, in each of two cells
+
+
+def topology(chance: random.Random) -> objects.NUMATopology:
+    """A host of two cells, partly used."""
+    cells = []
+    for n in range(2):
+        first = n * 2 * CORES
+        cpus = set(range(first, first + 2 * CORES))
+        pinned = set(chance.sample(sorted(cpus), chance.randrange(0, 2 * CORES)))
+        cells.append(
+            objects.NUMACell(
+                id=n,
+                cpuset=set(),
+                pcpuset=cpus,
+                memory=131072,
+                cpu_usage=0,
+                memory_usage=1024 * len(pinned),
+                pinned_cpus=pinned,
+                siblings=[{first + c, first + CORES + c} for c in range(CORES)],
+                mempages=[
+                    objects.NUMAPagesTopology(size_kb=4, total=25165824, used=0, reserved=0),
+                    objects.NUMAPagesTopology(
+                        size_kb=2048, total=16384, used=512 * len(pinned), reserved=0
+                    ),
+                ],
+                network_metadata=objects.NetworkMetadata(physnets=set(), tunneled=False),
+                socket=n,
+            )
+        )
+    return objects.NUMATopology(cells=cells)
+
+
+def compute_node(n: int, chance: random.Random) -> objects.ComputeNode:
+    """A row as the scheduler reads it."""
+    return objects.ComputeNode(
+        id=n,
+        uuid=f"00000000-0000-0000-0000-{n:012}",
+        host=f"host{n}",
+        hypervisor_hostname=f"node{n}",
+        free_disk_gb=100,
+        disk_available_least=100,
+        local_gb=200,
+        local_gb_used=100,
+        memory_mb=262144,
+        free_ram_mb=200000,
+        vcpus=64,
+        vcpus_used=0,
+        updated_at=None,
+        numa_topology=topology(chance)._to_json(),
+        pci_device_pools=None,
+        host_ip="10.0.0.1",
+        hypervisor_type="QEMU",
+        hypervisor_version=8000000,
+        cpu_info="",
+        supported_hv_specs=[],
+        stats={},
+        metrics="[]",
+        cpu_allocation_ratio=16.0,
+        ram_allocation_ratio=1.5,
+        disk_allocation_ratio=1.0,
+    )
+
+
+def host_states(rows: list[objects.ComputeNode]) -> list[HostState]:
+    """New states of the rows, as for each request."""
+    states = []
+    for row in rows:
+        state = HostState(row.host, row.hypervisor_hostname, "00000000-0000-0000-0000-000000000000")
+        state.update(compute=row)
+        state.allocation_candidates = [{"mappings": {"": [row.uuid]}}]
+        states.append(state)
+    return states
+
+
+def request() -> objects.RequestSpec:
+    cells = [
+        objects.InstanceNUMACell(
+            id=n,
+            cpuset=set(),
+            pcpuset=set(range(8 * n, 8 * n + 8)),
+            memory=8192,
+            pagesize=2048,
+            cpu_policy="dedicated",
+        )
+        for n in range(2)
+    ]
+    return objects.RequestSpec(
+        context=context.get_admin_context(),
+        numa_topology=objects.InstanceNUMATopology(cells=cells, emulator_threads_policy=None),
+        pci_requests=objects.InstancePCIRequests(requests=[]),
+        instance_uuid="00000000-0000-0000-0000-00000000ffff",
+        flavor=objects.Flavor(
+            name="f", vcpus=16, memory_mb=16384, extra_specs={"hw:cpu_policy": "dedicated"}
+        ),
+        image=objects.ImageMeta(properties=objects.ImageMetaProps()),
+        scheduler_hints={},
+    )
+
+
+def timed(ask, states, spec) -> tuple[float, list[str]]:
+    started = time.perf_counter()
+    passed = list(ask.filter_all(states, spec))
+    return time.perf_counter() - started, [state.host for state in passed]
+
+
+def measure(hosts: int, rounds: int = 3) -> dict[str, float]:
+    """Seconds of ``filter_all`` by what has changed since the last request."""
+    chance = random.Random(1)
+    rows = [compute_node(n, chance) for n in range(hosts)]
+    other = [compute_node(n, chance) for n in range(hosts)]
+    stock, ours = numa_topology_filter.NUMATopologyFilter(), filters.NUMATopologyFilter()
+    spec = request()
+    times: dict[str, list[float]] = {}
+
+    def run(name, which, states):
+        seconds, passed = timed(which, states, spec)
+        times.setdefault(name, []).append(seconds)
+        return passed
+
+    held = host_states(rows)
+    for _ in range(rounds):
+        expected = run("stock", stock, host_states(rows))
+        ours.filter_all(host_states(rows), spec)
+        assert run("same rows", ours, host_states(rows)) == expected
+        ours.filter_all(held, spec)
+        assert run("same objects", ours, held) == expected
+        few = rows[:-1] + other[-1:]
+        run("one changed", ours, host_states(few))
+        run("all changed", ours, host_states(other))
+    times["passed"] = [len(expected)]
+    return {name: min(found) for name, found in times.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--hosts", type=int, default=1000)
+    parser.add_argument("--json", help="write the figures there too")
+    options = parser.parse_args()
+    logging.disable(logging.CRITICAL)
+    objects.register_all()
+    found = measure(options.hosts)
+    print(f"{options.hosts} hosts of two cells, {found['passed']:.0f} of them pass")
+    for name in ("stock", "same objects", "same rows", "one changed", "all changed"):
+        print(f"{name:14} {1000 * found[name]:9.2f} ms {found['stock'] / found[name]:8.1f} x")
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as out:
+            json.dump(found, out, indent=1)
+
+
+if __name__ == "__main__":
+    main()
