@@ -7,7 +7,7 @@ EDITABLE := --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/edita
 PYTEST := $(BIN)/python -m pytest
 CMAKE := $(BIN)/cmake
 
-.PHONY: help build demo test test-c lint docs format wheel test-wheel clean
+.PHONY: nova-env test-nova help build demo test test-c lint docs format wheel test-wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -82,6 +82,26 @@ wheel: $(VENV)/.installed ## a wheel and a source distribution in dist/
 
 test-wheel: wheel ## programs in C and Cython built against the installed wheel
 	$(PYTEST) -q -m wheel tests/wheel
+
+# Nova and its tests live in an environment of their own; NOVA names the release, UNIT=1 runs the
+# minute-long part, FILTER=1 the functional tests with numafit's scheduler filter and nothing patched.
+NOVA ?= 34.0.0
+NOVA_VENV ?= .venv-nova
+NOVA_PYTHON = $(NOVA_VENV)/bin/python
+
+$(NOVA_VENV)/.nova-$(NOVA): tests/nova/requirements.txt
+	$(PYTHON) -m venv --clear $(NOVA_VENV)
+	$(NOVA_PYTHON) -m pip --disable-pip-version-check -q install nova==$(NOVA) -r tests/nova/requirements.txt
+	@touch $@
+
+nova-env: build $(NOVA_VENV)/.nova-$(NOVA)
+	rm -rf build/nova-wheel
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) wheel --no-build-isolation --no-deps -w build/nova-wheel .
+	$(NOVA_PYTHON) -m pip --disable-pip-version-check -q install --force-reinstall --no-deps build/nova-wheel/*.whl
+
+test-nova: nova-env ## nova's own tests with numafit in its place (UNIT=1: the short part; FILTER=1)
+	NUMAFIT_NOVA_PYTHON=$(CURDIR)/$(NOVA_PYTHON) $(PYTEST) -q -m nova tests/nova
+	$(NOVA_PYTHON) tests/nova/run_nova_tests.py $(if $(UNIT),--unit) $(if $(FILTER),--as filter --functional)
 
 clean: ## remove what was built
 	rm -rf build dist $(VENV) .venv-*
