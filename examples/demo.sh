@@ -18,3 +18,4 @@ show numafit fit examples/flavors.json examples/hosts/edge-gold.json \
     --flavor nfv.huge --flavor db.uneven
 show numafit fit examples/flavor-router.json examples/hosts/dual-xeon.yaml \
     examples/hosts/edge-gold.json --image examples/images/vnf-router.json --physnet provider
+show numafit capacity examples/flavors.json examples/hosts/*

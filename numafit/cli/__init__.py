@@ -10,6 +10,7 @@ from numafit.errors import MissingExtra, NumafitError
 
 COMMANDS = {
     "fit": "numafit.cli.fit",
+    "capacity": "numafit.cli.capacity",
 }
 """Name -> module, imported when it is asked for; each has a click command named ``command``."""
 

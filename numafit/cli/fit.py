@@ -61,7 +61,8 @@ def _show(flavor: Flavor, host: Host, answer: Placement | Refusal) -> None:
     where = f"{flavor.name} on {host.name or 'host'}"
     if isinstance(answer, Refusal):
         click.echo(f"{where}: does not fit: {answer.message}")
-        if answer.cells and answer.reason not in _WHOLE_HOST:
+        alone = all(cell.reason == "fits" for cell in answer.cells)
+        if not alone and answer.reason not in _WHOLE_HOST:
             print_table(("guest cells", "host cells", "first in the way"), _grouped(answer.cells))
         return
     if not answer.cells:
@@ -99,7 +100,7 @@ def _pci_row(drawn: PciAllocation) -> tuple[object, ...]:
         drawn.count,
         f"{drawn.info.vendor_id}:{drawn.info.product_id}",
         drawn.numa_node,
-        ", ".join(drawn.devices) or None,
+        ", ".join(sorted(drawn.devices)) or None,
     )
 
 
@@ -114,7 +115,7 @@ def _grouped(cells: Iterable[CellRefusal]) -> Iterator[tuple[object, ...]]:
         merged.setdefault(key, set()).add(guest)
     for reasons_of, guests in merged.items():
         for message, hosts in reasons_of:
-            yield cpu_text(guests), cpu_text(hosts), message
+            yield cpu_text(guests), cpu_text(hosts), "nothing" if message == "fits" else message
 
 
 def _described(flavor: Flavor, host: Host, answer: Placement | Refusal) -> dict[str, Any]:

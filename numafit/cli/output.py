@@ -53,6 +53,17 @@ def print_table(
     click.echo("\n".join(line for line in lines if line) + "\n")
 
 
+def columns_that_fit(widths: Sequence[int]) -> int:
+    """How many columns, from the first on, ``print_table`` sets without folding a word."""
+    room = need("rich.console", "cli").Console().width - 1
+    for n, width in enumerate(widths):
+        # a blank on each side, and one between columns
+        room -= width + (2 if n == 0 else 3)
+        if room < 0:
+            return n
+    return len(widths)
+
+
 def cpu_text(cpus: Iterable[int]) -> str | None:
     return format_cpu_list(cpus) or None
 

@@ -11,11 +11,13 @@ import click
 from numafit.errors import InputError, InvalidRequest, shorten
 from numafit.model.flavor import Flavor, Image, guest_topology
 from numafit.model.guest import Limits, Networks
+from numafit.model.pci_alias import Aliases, parse_aliases, pci_requests
+from numafit.model.pci_policy import pci_numa_policy
 from numafit.model.request import Request
 from numafit.readers.checks import nearest
 from numafit.readers.flavors import read_flavors, read_image
 
-_GUEST = ("flavors_file", "flavor_names", "image_file", "physnets", "tunneled")
+_GUEST = ("flavors_file", "flavor_names", "image_file", "aliases", "physnets", "tunneled")
 _FIT = ("strategy", "limits", "physnet_affinity", "pci_matching")
 
 _OPTIONS = (
@@ -32,6 +34,13 @@ _OPTIONS = (
         "image_file",
         metavar="FILE",
         help="The image, as 'openstack image show -f json' prints it.",
+    ),
+    click.option(
+        "--alias",
+        "aliases",
+        metavar="JSON",
+        multiple=True,
+        help="A PCI alias, as a value of nova's [pci] alias; may be given several times.",
     ),
     click.option(
         "--physnet",
@@ -89,7 +98,8 @@ class Guests:
         networks = None
         if self.given["physnets"] or self.given["tunneled"]:
             networks = Networks(frozenset(self.given["physnets"]), self.given["tunneled"])
-        return [(flavor, _request(flavor, image, networks)) for flavor in self._flavors()]
+        aliases = parse_aliases(self.given["aliases"]).check()
+        return [(flavor, _request(flavor, image, networks, aliases)) for flavor in self._flavors()]
 
     def _flavors(self) -> list[Flavor]:
         file = self.given["flavors_file"]
@@ -97,9 +107,13 @@ class Guests:
         names: Sequence[str] = self.given["flavor_names"]
         if not flavors:
             raise InputError(file, None, flavors, "at least one flavor")
+        by_name = {flavor.name: flavor for flavor in flavors}
+        if len(by_name) < len(flavors):
+            every = [flavor.name for flavor in flavors]
+            twice = next(name for name in every if every.count(name) > 1)
+            raise InputError(file, None, twice, "each flavor once")
         if not names:
             return flavors
-        by_name = {flavor.name: flavor for flavor in flavors}
         for name in names:
             if name not in by_name:
                 raise click.UsageError(_no_flavor(file, name, list(by_name)))
@@ -112,9 +126,15 @@ def _no_flavor(file: str, name: str, known: list[str]) -> str:
     return f"{file} has no flavor {shorten(name)}. {hint}{more}"
 
 
-def _request(flavor: Flavor, image: Image | None, networks: Networks | None) -> Request:
+def _request(
+    flavor: Flavor, image: Image | None, networks: Networks | None, aliases: Aliases
+) -> Request:
     try:
-        return Request(guest_topology(flavor, image), networks=networks)
+        return Request(
+            guest_topology(flavor, image),
+            networks=networks,
+            pci=pci_requests(flavor, aliases, numa_policy=pci_numa_policy(flavor, image)),
+        )
     except InvalidRequest as error:
         raise InvalidRequest(
             f"flavor {flavor.name}: {error}",

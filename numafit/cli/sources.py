@@ -60,17 +60,20 @@ class HostSources:
     def __init__(self, given: Given) -> None:
         self.given = given
 
+    @property
+    def given_any(self) -> bool:
+        return any(self.given[source.name] for source in SOURCES)
+
     def read(self) -> list[HostInfo]:
         """All hosts. Raises InputError for what cannot be read, UsageError for no host at all."""
-        hosts = [
+        if not self.given_any:
+            raise click.UsageError("No host given: name a host file, or use one of the sources.")
+        return [
             host
             for source in SOURCES
             for value in self.given[source.name]
             for host in source.read(value, self.given)
         ]
-        if not hosts and not any(self.given[source.name] for source in SOURCES):
-            raise click.UsageError("No host given: name a host file, or use one of the sources.")
-        return hosts
 
 
 def host_sources(function: Callable[..., Any]) -> Callable[..., Any]:

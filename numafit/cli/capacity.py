@@ -1,0 +1,215 @@
+"""``numafit capacity``: how many more of each flavor fit, on each host and in all?"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from numafit.cli.output import NOTHING, columns_that_fit, format_option, print_json, print_table
+from numafit.cli.requests import Guests, guest_options
+from numafit.cli.sources import HostSources, host_sources
+from numafit.fleet import DEFAULT_CAP, Fleet
+from numafit.model.flavor import Flavor
+from numafit.model.request import Request
+
+MOST_COLUMNS = 20
+"""A terminal has no room for more hosts beside each other; with more only sums are shown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """``counts``: a number a host, or ``None`` for a flavor that asks for no NUMA topology, so
+    that nothing here bounds it. Counts at ``cap`` say that there is room for that many or more."""
+
+    flavor: Flavor
+    counts: npt.NDArray[np.uint32] | None
+    cap: int
+
+    @property
+    def total(self) -> int | None:
+        return None if self.counts is None else int(self.counts.sum(dtype=np.uint64))
+
+    @property
+    def hosts(self) -> int | None:
+        """Hosts with room for one at least."""
+        return None if self.counts is None else int(np.count_nonzero(self.counts))
+
+    @property
+    def most(self) -> int | None:
+        """The room of the host that has most."""
+        return None if self.counts is None else int(self.counts.max(initial=0))
+
+    @property
+    def capped(self) -> int:
+        """Hosts where counting stopped at the cap."""
+        return 0 if self.counts is None else int(np.count_nonzero(self.counts >= self.cap))
+
+    def shown(self, count: int | None) -> str:
+        """``count`` of one host, with a ``+`` where there is room for more."""
+        if count is None:
+            return NOTHING
+        return f"{count}+" if count >= self.cap else str(count)
+
+
+@click.command()
+@guest_options
+@click.argument("host_files", metavar="[HOST]...", nargs=-1)
+@host_sources
+@click.option(
+    "--fleet",
+    "fleet_files",
+    metavar="FILE",
+    multiple=True,
+    help="A fleet that Fleet.save wrote; may be given several times.",
+)
+@click.option(
+    "--cap",
+    type=click.IntRange(1, 0xFFFFFFFF),
+    default=DEFAULT_CAP,
+    show_default=True,
+    help="Stop counting on a host when so many fit.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    help="Threads to count with.",
+)
+@click.option("--by-host", is_flag=True, help="A row for each host in the table.")
+@format_option("json", "csv")
+def command(
+    guests: Guests,
+    sources: HostSources,
+    fleet_files: Sequence[str],
+    cap: int,
+    threads: int,
+    by_host: bool,
+    output: str,
+) -> int:
+    """How many more guests of each flavor fit, on each host and in all.
+
+    FLAVORS and HOST are files as 'numafit fit' takes them. A count is what placing one guest after
+    the other would reach until the host refuses; each flavor is counted as if it came alone. A
+    flavor that asks for no NUMA topology has no count: its CPUs and memory are not bound to cells.
+
+    \b
+    Examples:
+      numafit capacity examples/flavors.json examples/hosts/*
+      numafit capacity examples/flavors.json examples/hosts/* --by-host --flavor nfv.large
+      numafit capacity examples/flavors.json examples/hosts/* --format csv
+
+    Exit status: 0 there is room for each flavor, 1 for one of them there is none, 2 bad input.
+    """
+    wanted = guests.read()
+    fleets = [Fleet.load(file) for file in fleet_files]
+    if sources.given_any or not fleets:
+        fleets.insert(0, Fleet(sources.read()))
+    names = [name for fleet in fleets for name in fleet.names]
+    options = guests.fit_options | {"cap": cap, "threads": threads}
+    counts = [Count(flavor, _count(fleets, request, options), cap) for flavor, request in wanted]
+    if output == "json":
+        print_json({"cap": cap, "hosts": names, "flavors": [_described(count) for count in counts]})
+    elif output == "csv":
+        _print_csv(names, counts)
+    elif by_host:
+        _show_hosts(names, counts)
+    else:
+        _show_flavors(names, counts)
+    return 0 if all(count.total != 0 for count in counts) else 1
+
+
+def _count(
+    fleets: list[Fleet], request: Request, options: dict[str, Any]
+) -> npt.NDArray[np.uint32] | None:
+    if request.guest is None:
+        return None
+    return np.concatenate([fleet.capacity(request, **options) for fleet in fleets])
+
+
+def _show_flavors(names: list[str], counts: list[Count]) -> None:
+    """A row a flavor; a column a host where a line has room for all of them."""
+    summary = ("in all", f"of {len(names)} hosts")
+    heads = ("flavor", *summary, *(name or "host" for name in names[:MOST_COLUMNS]))
+    rows = [
+        (
+            count.flavor.name,
+            _total(count),
+            count.hosts,
+            *(_at(count, n) for n in range(len(heads[3:]))),
+        )
+        for count in counts
+    ]
+    if len(names) > MOST_COLUMNS or columns_that_fit(_widths(heads, rows)) < len(heads):
+        heads = ("flavor", *summary, "most on one")
+        rows = [
+            (*row[:3], count.shown(count.most)) for row, count in zip(rows, counts, strict=True)
+        ]
+    print_table(heads, rows, numbers=heads[1:])
+    _notes(counts)
+
+
+def _show_hosts(names: list[str], counts: list[Count]) -> None:
+    """A row a host, and one for the sum; as many flavors beside each other as a line takes."""
+    rest = counts
+    while rest:
+        heads = ("host", *(count.flavor.name for count in rest))
+        rows = [(name, *(_at(count, n) for count in rest)) for n, name in enumerate(names)]
+        rows.append(("in all", *map(_total, rest)))
+        fit = max(columns_that_fit(_widths(heads, rows)), 2)
+        print_table(heads[:fit], (row[:fit] for row in rows), numbers=heads[1:])
+        rest = rest[fit - 1 :]
+    _notes(counts)
+
+
+def _widths(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
+    return [max(len(str(cell)) for cell in column) for column in zip(heads, *rows, strict=True)]
+
+
+def _at(count: Count, host: int) -> str:
+    return count.shown(None if count.counts is None else int(count.counts[host]))
+
+
+def _total(count: Count) -> str:
+    if count.total is None:
+        return NOTHING
+    return f"{count.total}+" if count.capped else str(count.total)
+
+
+def _notes(counts: list[Count]) -> None:
+    if any(count.capped for count in counts):
+        click.echo(f"+: counting stopped at {counts[0].cap} on a host (--cap)")
+    floating = [count.flavor.name for count in counts if count.counts is None]
+    if floating:
+        click.echo(f"{NOTHING}: asks for no NUMA topology, so no cell bounds it")
+
+
+def _described(count: Count) -> dict[str, Any]:
+    """``counts`` stand in the order of ``hosts``; ``None``: not bound by NUMA cells."""
+    return {
+        "flavor": count.flavor.name,
+        "in_all": count.total,
+        "hosts_with_room": count.hosts,
+        "hosts_at_cap": count.capped,
+        "counts": None if count.counts is None else count.counts.tolist(),
+    }
+
+
+def _print_csv(names: list[str], counts: list[Count]) -> None:
+    """One line a flavor and host; an empty count is not bound by NUMA cells."""
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(("flavor", "host", "count", "at_cap"))
+    for count in counts:
+        found = [None] * len(names) if count.counts is None else count.counts.tolist()
+        for name, number in zip(names, found, strict=True):
+            capped = "" if number is None else int(number >= count.cap)
+            lines.writerow((count.flavor.name, name, number, capped))
+    click.echo(text.getvalue(), nl=False)
