@@ -26,6 +26,7 @@ from numafit.model.flavor import Flavor, Image, guest_topology
 from numafit.model.guest import GuestCell, GuestTopology, Limits, Networks, PciRequest
 from numafit.model.hostinfo import HostCell, HostInfo, PagePool, PciPool
 from numafit.model.multiqueue import Multiqueue, multiqueue
+from numafit.model.network import Port
 from numafit.model.pci_address import PciAddress
 from numafit.model.pci_alias import Alias, Aliases, parse_aliases, pci_requests
 from numafit.model.pci_device import PciDevice
@@ -69,6 +70,7 @@ __all__ = [
     "PciSupport",
     "Placement",
     "PlacementCell",
+    "Port",
     "Refusal",
     "Request",
     "StalePlacement",

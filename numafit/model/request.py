@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from numafit.errors import MisuseError, shorten
+from numafit.model.flavor import Flavor, Image, guest_topology
 from numafit.model.guest import GuestTopology, Networks, PciRequest
+from numafit.model.network import Port, networks_of, port_requests
+from numafit.model.pci_alias import Alias, parse_aliases, pci_requests
+from numafit.model.pci_policy import pci_numa_policy
 
 
 class Request:
@@ -44,6 +49,40 @@ class Request:
         for n, one in enumerate(self.pci):
             if not isinstance(one, PciRequest):
                 raise MisuseError(f"pci[{n}]={shorten(one)}: expected a PciRequest")
+
+    @classmethod
+    def for_server(
+        cls,
+        flavor: Flavor,
+        image: Image | None = None,
+        ports: Iterable[Port] = (),
+        aliases: Mapping[str, Alias] | Iterable[str] = (),
+        pci_implies_topology: bool = False,
+        provider_mapping: Mapping[str, Sequence[str]] | None = None,
+    ) -> Request:
+        """All that flavor, image and ports ask for, derived as nova's API derives it.
+
+        ``aliases``: of ``parse_aliases``, or the texts of ``[pci] alias``. The port's NUMA policy
+        beats that of flavor and image, which beats the alias's. ``pci_implies_topology``: a guest
+        that asks for devices and for no topology gets one of one cell, as the networking guide
+        has it; nova's code (and the default) looks at its devices alone, wherever they are.
+
+        Raises ``InvalidRequest`` for the first thing that nova would refuse.
+        """
+        guest = guest_topology(flavor, image)
+        policy = pci_numa_policy(flavor, image)
+        if not isinstance(aliases, Mapping):
+            aliases = parse_aliases(aliases)
+        pci = pci_requests(flavor, aliases, policy)
+        ports = tuple(ports)
+        for n, port in enumerate(ports):
+            if not isinstance(port, Port):
+                raise MisuseError(f"ports[{n}]={shorten(port)}: expected a Port")
+        pci += port_requests(ports, policy)
+        if guest is None and pci and pci_implies_topology:
+            asked = replace(flavor, extra_specs={**flavor.extra_specs, "hw:numa_nodes": "1"})
+            guest = guest_topology(asked, image)
+        return cls(guest, networks_of(ports), pci, provider_mapping)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Request):

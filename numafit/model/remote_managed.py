@@ -1,0 +1,63 @@
+"""What remote-managed devices (VFs of a SmartNIC that another host programs) ask of a cloud."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from numafit.model.hostinfo import PciPool
+from numafit.model.network import Port
+from numafit.model.values import flag, refuse
+
+YOGA = 61
+"""Nova's service version from which all computes know remote-managed ports."""
+
+VPD_SINCE = (7, 9, 0)
+VLAN_CLEARED_SINCE = (8, 1, 0)
+
+
+def check_computes(ports: Iterable[Port], service_versions: Iterable[int]) -> None:
+    """Whether all computes (``services.version`` of nova's database) know such ports.
+
+    Raises ``InvalidRequest`` (``ForbiddenWithRemoteManagedPorts``), as nova's API does while one
+    compute is older than Yoga.
+    """
+    oldest = min(service_versions, default=YOGA)
+    if oldest < YOGA and any(port.vnic_type == "remote-managed" for port in ports):
+        raise refuse(
+            "ForbiddenWithRemoteManagedPorts",
+            "vnic_type",
+            "remote-managed",
+            f"every nova-compute at service version {YOGA} (Yoga) or later; the oldest is {oldest}",
+            "Finish the upgrade first.",
+        )
+
+
+def findings(pools: Iterable[PciPool], libvirt_version: Sequence[int] | None = None) -> list[str]:
+    """What stands in the way of a host's remote-managed pools, a sentence each.
+
+    ``libvirt_version``: of the host, as ``(7, 6, 0)``; ``None`` where it is not known.
+    """
+    managed = [pool for pool in pools if flag(pool.tags.get("remote_managed"))]
+    found = [
+        f"pool {pool.vendor_id}:{pool.product_id} at {pool.tags.get('address')}: remote_managed "
+        "on a PF, expected on VFs only. A guest cannot reach the other side of a PF; narrow the "
+        "device_spec by the product_id of the VFs."
+        for pool in managed
+        if pool.tags.get("dev_type") == "type-PF"
+    ]
+    version = tuple(libvirt_version) if managed and libvirt_version is not None else None
+    if version is not None and version < VPD_SINCE:
+        found.append(
+            f"libvirt {_dotted(version)}: shows no Vital Product Data, expected 7.9.0 or later. "
+            "Without the card's serial number no device can be remote-managed."
+        )
+    if version is not None and version < VLAN_CLEARED_SINCE:
+        found.append(
+            f"libvirt {_dotted(version)}: clears the VLAN of a VF (sets VLAN 0), which cards that "
+            "are managed remotely refuse, expected 8.1.0 or later."
+        )
+    return found
+
+
+def _dotted(version: Sequence[int]) -> str:
+    return ".".join(map(str, version))
