@@ -156,6 +156,8 @@ typedef struct nf_pci_job {
     uint32_t host, first_pool, n_pools, first_cell, n_cells;
     bool exact, anywhere;  /* anywhere: no guest topology, so nodes do not matter */
     bool sockets_known;
+    bool families;         /* some pools belong to a known PF */
+    bool excluding;        /* a PF and its VFs exclude each other, as on the compute node */
     nf_word *near;         /* cells of the host that are chosen */
     nf_word *near_socket;  /* cells whose socket holds a chosen one */
     int32_t *left;         /* [pool]: devices not yet taken */
@@ -182,8 +184,11 @@ void nf_pci_lay_out(nf_pci_job *p, const nf_fleet *f, uint32_t host, const nf_re
 void nf_pci_choose(nf_pci_job *p, const uint32_t *cells, uint32_t n_cells);
 bool nf_pci_serve(nf_pci_job *p);
 /* Can the pools serve this one request for a guest on this one cell (its number in the host;
- * NF_NONE: for a guest that takes all cells)? The answer of nf_pci_serve() for a request without providers, with nothing laid out or taken. */
+ * NF_NONE: for a guest that takes all cells)? The answer of nf_pci_serve() for a request without
+ * providers that does not mix (below), with nothing laid out or taken. */
 bool nf_pci_serves_one(const nf_fleet *f, uint32_t host, const nf_pci_request *q, uint32_t cell);
+/* May the request take a PF and VFs of that PF, which exclude each other? */
+bool nf_pci_mixes(const nf_fleet *f, uint32_t host, const nf_pci_request *q);
 /* May request r take from this pool, wherever it is? matching: before unrequested PFs and the
  * like are left out. */
 static inline bool nf_pci_takes(const nf_pci_job *p, uint32_t r, uint32_t pool, bool matching) {

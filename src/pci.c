@@ -66,13 +66,22 @@ static bool providers_distinct(const nf_pci_job *p) {
     return true;
 }
 
+/* A PF and its VFs exclude each other: what is drawn from takes the others out of sight. */
+static void exclude_kin(nf_pci_job *p, uint32_t pool) {
+    const uint32_t *family = p->f->pool_family + p->first_pool;
+    const uint32_t *kind = p->f->pool_kind + p->first_pool;
+    for (uint32_t i = 0; family[pool] && i < p->n_pools; i++)
+        if (family[i] == family[pool] && kind[i] != kind[pool]) p->left[i] = NF_POOL_GONE;
+}
+
 static void draw(nf_pci_job *p, uint32_t r, uint32_t pool, uint32_t count) {
     p->left[pool] -= (int32_t)count;
     if (!p->left[pool]) p->left[pool] = NF_POOL_GONE; /* nova drops a pool that is used up */
+    if (count && p->excluding) exclude_kin(p, pool);
     if (count) p->draws[p->n_draws++] = (nf_draw){r, p->first_pool + pool, count};
 }
 
-static void take_in_order(nf_pci_job *p, uint32_t r, reach reach) {
+static bool take_in_order(nf_pci_job *p, uint32_t r, reach reach) {
     uint32_t want = p->request->pci[r].count;
     /* with the whole host in reach, pools near the guest or of unknown node still come first */
     for (int pass = reach == FAR && !p->anywhere ? 0 : 1; pass < 2; pass++)
@@ -81,8 +90,9 @@ static void take_in_order(nf_pci_job *p, uint32_t r, reach reach) {
             uint32_t here = (uint32_t)p->left[i] < want ? (uint32_t)p->left[i] : want;
             draw(p, r, i, here);
             want -= here;
-            if (!want) return;
+            if (!want) return true;
         }
+    return false; /* it wanted a PF and its VFs */
 }
 
 static bool serve_one(nf_pci_job *p, uint32_t r) {
@@ -98,10 +108,7 @@ static bool serve_one(nf_pci_job *p, uint32_t r) {
         }
     /* a request for no devices still wants a pool that could give them */
     if (!any || sum < q->count) return false;
-    if (!q->n_providers) {
-        take_in_order(p, r, reach);
-        return true;
-    }
+    if (!q->n_providers) return take_in_order(p, r, reach);
     if (!providers_distinct(p)) return false;
     for (uint32_t i = 0; i < p->n_pools; i++)
         if (usable(p, r, i, reach))
@@ -135,6 +142,18 @@ static bool one_socket(const nf_fleet *f, uint32_t host, uint32_t a, uint32_t b)
     return socket[a] == socket[b];
 }
 
+bool nf_pci_mixes(const nf_fleet *f, uint32_t host, const nf_pci_request *q) {
+    uint32_t first = f->host_first_pool[host], last = f->host_first_pool[host + 1];
+    for (uint32_t p = first; p < last; p++) {
+        if (!f->pool_family[p] || !nf_bit_get(q->usable, f->pool_class[p])) continue;
+        for (uint32_t o = first; o < p; o++)
+            if (f->pool_family[o] == f->pool_family[p] && f->pool_kind[o] != f->pool_kind[p] &&
+                nf_bit_get(q->usable, f->pool_class[o]))
+                return true;
+    }
+    return false;
+}
+
 bool nf_pci_serves_one(const nf_fleet *f, uint32_t host, const nf_pci_request *q, uint32_t cell) {
     shelf near = {0, 0, false}, known = near, socket = near, all = near;
     bool everywhere = cell == NF_NONE;
@@ -158,15 +177,23 @@ bool nf_pci_serves_one(const nf_fleet *f, uint32_t host, const nf_pci_request *q
     return enough(&all, q->count);
 }
 
-bool nf_pci_serve(nf_pci_job *p) {
+static bool serve_in_order(nf_pci_job *p, bool excluding) {
     const int32_t *count = p->f->pool_count + p->first_pool;
     for (uint32_t i = 0; i < p->n_pools; i++) p->left[i] = count[i];
     p->n_draws = 0;
-    p->served = true;
-    if (p->exact) return nf_pci_serve_exactly(p);
+    p->excluding = excluding;
     for (uint32_t r = 0; r < p->request->n_pci; r++)
         if (!serve_one(p, r)) return false;
     return true;
+}
+
+/* Nova's scheduler decides from counts alone; where devices are known, its compute node decides
+ * again, with a PF and its VFs excluding each other. */
+bool nf_pci_serve(nf_pci_job *p) {
+    p->n_draws = 0;
+    p->served = true;
+    if (p->exact) return nf_pci_serve_exactly(p);
+    return serve_in_order(p, false) && (!p->families || serve_in_order(p, true));
 }
 
 void nf_pci_choose(nf_pci_job *p, const uint32_t *cells, uint32_t n_cells) {
@@ -250,4 +277,6 @@ void nf_pci_lay_out(nf_pci_job *p, const nf_fleet *f, uint32_t host, const nf_re
     lay_out(p, f, request, cells ? cells : 1, memory);
     for (uint32_t c = 0; c < cells; c++)
         if (f->cell_socket[first_cell + c] < 0) p->sockets_known = false;
+    for (uint32_t i = 0; i < p->n_pools && !p->families; i++)
+        p->families = f->pool_family[p->first_pool + i] != 0;
 }

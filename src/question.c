@@ -168,10 +168,16 @@ static int by_search(const nf_question *q, uint32_t host) {
     return nf_job_assign(&j);
 }
 
+static bool mixes(const nf_question *q, uint32_t host) {
+    const nf_pci_request *asked = q->request->pci;
+    return q->request->n_pci && asked->count > 1 && nf_pci_mixes(q->f, host, asked);
+}
+
 int nf_question_answer(const nf_question *q, uint32_t host, const nf_block *b) {
     uint32_t guests = q->request->n_cells, cells = nf_host_cells(q->f, host);
     if (b->settled) return NF_OK;
-    if (!q->n_kinds || cells > NF_BLOCK) return by_search(q, host);
+    if (!q->n_kinds || cells > NF_BLOCK || (q->simple && mixes(q, host)))
+        return by_search(q, host);
     if (guests == 1 && q->simple && q->near_known)
         return one_cell_does(q, host, b) ? NF_OK : NF_ASSIGNMENT;
     /* a guest that takes all cells is near all that there is */

@@ -93,9 +93,7 @@ class Entry:
 
     def _resolve(self, netdevs: Netdevs, functions: Functions) -> None:
         key = f"{self.key}.devname"
-        if not isinstance(self.devname, str):
-            raise refuse("TypeError", key, self.devname, "the name of a network interface")
-        address, self.pf = netdevs.get(self.devname, (None, False))
+        address, self.pf = netdevs.get(str(self.devname), (None, False))
         if address is None:
             return
         if self.pf:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from numafit.errors import InputError, InvalidRequest
+from numafit.errors import InputError
 from numafit.model.guest import PCI_NUMA_POLICIES, Networks, PciRequest
 from numafit.model.values import flag, refuse
 
@@ -39,7 +39,7 @@ class Port:
     ``numa_affinity_policy``: of the port; it beats those of flavor and image.
 
     Raises ``InputError`` for a type that Neutron has not, ``InvalidRequest`` for accelerator
-    types (``DeviceProfileError``) and policies (``ValueError``).
+    types (``DeviceProfileError``) and for other policies of SR-IOV ports (``ValueError``).
     """
 
     vnic_type: str = "normal"
@@ -68,8 +68,13 @@ class Port:
         if self.physnet is not None and not isinstance(self.physnet, str):
             raise InputError(None, "physnet", self.physnet, "the name of a physical network")
         policy = self.numa_affinity_policy
-        if policy and policy not in PCI_NUMA_POLICIES:
-            raise bad_policy("numa_affinity_policy", policy)
+        if policy and policy not in PCI_NUMA_POLICIES and self.vnic_type in SRIOV_TYPES:
+            raise refuse(
+                "ValueError",
+                "numa_affinity_policy",
+                policy,
+                f"one of {', '.join(PCI_NUMA_POLICIES)}",
+            )
 
     @classmethod
     def from_neutron(cls, port: Mapping[str, Any], network: Mapping[str, Any]) -> Port:
@@ -121,10 +126,6 @@ def port_requests(ports: Iterable[Port], numa_policy: str | None = None) -> list
     """The devices behind the ports, in their order."""
     found = (port.pci_request(numa_policy) for port in ports)
     return [request for request in found if request is not None]
-
-
-def bad_policy(key: str, policy: object) -> InvalidRequest:
-    return refuse("ValueError", key, policy, f"one of {', '.join(PCI_NUMA_POLICIES)}")
 
 
 def _carrier(network: Mapping[str, Any]) -> tuple[str | None, bool]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from numafit.errors import InputError
+from numafit.errors import InputError, InvalidRequest
 from numafit.model.hostinfo import MAX_ID
 from numafit.model.pci_address import device_fields
 
@@ -87,7 +87,10 @@ def as_devices(found: Iterable[PciDevice | Mapping[str, Any]]) -> list[PciDevice
 def drop_unaddressable(devices: Sequence[PciDevice]) -> tuple[list[PciDevice], list[PciDevice]]:
     """The devices that nova can speak of, and those that it cannot: domain, bus, slot or function
     beyond its limits (as with the 32-bit domains of VMD controllers). Readers drop and count the
-    latter, as nova's guide says."""
+    latter, as nova's guide says.
+
+    Raises ``InvalidRequest`` (``PciDeviceWrongAddressFormat``) for what is no address at all.
+    """
     kept: list[PciDevice] = []
     dropped: list[PciDevice] = []
     for device in devices:
@@ -111,8 +114,10 @@ def _addressable(device: PciDevice) -> bool:
         device_fields(device.address)
         if device.parent_addr is not None:
             device_fields(device.parent_addr)
-    except ValueError:
-        return False
+    except InvalidRequest as error:
+        if error.nova_exception == "PciConfigInvalidSpec":
+            return False
+        raise
     return True
 
 

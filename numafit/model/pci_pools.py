@@ -49,7 +49,7 @@ def pools_from_devices(
             continue
         properties = _properties(device, tags)
         for known, addresses in made:
-            if known == properties:
+            if _alike(known, properties):
                 addresses.append(device.address)
                 break
         else:
@@ -98,6 +98,11 @@ def _properties(device: PciDevice, tags: Mapping[str, Any]) -> dict[str, Any]:
     if device.dev_type in _NETWORK_TYPES and found.get("remote_managed") is None:
         found["remote_managed"] = "false"
     return found
+
+
+def _alike(pool: Mapping[str, Any], device: Mapping[str, Any]) -> bool:
+    """Nova's test, for which a tag of null is as good as another tag that is missing."""
+    return len(pool) == len(device) and all(pool.get(k) == v for k, v in device.items())
 
 
 def _pool(properties: dict[str, Any], addresses: list[str]) -> PciPool:
