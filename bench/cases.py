@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Collection
 from typing import Any
 
 from numafit import Flavor, Image, Networks, PciRequest, Request, guest_topology
@@ -69,8 +70,9 @@ def topology(
     cpus: int | tuple[int, ...] = (48, 64, 80, 96),
     used: float = 0.5,
     nets: dict[int, list[str]] | None = None,
+    full: Collection[int] = (),
 ) -> str:
-    """``compute_nodes.numa_topology`` of one host."""
+    """``compute_nodes.numa_topology`` of one host; all CPUs of the cells in ``full`` are taken."""
     rng = random.Random(seed)
     size = cpus if isinstance(cpus, int) else rng.choice(cpus)
     far = cells * size // 2
@@ -80,7 +82,15 @@ def topology(
             "1.2",
             {
                 "cells": [
-                    _cell(rng, n, n * size // 2, far, size, used, (nets or {}).get(n, []))
+                    _cell(
+                        rng,
+                        n,
+                        n * size // 2,
+                        far,
+                        size,
+                        1.0 if n in full else used,
+                        (nets or {}).get(n, []),
+                    )
                     for n in range(cells)
                 ]
             },
@@ -127,12 +137,25 @@ def flavor(name: str, vcpus: int, memory_mb: int, **specs: str) -> Json:
 
 
 PINNED_4 = flavor("pinned-4", 4, 4096, cpu_policy="dedicated")
+TWO_16 = flavor("two-16", 16, 16384, cpu_policy="dedicated", numa_nodes="2")
+TOO_LARGE = flavor("large", 30, 4096, cpu_policy="dedicated", cpu_thread_policy="require")
 PINNED_8_GIANT = flavor("pinned-8-1g", 8, 8192, cpu_policy="dedicated", mem_page_size="1048576")
 CAPACITY = {
     "pinned": flavor("pinned", 4, 4096, cpu_policy="dedicated"),
     "shared": flavor("shared", 4, 4096, numa_nodes="1"),
     "huge pages": flavor("huge", 4, 4096, mem_page_size="2048"),
     "two cells": flavor("two", 8, 8192, cpu_policy="dedicated", numa_nodes="2"),
+    "two cells, unlike": flavor(
+        "unlike",
+        6,
+        6144,
+        cpu_policy="dedicated",
+        numa_nodes="2",
+        numa_cpus__0="0,1",
+        numa_cpus__1="2-5",
+        numa_mem__0="2048",
+        numa_mem__1="4096",
+    ),
 }
 MIX = [
     flavor("p2", 2, 2048, cpu_policy="dedicated"),

@@ -68,7 +68,7 @@ class Stock:
         self.stats = None
         if pools is not None:
             found = objects.PciDevicePoolList.obj_from_primitive(json.loads(pools))
-            self.stats = stats.PciDeviceStats(self.host, pools=found)
+            self.stats = stats.PciDeviceStats(self.host, found)
 
     def read(self) -> Any:
         """The host's topology from its JSON text, as nova's scheduler reads a row."""
@@ -96,17 +96,15 @@ class Stock:
         return made
 
     def requests(self, requests: list[Case]) -> Any:
-        return self.objects.InstancePCIRequests(
-            requests=[
-                self.objects.InstancePCIRequest(
-                    count=r["count"],
-                    spec=r["spec"],
-                    numa_policy=r["numa_policy"],
-                    request_id=f"00000000-0000-0000-0000-{n:012}",
-                )
-                for n, r in enumerate(requests)
-            ]
-        )
+        return [
+            self.objects.InstancePCIRequest(
+                count=r["count"],
+                spec=r["spec"],
+                numa_policy=r["numa_policy"],
+                request_id=f"00000000-0000-0000-0000-{n:012}",
+            )
+            for n, r in enumerate(requests)
+        ]
 
     def fit(self, instance: Any, limits: Any = None, pci: Any = None) -> Any:
         """The guest's placement or ``None``; ``instance`` is written to."""

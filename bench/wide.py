@@ -4,7 +4,8 @@ drawn anew with numpy. No two hosts are alike, and half of each is used on avera
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+import json
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,41 +14,66 @@ from bench import cases
 from numafit import Fleet, Host
 from numafit._engine import ManyHosts
 from numafit.columns import Columns
+from numafit.names import Names
+
+TEMPLATES = 16
 
 
-def wide_fleet(n_hosts: int, templates: Sequence[Host], seed: int = 1, used: float = 0.5) -> Fleet:
-    """``n_hosts`` hosts, each like one of the templates (2 cells, drawn at random), with its own
-    pinned CPUs (each CPU with probability ``used``), pages, memory and devices in use."""
-    base = Columns([host.hostinfo for host in templates])
-    columns = _repeat(base, n_hosts, np.random.default_rng(seed), used)
+@dataclass(frozen=True, slots=True)
+class Wide:
+    """A fleet, and how to write its hosts as nova stores them."""
+
+    fleet: Fleet
+    texts: list[str]
+    which: Any
+
+    def row(self, host: int) -> str:
+        """``compute_nodes.numa_topology`` of one host, with its usage."""
+        made = json.loads(self.texts[self.which[host]])
+        cells = made["nova_object.data"]["cells"]
+        for cell, used in zip(cells, self.fleet.usage(host), strict=True):
+            data = cell["nova_object.data"]
+            data["cpu_usage"], data["memory_usage"] = used["cpu_usage"], used["memory_usage"]
+            data["pinned_cpus"] = used["pinned_cpus"]
+            for pool, pages in zip(data["mempages"], used["mempages"], strict=True):
+                pool["nova_object.data"]["used"] = pages["used"]
+        return json.dumps(made)
+
+
+def wide(
+    n_hosts: int,
+    seed: int = 1,
+    used: float = 0.5,
+    cpus: Any = (48, 64, 80, 96),
+    nets: bool = False,
+    pools: int = 0,
+    cells: int = 2,
+) -> Wide:
+    """``n_hosts`` hosts of ``cells`` cells: each like one of 16, with its own pinned CPUs (each
+    CPU with probability ``used``), pages, memory and devices in use."""
+    near = {n: ["net0", "net1"] if n % 2 else ["net0"] for n in range(cells)} if nets else None
+    texts = [cases.topology(n, cells, cpus, used=0.0, nets=near) for n in range(TEMPLATES)]
+    base = Columns(
+        Host.from_nova(text, cases.pools(n, cells, pools) if pools else None).hostinfo
+        for n, text in enumerate(texts)
+    )
+    rng = np.random.default_rng(seed)
+    which = rng.integers(0, TEMPLATES, n_hosts)
     fleet = Fleet.__new__(Fleet)
-    fleet._columns = columns
-    fleet._engine = ManyHosts(columns)
-    return fleet
+    fleet._columns = _repeat(base, which, rng, used)
+    fleet._engine = ManyHosts(fleet._columns)
+    return Wide(fleet, texts, which)
 
 
-def templates(
-    count: int = 16, cpus: Any = (48, 64, 80, 96), nets: bool = False, pools: int = 0
-) -> list[Host]:
-    """Hosts without usage, to be repeated."""
-    near = {0: ["net0"], 1: ["net0", "net1"]} if nets else None
-    return [
-        Host.from_nova(
-            cases.topology(seed, cpus=cpus, used=0.0, nets=near),
-            cases.pools(seed, count=pools) if pools else None,
-            name=f"host{seed}",
-        )
-        for seed in range(count)
-    ]
-
-
-def _repeat(base: Columns, n: int, rng: np.random.Generator, used: float) -> Columns:
-    which = rng.integers(0, base.n_hosts, n)
+def _repeat(base: Columns, which: Any, rng: np.random.Generator, used: float) -> Columns:
+    n = len(which)
     counts = np.diff(base.host_first_cell)[which].astype(np.int64)
     cells = _members(base.host_first_cell, which, counts)
     made = copy.copy(base)
     made.n_hosts, made.n_cells = n, len(cells)
-    made.names = [f"host{number}" for number in range(n)]
+    made.names = Names()
+    for number in range(n):
+        made.names.append(f"host{number}")
     made.host_first_cell = _offsets(counts)
     for name in ("host_cpu_ratio", "host_ram_ratio", "host_distance_at", "host_generation"):
         setattr(made, name, getattr(base, name)[which])

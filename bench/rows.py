@@ -1,0 +1,37 @@
+"""How long does it take to read a fleet from nova's rows, and how much memory does it keep?"""
+
+from __future__ import annotations
+
+import gc
+import tracemalloc
+
+from bench import cases, stock
+from bench.measure import take_turns, turn_of
+from bench.report import Row, faster
+from numafit import Fleet
+
+ROWS = 100_000
+DISTINCT = 2_000
+
+
+def measure(count: int = ROWS) -> list[Row]:
+    texts = [cases.topology(seed) for seed in range(DISTINCT)]
+    rows = [(f"compute{n:06}", texts[n % DISTINCT], None) for n in range(count)]
+    least = take_turns([turn_of(lambda: Fleet.from_nova_rows(rows))], 2)[0] / count
+    theirs = None
+    if stock.missing() is None:
+        nova = stock.Stock(texts[0])
+        read = nova.objects.NUMATopology.obj_from_db_obj
+        some = texts[:50]
+        theirs = take_turns([turn_of(lambda: [read(text) for text in some])], 7)[0] / len(some)
+    gc.collect()
+    tracemalloc.start()
+    fleet = Fleet.from_nova_rows(rows)
+    gc.collect()
+    kept = tracemalloc.get_traced_memory()[0] / count
+    tracemalloc.stop()
+    assert len(fleet) == count
+    return [
+        faster(f"rows: {count:,} hosts from nova's JSON", "row", least, theirs, 10.0),
+        Row("rows: memory kept", "host", least, ratio=kept, ratio_of="bytes a host", at_most=400.0),
+    ]
