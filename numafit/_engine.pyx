@@ -253,9 +253,8 @@ cdef class Engine:
             free(workspace)
         if status == NF_OK:
             placement = Placement.__new__(Placement)
-            placement._cells = placement._pci = None
+            placement._cells = placement._pci = placement._host = None
             placement._native = placed
-            placement.host = self.names[host] or host
             placement.pci_requests = p.pci
             return placement
         if status < 0:

@@ -44,14 +44,20 @@ cdef class Placed:
             cells.append(cell)
         return tuple(cells)
 
+    def decode_host(self):
+        """Name of the host, or its index where it has none."""
+        return self.engine.names[self.host] or self.host
+
     def decode_pci(self):
         """The pools it draws on, and the devices where the host came with a list of them."""
         cdef uint32_t i
         cdef nf_draw *d
         cdef list found = []
         cdef dict used = {}
-        cdef list chosen = [
-            self.out.cells[i].cell for i in range(self.prepared.c.n_cells)]
+        cdef list chosen
+        if not self.out.n_draws:
+            return ()
+        chosen = [self.out.cells[i].cell for i in range(self.prepared.c.n_cells)]
         for i in range(self.out.n_draws):
             d = &self.out.draws[i]
             pool = self.engine.columns.pools[d.pool]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from numafit._engine import Placed
+from numafit._engine import Engine, Placed
 from numafit.columns import Columns
-from numafit.errors import MisuseError
+from numafit.errors import MisuseError, StalePlacement
 from numafit.model.placement import PciAllocation, Placement
 
 
@@ -17,7 +17,9 @@ class Claim:
     def __init__(self, placement: Placement, placed: Placed, columns: Columns) -> None:
         self.placement = placement
         self.host = placed.host
-        self.pci: tuple[PciAllocation, ...] = columns.take_devices(placed.decode_pci())
+        self.pci: tuple[PciAllocation, ...] = ()
+        if allocations := placed.decode_pci():
+            self.pci = columns.take_devices(allocations)
         self._columns = columns
         # popping is atomic, so of two threads that release the same claim one comes too late
         self._held = [placed]
@@ -29,6 +31,16 @@ class Claim:
             return self._held.pop()
         except IndexError:
             raise MisuseError("claim: it was released before") from None
+
+    def _give_back(self, engine: Engine, columns: Columns) -> None:
+        placed = self._let_go(columns)
+        try:
+            engine.release([placed])
+        except StalePlacement:
+            self._keep(placed)
+            raise
+        if self.pci:
+            columns.return_devices(self.pci)
 
     def _keep(self, placed: Placed) -> None:
         self._held.append(placed)

@@ -189,7 +189,7 @@ class Fleet:
         """
         options = (strategy, limits, physnet_affinity, pci_matching)
         if isinstance(what, Placement):
-            return self.claim_all([what], hosts=None if host is None else [host])[0]
+            return self._take(what, host)
         if host is None:
             raise MisuseError("host: expected the index of the host to take the request on")
         for _attempt in range(CLAIM_ATTEMPTS):
@@ -197,7 +197,7 @@ class Fleet:
             if isinstance(placement, Refusal):
                 raise StalePlacement(f"host {placement.host}: {placement.message}")
             try:
-                return self.claim_all([placement])[0]
+                return self._take(placement, None)
             except StalePlacement:
                 continue  # another thread was faster; what is left may still do
         raise StalePlacement(f"host {host}: changed under {CLAIM_ATTEMPTS} attempts in a row")
@@ -221,9 +221,17 @@ class Fleet:
             for placement, native in zip(wanted, placed, strict=True)
         ]
 
+    def _take(self, placement: Placement, host: int | None) -> Claim:
+        placed = self._engine.adopt(self._host_of(placement, host), placement)
+        self._engine.claim([placed])
+        return Claim(placement, placed, self._columns)
+
     def release(self, claim: Claim | Iterable[Claim]) -> None:
         """Give a claim back, or several: all of them or, raising StalePlacement, none."""
-        claims = [claim] if isinstance(claim, Claim) else list(claim)
+        if isinstance(claim, Claim):
+            claim._give_back(self._engine, self._columns)
+            return
+        claims = list(claim)
         placed: list[Placed] = []
         try:
             placed.extend(held._let_go(self._columns) for held in claims)

@@ -9,7 +9,6 @@ from typing import Any
 from numafit._engine import Engine
 from numafit.claim import Claim
 from numafit.columns import Columns
-from numafit.errors import StalePlacement
 from numafit.model.guest import Limits, PciRequest
 from numafit.model.hostinfo import HostInfo, PagePool, PciPool
 from numafit.model.placement import PciSupport, Placement
@@ -118,13 +117,7 @@ class Host:
         if isinstance(claim, Placement):
             self._engine.release([self._engine.adopt(0, claim)])
             return
-        placed = claim._let_go(self._columns)
-        try:
-            self._engine.release([placed])
-        except StalePlacement:
-            claim._keep(placed)
-            raise
-        self._columns.return_devices(claim.pci)
+        claim._give_back(self._engine, self._columns)
 
     def usage(self) -> list[dict[str, Any]]:
         """Per cell: ``id``, ``cpu_usage`` (shared vCPUs), ``memory_usage`` (MiB), ``pinned_cpus``

@@ -96,6 +96,7 @@ class Native(Protocol):
 
     def decode(self) -> tuple[PlacementCell, ...]: ...
     def decode_pci(self) -> tuple[PciAllocation, ...]: ...
+    def decode_host(self) -> str | int: ...
 
 
 class Placement:
@@ -106,12 +107,12 @@ class Placement:
     the host, or its index in the fleet where it has none. ``pci``: the pools it draws on.
     """
 
-    __slots__ = ("_cells", "_native", "_pci", "host", "pci_requests")
+    __slots__ = ("_cells", "_host", "_native", "_pci", "pci_requests")
 
     _cells: tuple[PlacementCell, ...] | None
     _pci: tuple[PciAllocation, ...] | None
     _native: Any
-    host: str | int
+    _host: str | int | None
     pci_requests: tuple[PciRequest, ...]
 
     def __init__(
@@ -124,8 +125,14 @@ class Placement:
         self._cells = tuple(cells)
         self._pci = ()
         self._native = None
-        self.host = host
+        self._host = host
         self.pci_requests = tuple(pci_requests)
+
+    @property
+    def host(self) -> str | int:
+        if self._host is None:
+            self._host = self._native.decode_host()
+        return self._host
 
     @property
     def cells(self) -> tuple[PlacementCell, ...]:
