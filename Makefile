@@ -7,7 +7,7 @@ EDITABLE := --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/edita
 PYTEST := $(BIN)/python -m pytest
 CMAKE := $(BIN)/cmake
 
-.PHONY: nova-env test-nova help build demo test test-c lint docs format wheel test-wheel clean
+.PHONY: nova-env test-nova test-db help build demo test test-c lint docs format wheel test-wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -100,8 +100,14 @@ nova-env: build $(NOVA_VENV)/.nova-$(NOVA)
 	$(NOVA_PYTHON) -m pip --disable-pip-version-check -q install --force-reinstall --no-deps build/nova-wheel/*.whl
 
 test-nova: nova-env ## nova's own tests with numafit in its place (UNIT=1: the short part; FILTER=1)
-	NUMAFIT_NOVA_PYTHON=$(CURDIR)/$(NOVA_PYTHON) $(PYTEST) -q -m nova tests/nova
+	NUMAFIT_NOVA_PYTHON=$(CURDIR)/$(NOVA_PYTHON) $(PYTEST) -q -m "nova and not db" tests/nova
 	$(NOVA_PYTHON) tests/nova/run_nova_tests.py $(if $(UNIT),--unit) $(if $(FILTER),--as filter --functional)
+
+# the server is Debian's; it is started and stopped by the test, in a directory of its own
+test-db: nova-env ## nova's tables in a MariaDB server, installed where it is missing (needs root for that)
+	@PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null \
+	  || DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends mariadb-server
+	NUMAFIT_NOVA_PYTHON=$(CURDIR)/$(NOVA_PYTHON) $(PYTEST) -q -m "nova and db" tests/nova
 
 clean: ## remove what was built
 	rm -rf build dist $(VENV) .venv-*
