@@ -83,7 +83,6 @@ def test_agrees_with_nova(name: str, count: int, ask: Callable[..., Case]) -> No
         try:
             found = ask(flavor, image, case)
         except InvalidRequest as refusal:
-            assert str(refusal), case["id"]
             found = {"error": refusal.nova_exception, "stage": refusal.stage}
         kinds["error" if "error" in case["expect"] else "value"] += 1
         if found != case["expect"]:
