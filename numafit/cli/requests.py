@@ -4,20 +4,31 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from numafit.cli import ports
 from numafit.errors import InputError, InvalidRequest, shorten
-from numafit.model.flavor import Flavor, Image, guest_topology
+from numafit.model.flavor import Flavor, Image
 from numafit.model.guest import Limits, Networks
-from numafit.model.pci_alias import Aliases, parse_aliases, pci_requests
-from numafit.model.pci_policy import pci_numa_policy
+from numafit.model.network import Port
+from numafit.model.pci_alias import Aliases, parse_aliases
 from numafit.model.request import Request
 from numafit.readers.checks import nearest
 from numafit.readers.flavors import read_flavors, read_image
 
-_GUEST = ("flavors_file", "flavor_names", "image_file", "aliases", "physnets", "tunneled")
+_GUEST = (
+    "flavors_file",
+    "flavor_names",
+    "image_file",
+    "aliases",
+    "ports",
+    "implied",
+    "physnets",
+    "tunneled",
+)
 _FIT = ("strategy", "limits", "physnet_affinity", "pci_matching")
 
 _OPTIONS = (
@@ -41,6 +52,14 @@ _OPTIONS = (
         metavar="JSON",
         multiple=True,
         help="A PCI alias, as a value of nova's [pci] alias; may be given several times.",
+    ),
+    click.option("--port", "ports", metavar="KEY=VALUE,...", multiple=True, help=ports.HELP),
+    click.option(
+        "--pci-implies-topology",
+        "implied",
+        is_flag=True,
+        help="A guest that asks for devices has a NUMA cell, as nova's guide says and its code "
+        "does not.",
     ),
     click.option(
         "--physnet",
@@ -91,15 +110,17 @@ class Guests:
         self.given = given
         self.fit_options = fit_options
 
-    def read(self) -> list[tuple[Flavor, Request]]:
-        """Raises InputError, and InvalidRequest that names the flavor."""
-        file = self.given["image_file"]
-        image = read_image(file) if file else None
-        networks = None
-        if self.given["physnets"] or self.given["tunneled"]:
-            networks = Networks(frozenset(self.given["physnets"]), self.given["tunneled"])
-        aliases = parse_aliases(self.given["aliases"]).check()
-        return [(flavor, _request(flavor, image, networks, aliases)) for flavor in self._flavors()]
+    def read(self, aliases: Sequence[str] = ()) -> list[tuple[Flavor, Request]]:
+        """``aliases``: of a configuration, before those of the command line.
+
+        Raises InputError, and InvalidRequest that names the flavor.
+        """
+        given = self.given
+        known = parse_aliases([*aliases, *given["aliases"]]).check()
+        image = read_image(given["image_file"]) if given["image_file"] else None
+        servers = Servers(image, known, ports.parse_ports(given["ports"]), given["implied"])
+        networks = Networks(frozenset(given["physnets"]), given["tunneled"])
+        return [(flavor, servers.request(flavor, networks)) for flavor in self._flavors()]
 
     def _flavors(self) -> list[Flavor]:
         file = self.given["flavors_file"]
@@ -126,23 +147,33 @@ def _no_flavor(file: str, name: str, known: list[str]) -> str:
     return f"{file} has no flavor {shorten(name)}. {hint}{more}"
 
 
-def _request(
-    flavor: Flavor, image: Image | None, networks: Networks | None, aliases: Aliases
-) -> Request:
-    try:
-        return Request(
-            guest_topology(flavor, image),
-            networks=networks,
-            pci=pci_requests(flavor, aliases, numa_policy=pci_numa_policy(flavor, image)),
-        )
-    except InvalidRequest as error:
-        raise InvalidRequest(
-            f"flavor {flavor.name}: {error}",
-            nova_exception=error.nova_exception,
-            key=error.key,
-            value=error.value,
-            stage=error.stage,
-        ) from None
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """What servers of any flavor have in common."""
+
+    image: Image | None
+    aliases: Aliases
+    ports: Sequence[Port]
+    pci_implies_topology: bool
+
+    def request(self, flavor: Flavor, more: Networks) -> Request:
+        """``more``: networks beside those of the ports."""
+        try:
+            found = Request.for_server(
+                flavor, self.image, self.ports, self.aliases, self.pci_implies_topology
+            )
+        except InvalidRequest as error:
+            raise InvalidRequest(
+                f"flavor {flavor.name}: {error}",
+                nova_exception=error.nova_exception,
+                key=error.key,
+                value=error.value,
+                stage=error.stage,
+            ) from None
+        nets = found.networks or Networks()
+        nets = Networks(nets.physnets | more.physnets, nets.tunneled or more.tunneled)
+        asked = nets if nets.physnets or nets.tunneled else None
+        return Request(found.guest, networks=asked, pci=found.pci)
 
 
 def _limits(text: str) -> Limits | str | None:
