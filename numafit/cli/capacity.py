@@ -108,7 +108,7 @@ def command(
 
     Exit status: 0 there is room for each flavor, 1 for one of them there is none, 2 bad input.
     """
-    wanted = guests.read()
+    wanted = guests.read(sources.aliases())
     fleets = [Fleet.load(file) for file in fleet_files]
     if sources.given_any or not fleets:
         fleets.insert(0, Fleet(sources.read()))

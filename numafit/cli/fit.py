@@ -41,7 +41,7 @@ def command(guests: Guests, sources: HostSources, output: str) -> int:
 
     Exit status: 0 each flavor fits on at least one host, 1 one of them does not, 2 bad input.
     """
-    wanted = guests.read()
+    wanted = guests.read(sources.aliases())
     hosts = [Host(info) for info in sources.read()]
     answers: list[Answer] = [
         (flavor, host, host.fit(request, **guests.fit_options))
@@ -76,9 +76,9 @@ def _show(flavor: Flavor, host: Host, answer: Placement | Refusal) -> None:
         )
     if answer.pci:
         print_table(
-            ("PCI request", "devices", "vendor:product", "node", "addresses"),
+            ("PCI request", "devices", "vendor:product", "node", "distance", "addresses"),
             map(_pci_row, answer.pci),
-            numbers=("PCI request", "devices", "node"),
+            numbers=("PCI request", "devices", "node", "distance"),
         )
 
 
@@ -100,6 +100,7 @@ def _pci_row(drawn: PciAllocation) -> tuple[object, ...]:
         drawn.count,
         f"{drawn.info.vendor_id}:{drawn.info.product_id}",
         drawn.numa_node,
+        drawn.distance,
         ", ".join(sorted(drawn.devices)) or None,
     )
 
@@ -149,6 +150,7 @@ def _pci(drawn: PciAllocation) -> dict[str, Any]:
         "request": drawn.request,
         "count": drawn.count,
         "numa_node": drawn.numa_node,
+        "distance": drawn.distance,
         "pool": drawn.info.as_dict(),
         "devices": list(drawn.devices),
     }

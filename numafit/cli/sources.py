@@ -50,7 +50,14 @@ SOURCES = (
     Source("--nova-rows", "FILE", "Rows of nova's table compute_nodes, as JSON.", _nova_rows),
 )
 
-COMPANIONS: dict[str, Callable[[Any], Any]] = {}
+COMPANIONS: dict[str, Callable[[Any], Any]] = {
+    "config": click.option(
+        "--config",
+        metavar="FILE",
+        multiple=True,
+        help="nova.conf, whose [pci] alias names the devices of flavors; later files win.",
+    ),
+}
 """Options that stand beside those of the sources: name in ``Given`` -> click option."""
 
 
@@ -63,6 +70,15 @@ class HostSources:
     @property
     def given_any(self) -> bool:
         return any(self.given[source.name] for source in SOURCES)
+
+    def aliases(self) -> Sequence[str]:
+        """The texts of ``[pci] alias`` of the configuration, where one is given."""
+        files: Sequence[str] = self.given["config"]
+        if not files:
+            return ()
+        from numafit.readers.nova_conf import read_nova_conf
+
+        return read_nova_conf(files).aliases
 
     def read(self) -> list[HostInfo]:
         """All hosts. Raises InputError for what cannot be read, UsageError for no host at all."""
