@@ -11,6 +11,7 @@ from numafit.errors import MissingExtra, NumafitError
 COMMANDS = {
     "fit": "numafit.cli.fit",
     "capacity": "numafit.cli.capacity",
+    "replay": "numafit.cli.replay",
 }
 """Name -> module, imported when it is asked for; each has a click command named ``command``."""
 

@@ -1,0 +1,1 @@
+"""Recorded cases asked again: does numafit answer what nova answered?"""
