@@ -18,6 +18,14 @@ def shorten(value: object, limit: int = _SHOWN) -> str:
     return text if len(text) <= limit else text[:limit] + "..."
 
 
+def printable(text: str) -> str:
+    """``text`` with control characters escaped, so that a name cannot steer a terminal."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape").decode("ascii")
+        for char in text
+    )
+
+
 class NumafitError(Exception):
     """Base of every error that numafit raises on purpose."""
 

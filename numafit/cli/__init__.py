@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from numafit.errors import MissingExtra, NumafitError
+from numafit.errors import MissingExtra, NumafitError, printable
 
 COMMANDS = {
     "fit": "numafit.cli.fit",
@@ -39,5 +39,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fail(error: NumafitError) -> int:
     # one line, whatever a hostile file put into it
     words = " ".join(str(error).split())
-    print(f"numafit: {words}", file=sys.stderr)
+    print(f"numafit: {printable(words)}", file=sys.stderr)
     return 2

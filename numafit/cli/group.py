@@ -9,6 +9,7 @@ import click
 
 from numafit import __version__
 from numafit.cli import COMMANDS
+from numafit.errors import printable
 
 
 class Commands(click.Group):
@@ -55,7 +56,8 @@ def run(arguments: Sequence[str] | None) -> int:
             error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
         )
         hint = f" See '{command} --help'." if command else ""
-        click.echo(f"numafit: {error.format_message()}{hint}", err=True)
+        words = printable(" ".join(error.format_message().split()))
+        click.echo(f"numafit: {words}{hint}", err=True)
         return 2
     except click.Abort:
         raise KeyboardInterrupt from None

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from numafit.cpuset import format_cpu_list
+from numafit.errors import printable
 from numafit.extras import need
 
 NOTHING = "-"
@@ -28,7 +29,7 @@ def format_option(*formats: str) -> Callable[[Any], Any]:
 
 def print_json(value: object) -> None:
     """One document, indented, in a stable order."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(value, indent=2))
 
 
 def print_table(
@@ -45,7 +46,7 @@ def print_table(
     text = need("rich.text", "cli").Text
     for row in rows:
         # Text, so that brackets in a name are no markup
-        table.add_row(*(text(NOTHING if cell is None else str(cell)) for cell in row))
+        table.add_row(*(text(NOTHING if cell is None else printable(str(cell))) for cell in row))
     with console.capture() as printed:
         console.print(table)
     # rich fills each line up to the table's width, and puts an empty one around it

@@ -135,7 +135,7 @@ def _rows(data: object, file: str) -> Iterator[tuple[str, object]]:
         rows = holder.get("compute_nodes") if isinstance(holder, dict) else None
         key = f"{way}.compute_nodes" if way else "compute_nodes"
         if not isinstance(rows, list):
-            hint = "" if way else "Dump the table compute_nodes of the cell's database."
+            hint = "Dump the table compute_nodes of the cell's database."
             raise InputError(file, key, rows, "a list of rows of compute_nodes", hint)
         for n, row in enumerate(rows):
             yield f"{key}[{n}]", row

@@ -198,13 +198,13 @@ class _Builder:
             frame.key = _NO_KEY
 
     def _set_key(self, frame: _Frame, key: Any, event: Any) -> None:
-        if key is not _MERGE:
-            if not isinstance(key, str):
-                found = key if isinstance(key, bool | int | float) or key is None else "a value"
-                raise self._error(found, event, "a key in text", "Put the key in quotes.")
-            if key in frame.value:
-                raise self._error(key, event, "each key of a mapping once")
+        if key is not _MERGE and not isinstance(key, str):
+            found = key if isinstance(key, bool | int | float) or key is None else "a value"
+            raise self._error(found, event, "a key in text", "Put the key in quotes.")
+        known = key in frame.value
         frame.key = key
+        if known:
+            raise self._error(key, event, "each key of a mapping once")
 
     def _merged(self, value: Any, event: Any) -> list[dict[str, Any]]:
         found = value if isinstance(value, list) else [value]

@@ -1,0 +1,141 @@
+"""``numafit capacity``: its numbers are those of placing guests until the host refuses."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from numafit import Fleet, Host, Request, guest_topology
+from numafit.readers.flavors import read_flavors
+from numafit.readers.hostfile import read_host_file
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+FLAVORS = EXAMPLES / "flavors.json"
+HOSTS = sorted((EXAMPLES / "hosts").iterdir())
+Run = Callable[..., Any]
+
+
+def by_hand(path: Path, request: Request) -> int:
+    host = Host(read_host_file(path))
+    count = 0
+    while placement := host.fit(request):
+        host.claim(placement)
+        count += 1
+    return count
+
+
+@pytest.fixture(scope="module")
+def expected() -> dict[str, list[int] | None]:
+    requests = {flavor.name: Request(guest_topology(flavor)) for flavor in read_flavors(FLAVORS)}
+    return {
+        name: None if request.guest is None else [by_hand(path, request) for path in HOSTS]
+        for name, request in requests.items()
+    }
+
+
+def test_json(numafit: Run, expected: dict[str, list[int] | None]) -> None:
+    done = numafit("capacity", FLAVORS, *HOSTS, "--format", "json")
+    answer = json.loads(done.out)
+    assert answer["hosts"] == [path.stem for path in HOSTS]
+    assert {one["flavor"]: one["counts"] for one in answer["flavors"]} == expected
+    for one in answer["flavors"]:
+        counts = one["counts"]
+        assert one["in_all"] == (None if counts is None else sum(counts))
+        assert one["hosts_with_room"] == (None if counts is None else sum(map(bool, counts)))
+    assert done.status == 1  # c1.isolated2 finds no host without SMT
+
+
+def test_csv(numafit: Run, expected: dict[str, list[int] | None]) -> None:
+    lines = list(
+        csv.DictReader(numafit("capacity", FLAVORS, *HOSTS, "--format", "csv").out.split("\n"))
+    )
+    assert len(lines) == len(expected) * len(HOSTS)
+    for line in lines:
+        counts = expected[line["flavor"]]
+        n = [path.stem for path in HOSTS].index(line["host"])
+        assert line["count"] == ("" if counts is None else str(counts[n]))
+
+
+def table(text: str) -> dict[str, list[str]]:
+    return {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.startswith(" ")}
+
+
+def test_table(numafit: Run, expected: dict[str, list[int] | None]) -> None:
+    rows = table(numafit("capacity", FLAVORS, *HOSTS).out)
+    for name, counts in expected.items():
+        if counts is None:
+            assert set(rows[name]) == {"-"}
+        else:
+            assert rows[name][0] == str(sum(counts))
+            assert rows[name][2:] == list(map(str, counts))
+
+
+def test_table_by_host(numafit: Run) -> None:
+    rows = table(
+        numafit(
+            "capacity",
+            FLAVORS,
+            *HOSTS,
+            "--by-host",
+            "--flavor",
+            "nfv.large",
+            "--flavor",
+            "hpc.quad",
+        ).out
+    )
+    assert rows["host"] == ["nfv.large", "hpc.quad"]
+    assert rows["in"] == ["all", "16", "5"]
+    assert rows["epyc-nps4"] == ["0", "5"]
+
+
+def test_counts_at_the_cap_are_marked(numafit: Run) -> None:
+    asked = ("capacity", FLAVORS, *HOSTS, "--flavor", "nfv.small", "--cap", "11")
+    done = numafit(*asked)
+    assert table(done.out)["nfv.small"] == ["21+", "2", "11+", "10", "0"]
+    assert "counting stopped at 11" in done.out
+    (one,) = json.loads(numafit(*asked, "--format", "json").out)["flavors"]
+    assert (one["in_all"], one["hosts_at_cap"]) == (21, 1)
+
+
+def test_many_hosts_are_summed(numafit: Run) -> None:
+    hosts = [EXAMPLES / "hosts" / "dual-xeon.yaml"] * 30
+    rows = table(
+        numafit("capacity", FLAVORS, *hosts, "--flavor", "nfv.small", "--threads", "2").out
+    )
+    assert rows["nfv.small"] == ["840", "30", "28"]
+
+
+def test_a_saved_fleet(numafit: Run, tmp_path: Path) -> None:
+    path = tmp_path / "fleet.npz"
+    Fleet([read_host_file(path) for path in HOSTS]).save(path)
+    asked = ("capacity", FLAVORS, "--flavor", "nfv.large", "--format", "json")
+    saved = json.loads(numafit(*asked, "--fleet", path).out)
+    assert saved == json.loads(numafit(*asked, *HOSTS).out)
+    both = json.loads(numafit(*asked, HOSTS[0], "--fleet", path).out)
+    assert both["hosts"] == [HOSTS[0].stem, *saved["hosts"]]
+    path.write_bytes(path.read_bytes()[:200])
+    done = numafit(*asked, "--fleet", path)
+    assert done.status == 2
+    assert str(path) in done.err
+
+
+def test_status(numafit: Run) -> None:
+    edge = EXAMPLES / "hosts" / "edge-gold.json"
+    assert numafit("capacity", FLAVORS, edge, "--flavor", "nfv.large").status == 0
+    assert numafit("capacity", FLAVORS, edge, "--flavor", "nfv.huge").status == 1
+    assert numafit("capacity", FLAVORS, edge, "--flavor", "m1.small").status == 0
+
+
+@pytest.mark.parametrize(
+    "wrong", [("--cap", "0"), ("--cap", "x"), ("--threads", "0"), ("--fleet", "x")]
+)
+def test_mistakes(numafit: Run, wrong: tuple[str, str]) -> None:
+    done = numafit("capacity", FLAVORS, HOSTS[0], *wrong)
+    assert done.status == 2
+    assert done.err.startswith("numafit: ")
+    assert done.err.count("\n") == 1
