@@ -7,7 +7,7 @@ EDITABLE := --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/edita
 PYTEST := $(BIN)/python -m pytest
 CMAKE := $(BIN)/cmake
 
-.PHONY: nova-env test-nova test-db help build demo test test-c lint docs format wheel test-wheel clean
+.PHONY: nova-env test-nova test-db help build demo test test-c sanitize tsan lint docs format wheel test-wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -29,15 +29,7 @@ $(VENV)/.installed: $(VENV)/.tools CMakeLists.txt
 	$(PIP) install -e '.[test]' $(EDITABLE)
 	@touch $@
 
-$(VENV)/.C_BUILD = $(CMAKE) -G Ninja -S . -DNUMAFIT_PYTHON=OFF -DNUMAFIT_TESTS=ON -DNUMAFIT_WERROR=ON \
-  -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja
-
-test-c: $(VENV)/.tools ## the engine without Python: warnings are errors, then its C tests
-	$(C_BUILD) -B build/c
-	$(CMAKE) --build build/c
-	$(BIN)/ctest --test-dir build/c --output-on-failure
-
-lint: $(VENV)/.installed
+$(VENV)/.lint: $(VENV)/.installed
 	$(PIP) install -e '.[lint]' $(EDITABLE)
 	@touch $@
 
@@ -49,13 +41,30 @@ demo: build ## fit the examples
 test: build ## the tests that need no root, no server and no nova
 	$(PYTEST) -q $(TESTS)
 
-C_BUILD = $(CMAKE) -G Ninja -S . -DNUMAFIT_PYTHON=OFF -DNUMAFIT_TESTS=ON -DNUMAFIT_WERROR=ON \
-  -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja
+# build and run the C tests in build/$(1), with the sanitizers $(2)
+define C_TESTS
+$(CMAKE) -G Ninja -S . -B build/$(1) -DNUMAFIT_PYTHON=OFF -DNUMAFIT_TESTS=ON -DNUMAFIT_WERROR=ON \
+  -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DNUMAFIT_SANITIZE=$(2)
+$(CMAKE) --build build/$(1)
+$(BIN)/ctest --test-dir build/$(1) --output-on-failure
+endef
 
 test-c: $(VENV)/.tools ## the engine without Python: warnings are errors, then its C tests
-	$(C_BUILD) -B build/c
-	$(CMAKE) --build build/c
-	$(BIN)/ctest --test-dir build/c --output-on-failure
+	$(call C_TESTS,c,)
+
+SANITIZERS := address,undefined
+ASAN_TESTS ?= tests/unit tests/property tests/vectors/test_sequences.py tests/vectors/test_pci.py
+sanitize: $(VENV)/.tools ## C and Python tests under AddressSanitizer and UBSan
+	$(call C_TESTS,asan,$(SANITIZERS))
+	$(PYTHON) -m venv build/asan-venv
+	build/asan-venv/bin/python -m pip --disable-pip-version-check -q install '.[test]' \
+	  "-Ccmake.define.NUMAFIT_SANITIZE=$(SANITIZERS)" -Cinstall.strip=false -Cbuild-dir=build/asan-wheel
+	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
+	  ASAN_OPTIONS=detect_leaks=0 NUMAFIT_FEWER=1 \
+	  build/asan-venv/bin/pytest -q -p no:cacheprovider $(ASAN_TESTS)
+
+tsan: $(VENV)/.tools ## a million claims by four threads under ThreadSanitizer
+	$(call C_TESTS,tsan,thread)
 
 lint: $(VENV)/.lint ## style, types, import contracts
 	$(BIN)/ruff check .

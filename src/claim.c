@@ -207,16 +207,21 @@ static int turn_draws(const nf_fleet *f, uint32_t host, const nf_placement *p, b
 
 static bool placement_ok(const nf_fleet *f, uint32_t host, const nf_request *r,
                          const nf_placement *p) {
-    if (host >= f->n_hosts || (r->n_cells && (!r->cells || !p->cells || !p->slots))) return false;
-    if (p->n_draws && !p->draws) return false;
+    if (host >= f->n_hosts || r->n_cells > NF_MAX_GUEST || nf_missing_column(f)) return false;
+    if (r->n_cells && (!r->cells || !p->cells || !p->slots)) return false;
+    if (p->n_draws && (!p->draws || p->n_draws > nf_max_draws(f, r))) return false;
     for (uint32_t i = 0; i < p->n_draws; i++) {
         const nf_draw *d = &p->draws[i];
         if (d->pool < f->host_first_pool[host] || d->pool >= f->host_first_pool[host + 1])
             return false;
         if (!d->count || d->count > INT32_MAX) return false;
     }
+    uint64_t room = 0; /* of p->slots */
+    for (uint32_t g = 0; g < r->n_cells; g++) room += r->cells[g].n_dedicated;
     for (uint32_t g = 0; g < r->n_cells; g++) {
         const nf_placed_cell *c = &p->cells[g];
+        if ((uint64_t)c->first_slot + c->n_slots > room) return false;
+        if (r->cells[g].n_shared > NF_MAX_SLOTS) return false;
         if (c->cell < f->host_first_cell[host] || c->cell >= f->host_first_cell[host + 1])
             return false;
         uint32_t slots = f->layouts[f->cell_layout[c->cell]].n_slots;

@@ -63,6 +63,9 @@ static inline uint32_t nf_host_of(const nf_fleet *f, uint32_t cell) {
     return low;
 }
 
+/* fleet.c: what is there? The first column that is NULL and must not be, in words; NULL: none. */
+const char *nf_missing_column(const nf_fleet *f);
+
 /* cell.c: does this guest cell fit this host cell? */
 /* Room of a cell under the ratios that its host carries. */
 typedef struct nf_rooms {

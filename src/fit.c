@@ -37,7 +37,7 @@ static size_t head_bytes(uint32_t cells, uint32_t guests) {
 }
 
 size_t nf_workspace_bytes(const nf_fleet *f, const nf_request *request) {
-    if (!request_ok(request)) return 0;
+    if (!f || !request || !request_ok(request)) return 0;
     uint32_t cells = at_least_one(f->max_cells), guests = at_least_one(request->n_cells);
     return head_bytes(cells, guests) + nf_pci_bytes(f, request, cells) +
            nf_search_bytes(cells, guests, request->n_nets + request->n_pci);
@@ -47,7 +47,7 @@ int nf_job_check(const nf_fleet *f, const nf_request *request, const nf_options 
                  const void *workspace, size_t workspace_bytes) {
     if (!f || !request || !options) return NF_EINVAL;
     if (f->abi != NF_ABI_VERSION || request->abi != NF_ABI_VERSION) return NF_EABI;
-    if (!request_ok(request) || !options_ok(options)) return NF_EINVAL;
+    if (!request_ok(request) || !options_ok(options) || nf_missing_column(f)) return NF_EINVAL;
     if (!workspace || ((uintptr_t)workspace & 7u) ||
         workspace_bytes < nf_workspace_bytes(f, request))
         return NF_ESPACE;
@@ -343,6 +343,7 @@ nf_status nf_explain(const nf_fleet *f, uint32_t host, const nf_request *request
     if (!f || !request || !options) return NF_EINVAL;
     if (f->abi != NF_ABI_VERSION || request->abi != NF_ABI_VERSION) return NF_EABI;
     if (host >= f->n_hosts || !request_ok(request) || !options_ok(options)) return NF_EINVAL;
+    if (nf_missing_column(f)) return NF_EINVAL;
     uint32_t first = f->host_first_cell[host], cells = nf_host_cells(f, host);
     nf_limits limits = nf_limits_for(f, host, options);
     if (!reasons || n_reasons < (size_t)request->n_cells * cells) return NF_ESPACE;

@@ -26,7 +26,9 @@ static void derive_cell(const nf_fleet *f, uint32_t cell) {
 }
 
 nf_status nf_derive(const nf_fleet *f, uint32_t first, uint32_t count) {
+    if (!f) return NF_EINVAL;
     if (f->abi != NF_ABI_VERSION) return NF_EABI;
+    if (nf_missing_column(f)) return NF_EINVAL;
     if (first > f->n_cells || count > f->n_cells - first) return NF_EINVAL;
     uint32_t host = count ? nf_host_of(f, first) : 0;
     for (uint32_t cell = first; cell < first + count; cell++) {
@@ -47,6 +49,18 @@ nf_status nf_derive(const nf_fleet *f, uint32_t first, uint32_t count) {
         }                          \
     } while (0)
 
+/* CPUs of the widest core. */
+static uint32_t widest(const nf_fleet *f, const nf_layout *l) {
+    uint32_t most = 0;
+    for (uint32_t core = 0; core < l->n_cores; core++) {
+        uint32_t here = 0;
+        for (uint32_t t = 0; t < 1u << l->shift; t++)
+            here += f->layout_cpus[l->cpu_at + (core << l->shift) + t] >= 0;
+        if (here > most) most = here;
+    }
+    return most;
+}
+
 static nf_status check_layout(const nf_fleet *f, const nf_layout *l, const char **reason) {
     HOLD(l->shift <= 6, "layout: more than 64 slots a core");
     HOLD(l->threads <= 1u << l->shift, "layout: threads exceed the slots of a core");
@@ -54,6 +68,7 @@ static nf_status check_layout(const nf_fleet *f, const nf_layout *l, const char 
     HOLD(l->n_slots <= NF_MAX_SLOTS, "layout: too many slots");
     HOLD(l->n_cores <= l->n_slots >> l->shift, "layout: cores exceed the slots");
     HOLD(l->n_words == nf_words_for(l->n_slots), "layout: n_words does not hold the slots");
+    HOLD(widest(f, l) == l->threads, "layout: threads are not those of the widest core");
     uint32_t tail = l->n_slots % NF_WORD_BITS;
     if (tail)
         HOLD(!(f->layout_words[l->mask_at + l->n_words - 1] >> tail),
@@ -64,7 +79,6 @@ static nf_status check_layout(const nf_fleet *f, const nf_layout *l, const char 
 }
 
 static nf_status check_cell(const nf_fleet *f, uint32_t cell, const char **reason) {
-    HOLD(f->cell_layout[cell] < f->n_layouts, "cell_layout: no such layout");
     const nf_layout *l = &f->layouts[f->cell_layout[cell]];
     uint32_t tail = l->n_slots % NF_WORD_BITS;
     if (tail)
@@ -123,6 +137,59 @@ static nf_status check_pools(const nf_fleet *f, uint32_t host, const char **reas
     return NF_OK;
 }
 
+#define NEED(column) \
+    if (!f->column) return #column ": missing"
+
+const char *nf_missing_column(const nf_fleet *f) {
+    NEED(host_first_cell);
+    NEED(host_first_pool);
+    if (f->n_hosts) {
+        NEED(host_cpu_ratio);
+        NEED(host_ram_ratio);
+        NEED(host_distance_at);
+        NEED(host_generation);
+    }
+    if (f->n_layouts) {
+        NEED(layouts);
+        NEED(layout_words);
+        NEED(layout_cpus);
+    }
+    if (f->n_cells) {
+        NEED(cell_id);
+        NEED(cell_socket);
+        NEED(cell_layout);
+        NEED(cell_mask_at);
+        NEED(cell_memory);
+        NEED(cell_page_sizes);
+        NEED(cell_nets);
+        NEED(cell_memory_used);
+        NEED(cell_cpu_used);
+        NEED(pinned);
+        NEED(cell_free);
+        NEED(cell_cores);
+        NEED(cell_cpu_room);
+        NEED(cell_memory_room);
+        NEED(cell_devices);
+    }
+    if (f->n_cells && f->n_page_sizes) {
+        NEED(page_kib);
+        NEED(pages_total);
+        NEED(pages_used);
+        NEED(pages_free);
+    }
+    if (f->n_pools) {
+        NEED(pool_class);
+        NEED(pool_cell);
+        NEED(pool_provider);
+        NEED(pool_family);
+        NEED(pool_kind);
+        NEED(pool_count);
+        NEED(pool_taken);
+        NEED(pool_hidden);
+    }
+    return NULL;
+}
+
 nf_status nf_fleet_check(const nf_fleet *f, const char **reason) {
     const char *unused;
     if (!reason) reason = &unused;
@@ -131,6 +198,8 @@ nf_status nf_fleet_check(const nf_fleet *f, const char **reason) {
         *reason = "abi: built against another version of numafit.h";
         return NF_EABI;
     }
+    const char *missing = nf_missing_column(f);
+    HOLD(!missing, missing);
     HOLD(f->n_page_sizes <= NF_MAX_PAGE_SIZES, "n_page_sizes: at most 32");
     HOLD(f->max_cells <= NF_MAX_CELLS, "max_cells: at most 1024");
     HOLD(f->net_words >= 1, "net_words: at least 1");
@@ -154,7 +223,11 @@ nf_status nf_fleet_check(const nf_fleet *f, const char **reason) {
         nf_status status = check_layout(f, &f->layouts[l], reason);
         if (status != NF_OK) return status;
     }
+    uint64_t free_at = 0;
     for (uint32_t cell = 0; cell < f->n_cells; cell++) {
+        HOLD(f->cell_layout[cell] < f->n_layouts, "cell_layout: no such layout");
+        HOLD(f->cell_mask_at[cell] >= free_at, "cell_mask_at: masks overlap, or are out of order");
+        free_at = f->cell_mask_at[cell] + f->layouts[f->cell_layout[cell]].n_words;
         nf_status status = check_cell(f, cell, reason);
         if (status != NF_OK) return status;
     }

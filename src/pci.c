@@ -235,6 +235,7 @@ static void *room(char **at, size_t count, size_t size) {
 
 uint32_t nf_max_draws(const nf_fleet *f, const nf_request *request) {
     uint64_t most = 0;
+    if (!f || !request || (request->n_pci && !request->pci)) return 0;
     for (uint32_t r = 0; r < request->n_pci; r++) {
         uint32_t count = request->pci[r].count;
         most += count < f->max_pools ? count : f->max_pools;

@@ -1,0 +1,38 @@
+/* A fleet as a C program would own it: hosts of two cells, four cores of two threads in each. */
+#ifndef FIXTURE_H
+#define FIXTURE_H
+
+#include <numafit/numafit.h>
+
+enum { CORES = 4, THREADS = 2, SLOTS = CORES * THREADS, SIZES = 2, CLASSES = 2 };
+
+typedef struct fixture {
+    nf_fleet fleet;
+    nf_layout layout;
+    void *memory; /* of all columns */
+} fixture;
+
+/* Cells have 4096 MiB: 4 KiB pages, and 64 pages of 2 MiB; physnet 1 is near cell 1, the tunnel
+ * near cell 0; two PCI pools a host: 4 devices of class 0 at cell 0, 2 of class 1 anywhere. */
+void fixture_make(fixture *f, uint32_t hosts);
+void fixture_free(fixture *f);
+
+/* All that claims change, in one number. */
+uint64_t fixture_digest(const fixture *f);
+
+/* n dedicated vCPUs and MiB in one cell. */
+nf_guest_cell pinned(uint32_t n, int64_t memory);
+nf_request request_of(const nf_guest_cell *cells, uint32_t n);
+
+typedef struct answer {
+    nf_placed_cell cells[8];
+    uint32_t slots[64];
+    nf_draw draws[64];
+    nf_placement placement;
+} answer;
+
+/* nf_fit() with a workspace of its own. */
+nf_status fit(const nf_fleet *fleet, uint32_t host, const nf_request *request,
+              const nf_options *options, answer *out, nf_reason *why);
+
+#endif

@@ -1,0 +1,107 @@
+/* A scheduler's calls on a fleet that was written by hand, with answers worked out by hand. */
+#include "check.h"
+#include "fixture.h"
+
+#include <stdlib.h>
+
+static void places_and_takes(void) {
+    fixture f;
+    answer a;
+    nf_reason why = {0, 0, 0, 0};
+    nf_options options = {.limits = NF_LIMITS_HOST};
+    fixture_make(&f, 2);
+    uint64_t before = fixture_digest(&f);
+    CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+
+    /* three vCPUs: a whole core and the first thread of the next, on the cell without devices */
+    nf_guest_cell cell = pinned(3, 1024);
+    nf_request r = request_of(&cell, 1);
+    CHECK(fit(&f.fleet, 0, &r, &options, &a, &why) == NF_OK);
+    CHECK(a.cells[0].cell == 1 && a.cells[0].n_slots == 3 && a.cells[0].reserved == -1);
+    CHECK(a.slots[0] == 0 && a.slots[1] == 1 && a.slots[2] == 2);
+    CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, &why) == NF_OK);
+    CHECK(f.fleet.pinned[1] == 7 && f.fleet.cell_free[1] == 5 && f.fleet.host_generation[0] == 1);
+    CHECK(f.fleet.pages_used[1] == 1024 * 1024 / 4 && f.fleet.cell_memory_used[1] == 1024);
+    CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, &why) == NF_STALE);
+    CHECK(nf_release(&f.fleet, 0, &r, &a.placement, &why) == NF_OK);
+    CHECK(fixture_digest(&f) == before);
+    CHECK(nf_release(&f.fleet, 0, &r, &a.placement, &why) == NF_STALE);
+    CHECK(fixture_digest(&f) == before);
+
+    /* nine vCPUs are more than a cell has */
+    cell = pinned(9, 1024);
+    CHECK(fit(&f.fleet, 0, &r, &options, &a, &why) == NF_DEDICATED_TOTAL);
+    CHECK(why.status == NF_DEDICATED_TOTAL && why.wanted == 9 && why.available == 8);
+
+    /* 2 MiB pages: 64 of them are 128 MiB */
+    cell = pinned(1, 130);
+    cell.page_kib = 2048;
+    CHECK(fit(&f.fleet, 0, &r, &options, &a, &why) == NF_PAGES);
+    CHECK(why.wanted == 130 * 1024 && why.available == 128 * 1024);
+    cell.page_kib = NF_PAGES_ANY;
+    CHECK(fit(&f.fleet, 0, &r, &options, &a, &why) == NF_OK && a.cells[0].page_kib == 4);
+    cell.memory = 128;
+    CHECK(fit(&f.fleet, 0, &r, &options, &a, &why) == NF_OK && a.cells[0].page_kib == 2048);
+    fixture_free(&f);
+}
+
+static void networks_and_devices(void) {
+    fixture f;
+    answer a;
+    nf_reason why = {0, 0, 0, 0};
+    nf_options options = {0};
+    fixture_make(&f, 1);
+    nf_guest_cell cell = pinned(2, 64);
+    nf_request r = request_of(&cell, 1);
+    uint32_t nets[] = {1, NF_TUNNEL_NET};
+    r.nets = nets;
+    r.n_nets = 1;
+    CHECK(fit(&f.fleet, 0, &r, &options, &a, &why) == NF_OK && a.cells[0].cell == 1);
+    r.n_nets = 2; /* no cell is near both */
+    CHECK(fit(&f.fleet, 0, &r, &options, &a, &why) == NF_NETWORKS);
+    r.n_nets = 0;
+
+    uint64_t class0 = 1;
+    nf_pci_request q = {.count = 3, .policy = NF_PCI_REQUIRED, .matches = &class0,
+                        .usable = &class0};
+    r.pci = &q;
+    r.n_pci = 1;
+    CHECK(fit(&f.fleet, 0, &r, &options, &a, &why) == NF_OK && a.cells[0].cell == 0);
+    CHECK(a.placement.n_draws == 1 && a.draws[0].pool == 0 && a.draws[0].count == 3);
+    CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, &why) == NF_OK && f.fleet.pool_count[0] == 1);
+    CHECK(fit(&f.fleet, 0, &r, &options, &a, &why) > NF_OK);
+    CHECK(why.wanted == 3 && why.available == 1);
+    fixture_free(&f);
+}
+
+static void fleets(void) {
+    fixture f;
+    nf_options options = {.limits = NF_LIMITS_HOST};
+    enum { HOSTS = 100 };
+    uint8_t fits[HOSTS];
+    uint32_t counts[HOSTS], best = UINT32_MAX, few[] = {99, 3, 3};
+    double score = 0;
+    fixture_make(&f, HOSTS);
+    nf_guest_cell cells[] = {pinned(4, 512), pinned(4, 512)};
+    nf_request r = request_of(cells, 2);
+    size_t bytes = nf_capacity_bytes(&f.fleet, &r);
+    void *workspace = malloc(bytes);
+    CHECK(nf_scan(&f.fleet, NULL, 0, HOSTS, &r, &options, workspace, bytes, fits) == NF_OK);
+    CHECK(nf_capacity(&f.fleet, NULL, 0, HOSTS, &r, &options, 500, workspace, bytes, counts) ==
+          NF_OK);
+    for (int h = 0; h < HOSTS; h++) CHECK(fits[h] == 1 && counts[h] == 2);
+    CHECK(nf_capacity(&f.fleet, few, 0, 3, &r, &options, 1, workspace, bytes, counts) == NF_OK);
+    CHECK(counts[0] == 1 && counts[1] == 1 && counts[2] == 1);
+    CHECK(nf_choose(&f.fleet, few, 0, 3, &r, &options, NF_BY_INDEX, NULL, workspace, bytes, &best,
+                    &score) == NF_OK && best == 99);
+    free(workspace);
+    fixture_free(&f);
+}
+
+int main(void) {
+    places_and_takes();
+    networks_and_devices();
+    fleets();
+    return FAILURES();
+}

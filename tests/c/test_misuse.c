@@ -1,0 +1,306 @@
+/* Calls that make no sense get a negative status, and nothing is read or written that should not
+ * be: run this under AddressSanitizer and UBSan. */
+#include "check.h"
+#include "fixture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct stage {
+    fixture f;
+    nf_guest_cell cell;
+    nf_request r;
+    nf_options o;
+    answer a;
+    nf_reason why;
+    size_t bytes;
+    void *workspace;
+    uint8_t fits[4];
+    uint32_t counts[4], best;
+    double score;
+    nf_reason reasons[8];
+    uint32_t n_draws;
+} stage;
+
+static void set(stage *s) {
+    memset(s, 0, sizeof *s);
+    fixture_make(&s->f, 2);
+    s->cell = pinned(2, 64);
+    s->r = request_of(&s->cell, 1);
+    s->o.limits = NF_LIMITS_HOST;
+    s->a.placement =
+        (nf_placement){.cells = s->a.cells, .slots = s->a.slots, .draws = s->a.draws};
+    s->bytes = nf_capacity_bytes(&s->f.fleet, &s->r);
+    s->workspace = malloc(s->bytes);
+    s->best = UINT32_MAX;
+}
+
+static void strike(stage *s) {
+    free(s->workspace);
+    fixture_free(&s->f);
+}
+
+/* Every function that takes the request; all answers must be this one. */
+static void all_say(stage *s, const nf_fleet *f, const nf_request *r, const nf_options *o,
+                    nf_status wanted) {
+    CHECK(nf_fit(f, 0, r, o, s->workspace, s->bytes, &s->a.placement, &s->why) == wanted);
+    CHECK(nf_scan(f, NULL, 0, 2, r, o, s->workspace, s->bytes, s->fits) == wanted);
+    CHECK(nf_choose(f, NULL, 0, 2, r, o, NF_BY_ROOM, NULL, s->workspace, s->bytes, &s->best,
+                    &s->score) == wanted);
+    CHECK(nf_capacity(f, NULL, 0, 2, r, o, 9, s->workspace, s->bytes, s->counts) == wanted);
+    CHECK(nf_explain(f, 0, r, o, s->reasons, 8) == wanted);
+    CHECK(nf_pci(f, 0, r, o, NULL, 0, s->workspace, s->bytes, s->a.draws, &s->n_draws) == wanted);
+}
+
+static void null_arguments(void) {
+    stage s;
+    set(&s);
+    all_say(&s, NULL, &s.r, &s.o, NF_EINVAL);
+    all_say(&s, &s.f.fleet, NULL, &s.o, NF_EINVAL);
+    all_say(&s, &s.f.fleet, &s.r, NULL, NF_EINVAL);
+    const nf_fleet *f = &s.f.fleet;
+    CHECK(nf_workspace_bytes(NULL, &s.r) == 0 && nf_workspace_bytes(f, NULL) == 0);
+    CHECK(nf_capacity_bytes(NULL, &s.r) == 0 && nf_capacity_bytes(f, NULL) == 0);
+    CHECK(nf_max_draws(NULL, &s.r) == 0 && nf_max_draws(f, NULL) == 0);
+    CHECK(nf_fleet_check(NULL, NULL) < 0 && nf_derive(NULL, 0, 1) < 0);
+    CHECK(nf_fit(f, 0, &s.r, &s.o, s.workspace, s.bytes, NULL, NULL) < 0);
+    CHECK(nf_scan(f, NULL, 0, 2, &s.r, &s.o, s.workspace, s.bytes, NULL) < 0);
+    CHECK(nf_capacity(f, NULL, 0, 2, &s.r, &s.o, 9, s.workspace, s.bytes, NULL) < 0);
+    CHECK(nf_choose(f, NULL, 0, 2, &s.r, &s.o, NF_BY_SCORE, NULL, s.workspace, s.bytes, &s.best,
+                    &s.score) < 0);
+    CHECK(nf_choose(f, NULL, 0, 2, &s.r, &s.o, NF_BY_ROOM, NULL, s.workspace, s.bytes, NULL,
+                    &s.score) < 0);
+    CHECK(nf_explain(f, 0, &s.r, &s.o, NULL, 8) < 0);
+    CHECK(nf_claim(NULL, 0, &s.r, &s.a.placement, NULL) < 0);
+    CHECK(nf_claim(f, 0, NULL, &s.a.placement, NULL) < 0);
+    CHECK(nf_claim(f, 0, &s.r, NULL, NULL) < 0);
+    nf_placement empty = {0};
+    CHECK(nf_claim(f, 0, &s.r, &empty, NULL) < 0 && nf_release(f, 0, &s.r, &empty, NULL) < 0);
+    strike(&s);
+}
+
+static void null_columns(void) {
+    stage s;
+    set(&s);
+    const char *reason = NULL;
+    /* every pointer of nf_fleet but the last, distances, which no host points into */
+    const size_t first = offsetof(nf_fleet, host_first_cell), last = offsetof(nf_fleet, distances);
+    for (size_t at = first; at < last; at += sizeof(void *)) {
+        nf_fleet broken = s.f.fleet;
+        void *none = NULL;
+        memcpy((char *)&broken + at, &none, sizeof none);
+        CHECK(nf_fleet_check(&broken, &reason) == NF_EINVAL && strstr(reason, "missing"));
+        all_say(&s, &broken, &s.r, &s.o, NF_EINVAL);
+        CHECK(nf_derive(&broken, 0, 1) == NF_EINVAL);
+        CHECK(nf_claim(&broken, 0, &s.r, &s.a.placement, NULL) == NF_EINVAL);
+    }
+    strike(&s);
+}
+
+static void other_versions(void) {
+    stage s;
+    set(&s);
+    nf_fleet f = s.f.fleet;
+    f.abi++;
+    all_say(&s, &f, &s.r, &s.o, NF_EABI);
+    CHECK(nf_fleet_check(&f, NULL) == NF_EABI && nf_derive(&f, 0, 1) == NF_EABI);
+    CHECK(nf_claim(&f, 0, &s.r, &s.a.placement, NULL) == NF_EABI);
+    nf_request r = s.r;
+    r.abi = 0;
+    all_say(&s, &s.f.fleet, &r, &s.o, NF_EABI);
+    strike(&s);
+}
+
+static void short_arrays(void) {
+    stage s;
+    set(&s);
+    const nf_fleet *f = &s.f.fleet;
+    size_t need = nf_workspace_bytes(f, &s.r);
+    CHECK(nf_fit(f, 0, &s.r, &s.o, s.workspace, need - 1, &s.a.placement, NULL) == NF_ESPACE);
+    CHECK(nf_fit(f, 0, &s.r, &s.o, NULL, need, &s.a.placement, NULL) == NF_ESPACE);
+    CHECK(nf_fit(f, 0, &s.r, &s.o, (char *)s.workspace + 4, need, &s.a.placement, NULL) ==
+          NF_ESPACE);
+    CHECK(nf_capacity(f, NULL, 0, 2, &s.r, &s.o, 9, s.workspace, s.bytes - 8, s.counts) ==
+          NF_ESPACE);
+    CHECK(nf_explain(f, 0, &s.r, &s.o, s.reasons, 1) == NF_ESPACE);
+    strike(&s);
+}
+
+static void out_of_range(void) {
+    stage s;
+    set(&s);
+    const nf_fleet *f = &s.f.fleet;
+    uint32_t wild[] = {2};
+    CHECK(nf_fit(f, 2, &s.r, &s.o, s.workspace, s.bytes, &s.a.placement, NULL) < 0);
+    CHECK(nf_fit(f, UINT32_MAX, &s.r, &s.o, s.workspace, s.bytes, &s.a.placement, NULL) < 0);
+    CHECK(nf_scan(f, NULL, 1, 2, &s.r, &s.o, s.workspace, s.bytes, s.fits) < 0);
+    CHECK(nf_scan(f, NULL, UINT32_MAX, 2, &s.r, &s.o, s.workspace, s.bytes, s.fits) < 0);
+    CHECK(nf_scan(f, wild, 0, 1, &s.r, &s.o, s.workspace, s.bytes, s.fits) < 0);
+    CHECK(nf_capacity(f, wild, 0, 1, &s.r, &s.o, 9, s.workspace, s.bytes, s.counts) < 0);
+    CHECK(nf_choose(f, wild, 0, 1, &s.r, &s.o, NF_BY_ROOM, NULL, s.workspace, s.bytes, &s.best,
+                    &s.score) < 0);
+    CHECK(nf_choose(f, NULL, 0, 2, &s.r, &s.o, 17, NULL, s.workspace, s.bytes, &s.best,
+                    &s.score) < 0);
+    CHECK(nf_explain(f, 2, &s.r, &s.o, s.reasons, 8) < 0);
+    CHECK(nf_derive(f, 3, 2) < 0 && nf_derive(f, 5, 0) < 0 && nf_derive(f, 0, UINT32_MAX) < 0);
+    const nf_options wrong[] = {{.strategy = 9}, {.net_affinity = 9}, {.limits = 9},
+                                {.pci_matching = 9}};
+    for (int i = 0; i < 4; i++) all_say(&s, f, &s.r, &wrong[i], NF_EINVAL);
+    strike(&s);
+}
+
+static void requests_without_sense(void) {
+    stage s;
+    set(&s);
+    const nf_fleet *f = &s.f.fleet;
+    nf_guest_cell cells[] = {{.memory = -1}, {.memory = INT64_MAX}, {.policy = 9}, {.threads = 9},
+                             {.page_kib = -4}, {.n_dedicated = UINT32_MAX},
+                             {.n_shared = UINT32_MAX}};
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+        nf_request r = request_of(&cells[i], 1);
+        all_say(&s, f, &r, &s.o, NF_EINVAL);
+        CHECK(nf_workspace_bytes(f, &r) == 0);
+    }
+    nf_request r = s.r;
+    r.n_cells = UINT32_MAX;
+    all_say(&s, f, &r, &s.o, NF_EINVAL);
+    r = s.r;
+    r.n_nets = UINT32_MAX;
+    all_say(&s, f, &r, &s.o, NF_EINVAL);
+    r = s.r;
+    r.n_pci = 1;
+    all_say(&s, f, &r, &s.o, NF_EINVAL);
+    nf_pci_request q = {.count = 1};
+    r.pci = &q;
+    all_say(&s, f, &r, &s.o, NF_EINVAL);
+    uint64_t mask = 1;
+    q = (nf_pci_request){.count = UINT32_MAX, .matches = &mask, .usable = &mask};
+    all_say(&s, f, &r, &s.o, NF_EINVAL);
+    strike(&s);
+}
+
+/* Placements that no fit would make. */
+static void placements_without_sense(void) {
+    stage s;
+    set(&s);
+    const nf_fleet *f = &s.f.fleet;
+    uint64_t before = fixture_digest(&s.f);
+    const nf_placed_cell good = {.cell = 1, .n_slots = 2, .reserved = -1};
+    nf_placed_cell wrong[] = {good, good, good, good, good, good};
+    wrong[0].cell = 2; /* another host's */
+    wrong[1].cell = UINT32_MAX;
+    wrong[2].n_slots = UINT32_MAX;
+    wrong[3].first_slot = UINT32_MAX;
+    wrong[4].reserved = 99;
+    wrong[5].page_kib = 12345;
+    s.a.slots[1] = 1;
+    for (int i = 0; i < 6; i++) {
+        s.a.cells[0] = wrong[i];
+        CHECK(nf_claim(f, 0, &s.r, &s.a.placement, NULL) != NF_OK);
+        CHECK(nf_release(f, 0, &s.r, &s.a.placement, NULL) != NF_OK);
+        CHECK(fixture_digest(&s.f) == before);
+    }
+    s.a.cells[0] = good;
+    s.a.slots[1] = 64;
+    CHECK(nf_claim(f, 0, &s.r, &s.a.placement, NULL) == NF_EINVAL);
+    s.a.slots[1] = 0; /* one CPU for two vCPUs */
+    CHECK(nf_claim(f, 0, &s.r, &s.a.placement, NULL) == NF_STALE);
+    s.a.slots[1] = 1;
+    s.a.placement.n_draws = 1;
+    s.a.draws[0] = (nf_draw){.pool = 0, .count = 1};
+    CHECK(nf_claim(f, 0, &s.r, &s.a.placement, NULL) == NF_EINVAL); /* for no request */
+    CHECK(fixture_digest(&s.f) == before);
+    strike(&s);
+}
+
+static void columns_that_do_not_hold(void) {
+    stage s;
+    set(&s);
+    const char *reason = NULL;
+    nf_fleet *f = &s.f.fleet;
+#define BREAK(place, value)                                               \
+    do {                                                                  \
+        __typeof__(place) kept = (place);                                 \
+        (place) = (value);                                                \
+        CHECK(nf_fleet_check(f, &reason) < 0 && reason && *reason);       \
+        (place) = kept;                                                   \
+        CHECK(nf_fleet_check(f, NULL) == NF_OK);                          \
+    } while (0)
+    BREAK(((uint32_t *)(uintptr_t)f->host_first_cell)[1], 3);
+    BREAK(((uint32_t *)(uintptr_t)f->host_first_cell)[1], 0);
+    BREAK(((uint32_t *)(uintptr_t)f->host_first_cell)[2], 9);
+    BREAK(((uint32_t *)(uintptr_t)f->host_first_pool)[1], 9);
+    BREAK(((uint32_t *)(uintptr_t)f->cell_layout)[1], 7);
+    BREAK(((uint64_t *)(uintptr_t)f->cell_mask_at)[1], 0); /* two cells share a mask */
+    BREAK(((int64_t *)(uintptr_t)f->cell_memory)[0], -5);
+    BREAK(((uint32_t *)(uintptr_t)f->cell_page_sizes)[0], 0xff);
+    BREAK(((uint32_t *)(uintptr_t)f->pool_class)[0], 5);
+    BREAK(((int32_t *)(uintptr_t)f->pool_cell)[0], 2);
+    BREAK(((int32_t *)(uintptr_t)f->pool_cell)[0], -3);
+    BREAK(((uint32_t *)(uintptr_t)f->page_kib)[1], 4);
+    BREAK(((uint32_t *)(uintptr_t)f->page_kib)[0], 0);
+    BREAK(f->pinned[0], 1u << 20);
+    BREAK(f->pinned[0], 1);
+    BREAK(f->cell_free[0], 3);
+    BREAK(f->cell_cores[1], 3);
+    BREAK(f->pages_used[0], -1);
+    BREAK(f->pages_free[0], INT32_MAX);
+    BREAK(f->cell_memory_used[0], -1);
+    BREAK(f->cell_devices[0], 9);
+    BREAK(f->pool_count[0], -2);
+    BREAK(f->pool_taken[0], -1);
+    BREAK(f->cell_cpu_room[0], -9);
+    BREAK(f->n_page_sizes, 33);
+    BREAK(f->net_words, 0);
+    BREAK(f->max_cells, 1);
+    BREAK(f->max_pools, 1);
+    BREAK(f->max_threads, 1);
+    BREAK(s.f.layout.shift, 7);
+    BREAK(s.f.layout.n_words, 2);
+    BREAK(s.f.layout.n_cores, 5);
+    BREAK(s.f.layout.threads, 3);
+    BREAK(s.f.layout.n_dedicated, 3);
+    strike(&s);
+}
+
+static void shared_without_sense(void) {
+    stage s;
+    set(&s);
+    nf_lock locks[1] = {{0, {0}}};
+    nf_shared good = {&s.f.fleet, locks, 1, 2};
+    nf_shared wrong[] = {{NULL, locks, 1, 2}, {&s.f.fleet, NULL, 1, 2}, {&s.f.fleet, locks, 0, 2},
+                         {&s.f.fleet, locks, 1, 0}, {&s.f.fleet, locks, 1, 1},
+                         {&s.f.fleet, locks, NF_MAX_LOCKS + 1, 2}};
+    uint64_t generation;
+    uint32_t failed;
+    nf_taking taking = {0, 0, &s.r, &s.o, &s.a.placement};
+    for (int i = -1; i < 6; i++) {
+        nf_shared *sh = i < 0 ? NULL : &wrong[i];
+        CHECK(nf_shared_fit(sh, 0, &s.r, &s.o, s.workspace, s.bytes, &s.a.placement, &generation,
+                            NULL) < 0);
+        CHECK(nf_shared_scan(sh, NULL, 0, 2, &s.r, &s.o, s.workspace, s.bytes, s.fits) < 0);
+        CHECK(nf_shared_capacity(sh, NULL, 0, 2, &s.r, &s.o, 9, s.workspace, s.bytes, s.counts) <
+              0);
+        CHECK(nf_shared_choose(sh, NULL, 0, 2, &s.r, &s.o, NF_BY_ROOM, NULL, s.workspace, s.bytes,
+                               &s.best, &s.score) < 0);
+        CHECK(nf_shared_claim(sh, &taking, 1, &failed, NULL) < 0);
+    }
+    CHECK(nf_shared_claim(&good, NULL, 1, NULL, NULL) < 0);
+    nf_taking wild[] = {{9, 0, &s.r, &s.o, &s.a.placement}, {0, 0, NULL, &s.o, &s.a.placement},
+                        {0, 0, &s.r, NULL, &s.a.placement}, {0, 0, &s.r, &s.o, NULL}};
+    for (int i = 0; i < 4; i++) CHECK(nf_shared_claim(&good, &wild[i], 1, NULL, NULL) < 0);
+    strike(&s);
+}
+
+int main(void) {
+    null_arguments();
+    null_columns();
+    other_versions();
+    short_arrays();
+    out_of_range();
+    requests_without_sense();
+    placements_without_sense();
+    columns_that_do_not_hold();
+    shared_without_sense();
+    return FAILURES();
+}
