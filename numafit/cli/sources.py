@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from numafit.model.hostinfo import HostInfo
+from numafit.model.nova_config import NovaConfig, apply_config
 
 Given = Mapping[str, Any]
 """Names of options (with underscores) -> values; tuples where an option may stand twice."""
@@ -21,12 +22,14 @@ Given = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """``flag``: the option, which may be given several times; ``read``: its hosts."""
+    """``flag``: the option, which may be given several times; ``read``: its hosts.
+    ``hardware``: whether it shows the machine itself, which nova has not put in order yet."""
 
     flag: str
     metavar: str
     help: str
     read: Callable[[str, Given], list[HostInfo]]
+    hardware: bool = False
 
     @property
     def name(self) -> str:
@@ -45,9 +48,27 @@ def _nova_rows(path: str, given: Given) -> list[HostInfo]:
     return read_nova_rows(path)
 
 
+def _nova_db(url: str, given: Given) -> list[HostInfo]:
+    from numafit.readers.nova_db import NovaDb
+
+    with NovaDb(url) as database:
+        differences = database.differences()
+        hosts = list(database.hosts())
+    for difference in differences[:MOST_DIFFERENCES]:
+        click.echo(f"numafit: {difference}", err=True)
+    more = len(differences) - MOST_DIFFERENCES
+    if more > 0:
+        click.echo(f"numafit: {more} more differences of this kind", err=True)
+    return hosts
+
+
+MOST_DIFFERENCES = 20
+"""Lines about hosts whose stored usage is not the sum of their instances."""
+
 SOURCES = (
     Source("--host", "FILE", "A host file (YAML or JSON); see docs/host-file.md.", _host_file),
     Source("--nova-rows", "FILE", "Rows of nova's table compute_nodes, as JSON.", _nova_rows),
+    Source("--nova-db", "URL", "A cell database of nova: mysql://nova:PW@db/nova_cell1.", _nova_db),
 )
 
 COMPANIONS: dict[str, Callable[[Any], Any]] = {
@@ -55,10 +76,26 @@ COMPANIONS: dict[str, Callable[[Any], Any]] = {
         "--config",
         metavar="FILE",
         multiple=True,
-        help="nova.conf, whose [pci] alias names the devices of flavors; later files win.",
+        help="nova.conf of the hosts, on top of any source: CPU sets, reserved pages, networks, "
+        "ratios, PCI aliases; later files win.",
+    ),
+    "config_dir": click.option(
+        "--config-dir",
+        metavar="DIR",
+        multiple=True,
+        help="A directory of *.conf files, which win over --config.",
     ),
 }
 """Options that stand beside those of the sources: name in ``Given`` -> click option."""
+
+
+def given_config(given: Given) -> NovaConfig | None:
+    """What ``--config`` and ``--config-dir`` hold together; ``None`` where neither is given."""
+    if not given["config"] and not given["config_dir"]:
+        return None
+    from numafit.readers.nova_conf import read_nova_conf
+
+    return read_nova_conf(given["config"], given["config_dir"])
 
 
 class HostSources:
@@ -73,19 +110,16 @@ class HostSources:
 
     def aliases(self) -> Sequence[str]:
         """The texts of ``[pci] alias`` of the configuration, where one is given."""
-        files: Sequence[str] = self.given["config"]
-        if not files:
-            return ()
-        from numafit.readers.nova_conf import read_nova_conf
-
-        return read_nova_conf(files).aliases
+        config = given_config(self.given)
+        return () if config is None else config.aliases
 
     def read(self) -> list[HostInfo]:
         """All hosts. Raises InputError for what cannot be read, UsageError for no host at all."""
         if not self.given_any:
             raise click.UsageError("No host given: name a host file, or use one of the sources.")
+        config = given_config(self.given)
         return [
-            host
+            host if config is None else apply_config(host, config, nova_order=source.hardware)
             for source in SOURCES
             for value in self.given[source.name]
             for host in source.read(value, self.given)
