@@ -17,20 +17,22 @@ NOVA_FILTER_STEP = 370e-6
 HOSTS = 1000
 
 
-def program() -> Path | None:
+def program(
+    targets: tuple[str, ...] = ("core_bench",), root: Path = ROOT, build: Path = BUILD
+) -> Path | None:
     """Builds ``core_bench``; ``None`` where there is no CMake."""
     cmake = shutil.which("cmake")
     if cmake is None:
         return None
-    configure = [cmake, "-S", ROOT, "-B", BUILD, "-DNUMAFIT_PYTHON=OFF", "-DNUMAFIT_BENCH=ON"]
+    configure = [cmake, "-S", root, "-B", build, "-DNUMAFIT_PYTHON=OFF", "-DNUMAFIT_BENCH=ON"]
     if shutil.which("ninja"):
         configure += ["-G", "Ninja"]
     environment = {**os.environ, "CFLAGS": ""}
-    for command in (configure, [cmake, "--build", BUILD, "--target", "core_bench"]):
+    for command in (configure, [cmake, "--build", build, "--target", *targets]):
         done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
         if done.returncode:
             raise SystemExit(f"bench: core_bench cannot be built\n{done.stdout}{done.stderr}")
-    return BUILD / "bench" / "core" / "core_bench"
+    return build / "bench" / "core" / "core_bench"
 
 
 @cache
