@@ -7,7 +7,7 @@ EDITABLE := --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/edita
 PYTEST := $(BIN)/python -m pytest
 CMAKE := $(BIN)/cmake
 
-.PHONY: nova-env test-nova test-db help build demo test test-c sanitize tsan lint docs format wheel test-wheel clean
+.PHONY: bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan lint docs format wheel test-wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -117,6 +117,28 @@ test-db: nova-env ## nova's tables in a MariaDB server, installed where it is mi
 	@PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null \
 	  || DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends mariadb-server
 	NUMAFIT_NOVA_PYTHON=$(CURDIR)/$(NOVA_PYTHON) $(PYTEST) -q -m "nova and db" tests/nova
+
+$(VENV)/.bench: $(VENV)/.installed
+	$(PIP) install -e '.[bench,rows]' $(EDITABLE)
+	@touch $@
+
+# QUESTIONS names some of them (bench/README.md); NUMAFIT_NOVA_PYTHON is the Python that has nova 34,
+# else that of make nova-env is looked for
+BENCH = PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -W ignore -m
+
+bench: $(VENV)/.bench ## numafit beside nova 34 beside the memory pass; writes docs/performance.md
+	$(BENCH) bench $(if $(QUESTIONS),$(QUESTIONS),--docs)
+
+bench-gate: $(VENV)/.bench ## instruction counts: fails where an operation has grown by 3 %
+	$(BENCH) bench.gate
+
+bench-baseline: $(VENV)/.bench ## counts anew, to be committed with the change that explains them
+	$(BENCH) bench.gate --update
+
+bench-people: $(VENV)/.bench ## pytest-benchmark, compared with the run before
+	$(BENCH) pytest -q bench/people -o filterwarnings=default -p no:cacheprovider \
+	  --benchmark-storage=file://bench/results/people --benchmark-autosave \
+	  $(if $(wildcard bench/results/people/*/*.json),--benchmark-compare)
 
 clean: ## remove what was built
 	rm -rf build dist $(VENV) .venv-*
