@@ -57,6 +57,9 @@ class PciDevice:
             if key not in found:
                 raise InputError(None, key, None, "text; the key is missing")
         vpd = _within(_within(found, "capabilities", ""), "vpd", "capabilities.")
+        serial = vpd.get("card_serial_number")
+        if serial is not None:
+            _text("capabilities.vpd.card_serial_number", serial)
         return cls(
             found["address"],
             found["vendor_id"],
@@ -64,7 +67,7 @@ class PciDevice:
             found.get("dev_type", "type-PCI"),
             found.get("numa_node"),
             found.get("parent_addr"),
-            vpd.get("card_serial_number"),
+            serial,
             found.get("parent_ifname"),
         )
 

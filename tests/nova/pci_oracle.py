@@ -118,7 +118,7 @@ def stored(found):
 
 
 def claims(question):
-    """The addresses that each claim gets, or None where it cannot be had."""
+    """The addresses that each claim gets, or None where scheduler or compute node refuse it."""
     found, answers = tracker(question), []
     for number, (requests, chosen) in enumerate(question["steps"]):
         asked = objects.InstancePCIRequests(
@@ -132,9 +132,9 @@ def claims(question):
         try:
             devices = found._claim_instance(context.get_admin_context(), asked, guest)
             answers.append([device.address for device in devices])
-        except exception.NovaException as failure:
-            answers.append(error(failure))
-            break  # nova leaves the pools half consumed
+        except (exception.NovaException, IndexError):
+            answers.append(None)
+            break  # nova leaves the pools half consumed, and numafit does not
     return answers
 
 
@@ -165,17 +165,20 @@ def support(question):
     if not found.support_requests(asked, mapping, cells):
         return None
     found.apply_requests(asked, mapping, cells)
-    return found.pools
+    # whether an empty pool stays in the list hangs on where it stood in it
+    return [pool for pool in found.pools if pool["count"]]
 
 
 def fit(question):
     host = objects.NUMATopology.obj_from_primitive(question["host"])
     flavor = objects.Flavor(**question["flavor"])
-    guest = hardware.numa_get_constraints(flavor, objects.ImageMeta.from_dict({}))
+    image = objects.ImageMeta.from_dict({"properties": {}})
+    guest = hardware.numa_get_constraints(flavor, image)
     pool_list = pci_device_pool.from_pci_stats(question["pools"])
     found = hardware.numa_fit_instance_to_host(
         host,
         guest,
+        provider_mapping=question.get("mapping"),
         limits=None,
         pci_requests=requests_of(question["requests"]),
         pci_stats=stats.PciDeviceStats(host, stats=pool_list),
