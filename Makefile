@@ -7,7 +7,7 @@ EDITABLE := --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/edita
 PYTEST := $(BIN)/python -m pytest
 CMAKE := $(BIN)/cmake
 
-.PHONY: bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan lint docs format wheel test-wheel clean
+.PHONY: bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan lint docs notebooks format wheel test-wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -79,6 +79,13 @@ $(VENV)/.docs: $(VENV)/.installed
 
 docs: $(VENV)/.docs ## the documentation site in build/docs; warnings are errors
 	$(BIN)/python -m sphinx -q -W --keep-going -b html docs build/docs
+
+$(VENV)/.notebooks: $(VENV)/.installed
+	$(PIP) install -e '.[notebook]' $(EDITABLE)
+	@touch $@
+
+notebooks: $(VENV)/.notebooks ## execute the example notebooks
+	$(PYTEST) -q -m notebook tests/notebooks
 
 format: $(VENV)/.lint ## put Python sources in shape
 	$(BIN)/ruff check --fix .
