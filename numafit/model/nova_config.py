@@ -33,7 +33,8 @@ class NovaConfig:
     CPU sets are ``None`` where the option is not set. ``physnet_nodes``: physnet of ``[neutron]
     physnets`` -> nodes of its section, empty where it has none. ``sections``: the physnets that
     have a section, listed or not. ``device_specs`` and ``aliases``: JSON texts as the file has
-    them. ``file``: for messages.
+    them. ``misnamed_tunnel``: whether the file has a section ``[neutron_tunneled]``, as nova's
+    guide writes it; nova reads ``[neutron_tunnel]``. ``file``: for messages.
     """
 
     file: str | None = None
@@ -50,6 +51,7 @@ class NovaConfig:
     physnet_nodes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     sections: tuple[str, ...] = ()
     tunnel_nodes: tuple[int, ...] = ()
+    misnamed_tunnel: bool = False
     device_specs: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     report_in_placement: bool = False

@@ -76,6 +76,7 @@ def read_nova_conf(
             name.removeprefix(_SECTION) for name in found.sections() if name.startswith(_SECTION)
         ),
         tunnel_nodes=tuple(get("neutron_tunnel", "numa_nodes")),
+        misnamed_tunnel="neutron_tunneled" in found.sections(),
         device_specs=tuple(get("pci", "device_spec")),
         aliases=tuple(get("pci", "alias")),
         report_in_placement=get("pci", "report_in_placement"),

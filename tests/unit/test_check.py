@@ -1,0 +1,223 @@
+"""numafit check's rules: each contradiction is found, and a sound host has none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from numafit.model.affinity import HostNetwork, find_affinities
+from numafit.model.check import Machine, check_host
+from numafit.model.hostinfo import HostCell, HostInfo, PagePool
+from numafit.model.neutron_config import NeutronConfig
+from numafit.model.nova_config import NovaConfig, ReservedPages
+from numafit.model.pci_device import PciDevice
+
+
+@dataclass(frozen=True)
+class Link:
+    name: str
+    pci_address: str | None = None
+    numa_node: int | None = None
+    lower: tuple[str, ...] = ()
+
+
+def cell(n: int) -> HostCell:
+    cpus = frozenset(range(4 * n, 4 * n + 4))
+    cores = (frozenset((4 * n, 4 * n + 1)), frozenset((4 * n + 2, 4 * n + 3)))
+    pools = (PagePool(4, 4096), PagePool(2048, 512))
+    return HostCell(n, cpus, cpus, 4096, siblings=cores, page_pools=pools, socket=n)
+
+
+HOST = HostInfo((cell(0), cell(1)), "host")
+LINKS = [
+    Link("eno1", "0000:18:00.0", 0),
+    Link("ens2", "0000:af:00.0", 1),
+    Link("bond0", lower=("eno1", "ens2")),
+    Link("lost", "0000:01:00.0", -1),
+]
+PF = PciDevice("0000:18:00.0", "8086", "1572", "type-PF", 0)
+VF = PciDevice("0000:18:02.0", "8086", "154c", "type-VF", 0, parent_addr="0000:18:00.0")
+GPU = PciDevice("0000:5e:00.0", "10de", "1db4", "type-PCI", 1)
+SOUND = NovaConfig(
+    cpu_dedicated_set=frozenset({2, 3, 6, 7}),
+    cpu_shared_set=frozenset({0, 1, 4, 5}),
+    reserved_pages=(ReservedPages(0, 2048, 64),),
+    physnet_nodes={"foo": (0,)},
+    sections=("foo",),
+    tunnel_nodes=(1,),
+)
+
+
+def rules(
+    config: NovaConfig,
+    mappings: dict[str, tuple[str, ...]] | None = None,
+    devices: list[PciDevice] | None = None,
+    local_ip: str | None = "192.0.2.1",
+) -> list[tuple[str, str]]:
+    neutron = NeutronConfig(interfaces=mappings or {"foo": ("eno1",)}, local_ip=local_ip)
+    network = HostNetwork(LINKS, [0, 1])
+    found = find_affinities(network, [neutron], {"ens2": ["192.0.2.1"]})
+    findings = check_host(Machine(HOST, config, found, devices, {"eno1": ("0000:18:00.0", True)}))
+    return [(finding.severity, finding.rule) for finding in findings]
+
+
+def test_a_sound_host_has_no_findings() -> None:
+    assert rules(SOUND) == []
+    assert check_host(Machine(HOST, NovaConfig())) == []
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (replace(SOUND, cpu_dedicated_set=frozenset({2, 7})), [("warning", "split-cores")]),
+        (replace(SOUND, cpu_shared_set=frozenset({0, 1, 2})), [("error", "nova-refuses")]),
+        (replace(SOUND, cpu_shared_set=frozenset({99})), [("error", "nova-refuses")]),
+        (
+            replace(SOUND, physnet_nodes={"foo": ()}),
+            [
+                ("error", "nova-refuses"),
+            ],
+        ),
+        (
+            replace(SOUND, physnet_nodes={"foo": (1,)}),
+            [
+                ("error", "wrong-node"),
+                ("warning", "missing-node"),
+            ],
+        ),
+        (replace(SOUND, physnet_nodes={"foo": (0, 1)}), [("error", "wrong-node")]),
+        (
+            replace(SOUND, physnet_nodes={}),
+            [
+                ("warning", "physnet-not-listed"),
+                ("warning", "physnet-without-section"),
+            ],
+        ),
+        (replace(SOUND, physnet_nodes={"foo": (0,), "fo": (0,)}), [("warning", "physnet-unknown")]),
+        (
+            replace(SOUND, tunnel_nodes=(0,)),
+            [
+                ("error", "wrong-node"),
+                ("warning", "missing-node"),
+            ],
+        ),
+        (replace(SOUND, tunnel_nodes=()), [("warning", "tunnel-without-section")]),
+        (replace(SOUND, misnamed_tunnel=True), [("error", "tunnel-section")]),
+        (
+            replace(SOUND, reserved_pages=(ReservedPages(0, 2048, 513),)),
+            [
+                ("error", "reserved-pages"),
+            ],
+        ),
+        (
+            replace(SOUND, reserved_pages=(ReservedPages(7, 2048, 1),)),
+            [
+                ("warning", "reserved-pages"),
+            ],
+        ),
+        (
+            replace(SOUND, reserved_pages=(ReservedPages(0, 1 << 20, 1),)),
+            [
+                ("warning", "reserved-pages"),
+            ],
+        ),
+        (
+            replace(SOUND, cpu_dedicated_set=frozenset({2, 3}), cpu_shared_set=frozenset({0, 1})),
+            [
+                ("note", "cell-without-cpus"),
+            ],
+        ),
+    ],
+)
+def test_configuration(config: NovaConfig, expected: list[tuple[str, str]]) -> None:
+    assert rules(config) == expected
+
+
+def test_networks_on_several_nodes_and_on_unknown_ones() -> None:
+    both = replace(SOUND, physnet_nodes={"foo": (0, 1)})
+    assert rules(both, {"foo": ("bond0",)}) == [("note", "spread")]
+    assert rules(SOUND, {"foo": ("bond0",)}) == [("warning", "missing-node"), ("note", "spread")]
+    assert rules(SOUND, {"foo": ("lost",)}) == [("note", "not-found-out")]
+    assert rules(SOUND, local_ip="192.0.2.9") == [("note", "not-found-out")]
+
+
+@pytest.mark.parametrize(
+    ("specs", "aliases", "devices", "expected"),
+    [
+        (['{"vendor_id": "10de"}'], [], [GPU], [("note", "migration")]),
+        (['{"vendor_id": "10de", "live_migratable": "yes"}'], [], [GPU], []),
+        (['{"vendor_id": "8087"}'], [], [GPU], [("warning", "device-spec-unused")]),
+        (
+            ['{"vendor": "10de"}', "nonsense"],
+            [],
+            [GPU],
+            [
+                ("error", "device-spec"),
+                ("note", "migration"),
+            ],
+        ),
+        (
+            ['{"address": "*:18:*.*", "physical_network": "foo"}'],
+            [],
+            [PF, VF],
+            [
+                ("warning", "pf-and-vfs"),
+                ("note", "migration"),
+            ],
+        ),
+        (
+            ['{"product_id": "154c", "physical_network": "foo"}'],
+            [],
+            [PF, replace(VF, numa_node=None)],
+            [
+                ("warning", "no-numa-node"),
+                ("note", "migration"),
+            ],
+        ),
+        (
+            ['{"product_id": "154c", "physical_network": "foo", "remote_managed": "true"}'],
+            [],
+            [PF, VF],
+            [("error", "remote-managed")],
+        ),
+        (
+            ['{"product_id": "154c", "physical_network": "foo", "remote_managed": "true"}'],
+            [],
+            [replace(PF, serial="S1"), VF],
+            [("note", "migration")],
+        ),
+        (
+            ['{"vendor_id": "10de", "live_migratable": "yes"}'],
+            ['{"name": "gpu", "vendor_id": "10de", "product_id": "1db4"}'],
+            [GPU],
+            [],
+        ),
+        (
+            ['{"vendor_id": "10de", "live_migratable": "yes"}'],
+            ['{"name": "gpu", "vendor_id": "10de", "product_id": "1db5"}'],
+            [GPU],
+            [("warning", "alias-unserved")],
+        ),
+        ([], ['{"name": "gpu"}'], [GPU], [("error", "alias")]),
+    ],
+)
+def test_devices(
+    specs: list[str],
+    aliases: list[str],
+    devices: list[PciDevice],
+    expected: list[tuple[str, str]],
+) -> None:
+    config = replace(SOUND, device_specs=tuple(specs), aliases=tuple(aliases))
+    assert rules(config, devices=devices) == expected
+
+
+def test_findings_name_place_value_and_cure() -> None:
+    config = replace(SOUND, physnet_nodes={"foo": (1,)})
+    neutron = NeutronConfig(interfaces={"foo": ("eno1",)})
+    found = find_affinities(HostNetwork(LINKS, [0, 1]), [neutron], {})
+    first = check_host(Machine(HOST, config, found))[0]
+    assert str(first) == (
+        "error: [neutron_physnet_foo] numa_nodes: names node 1, but physnet foo is eno1 on node 0. "
+        "Write numa_nodes = 0."
+    )
