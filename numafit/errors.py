@@ -53,7 +53,9 @@ class InputError(NumafitError, ValueError):
         self.hint = hint
 
     def __str__(self) -> str:
-        where = ": ".join(part for part in (self.file, self.key) if part)
+        # a key is as long as the file made it
+        key = self.key if not self.key or len(self.key) <= 200 else f"{self.key[:200]}..."
+        where = ": ".join(part for part in (self.file, key) if part)
         text = f"{where}: " if where else ""
         text += f"got {shorten(self.value)}, expected {self.expected}"
         return f"{text}. {self.hint}" if self.hint else text

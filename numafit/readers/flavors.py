@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from numafit.errors import InputError
-from numafit.model.flavor import Flavor, Image
+from numafit.model.flavor import MAX_VCPUS, Flavor, Image
 from numafit.model.hostinfo import MAX_ID
 from numafit.readers import checks
 from numafit.readers.textfile import load
@@ -124,7 +124,7 @@ def _build(
     size = checks.required(data, memory, "the memory in MiB")
     return Flavor(
         name=checks.label(name, checks.required(data, name, "the name of the flavor")),
-        vcpus=checks.whole(vcpus, count, 1, MAX_ID),
+        vcpus=checks.whole(vcpus, count, 1, MAX_VCPUS),
         memory_mb=checks.whole(memory, size, 1, MAX_ID, "MiB"),
         extra_specs=extra_specs,
     )
