@@ -117,7 +117,7 @@ cdef int prepare_pci(Prepared p, tuple requests, object columns, object mapping)
     for i in range(<size_t>len(requests)):
         request = requests[i]
         q = &p.requests[i]
-        q.count = min(max(request.count, 0), 0xffffffff)  # no host has as many
+        q.count = min(max(request.count, 0), 0x7fffffff)  # no host has as many
         q.policy = PCI_POLICIES[request.numa_policy]
         q.matches = p.masks + 2 * i * words
         q.usable = q.matches + words

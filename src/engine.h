@@ -190,8 +190,8 @@ bool nf_pci_serve(nf_pci_job *p);
  * NF_NONE: for a guest that takes all cells)? The answer of nf_pci_serve() for a request without
  * providers that does not mix (below), with nothing laid out or taken. */
 bool nf_pci_serves_one(const nf_fleet *f, uint32_t host, const nf_pci_request *q, uint32_t cell);
-/* May the request take a PF and VFs of that PF, which exclude each other? */
-bool nf_pci_mixes(const nf_fleet *f, uint32_t host, const nf_pci_request *q);
+/* May the request take PFs and VFs at once, of which some exclude each other? */
+bool nf_pci_mixes(const nf_fleet *f, const nf_pci_request *q);
 /* May request r take from this pool, wherever it is? matching: before unrequested PFs and the
  * like are left out. */
 static inline bool nf_pci_takes(const nf_pci_job *p, uint32_t r, uint32_t pool, bool matching) {

@@ -142,16 +142,15 @@ static bool one_socket(const nf_fleet *f, uint32_t host, uint32_t a, uint32_t b)
     return socket[a] == socket[b];
 }
 
-bool nf_pci_mixes(const nf_fleet *f, uint32_t host, const nf_pci_request *q) {
-    uint32_t first = f->host_first_pool[host], last = f->host_first_pool[host + 1];
-    for (uint32_t p = first; p < last; p++) {
+bool nf_pci_mixes(const nf_fleet *f, const nf_pci_request *q) {
+    uint32_t last = q->count > 1 ? f->host_first_pool[f->n_hosts] : 0;
+    bool pf = false, vf = false;
+    for (uint32_t p = 0; p < last && !(pf && vf); p++) {
         if (!f->pool_family[p] || !nf_bit_get(q->usable, f->pool_class[p])) continue;
-        for (uint32_t o = first; o < p; o++)
-            if (f->pool_family[o] == f->pool_family[p] && f->pool_kind[o] != f->pool_kind[p] &&
-                nf_bit_get(q->usable, f->pool_class[o]))
-                return true;
+        pf |= f->pool_kind[p] == NF_KIND_PF;
+        vf |= f->pool_kind[p] == NF_KIND_VF;
     }
-    return false;
+    return pf && vf;
 }
 
 bool nf_pci_serves_one(const nf_fleet *f, uint32_t host, const nf_pci_request *q, uint32_t cell) {

@@ -41,7 +41,7 @@ void nf_question_ask(nf_question *q, const nf_fleet *f, const nf_request *r,
     q->n_kinds = 0;
     q->settled = !r->n_nets && !r->n_pci;
     q->simple = !r->n_pci || (r->n_pci == 1 && !r->pci->n_providers &&
-                              options->pci_matching == NF_MATCH_NOVA);
+                              options->pci_matching == NF_MATCH_NOVA && !nf_pci_mixes(f, r->pci));
     q->near_known = f->net_words <= NF_FEW_NET_WORDS;
     nf_mask_zero(q->nets, NF_FEW_NET_WORDS);
     for (uint32_t n = 0; q->near_known && n < r->n_nets; n++)
@@ -168,16 +168,10 @@ static int by_search(const nf_question *q, uint32_t host) {
     return nf_job_assign(&j);
 }
 
-static bool mixes(const nf_question *q, uint32_t host) {
-    const nf_pci_request *asked = q->request->pci;
-    return q->request->n_pci && asked->count > 1 && nf_pci_mixes(q->f, host, asked);
-}
-
 int nf_question_answer(const nf_question *q, uint32_t host, const nf_block *b) {
     uint32_t guests = q->request->n_cells, cells = nf_host_cells(q->f, host);
     if (b->settled) return NF_OK;
-    if (!q->n_kinds || cells > NF_BLOCK || (q->simple && mixes(q, host)))
-        return by_search(q, host);
+    if (!q->n_kinds || cells > NF_BLOCK) return by_search(q, host);
     if (guests == 1 && q->simple && q->near_known)
         return one_cell_does(q, host, b) ? NF_OK : NF_ASSIGNMENT;
     /* a guest that takes all cells is near all that there is */
