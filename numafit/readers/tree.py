@@ -1,0 +1,252 @@
+"""A tree of small files, such as a copy of ``/sys``: a directory or a tar archive.
+
+Paths are relative to the root of the tree. Symbolic links are followed inside the tree alone: one
+that leads out of it, or in a circle, leads nowhere. Nothing of an archive is written to disk.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tarfile
+import zlib
+from collections.abc import Sequence
+from typing import Protocol
+
+from numafit.errors import InputError
+
+MAX_FILE_BYTES = 1 << 20
+"""1 MiB of one file; sysfs writes 4 KiB, its binary files (VPD) up to 32 KiB."""
+
+MAX_MEMBERS = 2_000_000
+"""Members of an archive: a server with a thousand VFs shows some 300,000 files."""
+
+MAX_TOTAL_BYTES = 512 << 20
+_MAX_LINKS = 64
+_TOO_LARGE = "Copy only what is needed: bus/pci, class/net, devices/pci*, devices/system."
+
+Parts = tuple[str, ...]
+
+
+class _Store(Protocol):
+    def kind(self, parts: Parts) -> str | None:
+        """``"dir"``, ``"file"``, ``"link"``, or ``None`` for what is not there or else."""
+
+    def target(self, parts: Parts) -> str: ...
+    def names(self, parts: Parts) -> list[str]: ...
+    def read(self, parts: Parts) -> bytes | None: ...
+
+
+class Tree:
+    """Reads by path; what is not there, or may not be read, is ``None`` or empty."""
+
+    def __init__(self, name: str, store: _Store, base: Parts = ()) -> None:
+        self.name = name
+        self._store = store
+        self._base = base
+
+    def resolve(self, path: str) -> str | None:
+        """The path without links, or ``None`` where it leads nowhere."""
+        found = self._resolve(path)
+        return None if found is None else "/".join(found)
+
+    def names(self, path: str) -> list[str]:
+        """Names in a directory, in text order."""
+        found = self._resolve(path)
+        if found is None or self._store.kind(self._base + found) != "dir":
+            return []
+        return sorted(self._store.names(self._base + found))
+
+    def exists(self, path: str) -> bool:
+        return self._resolve(path) is not None
+
+    def data(self, path: str) -> bytes | None:
+        """The bytes of a file, at most ``MAX_FILE_BYTES``."""
+        found = self._resolve(path)
+        if found is None or self._store.kind(self._base + found) != "file":
+            return None
+        return self._store.read(self._base + found)
+
+    def text(self, path: str) -> str | None:
+        """The text of a file without blanks around it."""
+        data = self.data(path)
+        return None if data is None else data.decode("utf-8", "replace").strip()
+
+    def whole(self, path: str) -> int | None:
+        """The number that a file holds, decimal or ``0x`` hexadecimal.
+
+        Raises ``InputError`` where something else stands there.
+        """
+        text = self.text(path)
+        if text is None or text == "":
+            return None
+        try:
+            return int(text, 0) if len(text) < 40 else int("-")
+        except ValueError:
+            raise InputError(self.name, path, text, "a whole number") from None
+
+    def _resolve(self, path: str) -> Parts | None:
+        """Link by link, as the kernel does, but never above the root."""
+        todo = [part for part in reversed(path.split("/")) if part not in ("", ".")]
+        done: list[str] = []
+        links = 0
+        while todo:
+            part = todo.pop()
+            if part == "..":
+                if not done:
+                    return None
+                done.pop()
+                continue
+            here = (*self._base, *done, part)
+            kind = self._store.kind(here)
+            if kind is None:
+                return None
+            if kind != "link":
+                done.append(part)
+                continue
+            links += 1
+            target = self._store.target(here)
+            if links > _MAX_LINKS or target.startswith("/"):
+                return None
+            todo.extend(one for one in reversed(target.split("/")) if one not in ("", "."))
+        return tuple(done)
+
+
+def open_tree(path: str | os.PathLike[str], inside: Sequence[str] = ()) -> Tree:
+    """The tree in a directory or tar archive (plain, gzip, bzip2, xz).
+
+    ``inside``: a path that the tree is known by, such as ``("devices", "system")``; where it is
+    not at the root, one directory above it is looked for, at most four levels down. Raises
+    ``InputError`` for what is neither, is damaged or larger than bounds allow.
+    """
+    name = os.fspath(path)
+    try:
+        mode = os.stat(name).st_mode
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(name, None, reason, "a directory or a tar archive") from None
+    if stat.S_ISDIR(mode):
+        store: _Store = _Directory(name)
+    elif stat.S_ISREG(mode):
+        store = _Archive(name)
+    else:
+        raise InputError(name, None, "a special file", "a directory or a tar archive")
+    base = _find(store, tuple(inside))
+    if base is None:
+        raise InputError(
+            name,
+            None,
+            f"no {'/'.join(inside)} in it",
+            "a copy of /sys",
+            "Make one on the host: tar -C / -cf sys.tar --exclude=... sys/bus/pci sys/devices",
+        )
+    return Tree(name, store, base)
+
+
+def _find(store: _Store, inside: Parts) -> Parts | None:
+    level: list[Parts] = [()]
+    for _ in range(5):
+        for base in level:
+            if store.kind(base + inside) == "dir":
+                return base
+        level = [
+            (*base, name)
+            for base in level[:100]
+            for name in store.names(base)[:1000]
+            if store.kind((*base, name)) == "dir"
+        ]
+    return None
+
+
+class _Directory:
+    def __init__(self, root: str) -> None:
+        self._root = root
+
+    def _path(self, parts: Parts) -> str:
+        return os.path.join(self._root, *parts)
+
+    def kind(self, parts: Parts) -> str | None:
+        try:
+            mode = os.lstat(self._path(parts)).st_mode
+        except (OSError, ValueError):
+            return None
+        if stat.S_ISLNK(mode):
+            # the root itself may be reached by a link
+            return "link" if parts else "dir"
+        if stat.S_ISDIR(mode):
+            return "dir"
+        return "file" if stat.S_ISREG(mode) else None
+
+    def target(self, parts: Parts) -> str:
+        return os.readlink(self._path(parts))
+
+    def names(self, parts: Parts) -> list[str]:
+        try:
+            return os.listdir(self._path(parts))
+        except OSError:
+            return []
+
+    def read(self, parts: Parts) -> bytes | None:
+        try:
+            handle = os.open(self._path(parts), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            with open(handle, "rb") as stream:
+                return stream.read(MAX_FILE_BYTES)
+        except OSError:
+            # sysfs refuses some reads by design, such as the speed of an interface that is down
+            return None
+
+
+class _Archive:
+    """All members in memory: links and small files alone are looked at."""
+
+    def __init__(self, name: str) -> None:
+        self._kinds: dict[Parts, str] = {(): "dir"}
+        self._targets: dict[Parts, str] = {}
+        self._data: dict[Parts, bytes] = {}
+        self._names: dict[Parts, dict[str, None]] = {(): {}}
+        try:
+            with tarfile.open(name, "r:*") as archive:
+                self._load(name, archive)
+        except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(name, None, str(error), "a tar archive that is whole") from None
+
+    def _load(self, name: str, archive: tarfile.TarFile) -> None:
+        total = 0
+        for count, member in enumerate(archive):
+            parts = tuple(part for part in member.name.split("/") if part not in ("", "."))
+            if ".." in parts:
+                raise InputError(name, member.name, member.name, "members inside the archive")
+            if count >= MAX_MEMBERS or total > MAX_TOTAL_BYTES:
+                raise InputError(name, None, count, f"at most {MAX_MEMBERS} members", _TOO_LARGE)
+            if member.issym():
+                self._put(parts, "link")
+                self._targets[parts] = member.linkname
+            elif member.isdir():
+                self._put(parts, "dir")
+            elif member.isreg():
+                self._put(parts, "file")
+                stream = archive.extractfile(member)
+                self._data[parts] = stream.read(MAX_FILE_BYTES) if stream is not None else b""
+                total += len(self._data[parts])
+
+    def _put(self, parts: Parts, kind: str) -> None:
+        for n in range(len(parts)):
+            above = parts[:n]
+            if self._kinds.setdefault(above, "dir") != "dir":
+                return
+            self._names.setdefault(above, {})[parts[n]] = None
+        self._kinds[parts] = kind
+
+    def kind(self, parts: Parts) -> str | None:
+        return self._kinds.get(parts)
+
+    def target(self, parts: Parts) -> str:
+        return self._targets[parts]
+
+    def names(self, parts: Parts) -> list[str]:
+        return list(self._names.get(parts, ()))
+
+    def read(self, parts: Parts) -> bytes | None:
+        return self._data.get(parts)
