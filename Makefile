@@ -53,7 +53,8 @@ test-c: $(VENV)/.tools ## the engine without Python: warnings are errors, then i
 	$(call C_TESTS,c,)
 
 SANITIZERS := address,undefined
-ASAN_TESTS ?= tests/unit tests/property tests/vectors/test_sequences.py tests/vectors/test_pci.py
+ASAN_TESTS ?= tests/property tests/vectors/test_sequences.py tests/vectors/test_pci.py \
+  tests/unit/test_fleet_rows.py tests/unit/test_fleet_saved.py
 sanitize: $(VENV)/.tools ## C and Python tests under AddressSanitizer and UBSan
 	$(call C_TESTS,asan,$(SANITIZERS))
 	$(PYTHON) -m venv build/asan-venv
@@ -70,7 +71,7 @@ lint: $(VENV)/.lint ## style, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m mypy
-	$(BIN)/cython-lint numafit
+	PATH="$(CURDIR)/$(BIN):$$PATH" cython-lint numafit
 	$(BIN)/lint-imports
 
 $(VENV)/.docs: $(VENV)/.installed
