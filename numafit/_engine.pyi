@@ -73,6 +73,6 @@ class ManyHosts(Engine):
     def capacity(
         self, q: Query, hosts: Any, first: int, count: int, cap: int, counts: Any
     ) -> bool: ...
-    def choose(
-        self, q: Query, hosts: Any, first: int, count: int, by: int, scores: Any
-    ) -> int | None: ...
+    def take_best(
+        self, q: Query, hosts: Any, count: int, by: int, scores: Any
+    ) -> Placement | bool | None: ...

@@ -252,11 +252,7 @@ cdef class Engine:
         if workspace != <void *>stack:
             free(workspace)
         if status == NF_OK:
-            placement = Placement.__new__(Placement)
-            placement._cells = placement._pci = placement._host = None
-            placement._native = placed
-            placement.pci_requests = p.pci
-            return placement
+            return placement_of(placed)
         if status < 0:
             raise misuse(status, "fit")
         return self.refusal(host, p, &o, &why)

@@ -52,21 +52,38 @@ cdef class ManyHosts(Engine):
             raise misuse(status, "capacity")
         return status == NF_OK
 
-    def choose(self, Query q, hosts, uint32_t first, uint32_t count, uint32_t by, scores):
-        """Index of the best host that can take the guest, or ``None``."""
+    def take_best(self, Query q, hosts, uint32_t count, uint32_t by, scores):
+        """Claim the guest's place on the best host that can take it: the Placement; ``None``: no
+        host can; ``False``: the host changed between choice and claim."""
         cdef uint32_t *chosen = NULL if hosts is None else <uint32_t *>address(hosts)
         cdef double *score = NULL if scores is None else <double *>address(scores)
-        cdef size_t size = q.prepared.workspace_bytes
+        cdef Prepared p = q.prepared
+        cdef size_t size = p.workspace_bytes
         cdef uint64_t stack[STACK_WORDS]
         cdef void *workspace = stack if size <= sizeof(stack) else room(size, 1)
         cdef uint32_t best = 0xffffffff
         cdef double best_score = 0.0
+        cdef Placed placed = None
+        cdef nf_reason why
         cdef int status
         with nogil:
-            status = nf_shared_choose(&self.shared, chosen, first, count, &q.prepared.c, &q.o, by,
-                                      score, workspace, size, &best, &best_score)
+            status = nf_shared_choose(&self.shared, chosen, 0, count, &p.c, &q.o, by, score,
+                                      workspace, size, &best, &best_score)
+        if status >= 0 and best != 0xffffffff:
+            placed = new_placed(self, p, best)
+            placed.options = q.o
+            status = nf_shared_fit(&self.shared, best, &p.c, &q.o, workspace, size, &placed.out,
+                                   &placed.generation, &why)
         if workspace != <void *>stack:
             free(workspace)
         if status < 0:
-            raise misuse(status, "choose")
-        return None if best == 0xffffffff else best
+            raise misuse(status, "schedule")
+        if placed is None:
+            return None
+        if status != NF_OK:
+            return False
+        try:
+            self.turn([placed], True)
+        except StalePlacement:
+            return False
+        return placement_of(placed)

@@ -90,6 +90,15 @@ cdef Placed new_placed(Engine engine, Prepared prepared, uint32_t host):
     return p
 
 
+cdef object placement_of(Placed placed):
+    """Its cells, devices and host are decoded when somebody reads them."""
+    placement = Placement.__new__(Placement)
+    placement._cells = placement._pci = placement._host = None
+    placement._native = placed
+    placement.pci_requests = placed.prepared.pci
+    return placement
+
+
 cdef class PairReasons:
     """What nf_explain() found of each pair of cells, decoded when it is read."""
 

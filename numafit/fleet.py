@@ -268,7 +268,7 @@ class Fleet:
         count = len(self) if chosen is None else len(chosen)
         for request in requests:
             query = self._engine.query(request, *options)
-            yield self._place(request, query, options, chosen, count, by, scores)
+            yield self._place(query, chosen, count, by, scores)
 
     def _preference(
         self, choose: str | npt.NDArray[np.float64]
@@ -287,27 +287,18 @@ class Fleet:
 
     def _place(
         self,
-        request: Request,
         query: Query,
-        options: Options,
         chosen: npt.NDArray[np.uint32] | None,
         count: int,
         by: int,
         scores: npt.NDArray[np.float64] | None,
     ) -> Claim | None:
         for _attempt in range(CLAIM_ATTEMPTS):
-            host = self._engine.choose(query, chosen, 0, count, by, scores)
-            if host is None:
+            placement = self._engine.take_best(query, chosen, count, by, scores)
+            if placement is None:
                 return None
-            placement = self._engine.fit(host, request, *options)
-            if isinstance(placement, Refusal):
-                continue
-            placed = placement._native
-            try:
-                self._engine.claim([placed])
-            except StalePlacement:
-                continue
-            return Claim(placement, placed, self._columns)
+            if isinstance(placement, Placement):
+                return Claim(placement, placement._native, self._columns)
         raise StalePlacement(f"{CLAIM_ATTEMPTS} hosts in a row changed between choice and claim")
 
     def _host_of(self, placement: Placement, host: int | None) -> int:

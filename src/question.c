@@ -50,10 +50,9 @@ void nf_question_ask(nf_question *q, const nf_fleet *f, const nf_request *r,
     q->nearby = nf_nearby_can(q);
 }
 
-bool nf_block_in_pairs(const nf_fleet *f, const nf_block *b) {
-    const uint32_t *first = f->host_first_cell + b->first;
+static bool in_pairs(const uint32_t *first_cell, uint32_t n) {
     uint32_t other = 0;
-    for (uint32_t h = 0; h < b->count; h++) other |= first[h + 1] - first[h] - 2u;
+    for (uint32_t h = 0; h < n; h++) other |= first_cell[h + 1] - first_cell[h] - 2u;
     return !other;
 }
 
@@ -61,7 +60,7 @@ static void count_cells(const nf_question *q, nf_block *b) {
     const uint32_t *first = q->f->host_first_cell + b->first;
     const int32_t *ok = b->ok[0];
     uint32_t need = q->kind_count[0];
-    if (nf_block_in_pairs(q->f, b)) { /* a loop that becomes vector code */
+    if (b->pairs) { /* a loop that becomes vector code */
         for (uint32_t h = 0; h < b->count; h++)
             b->maybe[h] = (uint8_t)(-(ok[2 * h] + ok[2 * h + 1]) >= (int32_t)need);
         return;
@@ -112,13 +111,14 @@ void nf_question_look(const nf_question *q, uint32_t first, uint32_t most, nf_bl
     while (last < end && first_cell[last + 1] - b->first_cell <= NF_BLOCK) last++;
     b->count = last > first ? last - first : 1;
     b->settled = false;
+    b->pairs = last > first && in_pairs(first_cell + first, b->count);
     memset(b->maybe, 1, b->count);
     if (last == first || !q->n_kinds) return; /* a host of very many cells is asked */
     uint32_t n = first_cell[last] - b->first_cell;
     for (uint32_t k = 0; k < q->n_kinds; k++)
         nf_sieve_cells(&q->sieve[k], b->first_cell, n, b->ok[k]);
     b->settled = q->settled;
-    if (q->nearby && nf_block_in_pairs(q->f, b)) {
+    if (q->nearby && b->pairs) {
         nf_nearby_keep(q, b);
         b->settled = true;
     }
@@ -126,7 +126,7 @@ void nf_question_look(const nf_question *q, uint32_t first, uint32_t most, nf_bl
         count_cells(q, b);
         return;
     }
-    if (q->n_kinds == 2 && nf_block_in_pairs(q->f, b)) {
+    if (q->n_kinds == 2 && b->pairs) {
         unlike_pairs(q, b);
         return;
     }

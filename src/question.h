@@ -28,6 +28,7 @@ typedef struct nf_block {
     uint32_t first, count;       /* hosts */
     uint32_t first_cell;
     bool settled;                /* maybe says all */
+    bool pairs;                  /* each of the hosts has two cells, as most have */
     uint8_t maybe[NF_BLOCK];     /* [host]: 0: cannot; 1: can, or has to be asked */
     int32_t ok[NF_KINDS][NF_BLOCK]; /* [kind][cell]: -1: the cell can take it */
 } nf_block;
@@ -38,8 +39,6 @@ void nf_question_ask(nf_question *q, const nf_fleet *f, const nf_request *r,
 void nf_question_look(const nf_question *q, uint32_t first, uint32_t most, nf_block *b);
 /* NF_OK, or why not, of a host of the block that maybe can. */
 int nf_question_answer(const nf_question *q, uint32_t host, const nf_block *b);
-/* Has each of its hosts two cells, as most have? */
-bool nf_block_in_pairs(const nf_fleet *f, const nf_block *b);
 
 /* nearby.c: networks and one request for devices, for the block's hosts of two cells. */
 bool nf_nearby_can(const nf_question *q);

@@ -58,17 +58,21 @@ static void room_left(const nf_block *b, const nf_fleet *f, bool pins, double si
     }
 }
 
-/* The same where each host has two cells, as most have: without a loop in the loop. */
+/* The same where each host has two cells: loops that become vector code. */
 static void room_left_of_pairs(const nf_block *b, const nf_fleet *f, bool pins, double sign,
                                double *score) {
     const int32_t *free = f->cell_free + b->first_cell;
     const int64_t *memory = f->cell_memory + b->first_cell;
     const int64_t *used = f->cell_memory_used + b->first_cell;
-    for (uint32_t h = 0; pins && h < b->count; h++)
-        score[h] = sign * (free[2 * h] + free[2 * h + 1]);
-    for (uint32_t h = 0; !pins && h < b->count; h++)
-        score[h] = sign * (double)(memory[2 * h] + memory[2 * h + 1] - used[2 * h] -
-                                   used[2 * h + 1]);
+    int32_t sum[NF_BLOCK];
+    if (!pins) {
+        for (uint32_t h = 0; h < b->count; h++)
+            score[h] = sign * (double)(memory[2 * h] + memory[2 * h + 1] - used[2 * h] -
+                                       used[2 * h + 1]);
+        return;
+    }
+    for (uint32_t h = 0; h < b->count; h++) sum[h] = free[2 * h] + free[2 * h + 1];
+    for (uint32_t h = 0; h < b->count; h++) score[h] = sign * sum[h];
 }
 
 static void rate(const nf_choice *c, const nf_block *b, double *score) {
@@ -78,16 +82,25 @@ static void rate(const nf_choice *c, const nf_block *b, double *score) {
         memset(score, 0, b->count * sizeof *score);
     else if (c->by == NF_BY_SCORE)
         memcpy(score, c->scores + b->first, b->count * sizeof *score);
-    else if (nf_block_in_pairs(f, b))
+    else if (b->pairs)
         room_left_of_pairs(b, f, c->pins, sign, score);
     else
         room_left(b, f, c->pins, sign, score);
 }
 
-static bool pass_on(nf_choice *c, const nf_block *b, const double *score) {
-    int any = c->best == UINT32_MAX;
-    for (uint32_t h = 0; h < b->count; h++) any |= score[h] > c->best_score;
-    if (!any) return false;
+/* Does any host of the block come before the best so far, whether it can or not? Four at a time,
+ * which becomes vector code. */
+static bool any_wins(const nf_choice *c, const nf_block *b, double *score) {
+    double best = c->best_score, top[4] = {best, best, best, best};
+    if (c->best == UINT32_MAX) return true;
+    for (uint32_t h = b->count; h % 4; h++) score[h] = best;
+    for (uint32_t h = 0; h < b->count; h += 4)
+        for (uint32_t k = 0; k < 4; k++) top[k] = score[h + k] > top[k] ? score[h + k] : top[k];
+    return top[0] > best || top[1] > best || top[2] > best || top[3] > best;
+}
+
+static bool pass_on(nf_choice *c, const nf_block *b, double *score) {
+    if (!any_wins(c, b, score)) return false;
     for (uint32_t h = 0; h < b->count; h++) {
         /* a host that would not win need not be asked; one branch, as few of them win */
         bool wins = (score[h] > c->best_score) | (c->best == UINT32_MAX);

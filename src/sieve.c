@@ -64,12 +64,17 @@ static void ask_layouts(nf_sieve *s) {
     const uint32_t few = 64;
     const nf_fleet *f = s->f;
     bool isolate = s->want.pins && s->want.threads == NF_THREADS_ISOLATE;
+    bool some_can = false;
     for (uint32_t l = 0; l < f->n_layouts && l < few; l++) {
         const nf_layout *layout = &f->layouts[l];
-        if (!layout_can(&s->want, layout)) s->by_layout = true;
+        if (layout_can(&s->want, layout))
+            some_can = true;
+        else
+            s->by_layout = true;
         if (isolate && layout->threads != f->layouts[0].threads) s->by_layout = true;
         if (s->want.pins && !isolate && is_loose(layout)) s->listed = true;
     }
+    if (f->n_layouts <= few && !some_can) s->none = true;
     if (f->n_layouts > few) {
         s->by_layout = s->want.shares || isolate;
         s->listed = s->want.pins && !isolate;
