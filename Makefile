@@ -117,14 +117,14 @@ nova-env: build $(NOVA_VENV)/.nova-$(NOVA)
 	$(NOVA_PYTHON) -m pip --disable-pip-version-check -q install --force-reinstall --no-deps build/nova-wheel/*.whl
 
 test-nova: nova-env ## nova's own tests with numafit in its place (UNIT=1: the short part; FILTER=1)
-	NUMAFIT_NOVA_PYTHON=$(CURDIR)/$(NOVA_PYTHON) $(PYTEST) -q -m "nova and not db" tests/nova
+	NUMAFIT_NOVA_PYTHON=$(abspath $(NOVA_PYTHON)) $(PYTEST) -q -m "nova and not db" tests/nova
 	$(NOVA_PYTHON) tests/nova/run_nova_tests.py $(if $(UNIT),--unit) $(if $(FILTER),--as filter --functional)
 
 # the server is Debian's; it is started and stopped by the test, in a directory of its own
 test-db: nova-env ## nova's tables in a MariaDB server, installed where it is missing (needs root for that)
 	@PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null \
 	  || DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends mariadb-server
-	NUMAFIT_NOVA_PYTHON=$(CURDIR)/$(NOVA_PYTHON) $(PYTEST) -q -m "nova and db" tests/nova
+	NUMAFIT_NOVA_PYTHON=$(abspath $(NOVA_PYTHON)) $(PYTEST) -q -m "nova and db" tests/nova
 
 $(VENV)/.bench: $(VENV)/.installed
 	$(PIP) install -e '.[bench,rows]' $(EDITABLE)

@@ -27,7 +27,8 @@ def placed(topology: Any, placement: Placement) -> Any:
         }
         cell = objects.InstanceNUMACell(id=found.host_cell, pagesize=found.pagesize, **values)
         if found.cpu_policy in ("dedicated", "mixed"):
-            cell.cpu_pinning = dict(found.pinning)
+            if found.pinning:
+                cell.cpu_pinning = dict(found.pinning)
             cell.cpuset_reserved = set(found.reserved) or None
         cells.append(cell)
     return objects.InstanceNUMATopology(

@@ -11,7 +11,6 @@ one go.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -23,14 +22,12 @@ from numafit.errors import NumafitError
 from numafit.model import pci_filter
 from numafit.model.request import Request
 from numafit.nova import convert, modes
-from numafit.nova.table import Entry, HostTable, by_block
+from numafit.nova.table import HOSTS, Entry, by_block
 
 LOG = log.getLogger(__name__)
 
 Mapped = Mapping[str, Sequence[str]] | None
 Key = tuple[Any, ...]
-_table = HostTable()
-_lock = threading.Lock()
 
 
 class NUMATopologyFilter(filters.BaseHostFilter):
@@ -101,12 +98,16 @@ class Asked:
         """The candidates that will do, by the identity of the host. Not in it are hosts that are
         out before nova looks at candidates."""
         try:
-            with _lock:
-                _table.forget_if_grown(len(hosts))
+            with HOSTS.lock:
+                HOSTS.forget_if_grown(len(hosts))
                 return self._judge(hosts)
         except NumafitError as error:
             LOG.warning("numafit cannot judge this request, which is taken as a no: %s", error)
             return {}
+
+    def request(self, mappings: Mapped, with_pci: bool) -> Request:
+        """The request with one candidate's allocation in placement."""
+        return self._requests[self._key(mappings, with_pci)]
 
     def _judge(self, hosts: Sequence[Any]) -> dict[int, list[Any]]:
         good: dict[int, list[Any]] = {}
@@ -132,7 +133,7 @@ class Asked:
             LOG.debug("%s, %s has no NUMA topology.", host.host, host.nodename)
             return None
         try:
-            return _table.entry(host)
+            return HOSTS.entry(host)
         except NumafitError as error:
             name = f"{host.host}, {host.nodename}"
             LOG.warning("numafit cannot judge %s, which is taken as a no: %s", name, error)

@@ -8,7 +8,9 @@ from typing import Any
 from nova.pci import stats
 from nova.virt import hardware
 
+from numafit.errors import MisuseError
 from numafit.nova import constraints, fit, modes, pci, usage
+from numafit.nova.shadow import shadows
 
 _FUNCTIONS: tuple[Callable[..., Any], ...] = (
     fit.numa_fit_instance_to_host,
@@ -30,19 +32,31 @@ def install(
     strategy: str | None = None,
     physnet_affinity: str = "any",
     pci_matching: str = "nova",
+    shadow: bool = False,
 ) -> None:
     """From now on numafit answers where nova's callers ask ``nova.virt.hardware`` and
-    ``PciDeviceStats``. Installing again only changes the modes.
+    ``PciDeviceStats``. Installing again changes the modes.
+
+    ``shadow``: numafit is only asked beside nova, whose answer is taken; each difference is
+    logged with the case as JSON, for ``numafit replay``. Shadow mode keeps to nova's rules.
 
     ``strategy="closest"``, ``physnet_affinity="all"`` and ``pci_matching="exact"`` find or refuse
     what nova's own code would not: scheduler and computes must all run with the same.
-    Raises MisuseError for other words.
+    Raises MisuseError for other words, and for such a mode together with ``shadow``.
     """
-    modes.use(modes.Modes(strategy, physnet_affinity, pci_matching))
+    wanted = modes.Modes(strategy, physnet_affinity, pci_matching)
+    if shadow and wanted != modes.NOVA:
+        raise MisuseError("shadow=True compares with nova: expected no mode beside it")
+    uninstall()
+    modes.use(wanted)
+    for target, name, _new in substitutes():
+        _originals[target, name] = getattr(target, name)
+    beside = shadows({name: original for (_, name), original in _originals.items()})
     for target, name, new in substitutes():
-        if (target, name) not in _originals:
-            _originals[target, name] = getattr(target, name)
+        if not shadow:
             setattr(target, name, new)
+        elif name in beside:
+            setattr(target, name, beside[name])
 
 
 def uninstall() -> None:

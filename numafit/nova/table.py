@@ -6,6 +6,7 @@ that it stands in is made anew.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Hashable, Iterable
 from typing import Any
 
@@ -55,9 +56,10 @@ class Entry:
 
 
 class HostTable:
-    """Not for several threads at once: the filter holds a lock around it."""
+    """Not for several threads at once: whoever uses it holds ``lock``."""
 
     def __init__(self) -> None:
+        self.lock = threading.Lock()
         self._entries: dict[Key, Entry] = {}
         self._blocks: list[Block] = []
 
@@ -98,3 +100,7 @@ def by_block(entries: Iterable[Entry]) -> dict[Block, list[Entry]]:
     for entry in entries:
         found.setdefault(entry.block, []).append(entry)
     return found
+
+
+HOSTS = HostTable()
+"""What filter and weigher share: a host is converted for both of them."""

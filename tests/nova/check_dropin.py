@@ -1,0 +1,571 @@
+"""numafit.nova inside a real nova, against nova's recorded answers and nova's own filter.
+
+Run by ``make test-nova`` with pytest in nova's environment; nothing here runs without nova.
+"""
+
+from __future__ import annotations
+
+import copy
+import gzip
+import json
+import logging
+import random
+import sys
+from pathlib import Path
+
+import pytest
+from nova import context, exception, objects
+from nova.pci import stats
+from nova.scheduler import weights
+from nova.scheduler.filters import numa_topology_filter
+from nova.scheduler.host_manager import HostState
+from nova.virt import hardware
+
+import numafit.nova
+from numafit.errors import MisuseError
+from numafit.nova import filters, installing, weighers
+from numafit.replaying.replay import replay
+
+DATA = Path(__file__).parent.parent / "vectors/data"
+objects.register_all()
+UUID = "00000000-0000-0000-0000-00000000ffff"
+
+
+def cases(name, step=1):
+    with gzip.open(DATA / f"{name}.jsonl.gz", "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for n, line in enumerate(lines) if n % step == 0]
+
+
+@pytest.fixture
+def installed():
+    numafit.nova.install()
+    yield
+    numafit.nova.uninstall()
+
+
+@pytest.fixture(autouse=True)
+def conf():
+    from nova import conf as nova_conf
+
+    nova_conf.CONF([], default_config_files=[], project="nova")
+    yield nova_conf.CONF
+    nova_conf.CONF.reset()
+
+
+def host_of(case):
+    return objects.NUMATopology.obj_from_primitive(copy.deepcopy(case["host"]))
+
+
+def stats_of(case, topology):
+    if case["pci_stats"] is None:
+        return None
+    pools = objects.PciDevicePoolList.obj_from_primitive(copy.deepcopy(case["pci_stats"]))
+    return stats.PciDeviceStats(topology, stats=pools)
+
+
+def guest_of(case):
+    found = case["instance_numa"]
+    if found is None:
+        return None
+    return objects.InstanceNUMATopology(
+        cells=[
+            objects.InstanceNUMACell(
+                id=cell["id"],
+                cpuset=set(cell["cpuset"]),
+                pcpuset=set(cell["pcpuset"]),
+                memory=cell["memory_mb"],
+                pagesize=cell["pagesize"],
+                cpu_policy=cell["cpu_policy"],
+                cpu_thread_policy=cell["cpu_thread_policy"],
+            )
+            for cell in found["cells"]
+        ],
+        emulator_threads_policy=found["emulator_threads_policy"],
+    )
+
+
+def requests_of(case):
+    return [
+        objects.InstancePCIRequest(
+            count=one["count"],
+            spec=one["spec"],
+            numa_policy=one["numa_policy"],
+            alias_name=one.get("alias_name"),
+            request_id=UUID,
+        )
+        for one in case["pci_requests"]
+    ]
+
+
+def limits_of(case):
+    if not case["limits"]:
+        return None
+    limits = objects.NUMATopologyLimits(**case["limits"])
+    if case["networks"]:
+        limits.network_metadata = network_of(case)
+    return limits
+
+
+def network_of(case):
+    return objects.NetworkMetadata(
+        physnets=set(case["networks"]["physnets"]), tunneled=case["networks"]["tunneled"]
+    )
+
+
+def text(*given):
+    return json.dumps(
+        [None if one is None else one.obj_to_primitive() for one in given],
+        sort_keys=True,
+        default=sorted,
+    )
+
+
+def in_use(topology):
+    return [
+        (c.id, c.cpu_usage, c.memory_usage, c.pinned_cpus, [page.used for page in c.mempages])
+        for c in topology.cells
+    ]
+
+
+@pytest.mark.parametrize("name", ["fit", "fit_wide", "fit_fragile", "fit_wide_fragile"])
+def test_fit_and_usage_are_those_of_nova_afresh(name, installed, conf):
+    tried = 0
+    for case in cases(name, 1 if "fragile" in name else 9):
+        expect = case["expect_afresh" if "fragile" in name else "expect"]
+        host, guest = host_of(case), guest_of(case)
+        if guest is None:
+            continue
+        tried += 1
+        pools, limits = stats_of(case, host), limits_of(case)
+        conf.set_override(
+            "packing_host_numa_cells_allocation_strategy", case["conf"]["pack"], group="compute"
+        )
+        before = text(host, guest, limits), copy.deepcopy(pools.pools if pools else None)
+        found = hardware.numa_fit_instance_to_host(
+            host, guest, {}, limits, requests_of(case), pools
+        )
+        assert before == (text(host, guest, limits), pools.pools if pools else None), case["id"]
+        assert bool(found) == bool(expect), case["id"]
+        if not found:
+            continue
+        assert isinstance(found, objects.InstanceNUMATopology)
+        cells = [(cell.id, cell.pagesize, cell.cpuset, cell.pcpuset) for cell in found.cells]
+        assert cells == [
+            (one["host_cell"], one["pagesize"], set(one["cpuset"]), set(one["pcpuset"]))
+            for one in expect["cells"]
+        ], case["id"]
+        assert [set(cell.cpu_pinning or {}) for cell in found.cells] == [
+            set(map(int, one["pinning"] or {})) for one in expect["cells"]
+        ]
+        claim = case.get("expect_claim")
+        if claim and "usage" in claim:
+            after = hardware.numa_usage_from_instance_numa(host, found)
+            assert [
+                (cell.cpu_usage, cell.memory_usage, len(cell.pinned_cpus)) for cell in after.cells
+            ] == [
+                (one["cpu_usage"], one["memory_usage"], len(one["pinned_cpus"]))
+                for one in claim["usage"]
+            ], case["id"]
+            back = hardware.numa_usage_from_instance_numa(after, found, free=True)
+            assert in_use(back) == in_use(host), case["id"]
+        elif claim and claim["error"] == "CPUPinningInvalid":
+            with pytest.raises(exception.CPUPinningInvalid):
+                hardware.numa_usage_from_instance_numa(host, found)
+    assert tried > 40
+
+
+def test_constraints_are_those_of_nova(installed):
+    wrong = []
+    for case in cases("constraints", 7):
+        expect = case["expect"]
+        if expect.get("stage") == "image":
+            continue
+        flavor = objects.Flavor(**case["flavor"])
+        image = objects.ImageMeta.from_dict(copy.deepcopy(case["image"]))
+        try:
+            found = hardware.numa_get_constraints(flavor, image)
+        except Exception as error:
+            if type(error).__name__ != expect.get("error"):
+                wrong.append((case["id"], repr(error), expect))
+            continue
+        theirs = guest_of({"instance_numa": expect.get("topology")})
+        if "error" in expect or text(found) != text(theirs):
+            wrong.append((case["id"], found, expect))
+    assert not wrong, f"{len(wrong)}: {wrong[:3]}"
+
+
+def test_cpu_topologies_are_those_of_nova(installed):
+    for case in cases("cpu_topology", 4):
+        expect = case["expect"]
+        if expect.get("stage") == "image":
+            continue
+        flavor = objects.Flavor(**case["flavor"])
+        image = objects.ImageMeta.from_dict(copy.deepcopy(case["image"]))
+        if "error" in expect:
+            kind = getattr(exception, expect["error"], None) or ValueError
+            with pytest.raises(kind):
+                hardware.get_best_cpu_topology(flavor, image, case["allow_threads"])
+            continue
+        found = hardware.get_best_cpu_topology(flavor, image, case["allow_threads"])
+        assert isinstance(found, objects.VirtCPUTopology)
+        assert {name: getattr(found, name) for name in expect} == expect, case["id"]
+
+
+def test_pci_promises_are_those_of_nova_and_are_kept(installed):
+    for case in cases("pci"):
+        if case["kind"] != "support":
+            continue
+        topology = host_of(case)
+        pools = stats_of(case, topology)
+        requests = [
+            objects.InstancePCIRequest(
+                count=one["count"],
+                spec=one["spec"],
+                numa_policy=one["numa_policy"],
+                alias_name=one["alias_name"],
+                request_id=UUID,
+            )
+            for one in case["expect"]["requests"]
+        ]
+        cells = case["numa_cells"]
+        numa_cells = cells and [
+            objects.InstanceNUMACell(id=n, cpuset=set(), pcpuset=set(), memory=0) for n in cells
+        ]
+        before = copy.deepcopy(pools.pools)
+        assert pools.support_requests(requests, {}, numa_cells) is case["expect"]["supported"]
+        assert pools.pools == before
+        if case["expect"]["supported"]:
+            pools.apply_requests(requests, {}, numa_cells)
+            assert pools.pools == case["expect"]["pools_after"], case["id"]
+        else:
+            with pytest.raises(exception.PciDeviceRequestFailed):
+                pools.apply_requests(requests, {}, numa_cells)
+            assert pools.pools == before
+
+
+def state_of(case, name="host"):
+    state = HostState(name, name, UUID)
+    state.numa_topology = host_of(case)
+    state.pci_stats = stats_of(case, state.numa_topology)
+    ratios = case["limits"] or {"cpu_allocation_ratio": 16.0, "ram_allocation_ratio": 1.5}
+    state.cpu_allocation_ratio = ratios["cpu_allocation_ratio"]
+    state.ram_allocation_ratio = ratios["ram_allocation_ratio"]
+    state.allocation_candidates = [{"mappings": {"": [UUID]}}]
+    return state
+
+
+def spec_of(case, **extra_specs):
+    spec = objects.RequestSpec(
+        context=context.get_admin_context(),
+        numa_topology=guest_of(case),
+        pci_requests=objects.InstancePCIRequests(requests=requests_of(case)),
+        instance_uuid=UUID,
+        flavor=objects.Flavor(
+            name="f", vcpus=1, memory_mb=1, root_gb=0, ephemeral_gb=0, extra_specs=extra_specs
+        ),
+        image=objects.ImageMeta(properties=objects.ImageMetaProps()),
+        scheduler_hints={},
+    )
+    if case["networks"]:
+        spec.network_metadata = network_of(case)
+    return spec
+
+
+def judged(which, states, spec):
+    """What a filter says and writes back."""
+    passed = list(which.filter_all(states, spec))
+    return [
+        (
+            state.host,
+            state in passed,
+            state.allocation_candidates,
+            text(state.limits.get("numa_topology")),
+        )
+        for state in states
+    ]
+
+
+def stock():
+    return numa_topology_filter.NUMATopologyFilter()
+
+
+def both(states, spec):
+    theirs = judged(stock(), states(), spec)
+    assert judged(filters.NUMATopologyFilter(), states(), spec) == theirs
+    return [one[1] for one in theirs]
+
+
+@pytest.mark.parametrize("name", ["fit", "fit_wide"])
+def test_filter_decides_as_novas(name):
+    passed = []
+    for case in cases(name, 15):
+        passed += both(lambda case=case: [state_of(case)], spec_of(case))
+    assert 20 < sum(passed) < len(passed) - 20
+
+
+def test_filter_judges_afresh_where_novas_answer_is_an_artefact():
+    """The one difference; shadow mode reports it on a cloud of one's own."""
+    differing = 0
+    for name in ("fit_fragile", "fit_wide_fragile"):
+        for case in cases(name):
+            if not case["limits"]:
+                continue
+            ours = judged(filters.NUMATopologyFilter(), [state_of(case)], spec_of(case))
+            assert ours[0][1] == bool(case["expect_afresh"]), case["id"]
+            theirs = judged(stock(), [state_of(case)], spec_of(case))
+            differing += ours != theirs
+    assert differing > 0
+
+
+def test_one_request_over_many_hosts():
+    hosts = cases("fit", 59)
+    for case in cases("fit", 401):
+        if case["instance_numa"] is None:
+            continue
+        both(lambda: [state_of(one, f"h{n}") for n, one in enumerate(hosts)], spec_of(case))
+
+
+def test_rebuild_passes_all_hosts_untouched():
+    case = cases("fit")[0]
+    spec = spec_of(case)
+    spec.scheduler_hints = {"_nova_check_type": ["rebuild"]}
+    state = state_of(case)
+    state.numa_topology = None
+    assert filters.NUMATopologyFilter().filter_all([state], spec) == [state]
+    assert state.limits == {}
+    assert state.allocation_candidates
+
+
+def test_hosts_without_topology_and_requests_without_one():
+    case = next(case for case in cases("fit") if case["instance_numa"])
+
+    def bare():
+        state = state_of(case)
+        state.numa_topology = None
+        return [state]
+
+    assert both(bare, spec_of(case)) == [False]
+    spec = spec_of(case)
+    spec.numa_topology = None
+    assert both(bare, spec) == [True]
+    assert both(lambda: [state_of(case)], spec) == [True]
+
+
+def test_thread_policy_require_looks_at_the_host_first():
+    case = next(case for case in cases("fit") if case["instance_numa"])
+    specs = {"hw:cpu_policy": "dedicated", "hw:cpu_thread_policy": "require"}
+    verdicts = set()
+    for one in cases("fit", 97):
+        for guest in (case, {**case, "instance_numa": None}):
+            verdicts.update(both(lambda one=one: [state_of(one)], spec_of(guest, **specs)))
+    assert verdicts == {True, False}
+
+
+def test_candidates_are_narrowed_by_their_providers():
+    """Placement's allocation decides from which pools devices may come."""
+    chance, narrowed = random.Random(3), 0
+    for case in cases("fit"):
+        if not case["pci_requests"] or not case["pci_stats"] or not case["expect"]:
+            continue
+
+        seed = chance.random()
+
+        def states(case=case, seed=seed):
+            place = random.Random(seed)
+            state = state_of(case)
+            for n, pool in enumerate(state.pci_stats.pools):
+                pool["rp_uuid"] = f"rp{n}"
+            count = len(state.pci_stats.pools)
+            state.allocation_candidates = [
+                {
+                    "mappings": {"": [UUID]}
+                    | {f"{UUID}-{k}": [f"rp{place.randrange(count)}"] for k in range(groups)}
+                }
+                for groups in (0, 1, 1, 2, 3)
+            ]
+            return [state]
+
+        spec = spec_of(case)
+        for one in spec.pci_requests.requests:
+            one.alias_name = "a"
+        theirs = judged(stock(), states(), spec)
+        assert judged(filters.NUMATopologyFilter(), states(), spec) == theirs, case["id"]
+        narrowed += 0 < len(theirs[0][2]) < 5
+    assert narrowed > 10
+
+
+def test_what_a_request_consumes_is_seen_by_the_next(conf):
+    """consume_from_request puts a new topology in the state and changes its pools in place."""
+    ours = filters.NUMATopologyFilter()
+    refused = 0
+    for case in cases("fit"):
+        if not case["expect"] or not case["pci_requests"] or not case["limits"]:
+            continue
+        state = state_of(case)
+        for _ in range(4):
+            spec = spec_of(case)
+            spec.is_bfv = False
+            twin = copy.copy(state)
+            expected = stock().host_passes(twin, spec)
+            assert ours.host_passes(state, spec) == expected, case["id"]
+            if not expected:
+                refused += 1
+                break
+            state.consume_from_request(spec)
+    assert refused > 5
+
+
+def test_usage_changed_in_place_is_seen():
+    case = next(
+        case for case in cases("fit") if case["expect"] and case["expect"]["cells"][0]["pinning"]
+    )
+    ours, state = filters.NUMATopologyFilter(), state_of(case)
+    assert ours.host_passes(state, spec_of(case))
+    for cell in state.numa_topology.cells:
+        cell.pinned_cpus = set(cell.pcpuset)
+    assert not ours.host_passes(state, spec_of(case))
+
+
+def test_a_host_that_cannot_be_is_refused_and_named(caplog):
+    case = next(case for case in cases("fit") if case["expect"])
+    state = state_of(case, "broken")
+    state.numa_topology.cells.append(state.numa_topology.cells[0])
+    with caplog.at_level(logging.WARNING):
+        assert not filters.NUMATopologyFilter().host_passes(state, spec_of(case))
+    assert "broken" in caplog.text
+    assert "an id that no other cell has" in caplog.text
+
+
+def test_install_and_uninstall():
+    originals = {(t, n): getattr(t, n) for t, n, _new in installing.substitutes()}
+    numafit.nova.install()
+    numafit.nova.install(pci_matching="exact")
+    for target, name, new in installing.substitutes():
+        assert getattr(target, name) is new
+    numafit.nova.uninstall()
+    assert originals == {(t, n): getattr(t, n) for t, n, _new in installing.substitutes()}
+    for words in (
+        {"strategy": "pack"},
+        {"physnet_affinity": "some"},
+        {"pci_matching": "any"},
+        {"shadow": True, "pci_matching": "exact"},
+    ):
+        with pytest.raises(MisuseError):
+            numafit.nova.install(**words)
+    assert not installing.installed()
+
+
+def test_shadow_takes_novas_answer_and_logs_what_differs(caplog, tmp_path):
+    def fit(case):
+        host = host_of(case)
+        return hardware.numa_fit_instance_to_host(
+            host,
+            guest_of(case),
+            {},
+            limits_of(case),
+            requests_of(case),
+            stats_of(case, host),
+        )
+
+    sound = [c for c in cases("fit", 40) if c["instance_numa"] and not c["conf"]["pack"]]
+    fragile = [c for c in cases("fit_fragile") if not c["conf"]["pack"]]
+    before = [text(fit(case)) for case in sound + fragile]
+    numafit.nova.install(shadow=True)
+    try:
+        with caplog.at_level(logging.WARNING):
+            assert [text(fit(case)) for case in sound] == before[: len(sound)]
+            assert "numafit-case:" not in caplog.text
+            assert [text(fit(case)) for case in fragile] == before[len(sound) :]
+    finally:
+        numafit.nova.uninstall()
+    recorded = [record.getMessage() for record in caplog.records if "differ" in record.message]
+    fits = [line for line in recorded if '"question": "fit"' in line]
+    assert len(fits) == len(fragile)
+    log = tmp_path / "nova-scheduler.log"
+    log.write_text("".join(line + "\n" for line in fits), encoding="utf-8")
+    verdicts = replay(log)
+    assert len(verdicts) == len(fragile)
+    assert {verdict.verdict for verdict in verdicts} == {"differs"}
+
+
+def test_weigher_keeps_whole_cells_whole():
+    def cell(n, pinned, devices=()):
+        cpus = set(range(8 * n, 8 * n + 8))
+        return objects.NUMACell(
+            id=n,
+            cpuset=set(),
+            pcpuset=cpus,
+            memory=8192,
+            cpu_usage=0,
+            memory_usage=1024 * pinned,
+            pinned_cpus=set(sorted(cpus)[:pinned]),
+            siblings=[],
+            mempages=[],
+            socket=0,
+        )
+
+    def state(name, cells, pools=()):
+        found = HostState(name, name, UUID)
+        found.numa_topology = objects.NUMATopology(cells=cells)
+        found.pci_stats = stats.PciDeviceStats(found.numa_topology)
+        found.pci_stats.pools = list(pools)
+        found.cpu_allocation_ratio = found.ram_allocation_ratio = 1.0
+        found.allocation_candidates = [{"mappings": {}}]
+        return found
+
+    pool = {"vendor_id": "8086", "product_id": "1", "numa_node": 0, "count": 2}
+    hosts = [
+        state("near devices", [cell(0, 0), cell(1, 8)], [pool]),
+        state("whole", [cell(0, 0), cell(1, 8)]),
+        state("partly used", [cell(0, 4), cell(1, 8)]),
+        state("a hole left", [cell(0, 2), cell(1, 8)]),
+    ]
+    case = next(c for c in cases("fit") if c["instance_numa"])
+    spec = spec_of({**case, "pci_requests": [], "networks": None})
+    spec.numa_topology = objects.InstanceNUMATopology(
+        cells=[
+            objects.InstanceNUMACell(
+                id=0, cpuset=set(), pcpuset={0, 1, 2, 3}, memory=1024, cpu_policy="dedicated"
+            )
+        ]
+    )
+    handler = weights.HostWeightHandler()
+    (found,) = handler.get_matching_classes(["numafit.nova.weighers.NUMAFragmentationWeigher"])
+    weighed = handler.get_weighed_objects([found()], hosts, spec)
+    assert [one.obj.host for one in weighed] == [
+        "partly used",
+        "a hole left",
+        "whole",
+        "near devices",
+    ]
+    assert weighers.MULTIPLIER == 1.0
+    spec.numa_topology = None
+    assert {one.weight for one in handler.get_weighed_objects([found()], hosts, spec)} == {0.0}
+
+
+def test_filter_is_found_by_novas_options():
+    from nova.scheduler import filters as nova_filters
+
+    handler = nova_filters.HostFilterHandler()
+    classes = handler.get_matching_classes(
+        ["nova.scheduler.filters.all_filters", "numafit.nova.filters.NUMATopologyFilter"]
+    )
+    by_name = {one.__name__: one for one in classes}
+    assert by_name["NUMATopologyFilter"] is filters.NUMATopologyFilter
+
+
+def test_filter_is_faster_than_novas():
+    """Bounds well below what bench/nova_filter.py shows, for machines that do other things."""
+    sys.path.insert(0, str(Path(__file__).parent.parent.parent / "bench"))
+    try:
+        import nova_filter
+    finally:
+        sys.path.pop(0)
+    logging.disable(logging.CRITICAL)
+    try:
+        found = nova_filter.measure(200)
+    finally:
+        logging.disable(logging.NOTSET)
+    assert found["stock"] > 30 * found["same rows"], found
+    assert found["stock"] > 50 * found["same objects"], found
+    assert found["stock"] > found["all changed"], found
