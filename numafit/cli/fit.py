@@ -22,7 +22,7 @@ _WHOLE_HOST = ("no_topology", "too_few_cells")
 Answer = tuple[Flavor, Host, Placement | Refusal]
 
 
-@click.command()
+@click.command(short_help="Where a guest lands on each host, or why it does not fit.")
 @guest_options
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources

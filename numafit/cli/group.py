@@ -34,6 +34,7 @@ def numafit() -> None:
     \b
     Examples:
       numafit fit examples/flavors.json examples/hosts/*.yaml --flavor nfv.large
+      numafit capacity examples/flavors.json examples/hosts/*
       numafit fit --help
 
     Exit status: 0 it fits, 1 it does not, 2 bad input.

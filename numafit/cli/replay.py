@@ -12,7 +12,7 @@ from numafit.replaying.replay import AGREES, ARTEFACT, DIFFERS, Verdict, replay
 _SHOWN = 10
 
 
-@click.command()
+@click.command(short_help="Where numafit and nova agree on recorded cases.")
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--all", "everything", is_flag=True, help="Name every case that differs.")
 @format_option("json")
@@ -27,7 +27,7 @@ def command(files: tuple[str, ...], everything: bool, output: str) -> int:
     \b
     Examples:
       numafit replay tests/vectors/data/fit.jsonl.gz
-      numafit replay /var/log/nova/nova-scheduler.log --format json
+      numafit replay tests/vectors/data/capacity.jsonl.gz --format json
 
     Exit status: 0 all agree, 1 some differ, 2 bad input.
     """

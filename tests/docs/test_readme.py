@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shlex
-import subprocess
-import sys
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from glob import glob
 from pathlib import Path
 
 import pytest
 
-from numafit.cli import COMMANDS
+from numafit.cli import COMMANDS, main
 from numafit.readers.hostfile import host_from_mapping
 from numafit.readers.yamltext import parse_yaml
 
@@ -19,16 +21,24 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
-def numafit(line: str) -> subprocess.CompletedProcess[str]:
+@dataclass
+class Done:
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def numafit(line: str) -> Done:
+    """Runs the line as a shell in the root of the tree would, in this process."""
     words = shlex.split(line)
     assert words[0] == "numafit"
-    command = f"{sys.executable} -m numafit " + line.split(None, 1)[1] if len(words) > 1 else ""
-    return subprocess.run(
-        ["sh", "-c", command or f"{sys.executable} -m numafit"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.chdir(ROOT)
+        patch.setenv("COLUMNS", "80")
+        arguments = [name for word in words[1:] for name in sorted(glob(word)) or [word]]
+        status = main(arguments)
+    return Done(status, out.getvalue(), err.getvalue())
 
 
 def shown() -> list[tuple[str, str, str]]:
