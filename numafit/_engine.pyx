@@ -25,6 +25,7 @@ from numafit.model.refusal import Refusal
 # one fit's scratch memory: enough for the hosts that exist, on the stack
 cdef enum:
     STACK_WORDS = 2048
+    LOCAL_DISTANCE = 10  # ACPI SLIT: of a node to itself
 
 cdef dict STRATEGIES = {"spread": NF_SPREAD, "pack": NF_PACK, "closest": NF_CLOSEST}
 cdef dict MATCHINGS = {"nova": NF_MATCH_NOVA, "exact": NF_MATCH_EXACT}

@@ -54,21 +54,46 @@ cdef class Placed:
         cdef nf_draw *d
         cdef list found = []
         cdef dict used = {}
-        cdef list chosen
         if not self.out.n_draws:
             return ()
-        chosen = [self.out.cells[i].cell for i in range(self.prepared.c.n_cells)]
         for i in range(self.out.n_draws):
             d = &self.out.draws[i]
             pool = self.engine.columns.pools[d.pool]
-            free_devices = self.engine.columns.free_devices(d.pool)
-            first = used.get(d.pool, 0)
-            used[d.pool] = first + d.count
-            devices = tuple(free_devices[first:first + d.count])
-            found.append(PciAllocation(
-                d.request, d.pool, d.count, pool.numa_node, pool, devices,
-                self.engine.columns.device_distance(self.host, chosen, d.pool)))
+            devices = ()
+            if pool.devices:
+                first = used.get(d.pool, 0)
+                used[d.pool] = first + d.count
+                devices = tuple(self.engine.columns.free_devices(d.pool)[first:first + d.count])
+            # as in decode()
+            drawn = PciAllocation.__new__(PciAllocation)
+            PyObject_GenericSetAttr(drawn, "request", d.request)
+            PyObject_GenericSetAttr(drawn, "pool", d.pool)
+            PyObject_GenericSetAttr(drawn, "count", d.count)
+            PyObject_GenericSetAttr(drawn, "numa_node", pool.numa_node)
+            PyObject_GenericSetAttr(drawn, "info", pool)
+            PyObject_GenericSetAttr(drawn, "devices", devices)
+            PyObject_GenericSetAttr(drawn, "distance", self.distance_of(d.pool))
+            found.append(drawn)
         return tuple(found)
+
+    cdef object distance_of(self, uint32_t pool):
+        """NUMA distance from the nearest of the guest's cells to a pool; ``None``: not known."""
+        cdef const nf_fleet *f = &self.engine.c
+        cdef int32_t node = f.pool_cell[pool], at, best = -1
+        cdef uint64_t matrix = f.host_distance_at[self.host]
+        cdef uint32_t first = f.host_first_cell[self.host], place, i
+        cdef uint32_t cells = f.host_first_cell[self.host + 1] - first
+        if node < 0:
+            return None
+        for i in range(self.prepared.c.n_cells):
+            place = self.out.cells[i].cell - first
+            if matrix == <uint64_t>-1:
+                at = LOCAL_DISTANCE if place == <uint32_t>node else -1
+            else:
+                at = f.distances[matrix + <uint64_t>place * cells + <uint32_t>node]
+            if at >= 0 and (best < 0 or at < best):
+                best = at
+        return best if best >= 0 else None
 
 
 cdef Placed new_placed(Engine engine, Prepared prepared, uint32_t host):

@@ -16,9 +16,6 @@ from numafit.model.hostinfo import HostInfo
 from numafit.model.placement import PciAllocation
 from numafit.poolcolumns import Pools
 
-LOCAL_DISTANCE = 10
-"""ACPI SLIT: the distance of a node to itself."""
-
 
 class Columns:
     """The arrays of ``struct nf_fleet``, and the names behind its numbers.
@@ -133,18 +130,6 @@ class Columns:
             for found in allocations:
                 if found.devices:
                     self.devices_taken[found.pool].difference_update(found.devices)
-
-    def device_distance(self, host: int, cells: Sequence[int], pool: int) -> int | None:
-        """NUMA distance from the nearest of these cells (indices in the fleet) to a pool."""
-        node = int(self.pool_cell[pool])
-        first, last = (int(at) for at in self.host_first_cell[host : host + 2])
-        places = [cell - first for cell in cells]
-        if node < 0 or not places:
-            return None
-        at = int(self.host_distance_at[host])
-        if at == np.iinfo(np.uint64).max:
-            return LOCAL_DISTANCE if node in places else None
-        return min(int(self.distances[at + place * (last - first) + node]) for place in places)
 
     def pinned_cpus(self, cell: int) -> list[int]:
         """CPU ids pinned in a cell, ascending."""

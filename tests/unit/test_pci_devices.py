@@ -194,3 +194,11 @@ def test_more_devices_than_any_host_has() -> None:
     for matching in ("nova", "exact"):
         request = Request(guest_of(), pci=[asked(10**12, VF)])
         assert not host_of(nic("3b", 1, 0)).fit(request, pci_matching=matching)
+
+
+def test_distances_that_the_host_does_not_name() -> None:
+    """Without a matrix only a node's distance to itself is known: 10, by ACPI's SLIT."""
+    info = host_of(nic("3b", 1, 0), nic("5e", 1, 1)).hostinfo
+    near, far = drawn(Host(HostInfo(info.cells, pci_pools=info.pci_pools)), asked(2, VF))
+    assert (near.numa_node, near.distance) == (0, 10)
+    assert (far.numa_node, far.distance) == (1, None)
