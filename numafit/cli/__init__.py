@@ -12,6 +12,7 @@ COMMANDS = {
     "fit": "numafit.cli.fit",
     "capacity": "numafit.cli.capacity",
     "replay": "numafit.cli.replay",
+    "discover": "numafit.cli.discover",
     "multiqueue": "numafit.cli.multiqueue",
 }
 """Name -> module, imported when it is asked for; each has a click command named ``command``."""

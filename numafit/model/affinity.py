@@ -70,6 +70,12 @@ class Affinities:
     tunnel: Affinity | None = None
     unknown: tuple[str, ...] = ()
 
+    @property
+    def open_questions(self) -> tuple[str, ...]:
+        """All that could not be found out, with the command that would tell."""
+        tunnel = self.tunnel.unknown if self.tunnel is not None else ()
+        return (*self.unknown, *(text for one in self.physnets for text in one.unknown), *tunnel)
+
 
 @dataclass(slots=True)
 class _Way:

@@ -83,6 +83,17 @@ def from_ovn(switch: Switch) -> NeutronConfig | None:
     )
 
 
+def mapped(pairs: Sequence[str], local_ip: str | None = None) -> NeutronConfig:
+    """``physnet:interface`` pairs (or bridges) and a tunnel address, as a person names them."""
+    fail = _Failure(None)
+    interfaces: dict[str, tuple[str, ...]] = {}
+    for physnet, name in _parse_pairs(pairs, fail.at("--map"), once=False):
+        interfaces[physnet] = (*interfaces.get(physnet, ()), name)
+    if local_ip:
+        local_ip = _check_address(local_ip, fail.at("--tunnel-ip"))
+    return NeutronConfig(interfaces=interfaces, local_ip=local_ip)
+
+
 class _Failure:
     """Makes errors that know their file."""
 

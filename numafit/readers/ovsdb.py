@@ -10,6 +10,7 @@ it. Cells have the form of RFC 7047: ``["set", [...]]``, ``["map", [[key, value]
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -23,6 +24,7 @@ Row = dict[str, Any]
 # a column that no other table of the schema has together with 'name', or for the last with itself
 _TOLD_BY = {"Bridge": "ports", "Port": "interfaces", "Interface": "ofport_request"}
 _ROOT, _ROOT_COLUMNS = "Open_vSwitch", {"bridges", "external_ids"}
+_SECONDS = 10
 _HOW = (
     "Make it with: for t in Bridge Port Interface Open_vSwitch; "
     "do ovs-vsctl --format=json list $t; done"
@@ -44,6 +46,25 @@ def read_switch(files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
         return _switch(file, tables)
     except InputError as error:
         raise error.within(file) from None
+
+
+def live_switch() -> Switch | None:
+    """The switch of this host, asked of ``ovs-vsctl``; ``None`` where that does not answer."""
+    tables: dict[str, list[Row]] = {}
+    for name in (*_TOLD_BY, _ROOT):
+        command = ("ovs-vsctl", f"--timeout={_SECONDS}", "--format=json", "list", name)
+        try:
+            done = subprocess.run(command, capture_output=True, timeout=2 * _SECONDS, check=True)
+        except (OSError, subprocess.SubprocessError):
+            return None
+        words = " ".join(command)
+        try:
+            table = _table(parse_json(done.stdout.decode("utf-8", "replace")))
+        except InputError as error:
+            raise error.within(words) from None
+        if table is not None:
+            tables[name] = table[1]
+    return _switch("ovs-vsctl", tables)
 
 
 def _switch(file: str | None, tables: Mapping[str, list[Row]]) -> Switch:
