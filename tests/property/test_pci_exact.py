@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from itertools import combinations_with_replacement
+from dataclasses import replace
+from itertools import combinations_with_replacement, permutations
 
 from numafit.host import Host
-from numafit.model.guest import PciRequest
-from numafit.model.hostinfo import HostCell, HostInfo, PciPool
+from numafit.model.guest import GuestCell, GuestTopology, PciRequest
+from numafit.model.hostinfo import HostCell, HostInfo, PagePool, PciPool
+from numafit.model.placement import Placement
+from numafit.model.request import Request
 
 TRIES = 10_000
 POLICIES = ("required", "socket", "legacy", "preferred")
@@ -143,3 +146,53 @@ def check_draws(
         assert all(allowed(info, request, pools[pool], chosen) for pool, _count in mine)
     for n, pool in enumerate(pools):
         assert sum(count for _r, p, count in draws if p == n) <= pool.count
+
+
+def test_exact_fit_accepts_what_brute_force_over_cells_and_devices_accepts() -> None:
+    """Every guest: all assignments of its cells to host cells, each with all of its devices."""
+    rng = random.Random(35)
+    accepted = nova_refused = 0
+    for number in range(TRIES):
+        info, requests, _chosen = make_case(rng)
+        cells = tuple(
+            replace(
+                cell,
+                pcpuset=frozenset(range(4 * cell.id, 4 * cell.id + rng.randint(1, 4))),
+                page_pools=(PagePool(4, 1 << 18),),
+            )
+            for cell in info.cells
+        )
+        info = replace(info, cells=cells)
+        guest = GuestTopology(
+            tuple(
+                GuestCell(
+                    frozenset(),
+                    frozenset(range(4 * n, 4 * n + rng.randint(1, 3))),
+                    1,
+                    cpu_policy="dedicated",
+                )
+                for n in range(rng.randint(1, min(3, len(cells))))
+            )
+        )
+        request = Request(guest, pci=requests)
+        host = Host(info)
+        exact = host.fit(request, pci_matching="exact")
+        ways = (
+            way
+            for way in permutations(cells, len(guest.cells))
+            if all(
+                len(cell.pcpuset) <= len(there.pcpuset)
+                for cell, there in zip(guest.cells, way, strict=True)
+            )
+        )
+        expect = any(possible(info, requests, [cell.id for cell in way]) for way in ways)
+        assert bool(exact) == expect, (number, info, request)
+        if isinstance(exact, Placement):
+            accepted += 1
+            nova_refused += not host.fit(request)
+            chosen = [cell.host_cell for cell in exact.cells]
+            draws = [(one.request, one.pool, one.count) for one in exact.pci]
+            check_draws(info, requests, chosen, host, draws)
+    print(f"exact fits {accepted} of {TRIES}; nova refuses {nova_refused} of those")
+    assert TRIES // 4 < accepted < TRIES * 3 // 4
+    assert nova_refused > 50
