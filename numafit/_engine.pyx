@@ -5,13 +5,18 @@ What it does: looks up names once (Prepared), lends numpy's memory to C, decodes
 are read. What it never does: decide anything about fitting; those rules live in src/.
 """
 
+cimport cython
 from cpython.object cimport PyObject_GenericSetAttr
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
+from libc.string cimport memset
 
 from numafit._c cimport *
 
+import os
 from collections import Counter
+from threading import Lock
+from weakref import WeakSet
 
 import numpy as np
 
@@ -60,6 +65,18 @@ include "_prepared.pxi"
 include "_placed.pxi"
 
 
+alive = WeakSet()  # engines of this process
+
+
+def unlock_after_fork():
+    """Schedulers fork while their threads scan."""
+    for engine in list(alive):
+        engine.forked()
+
+
+os.register_at_fork(after_in_child=unlock_after_fork)
+
+
 cdef class Engine:
     """One fleet's arrays, lent to C, and the calls on them."""
 
@@ -69,7 +86,7 @@ cdef class Engine:
     cdef object names
     cdef dict cache
     cdef readonly dict lent  # arrays by their names in nf_fleet
-    cdef object last_request
+    cdef object __weakref__
     cdef Prepared last_prepared
 
     def __cinit__(self, columns):
@@ -83,9 +100,15 @@ cdef class Engine:
         self.shared.hosts_per_lock = max(64, -(-self.c.n_hosts // NF_MAX_LOCKS))
         self.shared.n_locks = NF_MAX_LOCKS
         self.shared.locks = <nf_lock *>room(NF_MAX_LOCKS, sizeof(nf_lock))
+        alive.add(self)
 
     def __dealloc__(self):
         free(self.shared.locks)
+
+    def forked(self):
+        """In a child process: no thread that held a lock came along."""
+        memset(self.shared.locks, 0, NF_MAX_LOCKS * sizeof(nf_lock))
+        self.columns.devices_lock = Lock()
 
     cdef void *lend(self, str name, object dtype) except? NULL:
         array = getattr(self.columns, name)
@@ -173,21 +196,24 @@ cdef class Engine:
         """CPU ids of the cell's slots."""
         return &self.c.layout_cpus[self.c.layouts[self.c.cell_layout[cell]].cpu_at]
 
+    @cython.critical_section
     cdef Prepared prepared(self, object request):
-        if request is self.last_request:
-            return self.last_prepared
+        cdef Prepared last = self.last_prepared
+        if last is not None and request is last.request:
+            return last
         if type(request) is Prepared:
+            if (<Prepared>request).columns is not self.columns:
+                raise MisuseError("request: it was prepared for another fleet")
             return request
         entry = self.cache.get(id(request))
         if entry is None or (<Prepared>entry).request is not request:
             if len(self.cache) >= 256:  # bounded: a stream of new requests must not pile up
                 self.cache.clear()
             entry = self.cache[id(request)] = self.prepare(request)
-        self.last_request = request
         self.last_prepared = entry
         return entry
 
-    def prepare(self, request):
+    cpdef Prepared prepare(self, request):
         """Look the request's names up once."""
         guest = request.guest
         p = self.prepare_parts(
@@ -200,6 +226,7 @@ cdef class Engine:
     cdef Prepared prepare_parts(self, tuple cells, bint isolated, object networks, tuple pci,
                                 object mapping):
         cdef Prepared p = Prepared.__new__(Prepared)
+        p.columns = self.columns
         prepare_cells(p, cells, isolated)
         prepare_nets(p, networks, self.columns.nets)
         prepare_pci(p, pci, self.columns, mapping)

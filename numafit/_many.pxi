@@ -7,6 +7,11 @@ cdef class Query:
     cdef Prepared prepared
     cdef nf_options o
 
+    @property
+    def has_guest(self):
+        """False: it asks for devices and networks alone."""
+        return self.prepared.c.n_cells > 0
+
 
 cdef void *address(object array):
     return <void *><uintptr_t>array.ctypes.data

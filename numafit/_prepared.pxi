@@ -28,6 +28,7 @@ cdef class Prepared:
     cdef uint64_t *masks
     cdef nf_provider *providers
     cdef readonly object request
+    cdef object columns  # those in whose numbers it is
     cdef readonly tuple guest
     cdef readonly tuple pci
     cdef readonly list vcpus

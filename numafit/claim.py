@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
+
 from numafit._engine import Engine, Placed
 from numafit.columns import Columns
-from numafit.errors import MisuseError, StalePlacement
+from numafit.errors import MisuseError, NumafitError
 from numafit.model.placement import PciAllocation, Placement
+
+_NO_DEVICES = nullcontext()
 
 
 class Claim:
@@ -32,19 +37,52 @@ class Claim:
         except IndexError:
             raise MisuseError("claim: it was released before") from None
 
-    def _give_back(self, engine: Engine, columns: Columns) -> None:
-        placed = self._let_go(columns)
-        try:
-            engine.release([placed])
-        except StalePlacement:
-            self._keep(placed)
-            raise
-        if self.pci:
-            columns.return_devices(self.pci)
-
     def _keep(self, placed: Placed) -> None:
         self._held.append(placed)
 
     def __repr__(self) -> str:
         state = "held" if self._held else "released"
         return f"Claim({self.placement!r}, {state})"
+
+
+def take(engine: Engine, placement: Placement, placed: Placed) -> Claim:
+    """Claim one placement, or raise StalePlacement."""
+    columns = engine.columns
+    if not columns.knows_devices:
+        engine.claim([placed])
+        return Claim(placement, placed, columns)
+    return take_all(engine, [placement], [placed])[0]
+
+
+def take_all(engine: Engine, placements: Sequence[Placement], placed: list[Placed]) -> list[Claim]:
+    """Claim all of these or, raising StalePlacement, none."""
+    columns = engine.columns
+    with device_lists(columns):
+        engine.claim(placed)
+        return [
+            Claim(placement, native, columns)
+            for placement, native in zip(placements, placed, strict=True)
+        ]
+
+
+def give_back(engine: Engine, claims: Sequence[Claim]) -> None:
+    """Release all of these or, raising, none."""
+    columns = engine.columns
+    placed: list[Placed] = []
+    try:
+        placed.extend(claim._let_go(columns) for claim in claims)
+        with device_lists(columns):
+            engine.release(placed)
+            for claim in claims:
+                if claim.pci:
+                    columns.return_devices(claim.pci)
+    except NumafitError:
+        for held, native in zip(claims, placed, strict=False):
+            held._keep(native)
+        raise
+
+
+def device_lists(columns: Columns) -> AbstractContextManager[object]:
+    """Counts are the engine's, addresses are Python's: both change under one lock, or a claim
+    could be granted a device whose address another has not given back yet."""
+    return columns.devices_lock if columns.knows_devices else _NO_DEVICES

@@ -25,7 +25,6 @@ class Columns:
     """
 
     def __init__(self, hosts: Iterable[HostInfo] | Gatherer) -> None:
-        self._devices_lock = threading.Lock()
         if isinstance(hosts, Gatherer):
             self._fill(hosts)
             return
@@ -63,7 +62,6 @@ class Columns:
 
     def adopt(self, arrays: Mapping[str, npt.NDArray[Any]], **known: Any) -> None:
         """Take arrays that were saved, and what stands behind their numbers."""
-        self._devices_lock = threading.Lock()
         for name, value in {**arrays, **known}.items():
             setattr(self, name, value)
         self.n_hosts, self.n_cells = len(self.host_cpu_ratio), len(self.cell_id)
@@ -78,6 +76,8 @@ class Columns:
         self.cell_cores = np.zeros((max(self.max_threads, 1), self.n_cells), np.int32)
 
     def _count(self) -> None:
+        self.devices_lock = threading.Lock()
+        self.knows_devices = any(pool.devices for pool in self.pools)
         self.max_cells = int(np.diff(self.host_first_cell).max(initial=0))
         self.max_pools = int(np.diff(self.host_first_pool).max(initial=0))
         self.net_words = self.cell_nets.shape[1]
@@ -113,23 +113,21 @@ class Columns:
 
     def take_devices(self, allocations: Sequence[PciAllocation]) -> tuple[PciAllocation, ...]:
         """Devices of a claim are no longer free; they are named now, as others may have gone
-        since the placement was made."""
+        since the placement was made. The caller holds ``devices_lock``."""
         if not any(self.pools[found.pool].devices for found in allocations):
             return tuple(allocations)
         named = []
-        with self._devices_lock:
-            for found in allocations:
-                devices = tuple(self.free_devices(found.pool)[: found.count])
-                self.devices_taken.setdefault(found.pool, set()).update(devices)
-                named.append(replace(found, devices=devices))
+        for found in allocations:
+            devices = tuple(self.free_devices(found.pool)[: found.count])
+            self.devices_taken.setdefault(found.pool, set()).update(devices)
+            named.append(replace(found, devices=devices))
         return tuple(named)
 
     def return_devices(self, allocations: Iterable[PciAllocation]) -> None:
-        """Devices of a claim are free again."""
-        with self._devices_lock:
-            for found in allocations:
-                if found.devices:
-                    self.devices_taken[found.pool].difference_update(found.devices)
+        """Devices of a claim are free again. The caller holds ``devices_lock``."""
+        for found in allocations:
+            if found.devices:
+                self.devices_taken[found.pool].difference_update(found.devices)
 
     def pinned_cpus(self, cell: int) -> list[int]:
         """CPU ids pinned in a cell, ascending."""

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from numafit import saved
-from numafit._engine import BY, ManyHosts, Placed, Prepared, Query
-from numafit.claim import Claim
+from numafit._engine import ManyHosts, Prepared
+from numafit.claim import Claim, give_back, take, take_all
 from numafit.columns import Columns
 from numafit.errors import InputError, MisuseError, StalePlacement
 from numafit.model.guest import Limits
@@ -21,14 +19,15 @@ from numafit.model.hostinfo import HostInfo
 from numafit.model.placement import Placement
 from numafit.model.refusal import Refusal
 from numafit.model.request import Request
+from numafit.snapshot import host_info
+from numafit.spans import Hosts, host_index, host_indices, spread
+from numafit.stream import CLAIM_ATTEMPTS, Chooser, schedule
 
 if TYPE_CHECKING:
     from numafit.rowcolumns import Row
 
-Hosts = Sequence[int] | npt.NDArray[np.integer[Any]] | None
 Options = tuple[str, Limits | str | None, str, str]
 DEFAULT_CAP = 500
-CLAIM_ATTEMPTS = 16
 
 
 class HasHostInfo(Protocol):
@@ -98,6 +97,23 @@ class Fleet:
     def names(self) -> list[str]:
         return list(self._columns.names)
 
+    def index(self, name: str) -> int:
+        """Index of the first host of this name. Raises MisuseError where there is none."""
+        try:
+            return self._columns.names.index(name)
+        except ValueError:
+            raise MisuseError(f"name={name!r}: no host of the fleet has it") from None
+
+    def hostinfo(self, host: int) -> HostInfo:
+        """One host with its usage, as it is now: a value that later claims do not change."""
+        return host_info(self._columns, host_index(host, len(self)))
+
+    def hostinfos(self, hosts: Hosts = None) -> Iterator[HostInfo]:
+        """``hostinfo`` of each host, one after the other."""
+        chosen = host_indices(hosts, len(self))
+        everything = range(len(self)) if chosen is None else chosen.tolist()
+        return (host_info(self._columns, host) for host in everything)
+
     def prepare(self, request: Request) -> Prepared:
         """The request in this fleet's numbers, its names looked up once; every verb takes it."""
         return self._engine.prepare(request)
@@ -109,7 +125,7 @@ class Fleet:
 
     def scan(
         self,
-        request: Request,
+        request: Request | Prepared,
         strategy: str = "spread",
         limits: Limits | str | None = "host",
         physnet_affinity: str = "any",
@@ -119,14 +135,19 @@ class Fleet:
     ) -> npt.NDArray[np.bool_]:
         """Which hosts can take the guest: a bool a host."""
         query = self._engine.query(request, strategy, limits, physnet_affinity, pci_matching)
-        chosen = self._chosen(hosts)
+        chosen = host_indices(hosts, len(self))
         fits = np.zeros(len(self) if chosen is None else len(chosen), np.uint8)
-        self._spread(self._engine.scan, query, chosen, fits, threads)
+
+        def part(first: int, last: int) -> None:
+            some = None if chosen is None else chosen[first:last]
+            self._engine.scan(query, some, first, last - first, fits[first:last])
+
+        spread(part, len(fits), threads)
         return fits.view(np.bool_)
 
     def capacity(
         self,
-        request: Request,
+        request: Request | Prepared,
         strategy: str = "spread",
         limits: Limits | str | None = "host",
         physnet_affinity: str = "any",
@@ -136,23 +157,24 @@ class Fleet:
         cap: int = DEFAULT_CAP,
     ) -> npt.NDArray[np.uint32]:
         """How many guests like this fit on each host, one after the other, at most ``cap``."""
-        if request.guest is None:
-            raise MisuseError("capacity: a request without a guest topology has no bound")
         if not 0 <= cap <= 0xFFFFFFFF:
             raise MisuseError(f"cap={cap}: expected 0 to {0xFFFFFFFF}")
         query = self._engine.query(request, strategy, limits, physnet_affinity, pci_matching)
-        chosen = self._chosen(hosts)
+        if not query.has_guest:
+            raise MisuseError("capacity: a request without a guest topology has no bound")
+        chosen = host_indices(hosts, len(self))
         counts = np.zeros(len(self) if chosen is None else len(chosen), np.uint32)
 
-        def count(q: Query, some: Any, first: int, n: int, out: npt.NDArray[np.uint32]) -> bool:
-            return self._engine.capacity(q, some, first, n, cap, out)
+        def part(first: int, last: int) -> None:
+            some = None if chosen is None else chosen[first:last]
+            self._engine.capacity(query, some, first, last - first, cap, counts[first:last])
 
-        self._spread(count, query, chosen, counts, threads)
+        spread(part, len(counts), threads)
         return counts
 
     def fit(
         self,
-        request: Request,
+        request: Request | Prepared,
         strategy: str = "spread",
         limits: Limits | str | None = "host",
         physnet_affinity: str = "any",
@@ -163,6 +185,8 @@ class Fleet:
     ) -> list[Placement]:
         """Placements on the hosts that can, in order; no more than ``limit`` of them."""
         options = (strategy, limits, physnet_affinity, pci_matching)
+        if limit is not None and limit < 0:
+            raise MisuseError(f"limit={limit}: expected 0 or more placements")
         found: list[Placement] = []
         for host in self._candidates(request, options, hosts, threads, limit):
             if limit is not None and len(found) >= limit:
@@ -174,7 +198,7 @@ class Fleet:
 
     def claim(
         self,
-        what: Request | Placement,
+        what: Request | Prepared | Placement,
         host: int | None = None,
         strategy: str = "spread",
         limits: Limits | str | None = "host",
@@ -192,6 +216,7 @@ class Fleet:
             return self._take(what, host)
         if host is None:
             raise MisuseError("host: expected the index of the host to take the request on")
+        host = host_index(host, len(self))
         for _attempt in range(CLAIM_ATTEMPTS):
             placement = self._engine.fit(host, what, *options)
             if isinstance(placement, Refusal):
@@ -215,37 +240,19 @@ class Fleet:
             self._engine.adopt(self._host_of(placement, host), placement)
             for placement, host in zip(wanted, where, strict=True)
         ]
-        self._engine.claim(placed)
-        return [
-            Claim(placement, native, self._columns)
-            for placement, native in zip(wanted, placed, strict=True)
-        ]
+        return take_all(self._engine, wanted, placed)
 
     def _take(self, placement: Placement, host: int | None) -> Claim:
         placed = self._engine.adopt(self._host_of(placement, host), placement)
-        self._engine.claim([placed])
-        return Claim(placement, placed, self._columns)
+        return take(self._engine, placement, placed)
 
     def release(self, claim: Claim | Iterable[Claim]) -> None:
         """Give a claim back, or several: all of them or, raising StalePlacement, none."""
-        if isinstance(claim, Claim):
-            claim._give_back(self._engine, self._columns)
-            return
-        claims = list(claim)
-        placed: list[Placed] = []
-        try:
-            placed.extend(held._let_go(self._columns) for held in claims)
-            self._engine.release(placed)
-        except (StalePlacement, MisuseError):
-            for held, native in zip(claims, placed, strict=False):
-                held._keep(native)
-            raise
-        for held in claims:
-            self._columns.return_devices(held.pci)
+        give_back(self._engine, [claim] if isinstance(claim, Claim) else list(claim))
 
     def schedule(
         self,
-        requests: Iterable[Request],
+        requests: Iterable[Request | Prepared],
         choose: str | npt.NDArray[np.float64] = "first",
         strategy: str = "spread",
         limits: Limits | str | None = "host",
@@ -263,60 +270,22 @@ class Fleet:
         ``CLAIM_ATTEMPTS`` of those StalePlacement says so.
         """
         options = (strategy, limits, physnet_affinity, pci_matching)
-        by, scores = self._preference(choose)
-        chosen = self._chosen(hosts)
-        count = len(self) if chosen is None else len(chosen)
-        for request in requests:
-            query = self._engine.query(request, *options)
-            yield self._place(query, chosen, count, by, scores)
-
-    def _preference(
-        self, choose: str | npt.NDArray[np.float64]
-    ) -> tuple[int, npt.NDArray[np.float64] | None]:
-        if isinstance(choose, str):
-            if choose not in BY or choose == "score":
-                raise MisuseError(
-                    f"choose={choose!r}: expected 'first', 'spread', 'pack' or scores"
-                )
-            return BY[choose], None
-        if choose.shape != (len(self),) or choose.dtype != np.float64:
-            raise MisuseError(f"choose: expected {len(self)} scores of float64")
-        if not choose.flags.c_contiguous:
-            raise MisuseError("choose: expected a contiguous array of scores")
-        return BY["score"], choose
-
-    def _place(
-        self,
-        query: Query,
-        chosen: npt.NDArray[np.uint32] | None,
-        count: int,
-        by: int,
-        scores: npt.NDArray[np.float64] | None,
-    ) -> Claim | None:
-        for _attempt in range(CLAIM_ATTEMPTS):
-            placement = self._engine.take_best(query, chosen, count, by, scores)
-            if placement is None:
-                return None
-            if isinstance(placement, Placement):
-                return Claim(placement, placement._native, self._columns)
-        raise StalePlacement(f"{CLAIM_ATTEMPTS} hosts in a row changed between choice and claim")
+        return schedule(self._engine, requests, Chooser(self._engine, choose, hosts), options)
 
     def _host_of(self, placement: Placement, host: int | None) -> int:
         if host is None:
             host = self._engine.host_of(placement)
         if host is None:
             raise MisuseError("host: the placement was made elsewhere; name the host's index")
-        if not 0 <= host < len(self):
-            raise MisuseError(f"host={host}: expected 0 to {len(self) - 1}")
-        return int(host)
+        return host_index(host, len(self))
 
     def usage(self, host: int) -> list[dict[str, Any]]:
         """As ``Host.usage`` of one host."""
-        return self._columns.usage(host)
+        return self._columns.usage(host_index(host, len(self)))
 
     def explain(
         self,
-        request: Request,
+        request: Request | Prepared,
         host: int,
         strategy: str = "spread",
         limits: Limits | str | None = "host",
@@ -324,6 +293,7 @@ class Fleet:
         pci_matching: str = "nova",
     ) -> Refusal | None:
         """Why the guest does not fit this host; ``None`` if it does."""
+        host = host_index(host, len(self))
         found = self._engine.fit(host, request, strategy, limits, physnet_affinity, pci_matching)
         return found if isinstance(found, Refusal) else None
 
@@ -332,61 +302,20 @@ class Fleet:
         return self._engine.check()
 
     def _candidates(
-        self, request: Request, options: Options, hosts: Hosts, threads: int, limit: int | None
+        self,
+        request: Request | Prepared,
+        options: Options,
+        hosts: Hosts,
+        threads: int,
+        limit: int | None,
     ) -> Iterator[int]:
         """Hosts that can. With a limit there is no point in asking all of them first."""
-        everything = range(len(self)) if hosts is None else [int(host) for host in hosts]
+        chosen = host_indices(hosts, len(self))
+        everything = range(len(self)) if chosen is None else chosen.tolist()
         if limit is not None:
             yield from everything
             return
-        fits = self.scan(request, *options, hosts=hosts, threads=threads)
+        fits = self.scan(request, *options, hosts=chosen, threads=threads)
         for host, fit in zip(everything, fits.tolist(), strict=True):
             if fit:
                 yield host
-
-    def _chosen(self, hosts: Hosts) -> npt.NDArray[np.uint32] | None:
-        if hosts is None:
-            return None
-        given = np.asarray(hosts)
-        if given.ndim != 1 or (given.size and not np.issubdtype(given.dtype, np.integer)):
-            raise MisuseError("hosts: expected a flat sequence of host indices")
-        if given.size and (int(given.min()) < 0 or int(given.max()) >= len(self)):
-            raise MisuseError(f"hosts: expected indices from 0 to {len(self) - 1}")
-        return np.ascontiguousarray(given, dtype=np.uint32)
-
-    def _spread(
-        self,
-        call: Callable[..., bool],
-        query: Query,
-        chosen: npt.NDArray[np.uint32] | None,
-        out: npt.NDArray[Any],
-        threads: int,
-    ) -> None:
-        """Cut the work into one range a thread."""
-        if threads < 1:
-            raise MisuseError(f"threads={threads}: expected 1 or more")
-        total = len(out)
-        edges = [total * n // threads for n in range(threads + 1)]
-
-        def part(first: int, last: int) -> None:
-            some = None if chosen is None else chosen[first:last]
-            call(query, some, first, last - first, out[first:last])
-
-        if threads == 1:
-            part(0, total)
-            return
-        failed: list[BaseException] = []
-
-        def guarded(first: int, last: int) -> None:
-            try:
-                part(first, last)
-            except BaseException as error:
-                failed.append(error)
-
-        workers = [threading.Thread(target=guarded, args=pair) for pair in pairwise(edges)]
-        for worker in workers:
-            worker.start()
-        for worker in workers:
-            worker.join()
-        if failed:
-            raise failed[0]

@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from numafit._engine import Engine
-from numafit.claim import Claim
+from numafit.claim import Claim, give_back, take
 from numafit.columns import Columns
 from numafit.model.guest import Limits, PciRequest
 from numafit.model.hostinfo import HostInfo, PagePool, PciPool
 from numafit.model.placement import PciSupport, Placement
 from numafit.model.refusal import Refusal
 from numafit.model.request import Request
+from numafit.snapshot import free_pools
 
 
 class Host:
@@ -109,15 +110,14 @@ class Host:
         changes then), MisuseError where it does not speak of this host's cells and CPUs.
         """
         placed = self._engine.adopt(0, placement)
-        self._engine.claim([placed])
-        return Claim(placement, placed, self._columns)
+        return take(self._engine, placement, placed)
 
     def release(self, claim: Claim | Placement) -> None:
         """Give back a claim, or a placement that was in use when the host was read."""
         if isinstance(claim, Placement):
             self._engine.release([self._engine.adopt(0, claim)])
             return
-        claim._give_back(self._engine, self._columns)
+        give_back(self._engine, [claim])
 
     def usage(self) -> list[dict[str, Any]]:
         """Per cell: ``id``, ``cpu_usage`` (shared vCPUs), ``memory_usage`` (MiB), ``pinned_cpus``
@@ -126,14 +126,7 @@ class Host:
 
     def pools(self) -> list[PciPool]:
         """PCI pools with what is free in them, in nova's order; those used up are left out."""
-        columns = self._columns
-        return [
-            replace(info, count=count, devices=tuple(reversed(columns.free_devices(n))))
-            for n, (info, count) in enumerate(
-                zip(columns.pools, columns.pool_count.tolist(), strict=True)
-            )
-            if count >= 0
-        ]
+        return list(free_pools(self._columns, 0))
 
     def check(self) -> str | None:
         """The first invariant that does not hold, in words; ``None``: all is well."""

@@ -41,14 +41,20 @@ class Layout:
     n_cores: int
     cpus: list[int]
     dedicated: frozenset[int]
-    n_shared: int
-    same_sets: bool
+    shared: frozenset[int]
     slot_of: dict[int, int] = field(init=False)
     dedicated_bits: dict[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
         self.slot_of = {cpu: slot for slot, cpu in enumerate(self.cpus) if cpu >= 0}
         self.dedicated_bits = {cpu: 1 << self.slot_of[cpu] for cpu in self.dedicated}
+
+    @property
+    def siblings(self) -> tuple[frozenset[int], ...]:
+        """One set of CPU ids per core, in the order of the slots."""
+        wide = 1 << self.shift
+        cores = (self.cpus[at : at + wide] for at in range(0, self.n_cores * wide, wide))
+        return tuple(frozenset(cpu for cpu in core if cpu >= 0) for core in cores)
 
     @property
     def n_words(self) -> int:
@@ -83,8 +89,7 @@ def lay_out(cell: HostCell) -> Layout:
         n_cores=len(cores),
         cpus=cpus,
         dedicated=cell.pcpuset,
-        n_shared=len(cell.cpuset),
-        same_sets=cell.cpuset == cell.pcpuset,
+        shared=cell.cpuset,
     )
 
 
@@ -121,9 +126,9 @@ class Layouts:
             row["threads"] = layout.threads
             row["n_cores"] = layout.n_cores
             row["n_slots"] = len(layout.cpus)
-            row["n_shared"] = layout.n_shared
+            row["n_shared"] = len(layout.shared)
             row["n_dedicated"] = len(layout.dedicated)
-            row["same_sets"] = layout.same_sets
+            row["same_sets"] = layout.shared == layout.dedicated
             row["n_words"] = layout.n_words
             row["mask_at"] = len(words) // 8
             row["cpu_at"] = len(cpus)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import overload
 
@@ -51,6 +52,19 @@ class Names(Sequence[str]):
         if not 0 <= n < len(self):
             raise IndexError(n)
         return self._text[self._ends[n] : self._ends[n + 1]].decode("utf-8", "surrogatepass")
+
+    def index(self, name: str, start: int = 0, stop: int | None = None) -> int:
+        """As of any sequence; looks through the text, not through a million strings."""
+        if not isinstance(name, str) or not name or start or stop is not None:
+            return super().index(name, start, len(self) if stop is None else stop)
+        wanted = name.encode("utf-8", "surrogatepass")
+        at = self._text.find(wanted)
+        while at >= 0:
+            n = bisect_right(self._ends, at) - 1
+            if self._ends[n] == at and self._ends[n + 1] == at + len(wanted):
+                return n
+            at = self._text.find(wanted, at + 1)
+        raise ValueError(f"{name!r} is not in the names")
 
     @property
     def nbytes(self) -> int:

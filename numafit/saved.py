@@ -34,6 +34,7 @@ _BROKEN = (
     zlib.error,
     EOFError,
     KeyError,
+    MemoryError,
     NotImplementedError,
     RuntimeError,
     ValueError,
@@ -75,18 +76,24 @@ _HOSTS: dict[str, tuple[type, str]] = {
     "distances": (_I32, ""),
     "layout_words": (_U64, ""),
     "layout_cpus": (_I32, ""),
+    "layout_shared": (_I32, ""),
     "names": (np.uint8, ""),
     "name_ends": (_U64, "host edges"),
 }
+
+_APART = ("names", "name_ends", "layout_shared")
+"""What ``Columns`` holds in another form."""
 
 
 def save(columns: Columns, path: str | os.PathLike[str]) -> None:
     """Write to a file beside ``path``, then put it in its place: readers see the old file or the
     new one. Raises ``OSError``."""
-    arrays = {name: getattr(columns, name) for name in _HOSTS if not name.startswith("name")}
+    arrays = {name: getattr(columns, name) for name in _HOSTS if name not in _APART}
     text, ends = columns.names.parts()
     arrays["names"], arrays["name_ends"] = np.frombuffer(text, np.uint8), ends
     arrays["layouts"] = columns.layout_table
+    shared = [cpu for layout in columns.layouts for cpu in sorted(layout.shared)]
+    arrays["layout_shared"] = np.array(shared, np.int32)
     arrays[_META] = np.frombuffer(_meta(columns, arrays), np.uint8)
     target = Path(path)
     handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
@@ -183,9 +190,9 @@ def _columns(arrays: dict[str, npt.NDArray[Any]], meta: Mapping[str, Any]) -> Co
     _check_places(arrays, table)
     columns = Columns.__new__(Columns)
     columns.adopt(
-        arrays | {"layout_table": table},
+        {name: arrays[name] for name in _HOSTS if name not in _APART} | {"layout_table": table},
         names=Names.of(arrays["names"].tobytes(), array("Q", arrays["name_ends"].tobytes())),
-        layouts=[_layout(arrays, row) for row in table],
+        layouts=_layouts(arrays, table),
         nets={name: n + 1 for n, name in enumerate(meta["nets"])},
         providers={name: n + 1 for n, name in enumerate(meta["providers"])},
         classes=meta["classes"],
@@ -226,6 +233,8 @@ def _check_places(arrays: Mapping[str, npt.NDArray[Any]], table: npt.NDArray[Any
 
     inside("layouts", table["mask_at"], table["n_words"], len(arrays["layout_words"]))
     inside("layouts", table["cpu_at"], table["n_slots"], len(arrays["layout_cpus"]))
+    if int(table["n_shared"].sum(dtype=np.uint64)) != len(arrays["layout_shared"]):
+        raise InputError(None, "layout_shared", None, "the shared CPUs of each layout", _HINT)
     layouts = arrays["cell_layout"]
     if len(layouts) and int(layouts.max()) >= len(table):
         raise InputError(None, "cell_layout", int(layouts.max()), "a layout that is there", _HINT)
@@ -252,7 +261,16 @@ def _check_places(arrays: Mapping[str, npt.NDArray[Any]], table: npt.NDArray[Any
         raise InputError(None, "name_ends", None, "ascending ends of names", _HINT)
 
 
-def _layout(arrays: Mapping[str, npt.NDArray[Any]], row: Any) -> Layout:
+def _layouts(arrays: Mapping[str, npt.NDArray[Any]], table: npt.NDArray[Any]) -> list[Layout]:
+    ends = np.cumsum(table["n_shared"], dtype=np.int64)
+    shared = np.split(arrays["layout_shared"], ends[:-1]) if len(ends) else []
+    return [
+        _layout(arrays, row, frozenset(cpus.tolist()))
+        for row, cpus in zip(table, shared, strict=True)
+    ]
+
+
+def _layout(arrays: Mapping[str, npt.NDArray[Any]], row: Any, shared: frozenset[int]) -> Layout:
     first, mask_at = int(row["cpu_at"]), int(row["mask_at"])
     cpus = arrays["layout_cpus"][first : first + int(row["n_slots"])].tolist()
     words = arrays["layout_words"][mask_at : mask_at + int(row["n_words"])].tobytes()
@@ -263,8 +281,7 @@ def _layout(arrays: Mapping[str, npt.NDArray[Any]], row: Any) -> Layout:
         n_cores=int(row["n_cores"]),
         cpus=cpus,
         dedicated=frozenset(cpu for slot, cpu in enumerate(cpus) if cpu >= 0 and mask >> slot & 1),
-        n_shared=int(row["n_shared"]),
-        same_sets=bool(row["same_sets"]),
+        shared=shared,
     )
 
 

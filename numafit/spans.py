@@ -1,0 +1,68 @@
+"""Which hosts a call looks at, and how many threads share the work."""
+
+from __future__ import annotations
+
+import operator
+import threading
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from numafit.errors import MisuseError
+
+Hosts = Sequence[int] | npt.NDArray[np.integer[Any]] | None
+
+
+def host_index(host: object, n_hosts: int) -> int:
+    """One host's index, counted from 0."""
+    try:
+        index = operator.index(host)  # type: ignore[arg-type]
+    except TypeError:
+        index = -1
+    if not 0 <= index < n_hosts:
+        raise MisuseError(f"host={host!r}: expected an index from 0 to {n_hosts - 1}")
+    return index
+
+
+def host_indices(hosts: Hosts, n_hosts: int) -> npt.NDArray[np.uint32] | None:
+    """Indices as the engine reads them; ``None``: all hosts. One may stand more than once."""
+    if hosts is None:
+        return None
+    given = np.asarray(hosts)
+    if given.ndim != 1 or (given.size and not np.issubdtype(given.dtype, np.integer)):
+        raise MisuseError(
+            "hosts: expected a flat sequence of host indices; numpy.flatnonzero() of a mask is one"
+        )
+    if given.size and (int(given.min()) < 0 or int(given.max()) >= n_hosts):
+        raise MisuseError(f"hosts: expected indices from 0 to {n_hosts - 1}")
+    return np.ascontiguousarray(given, dtype=np.uint32)
+
+
+def spread(part: Callable[[int, int], object], total: int, threads: int) -> None:
+    """``part(first, last)`` for one range a thread; the threads end with the call."""
+    if type(threads) is not int or threads < 1:
+        raise MisuseError(f"threads={threads!r}: expected 1 or more")
+    # a thread for less than a host each would have nothing to do
+    threads = max(1, min(threads, total))
+    if threads == 1:
+        part(0, total)
+        return
+    edges = [total * n // threads for n in range(threads + 1)]
+    failed: list[BaseException] = []
+
+    def guarded(first: int, last: int) -> None:
+        try:
+            part(first, last)
+        except BaseException as error:
+            failed.append(error)
+
+    workers = [threading.Thread(target=guarded, args=pair) for pair in pairwise(edges)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    if failed:
+        raise failed[0]

@@ -1,0 +1,70 @@
+"""A stream of requests: choose a host for each, take it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from numafit._engine import BY, ManyHosts, Prepared, Query
+from numafit.claim import Claim, device_lists
+from numafit.errors import MisuseError, StalePlacement
+from numafit.model.placement import Placement
+from numafit.model.request import Request
+from numafit.spans import Hosts, host_indices
+
+CLAIM_ATTEMPTS = 16
+
+Scores = npt.NDArray[np.float64]
+
+
+class Chooser:
+    """How hosts are preferred, and among which."""
+
+    def __init__(self, engine: ManyHosts, choose: str | Scores, hosts: Hosts) -> None:
+        n_hosts = engine.columns.n_hosts
+        self._engine = engine
+        self._hosts = host_indices(hosts, n_hosts)
+        self._count = n_hosts if self._hosts is None else len(self._hosts)
+        self._by, self._scores = _preference(choose, n_hosts)
+
+    def take(self, query: Query) -> Claim | None:
+        """The best of the hosts that can, taken; ``None``: no host can."""
+        columns = self._engine.columns
+        for _attempt in range(CLAIM_ATTEMPTS):
+            with device_lists(columns):
+                found = self._engine.take_best(
+                    query, self._hosts, self._count, self._by, self._scores
+                )
+                if found is None:
+                    return None
+                if isinstance(found, Placement):
+                    return Claim(found, found._native, columns)
+        raise StalePlacement(f"{CLAIM_ATTEMPTS} hosts in a row changed between choice and claim")
+
+
+def _preference(choose: str | Scores, n_hosts: int) -> tuple[int, Scores | None]:
+    if isinstance(choose, str):
+        if choose not in BY or choose == "score":
+            raise MisuseError(f"choose={choose!r}: expected 'first', 'spread', 'pack' or scores")
+        return BY[choose], None
+    if not isinstance(choose, np.ndarray):
+        raise MisuseError(f"choose={choose!r}: expected 'first', 'spread', 'pack' or scores")
+    if choose.shape != (n_hosts,) or choose.dtype != np.float64:
+        raise MisuseError(f"choose: expected {n_hosts} scores of float64")
+    if not choose.flags.c_contiguous:
+        raise MisuseError("choose: expected a contiguous array of scores")
+    return BY["score"], choose
+
+
+def schedule(
+    engine: ManyHosts,
+    requests: Iterable[Request | Prepared],
+    chooser: Chooser,
+    options: tuple[Any, ...],
+) -> Iterator[Claim | None]:
+    """One after the other: the claim, or ``None`` where no host can."""
+    for request in requests:
+        yield chooser.take(engine.query(request, *options))
