@@ -109,9 +109,8 @@ def command(
     Exit status: 0 there is room for each flavor, 1 for one of them there is none, 2 bad input.
     """
     wanted = guests.read(sources.aliases())
-    fleets = [Fleet.load(file) for file in fleet_files]
-    if sources.given_any or not fleets:
-        fleets.insert(0, Fleet(sources.read()))
+    saved = [Fleet.load(file) for file in fleet_files]
+    fleets = saved if saved and not sources.given_any else sources.fleets() + saved
     names = [name for fleet in fleets for name in fleet.names]
     options = guests.fit_options | {"cap": cap, "threads": threads}
     counts = [Count(flavor, _count(fleets, request, options), cap) for flavor, request in wanted]

@@ -7,12 +7,14 @@ for other options, so that one source may need several.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from numafit.errors import InputError, MissingExtra
+from numafit.fleet import Fleet
 from numafit.model.hostinfo import HostInfo
 from numafit.model.nova_config import NovaConfig, apply_config
 
@@ -23,13 +25,15 @@ Given = Mapping[str, Any]
 @dataclass(frozen=True, slots=True)
 class Source:
     """``flag``: the option, which may be given several times; ``read``: its hosts.
-    ``hardware``: whether it shows the machine itself, which nova has not put in order yet."""
+    ``hardware``: whether it shows the machine itself, which nova has not put in order yet.
+    ``fleet``: a faster way to many hosts at once, where there is one."""
 
     flag: str
     metavar: str
     help: str
     read: Callable[[str, Given], list[HostInfo]]
     hardware: bool = False
+    fleet: Callable[[str], Fleet] | None = None
 
     @property
     def name(self) -> str:
@@ -46,6 +50,19 @@ def _nova_rows(path: str, given: Given) -> list[HostInfo]:
     from numafit.readers.nova_rows import read_nova_rows
 
     return read_nova_rows(path)
+
+
+def _fleet_of_rows(path: str) -> Fleet:
+    from numafit.readers.nova_rows import read_nova_rows, stored_rows
+
+    try:
+        return Fleet.from_nova_rows(
+            (name, topology, pools, *ratios)
+            for _way, (topology, pools, name, *ratios) in stored_rows(path)
+        )
+    except (InputError, MissingExtra):
+        # the careful reader names the place in the file, and needs no msgspec
+        return Fleet(read_nova_rows(path))
 
 
 def _nova_db(url: str, given: Given) -> list[HostInfo]:
@@ -67,7 +84,13 @@ MOST_DIFFERENCES = 20
 
 SOURCES = (
     Source("--host", "FILE", "A host file (YAML or JSON); see docs/host-file.md.", _host_file),
-    Source("--nova-rows", "FILE", "Rows of nova's table compute_nodes, as JSON.", _nova_rows),
+    Source(
+        "--nova-rows",
+        "FILE",
+        "Rows of nova's table compute_nodes, as JSON.",
+        _nova_rows,
+        fleet=_fleet_of_rows,
+    ),
     Source("--nova-db", "URL", "A cell database of nova: mysql://nova:PW@db/nova_cell1.", _nova_db),
 )
 
@@ -108,6 +131,10 @@ class HostSources:
     def given_any(self) -> bool:
         return any(self.given[source.name] for source in SOURCES)
 
+    def _need_any(self) -> None:
+        if not self.given_any:
+            raise click.UsageError("No host given: name a host file, or use one of the sources.")
+
     def aliases(self) -> Sequence[str]:
         """The texts of ``[pci] alias`` of the configuration, where one is given."""
         config = given_config(self.given)
@@ -115,15 +142,36 @@ class HostSources:
 
     def read(self) -> list[HostInfo]:
         """All hosts. Raises InputError for what cannot be read, UsageError for no host at all."""
-        if not self.given_any:
-            raise click.UsageError("No host given: name a host file, or use one of the sources.")
+        self._need_any()
         config = given_config(self.given)
         return [
-            host if config is None else apply_config(host, config, nova_order=source.hardware)
+            host
             for source in SOURCES
             for value in self.given[source.name]
-            for host in source.read(value, self.given)
+            for host in self._hosts(source, value, config)
         ]
+
+    def fleets(self) -> list[Fleet]:
+        """The same hosts in the same order, as one fleet or several, made the fastest way."""
+        self._need_any()
+        config = given_config(self.given)
+        fleets: list[Fleet] = []
+        for source in SOURCES:
+            values = self.given[source.name]
+            if source.fleet is not None and config is None:
+                fleets += map(source.fleet, values)
+            elif values:
+                fleets.append(
+                    Fleet(host for one in values for host in self._hosts(source, one, config))
+                )
+        return fleets
+
+    def _hosts(self, source: Source, value: str, config: NovaConfig | None) -> Iterator[HostInfo]:
+        for host in source.read(value, self.given):
+            if config is None:
+                yield host
+            else:
+                yield apply_config(host, config, nova_order=source.hardware)
 
 
 def host_sources(function: Callable[..., Any]) -> Callable[..., Any]:

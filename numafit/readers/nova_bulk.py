@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from numafit.errors import NumafitError
+from numafit.errors import MissingExtra
 from numafit.model.guest import MAX_MEMORY_MB
 from numafit.model.hostinfo import MAX_CELLS, MAX_ID, MAX_PAGE_COUNT, MAX_PAGE_KIB, max_pages
 
 try:
     import msgspec
 except ImportError as error:
-    raise NumafitError(
-        "reading nova's rows in bulk needs msgspec: pip install 'numafit[rows]'"
-    ) from error
+    raise MissingExtra("msgspec", "rows") from error
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_PAGE_COUNT)]
 Megabytes = Annotated[int, msgspec.Meta(ge=0, le=MAX_MEMORY_MB)]

@@ -35,6 +35,8 @@ from numafit.readers.nova_objects import OBJECT_NAME, decode, unwrap
 from numafit.readers.textfile import MAX_BYTES_DUMP, load
 
 _T = TypeVar("_T")
+StoredRow = tuple[Any, Any, str, Any, Any]
+"""numa_topology, pci_stats, name, cpu_allocation_ratio, ram_allocation_ratio: not yet read."""
 
 # field -> the minor version of its object that brought it
 _CELL_SINCE = {
@@ -110,14 +112,27 @@ def read_nova_rows(path: str | os.PathLike[str]) -> list[HostInfo]:
     """
     file = os.fspath(path)
     hosts = []
+    for way, row in stored_rows(path):
+        try:
+            hosts.append(host_from_nova(*row))
+        except InputError as error:
+            raise error.within(file, way) from None
+    return hosts
+
+
+def stored_rows(path: str | os.PathLike[str]) -> Iterator[tuple[str, StoredRow]]:
+    """The rows of such a file as they are stored, each behind the way that leads to it.
+
+    A row holds what ``host_from_nova`` takes, in its order. Raises ``InputError`` as above.
+    """
+    file = os.fspath(path)
     for way, row in _rows(load(path, limit=MAX_BYTES_DUMP), file):
         try:
             columns = checks.mapping(None, row, "a row of compute_nodes")
             if not _deleted(columns):
-                hosts.append(_host(columns))
+                yield way, _stored(columns)
         except InputError as error:
             raise error.within(file, way) from None
-    return hosts
 
 
 def _rows(data: object, file: str) -> Iterator[tuple[str, object]]:
@@ -141,14 +156,14 @@ def _rows(data: object, file: str) -> Iterator[tuple[str, object]]:
             yield f"{key}[{n}]", row
 
 
-def _host(row: Mapping[str, Any]) -> HostInfo:
+def _stored(row: Mapping[str, Any]) -> StoredRow:
     expected = "JSON text, or null where the host has no NUMA topology"
-    return host_from_nova(
+    return (
         checks.required(row, "numa_topology", expected),
         row.get("pci_stats"),
-        name=_name(row),
-        cpu_allocation_ratio=row.get("cpu_allocation_ratio"),
-        ram_allocation_ratio=row.get("ram_allocation_ratio"),
+        _name(row),
+        row.get("cpu_allocation_ratio"),
+        row.get("ram_allocation_ratio"),
     )
 
 

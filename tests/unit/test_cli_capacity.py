@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,29 @@ def test_a_saved_fleet(numafit: Run, tmp_path: Path) -> None:
     done = numafit(*asked, "--fleet", path)
     assert done.status == 2
     assert str(path) in done.err
+
+
+ROWS = Path(__file__).parent / "data" / "nova_rows.json"
+
+
+def test_rows_are_read_the_fast_way_with_the_same_answer(
+    numafit: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = ("capacity", FLAVORS, *HOSTS, "--nova-rows", ROWS, "--format", "json")
+    fast = json.loads(numafit(*asked).out)
+    assert fast["hosts"][3:] == ["compute1"] * 3
+    monkeypatch.setitem(sys.modules, "msgspec", None)
+    for name in ("numafit.rowcolumns", "numafit.readers.nova_bulk"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    assert json.loads(numafit(*asked).out) == fast
+
+
+def test_broken_rows_name_their_place(numafit: Run, tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    path.write_text(json.dumps([{"host": "a", "numa_topology": '{"cells": 3}'}]))
+    done = numafit("capacity", FLAVORS, "--nova-rows", path)
+    assert done.status == 2
+    assert f"{path}: [0].numa_topology.cells: got 3, expected a list" in done.err
 
 
 def test_status(numafit: Run) -> None:
