@@ -1,5 +1,6 @@
 /* How many more guests like this fit on each host, one after the other? */
 #include "job.h"
+#include "ledger.h"
 #include "mirror.h"
 
 #define MANY INT64_MAX
@@ -172,7 +173,8 @@ nf_status nf_capacity(const nf_fleet *f, const uint32_t *hosts, uint32_t first, 
     if (!request->n_cells) return NF_EINVAL; /* nothing would ever run out */
     if (workspace_bytes < nf_capacity_bytes(f, request)) return NF_ESPACE;
     lay_out(&d, f, request, workspace);
-    bool same = alike(request);
+    nf_ledger ledger;
+    bool same = alike(request), booked = nf_ledger_open(&ledger, f, request, options);
     nf_want_from(f, &request->cells[0], request->emulator_isolated, &want);
     for (uint32_t i = 0; i < count; i++) {
         uint32_t host = hosts ? hosts[i] : first + i;
@@ -183,6 +185,7 @@ nf_status nf_capacity(const nf_fleet *f, const uint32_t *hosts, uint32_t first, 
             counts[i] = most < cap ? (uint32_t)most : cap;
             continue;
         }
+        if (booked && nf_ledger_count(&ledger, host, cap, &counts[i])) continue;
         status = by_placing(f, host, request, options, cap, &d, &counts[i]);
         if (status < 0) return status;
         if (status != NF_OK) result = status;
