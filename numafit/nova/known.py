@@ -15,6 +15,8 @@ from numafit.host import Host
 from numafit.model.hostinfo import HostCell, HostInfo
 from numafit.nova import convert
 
+# fields whose objects nova replaces when it changes them, pinned CPUs aside
+_REPLACED = ("_obj_pinned_cpus", "_obj_pcpuset", "_obj_cpuset", "_obj_siblings", "_obj_mempages")
 _REMEMBERED = 1024
 
 
@@ -69,21 +71,29 @@ class Seen:
         self._topology = topology
         self._stats = stats
         self._watched = [
-            (held, held.get("_obj_pinned_cpus"), *seen[:3], list(map(vars, pages)), seen[8])
+            (held, [held.get(name) for name in _REPLACED], seen, list(map(vars, pages)))
             for held, seen in zip(map(vars, topology.cells), self._cells, strict=True)
             for pages in [held.get("_obj_mempages", ())]
         ]
 
     def _untouched(self) -> bool:
-        for held, pinned, memory, cpus, cpuset, pages, counts in self._watched:
+        if len(vars(self._topology)["_obj_cells"]) != len(self._watched):
+            return False
+        for held, objects, seen, pages in self._watched:
+            pinned, pcpuset, cpuset, siblings, mempages = objects
             if (
-                held["_obj_memory_usage"] != memory
-                or held["_obj_cpu_usage"] != cpus
+                held.get("_obj_memory_usage") != seen[0]
+                or held.get("_obj_cpu_usage") != seen[1]
+                or pinned != seen[2]
+                or held.get("_obj_memory") != seen[4]
                 or held.get("_obj_pinned_cpus") is not pinned
-                or pinned != cpuset
+                or held.get("_obj_pcpuset") is not pcpuset
+                or held.get("_obj_cpuset") is not cpuset
+                or held.get("_obj_siblings") is not siblings
+                or held.get("_obj_mempages") is not mempages
             ):
                 return False
-            for page, count in zip(pages, counts, strict=True):
+            for page, count in zip(pages, seen[8], strict=True):
                 if page.get("_obj_used") != count[0]:
                     return False
         return self._stats is None or self._pools == _pools(self._stats)
