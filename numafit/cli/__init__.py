@@ -13,6 +13,7 @@ COMMANDS = {
     "capacity": "numafit.cli.capacity",
     "replay": "numafit.cli.replay",
     "discover": "numafit.cli.discover",
+    "check": "numafit.cli.check",
     "multiqueue": "numafit.cli.multiqueue",
 }
 """Name -> module, imported when it is asked for; each has a click command named ``command``."""

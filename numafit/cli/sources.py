@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
 
 from numafit.errors import InputError, MissingExtra
 from numafit.fleet import Fleet
+from numafit.model.device_spec import parse_device_specs
 from numafit.model.hostinfo import HostInfo
+from numafit.model.interface import NetInterface, netdevs_of
 from numafit.model.nova_config import NovaConfig, apply_config
+from numafit.model.pci_device import PciDevice
+from numafit.model.pci_pools import functions_of, pools_from_devices
 
 Given = Mapping[str, Any]
 """Names of options (with underscores) -> values; tuples where an option may stand twice."""
@@ -65,6 +69,34 @@ def _fleet_of_rows(path: str) -> Fleet:
         return Fleet(read_nova_rows(path))
 
 
+def _sysfs(path: str, given: Given) -> list[HostInfo]:
+    from numafit.readers.sysfs import read_sysfs
+
+    machine = read_sysfs(path)
+    return [with_devices(machine.host, machine.devices, machine.interfaces, given)]
+
+
+def with_devices(
+    host: HostInfo,
+    devices: Sequence[PciDevice],
+    interfaces: Sequence[NetInterface],
+    given: Given,
+) -> HostInfo:
+    """``host`` with the pools that ``[pci] device_spec`` of its configuration makes of its
+    devices; without a configuration nothing is known of what guests may have."""
+    config = given_config(given)
+    if config is None:
+        return host
+    specs = parse_device_specs(
+        config.device_specs,
+        functions_of(devices),
+        netdevs_of(interfaces),
+        report_in_placement=config.report_in_placement,
+    )
+    pools = pools_from_devices(devices, specs, report_in_placement=config.report_in_placement)
+    return replace(host, pci_pools=tuple(pools))
+
+
 def _nova_db(url: str, given: Given) -> list[HostInfo]:
     from numafit.readers.nova_db import NovaDb
 
@@ -90,6 +122,9 @@ SOURCES = (
         "Rows of nova's table compute_nodes, as JSON.",
         _nova_rows,
         fleet=_fleet_of_rows,
+    ),
+    Source(
+        "--sysfs", "DIR|TAR", "/sys, or a copy of it; devices by --config.", _sysfs, hardware=True
     ),
     Source("--nova-db", "URL", "A cell database of nova: mysql://nova:PW@db/nova_cell1.", _nova_db),
 )

@@ -110,7 +110,7 @@ def _both(listed: Sequence[PciDevice]) -> Iterator[Finding]:
             WARNING,
             "pf-and-vfs",
             _SPEC,
-            f"lists the PF {_some(both)} and VFs of it as well",
+            f"lists PFs and VFs of theirs as well: {_some(both)}",
             "A guest that takes one of them makes the other unusable: list the PF, or its VFs.",
         )
 

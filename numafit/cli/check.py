@@ -1,0 +1,118 @@
+"""``numafit check``: does a host's configuration fit its hardware?"""
+
+from __future__ import annotations
+
+import click
+
+from numafit.cli.networks import HostNetworks, network_options
+from numafit.cli.output import format_option, print_json
+from numafit.errors import InputError
+from numafit.model.affinity import Affinities
+from numafit.model.check import SEVERITIES, Machine, check_host
+from numafit.model.finding import ERROR, Finding
+from numafit.model.interface import netdevs_of
+from numafit.model.nova_config import NovaConfig
+from numafit.readers.sysfs import LIVE, SysfsMachine, read_sysfs
+
+NOVA_CONF = "/etc/nova/nova.conf"
+"""What nova-compute reads, where no --config is given on the host itself."""
+
+
+@click.command()
+@click.option(
+    "--sysfs",
+    metavar="DIR|TAR",
+    help="A copy of the host's /sys; without it this host itself is looked at.",
+)
+@click.option(
+    "--config",
+    metavar="FILE",
+    multiple=True,
+    help=f"The host's nova.conf; several: later files win. On the host itself {NOVA_CONF}.",
+)
+@click.option("--config-dir", metavar="DIR", multiple=True, help="A directory of *.conf files.")
+@network_options
+@format_option("json")
+def command(
+    networks: HostNetworks,
+    sysfs: str | None,
+    config: tuple[str, ...],
+    config_dir: tuple[str, ...],
+    output: str,
+) -> int:
+    """Contradictions between a compute host, its nova.conf and its neutron agents.
+
+    Errors are what does not work, warnings what does not do what was meant, notes what is good to
+    know. Networks are compared where neutron's configuration is given or found.
+
+    \b
+    Examples:
+      numafit check
+      numafit check --sysfs sys.tar --config nova.conf --neutron linuxbridge_agent.ini
+
+    Exit status: 0 no errors, 1 errors, 2 bad input.
+    """
+    live = sysfs is None
+    machine = read_sysfs(LIVE if sysfs is None else sysfs)
+    findings = check_host(
+        Machine(
+            machine.host,
+            _config(live, config, config_dir),
+            _affinities(networks, machine, live),
+            machine.devices,
+            netdevs_of(machine.interfaces),
+        )
+    )
+    if output == "json":
+        print_json([_described(finding) for finding in findings])
+    else:
+        _show(findings)
+    return 1 if any(finding.severity == ERROR for finding in findings) else 0
+
+
+def _config(live: bool, files: tuple[str, ...], folders: tuple[str, ...]) -> NovaConfig:
+    from numafit.readers.nova_conf import read_nova_conf
+
+    if files or folders:
+        return read_nova_conf(files, folders)
+    if not live:
+        raise click.UsageError("Name the host's nova.conf with --config.")
+    try:
+        return read_nova_conf(NOVA_CONF)
+    except InputError as error:
+        if error.key is not None:
+            raise
+        raise InputError(
+            NOVA_CONF, None, error.value, "the host's nova.conf", "Name it with --config."
+        ) from None
+
+
+def _affinities(networks: HostNetworks, machine: SysfsMachine, live: bool) -> Affinities | None:
+    """``None`` where no configuration of neutron's is known: then nothing is said of networks."""
+    cells = [cell.id for cell in machine.host.cells]
+    nodes = {device.address: device.numa_node for device in machine.devices}
+    found = networks.affinities(machine.interfaces, cells, nodes, live)
+    return found if found.physnets or found.tunnel is not None or found.unknown else None
+
+
+def _show(findings: list[Finding]) -> None:
+    for finding in findings:
+        click.echo(f"{finding.severity}: {finding.where}: {finding.what}")
+        if finding.advice:
+            click.echo(f"    {finding.advice}")
+    counts = [
+        f"{count} {severity}{'' if count == 1 else 's'}"
+        for severity in SEVERITIES
+        if (count := sum(finding.severity == severity for finding in findings))
+    ]
+    click.echo(", ".join(counts) if counts else "nothing to say: configuration and host agree")
+
+
+def _described(finding: Finding) -> dict[str, str]:
+    return {
+        "severity": finding.severity,
+        "rule": finding.rule,
+        "where": finding.where,
+        "what": finding.what,
+        "advice": finding.advice,
+    }
