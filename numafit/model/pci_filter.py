@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from numafit.errors import MisuseError
 from numafit.model.guest import PciRequest
 
 # matched by placement, not against the pools' properties
@@ -75,7 +76,15 @@ def providers(request: PciRequest, mapping: Mapping[str, Sequence[str]] | None) 
     if request.alias_name is None:
         return []
     if mapping:
-        prefix = request.request_id or ""
-        return [uuids[0] for group, uuids in mapping.items() if uuids and group.startswith(prefix)]
+        if not request.request_id:
+            raise MisuseError(
+                "provider_mapping: its groups are named after requests, and PciRequest of alias "
+                f"{request.alias_name!r} has no request_id"
+            )
+        return [
+            uuids[0]
+            for group, uuids in mapping.items()
+            if uuids and group.startswith(request.request_id)
+        ]
     text = request.spec[0].get("rp_uuids") if request.spec else None
     return str(text).split(",") if text else []

@@ -58,7 +58,6 @@ class Request:
         ports: Iterable[Port] = (),
         aliases: Mapping[str, Alias] | Iterable[str] = (),
         pci_implies_topology: bool = False,
-        provider_mapping: Mapping[str, Sequence[str]] | None = None,
     ) -> Request:
         """All that flavor, image and ports ask for, derived as nova's API derives it.
 
@@ -82,7 +81,7 @@ class Request:
         if guest is None and pci and pci_implies_topology:
             asked = replace(flavor, extra_specs={**flavor.extra_specs, "hw:numa_nodes": "1"})
             guest = guest_topology(asked, image)
-        return cls(guest, networks_of(ports), pci, provider_mapping)
+        return cls(guest, networks_of(ports), pci)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Request):
