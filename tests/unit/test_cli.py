@@ -169,6 +169,30 @@ def test_devices_of_an_alias(numafit: Run, tmp_path: Path) -> None:
     assert "[pci] alias" in numafit("fit", path, XEON).err
 
 
+def keys_of(value: Any) -> set[str]:
+    """The keys of an answer; those of a pinning and of a pool are the host's."""
+    if isinstance(value, list):
+        return set().union(*map(keys_of, value))
+    if not isinstance(value, dict):
+        return set()
+    inner = [keys_of(part) for key, part in value.items() if key not in ("pinning", "pool")]
+    return set(value).union(*inner)
+
+
+def test_the_guide_names_every_key_of_the_answers(numafit: Run, tmp_path: Path) -> None:
+    page = (EXAMPLES.parent / "docs" / "guide" / "command-line.md").read_text(encoding="utf-8")
+    specs = {"hw:cpu_policy": "dedicated", "pci_passthrough:alias": "nic:2"}
+    path = flavors(tmp_path, {"name": "v", "extra_specs": specs})
+    keys = keys_of(
+        [
+            json.loads(numafit("fit", path, XEON, EDGE, "--alias", ALIAS, "--format", "json").out),
+            json.loads(numafit("capacity", FLAVORS, EDGE, "--format", "json").out),
+        ]
+    )
+    assert {"devices", "refusal", "hosts_at_cap"} <= keys
+    assert not {key for key in keys if f"`{key}`" not in page and f".{key}`" not in page}
+
+
 def test_networks(numafit: Run) -> None:
     asked = ("fit", FLAVORS, EPYC, "--flavor", "c1.pinned4", "--format", "json")
     (plain,) = json.loads(numafit(*asked).out)
