@@ -21,10 +21,12 @@ from numafit.model.hostinfo import HostCell, HostInfo, PagePool
 from numafit.model.nova_config import apply_config
 from numafit.readers.nova_conf import read_nova_conf
 from numafit.readers.nova_rows import host_from_nova
+from numafit.readers.sysfs import read_sysfs
 
 pytestmark = pytest.mark.nova
 
 ORACLE = Path(__file__).parent / "driver_oracle.py"
+EXAMPLES = Path(__file__).parents[2] / "examples" / "networking"
 CASES = int(os.environ.get("NUMAFIT_FUZZ_CASES", "600"))
 SEED = int(os.environ.get("NUMAFIT_FUZZ_SEED", "34"))
 PHYSNETS = ["foo", "bar", "phys-net.1", "Baz"]
@@ -145,13 +147,7 @@ def ours(config: str, host: HostInfo, folder: Path) -> HostInfo | InputError:
         return error
 
 
-def test_the_configured_host_is_what_novas_driver_reports(tmp_path: Path) -> None:
-    chance = random.Random(SEED)
-    cases = [(made := host(chance), configuration(chance, made)) for _ in range(CASES)]
-    questions = "".join(
-        json.dumps({"config": config, "capabilities": capabilities(made)}) + "\n"
-        for made, config in cases
-    )
+def ask_nova(questions: str) -> list[dict[str, Any]]:
     done = subprocess.run(
         [os.environ["NUMAFIT_NOVA_PYTHON"], "-W", "ignore", str(ORACLE)],
         input=questions,
@@ -160,7 +156,27 @@ def test_the_configured_host_is_what_novas_driver_reports(tmp_path: Path) -> Non
         timeout=300,
         check=True,
     )
-    answers: list[dict[str, Any]] = [json.loads(line) for line in done.stdout.splitlines()]
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_the_host_of_the_networking_guide() -> None:
+    config = EXAMPLES / "nova.conf"
+    machine = read_sysfs(EXAMPLES / "sys.tar.xz").host
+    question = {"config": config.read_text(), "capabilities": capabilities(machine)}
+    (nova,) = ask_nova(json.dumps(question))
+    made = apply_config(machine, read_nova_conf(config))
+    assert made.cells == host_from_nova(nova["topology"]).cells
+    assert [sorted(cell.physnets) for cell in made.cells] == [["foo"], [], ["bar"], ["bar"]]
+
+
+def test_the_configured_host_is_what_novas_driver_reports(tmp_path: Path) -> None:
+    chance = random.Random(SEED)
+    cases = [(made := host(chance), configuration(chance, made)) for _ in range(CASES)]
+    questions = "".join(
+        json.dumps({"config": config, "capabilities": capabilities(made)}) + "\n"
+        for made, config in cases
+    )
+    answers = ask_nova(questions)
     assert len(answers) == CASES
     refused = 0
     for (made, config), nova in zip(cases, answers, strict=True):
