@@ -47,8 +47,7 @@ def command(
 
     \b
     Examples:
-      numafit check
-      numafit check --sysfs sys.tar --config nova.conf --neutron linuxbridge_agent.ini
+      numafit check --sysfs examples/networking/sys.tar.xz --config examples/networking/nova.conf
 
     Exit status: 0 no errors, 1 errors, 2 bad input.
     """

@@ -36,8 +36,8 @@ def command(networks: HostNetworks, sysfs: str | None, output: str) -> int:
     \b
     Examples:
       numafit discover
-      numafit discover --map foo:eno1 --tunnel-ip 192.0.2.5
-      numafit discover --sysfs sys.tar --neutron linuxbridge_agent.ini --addresses addr.json
+      numafit discover --sysfs examples/networking/sys.tar.xz --map bar:bond0
+      numafit discover --sysfs examples/networking/sys.tar.xz --map foo:eno1 --format conf
 
     Exit status: 0 all is known, 1 something could not be found out, 2 bad input.
     """
