@@ -7,14 +7,17 @@ from dataclasses import replace
 from typing import Any
 
 from numafit.errors import InvalidRequest
+from numafit.model import remote_managed
 from numafit.model.device_spec import DeviceSpec, Netdevs
 from numafit.model.finding import ERROR, NOTE, WARNING, Finding
 from numafit.model.guest import PciRequest
+from numafit.model.hostinfo import PciPool
 from numafit.model.nova_config import NovaConfig
 from numafit.model.pci_alias import Aliases, parse_aliases
 from numafit.model.pci_device import PciDevice, drop_unaddressable, with_parent_serials
 from numafit.model.pci_filter import matches, usable
 from numafit.model.pci_pools import functions_of, pools_from_devices
+from numafit.model.values import flag
 
 _SPEC = "[pci] device_spec"
 _SHOWN = 4
@@ -48,6 +51,7 @@ def pci_findings(
         yield from _of_spec(key, spec, kept)
     listed = [device for device in kept if _tags(specs, device) is not None]
     yield from _both(listed)
+    yield from remote_managed.findings(_pools(listed, specs))
     if cells > 1:
         yield from _without_node(listed)
     yield from _aliases(config, specs, kept)
@@ -72,6 +76,13 @@ def _parsed(
     if config.report_in_placement:
         spec.check_placement()
     return spec
+
+
+def _pools(devices: Sequence[PciDevice], specs: Sequence[DeviceSpec]) -> list[PciPool]:
+    try:
+        return pools_from_devices(devices, specs)
+    except InvalidRequest:  # said of the aliases already
+        return []
 
 
 def _of_spec(key: str, spec: DeviceSpec, devices: Sequence[PciDevice]) -> Iterator[Finding]:
@@ -168,7 +179,7 @@ def _migration(specs: Sequence[DeviceSpec], listed: Sequence[PciDevice]) -> Iter
     networked, remote, others = [], [], []
     for device in listed:
         tags = _tags(specs, device) or {}
-        if tags.get("remote_managed") == "true":
+        if flag(tags.get("remote_managed")):
             remote.append(device.address)
         elif "physical_network" in tags:
             networked.append(device.address)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+from numafit.model.finding import ERROR, WARNING, Finding
 from numafit.model.hostinfo import PciPool
 from numafit.model.network import Port
 from numafit.model.values import flag, refuse
@@ -32,31 +33,44 @@ def check_computes(ports: Iterable[Port], service_versions: Iterable[int]) -> No
         )
 
 
-def findings(pools: Iterable[PciPool], libvirt_version: Sequence[int] | None = None) -> list[str]:
-    """What stands in the way of a host's remote-managed pools, a sentence each.
+def findings(
+    pools: Iterable[PciPool], libvirt_version: Sequence[int] | None = None
+) -> Iterator[Finding]:
+    """What stands in the way of a host's remote-managed pools.
 
     ``libvirt_version``: of the host, as ``(7, 6, 0)``; ``None`` where it is not known.
     """
     managed = [pool for pool in pools if flag(pool.tags.get("remote_managed"))]
-    found = [
-        f"pool {pool.vendor_id}:{pool.product_id} at {pool.tags.get('address')}: remote_managed "
-        "on a PF, expected on VFs only. A guest cannot reach the other side of a PF; narrow the "
-        "device_spec by the product_id of the VFs."
-        for pool in managed
-        if pool.tags.get("dev_type") == "type-PF"
-    ]
-    version = tuple(libvirt_version) if managed and libvirt_version is not None else None
-    if version is not None and version < VPD_SINCE:
-        found.append(
-            f"libvirt {_dotted(version)}: shows no Vital Product Data, expected 7.9.0 or later. "
-            "Without the card's serial number no device can be remote-managed."
+    for pool in managed:
+        if pool.tags.get("dev_type") == "type-PF":
+            yield Finding(
+                WARNING,
+                "remote-managed",
+                f"pool {pool.vendor_id}:{pool.product_id} at {pool.tags.get('address')}",
+                "remote_managed on a PF, expected on VFs only",
+                "A guest cannot reach the other side of a PF: narrow the device_spec by the "
+                "product_id of the VFs.",
+            )
+    if not managed or libvirt_version is None:
+        return
+    version = tuple(libvirt_version)
+    if version < VPD_SINCE:
+        yield Finding(
+            ERROR,
+            "remote-managed",
+            f"libvirt {_dotted(version)}",
+            "shows no Vital Product Data, expected 7.9.0 or later",
+            "Without the card's serial number no device can be remote-managed.",
         )
-    if version is not None and version < VLAN_CLEARED_SINCE:
-        found.append(
-            f"libvirt {_dotted(version)}: clears the VLAN of a VF (sets VLAN 0), which cards that "
-            "are managed remotely refuse, expected 8.1.0 or later."
+    if version < VLAN_CLEARED_SINCE:
+        yield Finding(
+            WARNING,
+            "remote-managed",
+            f"libvirt {_dotted(version)}",
+            "clears the VLAN of a VF by setting VLAN 0, which cards that are managed remotely "
+            "refuse, expected 8.1.0 or later",
+            "Update libvirt, or use a card that takes VLAN 0.",
         )
-    return found
 
 
 def _dotted(version: Sequence[int]) -> str:

@@ -17,6 +17,9 @@ from numafit import (
     Request,
     parse_aliases,
 )
+from numafit.model.check_pci import pci_findings
+from numafit.model.nova_config import NovaConfig
+from numafit.model.pci_device import PciDevice
 from numafit.model.remote_managed import check_computes, findings
 
 ALIAS = '{"name": "qat", "vendor_id": "8086", "product_id": "0443", "numa_policy": "required"}'
@@ -110,14 +113,25 @@ def test_remote_managed_pools_need_a_libvirt_that_knows_them() -> None:
     vfs = PciPool("15b3", "101e", 0, 2, tags)
     pf = PciPool("15b3", "a2d6", 0, 1, {**tags, "dev_type": "type-PF"})
     plain = PciPool("15b3", "101e", 0, 2, {**tags, "remote_managed": "false"})
-    assert findings([plain], (7, 0, 0)) == []
-    assert findings([vfs], (8, 1, 0)) == []
-    assert findings([vfs]) == []
-    (clears,) = findings([vfs], (7, 9, 0))
-    assert "VLAN" in clears
+    assert list(findings([plain], (7, 0, 0))) == []
+    assert list(findings([vfs], (8, 1, 0))) == []
+    assert list(findings([vfs])) == []
+    (clears,) = map(str, findings([vfs], (7, 9, 0)))
+    assert clears.startswith("warning: libvirt 7.9.0: clears the VLAN of a VF")
     assert "8.1.0" in clears
-    no_vpd, _clears = findings([vfs], (7, 8, 0))
-    assert "7.9.0" in no_vpd
-    (on_pf,) = findings([plain, pf], (8, 1, 0))
-    assert "15b3:a2d6" in on_pf
-    assert "VFs only" in on_pf
+    no_vpd, _clears = map(str, findings([vfs], (7, 8, 0)))
+    assert no_vpd.startswith("error: libvirt 7.8.0: shows no Vital Product Data, expected 7.9.0")
+    (on_pf,) = map(str, findings([plain, pf], (8, 1, 0)))
+    assert "15b3:a2d6 at 0000:3b:00.0: remote_managed on a PF, expected on VFs only" in on_pf
+
+
+def test_the_check_of_a_host_speaks_of_remote_managed_pfs() -> None:
+    pf = PciDevice("0000:3b:00.0", "15b3", "a2d6", "type-PF", 0, serial="MT1")
+    vf = PciDevice("0000:3b:00.1", "15b3", "101e", "type-VF", 0, pf.address)
+    wide = NovaConfig(device_specs=('{"vendor_id": "15b3", "remote_managed": "yes"}',))
+    found = [str(one) for one in pci_findings(wide, [pf, vf], {}, 2)]
+    assert any("15b3:a2d6 at 0000:3b:00.0: remote_managed on a PF" in one for one in found)
+    text = '{"vendor_id": "15b3", "product_id": "101e", "remote_managed": "yes"}'
+    narrow = NovaConfig(device_specs=(text,))
+    found = [str(one) for one in pci_findings(narrow, [pf, vf], {}, 2)]
+    assert not any("on a PF" in one for one in found)
