@@ -31,8 +31,9 @@ def command(guests: Guests, sources: HostSources, output: str) -> int:
     """Where a flavor's guest lands on each host, or why it does not fit.
 
     FLAVORS is a file of flavors as 'openstack flavor list --long -f json' or 'openstack flavor
-    show -f json' print them, or a plain list (JSON or YAML). HOST is a host file. Each host is
-    asked as it is: what one flavor takes is not missing when the next one is asked about.
+    show -f json' print them, or a plain list (JSON or YAML); - reads them from standard input.
+    HOST is a host file. Each host is asked as it is: what one flavor takes is not missing when the
+    next one is asked about.
 
     \b
     Examples:

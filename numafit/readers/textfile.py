@@ -11,6 +11,7 @@ import json
 import math
 import os
 import stat
+import sys
 from typing import Any, NoReturn
 
 from numafit.errors import InputError
@@ -49,11 +50,13 @@ def load(path: str | os.PathLike[str], *, limit: int = MAX_BYTES) -> object:
 def read_text(path: str | os.PathLike[str], *, limit: int = MAX_BYTES, empty: bool = False) -> str:
     """The UTF-8 text of a regular file of at most ``limit`` bytes, without a byte order mark.
 
-    ``empty``: whether a file without any text will do.
+    ``-`` is standard input. ``empty``: whether a file without any text will do.
     """
     file = os.fspath(path)
     try:
         data = _read(file, limit)
+    except InputError:
+        raise  # it is a ValueError too
     except OSError as error:
         reason = error.strerror or str(error)
         hint = _HINTS.get(error.errno or 0, "")
@@ -75,6 +78,8 @@ def read_text(path: str | os.PathLike[str], *, limit: int = MAX_BYTES, empty: bo
 
 
 def _read(file: str, limit: int) -> bytes:
+    if file == "-":
+        return sys.stdin.buffer.read(limit + 1)
     # asked before opening: opening a FIFO blocks, and opening a device may move it
     _regular(file, os.stat(file).st_mode)
     # and again after it, for the name may have changed hands in between
@@ -89,7 +94,8 @@ def _regular(file: str, mode: int) -> None:
         return
     kinds = ((stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"))
     kind = next((word for test, word in kinds if test(mode)), "a device")
-    raise InputError(file, None, kind, "a regular file")
+    hint = "" if kind == "a directory" else "Pipe it into standard input, which is called -."
+    raise InputError(file, None, kind, "a regular file", hint)
 
 
 def parse_json(text: str, file: str | None = None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -80,6 +81,14 @@ def test_hosts_of_all_sources_in_the_order_of_the_options(numafit: Run) -> None:
     )  # fmt: skip
     hosts = [answer["host"] for answer in json.loads(done.out)]
     assert hosts == ["dual-xeon", "edge-gold", "compute1", "compute1", "compute1"]
+
+
+def test_flavors_from_standard_input(numafit: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for text, status in ((FLAVORS.read_bytes(), 0), (b'[{"Name": 1', 2), (b"", 2)):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text)))
+        done = numafit("fit", "-", XEON, "--flavor", "nfv.large")
+        assert done.status == status
+        assert done.err == "" if status == 0 else done.err.startswith("numafit: -: ")
 
 
 @pytest.mark.parametrize(

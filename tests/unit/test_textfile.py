@@ -116,6 +116,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=words) as caught:
             load(path)
         assert caught.value.file == str(path)
+        assert str(caught.value).count("expected") == 1
 
 
 def test_a_file_beyond_the_bound_is_refused(tmp_path: Path) -> None:
