@@ -47,13 +47,14 @@ UNIT = [
 FUNCTIONAL = [
     f"nova.tests.functional.libvirt.{name}"
     for name in (
-        "test_pci_sriov_servers",
         "test_numa_servers",
         "test_pci_in_placement",
         "test_rt_servers",
         "test_power_manage",
     )
 ]
+# long: a process for each class
+BY_CLASS = ["nova.tests.functional.libvirt.test_pci_sriov_servers"]
 # hangs at times after several tests in one process, under stock nova too
 ALONE = ["nova.tests.functional.libvirt.test_numa_live_migration"]
 
@@ -102,6 +103,13 @@ class Runs:
             return {"broken": f"{name}: died, see {log}"}
         return dict(json.loads(report.read_text(encoding="utf-8")), log=str(log))
 
+    def listed(self, module: str) -> list[str]:
+        """The names of a functional module's tests."""
+        report = self.run("functional", [module], "--list")
+        if "broken" in report:
+            sys.exit(report["broken"])
+        return report["tests"]
+
 
 def jobs_of(runs: Runs, options: argparse.Namespace) -> list[tuple[str, list[str]]]:
     """(kind, tests) for each process."""
@@ -111,9 +119,11 @@ def jobs_of(runs: Runs, options: argparse.Namespace) -> list[tuple[str, list[str
     jobs: list[tuple[str, list[str]]] = []
     if options.functional or not options.unit:
         jobs += [("functional", [module]) for module in FUNCTIONAL]
+        for module in BY_CLASS:
+            classes = dict.fromkeys(test.rpartition(".")[0] for test in runs.listed(module))
+            jobs += [("functional", [one]) for one in classes]
         for module in ALONE:
-            listed = runs.run("functional", [module], "--list")
-            jobs += [("functional", [test]) for test in listed["tests"]]
+            jobs += [("functional", [test]) for test in runs.listed(module)]
     if options.unit or not options.functional:
         jobs.append(("unit", UNIT))
     return jobs
