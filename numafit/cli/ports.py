@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from numafit.errors import InputError, InvalidRequest
-from numafit.model.network import TUNNELS, Port
-from numafit.model.values import strict_flag
+from numafit.model.network import Port
 from numafit.readers.checks import known_keys
 
 KEYS = ("vnic_type", "physnet", "network_type", "trusted", "numa_affinity_policy")
-NETWORK_TYPES = ("flat", "vlan", *TUNNELS)
 
 HELP = (
     "A port of the server: vnic_type, physnet, network_type, trusted and numa_affinity_policy, as "
@@ -50,28 +48,4 @@ def _port(text: str) -> Port:
         if not value:
             raise InputError(None, key, value, "a value", "Leave the key out to ask for nothing.")
         given[key] = value
-    kind = given.get("network_type")
-    if kind is not None and kind not in NETWORK_TYPES:
-        raise InputError(None, "network_type", kind, f"one of {', '.join(NETWORK_TYPES)}")
-    physnet = given.get("physnet")
-    if kind in TUNNELS and physnet is not None:
-        raise InputError(
-            None, "physnet", physnet, f"no physnet beside network_type={kind}",
-            "Only flat and VLAN networks have one.",
-        )  # fmt: skip
-    return Port(
-        given.get("vnic_type", "normal"),
-        physnet,
-        kind in TUNNELS,
-        _trusted(given.get("trusted")),
-        given.get("numa_affinity_policy"),
-    )
-
-
-def _trusted(text: str | None) -> bool | None:
-    if text is None:
-        return None
-    try:
-        return strict_flag(text)
-    except ValueError as error:
-        raise InputError(None, "trusted", text, str(error)) from None
+    return Port.from_dict(given)

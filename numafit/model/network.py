@@ -8,10 +8,21 @@ from typing import Any
 
 from numafit.errors import InputError
 from numafit.model.guest import PCI_NUMA_POLICIES, Networks, PciRequest
-from numafit.model.values import flag, refuse
+from numafit.model.values import flag, refuse, strict_flag
 
 TUNNELS = ("vxlan", "gre", "geneve")
 """Types of networks that are carried in tunnels; flat and VLAN networks have a physnet."""
+
+NETWORK_TYPES = ("flat", "vlan", *TUNNELS)
+
+PORT_KEYS = (
+    "vnic_type",
+    "physnet",
+    "network_type",
+    "tunneled",
+    "trusted",
+    "numa_affinity_policy",
+)
 
 SRIOV_TYPES = (
     "direct",
@@ -75,6 +86,41 @@ class Port:
                 policy,
                 f"one of {', '.join(PCI_NUMA_POLICIES)}",
             )
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> Port:
+        """From a mapping of PORT_KEYS: the fields by name, and ``network_type`` (``flat``,
+        ``vlan``, ``vxlan``, ``gre``, ``geneve``) in place of ``tunneled``.
+
+        Raises ``InputError`` with the key at fault, and what the fields themselves raise.
+        """
+        for key in found:
+            if key not in PORT_KEYS:
+                raise InputError(None, str(key), found[key], f"one of {', '.join(PORT_KEYS)}")
+        kind, physnet = found.get("network_type"), found.get("physnet")
+        if kind is not None and kind not in NETWORK_TYPES:
+            raise InputError(None, "network_type", kind, f"one of {', '.join(NETWORK_TYPES)}")
+        if kind in TUNNELS and physnet is not None:
+            raise InputError(
+                None,
+                "physnet",
+                physnet,
+                f"no physnet beside network_type={kind}",
+                "Only flat and VLAN networks have one.",
+            )
+        trusted = found.get("trusted")
+        if trusted is not None:
+            try:
+                trusted = strict_flag(trusted)
+            except ValueError as error:
+                raise InputError(None, "trusted", trusted, str(error)) from None
+        return cls(
+            found.get("vnic_type", "normal"),
+            physnet,
+            kind in TUNNELS or found.get("tunneled") is True,
+            trusted,
+            found.get("numa_affinity_policy"),
+        )
 
     @classmethod
     def from_neutron(cls, port: Mapping[str, Any], network: Mapping[str, Any]) -> Port:

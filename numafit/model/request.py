@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
-from numafit.errors import MisuseError, shorten
+from numafit.errors import InputError, MisuseError, shorten
 from numafit.model.flavor import Flavor, Image, guest_topology
 from numafit.model.guest import GuestTopology, Networks, PciRequest
 from numafit.model.network import Port, networks_of, port_requests
@@ -55,13 +56,14 @@ class Request:
         cls,
         flavor: Flavor,
         image: Image | None = None,
-        ports: Iterable[Port] = (),
+        ports: Iterable[Port | Mapping[str, Any]] = (),
         aliases: Mapping[str, Alias] | Iterable[str] = (),
         pci_implies_topology: bool = False,
     ) -> Request:
         """All that flavor, image and ports ask for, derived as nova's API derives it.
 
-        ``aliases``: of ``parse_aliases``, or the texts of ``[pci] alias``. The port's NUMA policy
+        ``ports``: Port values, or mappings as ``Port.from_dict`` takes them. ``aliases``: of
+        ``parse_aliases``, or the texts of ``[pci] alias``. The port's NUMA policy
         beats that of flavor and image, which beats the alias's. ``pci_implies_topology``: a guest
         that asks for devices and for no topology gets one of one cell, as the networking guide
         has it; nova's code (and the default) looks at its devices alone, wherever they are.
@@ -73,10 +75,7 @@ class Request:
         if not isinstance(aliases, Mapping):
             aliases = parse_aliases(aliases)
         pci = pci_requests(flavor, aliases, policy)
-        ports = tuple(ports)
-        for n, port in enumerate(ports):
-            if not isinstance(port, Port):
-                raise MisuseError(f"ports[{n}]={shorten(port)}: expected a Port")
+        ports = _ports(ports)
         pci += port_requests(ports, policy)
         if guest is None and pci and pci_implies_topology:
             asked = replace(flavor, extra_specs={**flavor.extra_specs, "hw:numa_nodes": "1"})
@@ -96,3 +95,17 @@ class Request:
 
     def __repr__(self) -> str:
         return f"Request({self.guest!r}, networks={self.networks!r}, pci={list(self.pci)!r})"
+
+
+def _ports(found: Iterable[Port | Mapping[str, Any]]) -> list[Port]:
+    ports = []
+    for n, port in enumerate(found):
+        if isinstance(port, Mapping):
+            try:
+                port = Port.from_dict(port)
+            except InputError as error:
+                raise error.within(key=f"ports[{n}]") from None
+        if not isinstance(port, Port):
+            raise MisuseError(f"ports[{n}]={shorten(port)}: expected a Port")
+        ports.append(port)
+    return ports

@@ -135,3 +135,25 @@ def test_the_check_of_a_host_speaks_of_remote_managed_pfs() -> None:
     narrow = NovaConfig(device_specs=(text,))
     found = [str(one) for one in pci_findings(narrow, [pf, vf], {}, 2)]
     assert not any("on a PF" in one for one in found)
+
+
+def test_ports_as_mappings() -> None:
+    request = Request.for_server(
+        Flavor(),
+        ports=[
+            {"vnic_type": "direct", "physnet": "foo", "trusted": "yes"},
+            {"network_type": "geneve"},
+            {"network_type": "vlan", "physnet": "bar", "numa_affinity_policy": "required"},
+        ],
+    )
+    assert request.networks == Networks(frozenset({"foo", "bar"}), True)
+    assert request.pci == tuple(
+        Request.for_server(Flavor(), ports=[Port("direct", "foo", trusted=True)]).pci
+    )
+    for port, said in (
+        ({"vnic": "direct"}, r"ports\[0\]\.vnic: got 'direct', expected one of vnic_type"),
+        ({"network_type": "local"}, r"ports\[0\]\.network_type: got 'local'"),
+        ({"trusted": 7}, r"ports\[0\]\.trusted: got 7, expected yes or no"),
+    ):
+        with pytest.raises(InputError, match=said):
+            Request.for_server(Flavor(), ports=[port])
