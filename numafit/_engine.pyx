@@ -9,7 +9,7 @@ cimport cython
 from cpython.object cimport PyObject_GenericSetAttr
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 from numafit._c cimport *
 
@@ -37,6 +37,11 @@ cdef dict MATCHINGS = {"nova": NF_MATCH_NOVA, "exact": NF_MATCH_EXACT}
 BY = {"first": NF_BY_INDEX, "spread": NF_BY_ROOM, "pack": NF_BY_FULLNESS, "score": NF_BY_SCORE}
 cdef dict AFFINITIES = {"any": NF_NETS_ANY, "all": NF_NETS_ALL}
 cdef frozenset EMPTY = frozenset()
+cdef tuple CHANGING = (
+    "host_generation", "cell_memory_used", "cell_cpu_used", "pages_used", "pinned", "cell_free",
+    "cell_cores", "pages_free", "cell_cpu_room", "cell_memory_room", "cell_devices", "pool_count",
+    "pool_taken", "pool_hidden",
+)
 cdef tuple REASONS = tuple(
     nf_status_name(status).decode()[3:].lower() for status in range(NF_STATUS_END)
 )
@@ -173,6 +178,22 @@ cdef class Engine:
         nf_derive(c, 0, c.n_cells)
         if nf_fleet_check(c, &reason) != NF_OK:
             raise MisuseError(f"the fleet's columns do not hold together: {reason.decode()}")
+
+    def copies(self):
+        """Copies of the arrays that claims change, all of one moment: no Python runs between."""
+        cdef void *to[64]
+        cdef void *of[64]
+        cdef size_t size[64]
+        cdef int i, n = 0
+        made = {name: np.empty_like(self.lent[name]) for name in CHANGING}
+        for name, copy in made.items():
+            to[n] = <void *><uintptr_t>copy.ctypes.data
+            of[n] = <void *><uintptr_t>self.lent[name].ctypes.data
+            size[n] = copy.nbytes
+            n += 1
+        for i in range(n):
+            memcpy(to[i], of[i], size[i])
+        return made
 
     def counts(self):
         """The numbers of nf_fleet that are no arrays."""

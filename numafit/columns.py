@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from array import array
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -102,6 +103,15 @@ class Columns:
         for where, pool in zip(pools.fleet_cell, pools.infos, strict=True):
             if where >= 0:
                 self.cell_devices[where] += pool.count
+
+    def frozen(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Columns:
+        """The same with these arrays, which no claim changes. The caller holds
+        ``devices_lock``."""
+        still = copy(self)
+        for name, value in arrays.items():
+            setattr(still, name, value)
+        still.devices_taken = {pool: set(taken) for pool, taken in self.devices_taken.items()}
+        return still
 
     def free_devices(self, pool: int) -> list[str]:
         """Addresses of a pool's free devices, the one that goes next first; empty: not known.

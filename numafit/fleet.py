@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from numafit import saved
 from numafit._engine import ManyHosts, Prepared
-from numafit.claim import Claim, give_back, take, take_all
+from numafit.claim import Claim, device_lists, give_back, take, take_all
 from numafit.columns import Columns
 from numafit.errors import InputError, MisuseError, StalePlacement
 from numafit.model.guest import Limits
@@ -33,6 +33,12 @@ DEFAULT_CAP = 500
 class HasHostInfo(Protocol):
     @property
     def hostinfo(self) -> HostInfo: ...
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 class Fleet:
@@ -69,9 +75,9 @@ class Fleet:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fleet with its usage to an ``.npz`` file, as a whole or not at all.
 
-        No thread may claim or release meanwhile. Raises ``OSError``.
+        What other threads claim and release meanwhile is not in it. Raises ``OSError``.
         """
-        saved.save(self._columns, path)
+        saved.save(self._still(), path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Fleet:
@@ -82,6 +88,40 @@ class Fleet:
             return cls._of(columns)
         except MisuseError as error:
             raise InputError(os.fspath(path), None, str(error), "columns that agree") from None
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Arrow's PyCapsule interface: ``pyarrow.table(fleet)``, ``polars.from_arrow(fleet)``.
+
+        A snapshot with a row a host (numafit/arrow.py has its columns), so that what ``scan`` and
+        ``capacity`` answer stands beside it. Needs nanoarrow (``numafit[arrow]``).
+        """
+        from numafit import arrow
+
+        return arrow.stream(self._still()).__arrow_c_stream__(None)
+
+    def __arrow_c_schema__(self) -> object:
+        """The type of a row, as Arrow's PyCapsule interface hands it over."""
+        from numafit import arrow
+
+        return arrow.schema().__arrow_c_schema__()
+
+    @classmethod
+    def from_arrow(cls, source: Any) -> Fleet:
+        """A fleet from anything with ``__arrow_c_stream__`` that has a fleet's columns; others
+        are passed over. Raises InputError that names the row, the key and the value at fault.
+        Needs nanoarrow (``numafit[arrow]``).
+        """
+        from numafit import arrow, arrowrows
+
+        gatherer, generations = arrowrows.gather(arrow.rows(source))
+        columns = Columns(gatherer)
+        columns.host_generation[:] = generations
+        return cls._of(columns)
+
+    def _still(self) -> Columns:
+        """The columns of this moment."""
+        with device_lists(self._columns):
+            return self._columns.frozen(self._engine.copies())
 
     @classmethod
     def _of(cls, columns: Columns) -> Fleet:
@@ -117,6 +157,14 @@ class Fleet:
     def prepare(self, request: Request) -> Prepared:
         """The request in this fleet's numbers, its names looked up once; every verb takes it."""
         return self._engine.prepare(request)
+
+    def columns(self, copy: bool = True) -> dict[str, npt.NDArray[Any]]:
+        """The arrays of ``struct nf_fleet`` (numafit.h says what each holds, and in what unit) by
+        their names: of this moment, or with ``copy=False`` read-only views that show what claims
+        change, as they change it."""
+        lent = self._engine.lent
+        arrays = {**lent, **self._engine.copies()} if copy else lent
+        return {name: _read_only(array) for name, array in arrays.items()}
 
     def c_columns(self) -> dict[str, Any]:
         """``struct nf_fleet`` of numafit.h, field by field: numbers, and copies of the arrays."""

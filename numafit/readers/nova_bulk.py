@@ -23,14 +23,14 @@ Megabytes = Annotated[int, msgspec.Meta(ge=0, le=MAX_MEMORY_MB)]
 Id = Annotated[int, msgspec.Meta(ge=0, le=MAX_ID)]
 
 
-class Pages(msgspec.Struct, forbid_unknown_fields=True):
+class Pages(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     size_kb: Annotated[int, msgspec.Meta(ge=1, le=MAX_PAGE_KIB)]
     total: Count
     used: Count
     reserved: Count
 
 
-class Network(msgspec.Struct, forbid_unknown_fields=True):
+class Network(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     physnets: list[str]
     tunneled: bool
 
@@ -51,10 +51,11 @@ def _object(name: str, version: str, data: Any) -> Any:
             for part in ("name", "namespace", "version", "data", "changes")
         },
         forbid_unknown_fields=True,
+        gc=False,
     )
 
 
-class Cell(msgspec.Struct, forbid_unknown_fields=True):
+class Cell(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     """Lists that hosts share are left as they are, to be compared before they are read."""
 
     id: Id
@@ -70,11 +71,11 @@ class Cell(msgspec.Struct, forbid_unknown_fields=True):
     socket: Annotated[int, msgspec.Meta(ge=-1, le=MAX_ID)] | None = None
 
 
-class Topology(msgspec.Struct, forbid_unknown_fields=True):
+class Topology(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     cells: list[_object("NUMACell", "1.5", Cell)]  # type: ignore[valid-type]
 
 
-class CpuSets(msgspec.Struct):
+class CpuSets(msgspec.Struct, gc=False):
     cpuset: list[Id]
     pcpuset: list[Id]
     siblings: list[list[Id]]
