@@ -21,6 +21,7 @@ from numafit.model.interface import NetInterface, netdevs_of
 from numafit.model.nova_config import NovaConfig, apply_config
 from numafit.model.pci_device import PciDevice
 from numafit.model.pci_pools import functions_of, pools_from_devices
+from numafit.model.usage import Difference
 
 Given = Mapping[str, Any]
 """Names of options (with underscores) -> values; tuples where an option may stand twice."""
@@ -101,14 +102,28 @@ def _nova_db(url: str, given: Given) -> list[HostInfo]:
     from numafit.readers.nova_db import NovaDb
 
     with NovaDb(url) as database:
-        differences = database.differences()
-        hosts = list(database.hosts())
+        _say(database.differences())
+        return list(database.hosts())
+
+
+def _fleet_of_db(url: str) -> Fleet:
+    from numafit.readers.nova_db import NovaDb
+
+    with NovaDb(url) as database:
+        _say(database.differences())
+        try:
+            return Fleet.from_nova_rows(database.rows())
+        except (InputError, MissingExtra):
+            # the careful reader names the row, and needs no msgspec
+            return Fleet(database.hosts())
+
+
+def _say(differences: Sequence[Difference]) -> None:
     for difference in differences[:MOST_DIFFERENCES]:
         click.echo(f"numafit: {difference}", err=True)
     more = len(differences) - MOST_DIFFERENCES
     if more > 0:
         click.echo(f"numafit: {more} more differences of this kind", err=True)
-    return hosts
 
 
 MOST_DIFFERENCES = 20
@@ -126,7 +141,13 @@ SOURCES = (
     Source(
         "--sysfs", "DIR|TAR", "/sys, or a copy of it; devices by --config.", _sysfs, hardware=True
     ),
-    Source("--nova-db", "URL", "A cell database of nova: mysql://nova:PW@db/nova_cell1.", _nova_db),
+    Source(
+        "--nova-db",
+        "URL",
+        "A cell database of nova: mysql://nova:PW@db/nova_cell1.",
+        _nova_db,
+        fleet=_fleet_of_db,
+    ),
 )
 
 COMPANIONS: dict[str, Callable[[Any], Any]] = {
