@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from numafit.cli import ports
+from numafit.cli.sources import given_config
 from numafit.errors import InputError, InvalidRequest, shorten
 from numafit.model.flavor import Flavor, Image
 from numafit.model.guest import Limits, Networks
@@ -72,9 +73,8 @@ _OPTIONS = (
     click.option(
         "--strategy",
         type=click.Choice(["spread", "pack", "closest"]),
-        default="spread",
-        show_default=True,
-        help="Which host cells are tried first; spread and pack are nova's.",
+        help="Which host cells are tried first; spread and pack are nova's. Default: what --config "
+        "says, else spread.",
     ),
     click.option(
         "--limits",
@@ -205,6 +205,9 @@ def guest_options(function: Callable[..., Any]) -> Callable[..., Any]:
         given = {name: kwargs.pop(name) for name in _GUEST}
         fit_options = {name: kwargs.pop(name) for name in _FIT}
         fit_options["limits"] = _limits(fit_options["limits"])
+        if fit_options["strategy"] is None:
+            config = given_config(kwargs)
+            fit_options["strategy"] = "spread" if config is None else config.strategy
         return function(*args, guests=Guests(given, fit_options), **kwargs)
 
     wrapped: Callable[..., Any] = command

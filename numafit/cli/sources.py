@@ -170,7 +170,7 @@ COMPANIONS: dict[str, Callable[[Any], Any]] = {
 
 def given_config(given: Given) -> NovaConfig | None:
     """What ``--config`` and ``--config-dir`` hold together; ``None`` where neither is given."""
-    if not given["config"] and not given["config_dir"]:
+    if not given.get("config") and not given.get("config_dir"):
         return None
     from numafit.readers.nova_conf import read_nova_conf
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from numafit.cli import main
 from numafit.errors import InputError
 from numafit.model.hostinfo import HostCell, HostInfo, PagePool
 from numafit.model.nova_config import NovaConfig, ReservedPages, apply_config, config_faults
@@ -208,3 +209,23 @@ def test_files_that_are_none(tmp_path: Path) -> None:
             read_nova_conf(tmp_path / name)
     with pytest.raises(InputError):
         read_nova_conf([], [tmp_path / "absent.d"])
+
+
+def test_the_strategy_of_the_configuration_is_the_default_of_fit(
+    conf: Callable[[str], Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "f.json").write_text(
+        '{"name": "a", "vcpus": 1, "memory_mb": 64, "extra_specs": {"hw:cpu_policy": "dedicated"}}'
+    )
+    used = "{id: 1, cpus: 2-3, memory_mb: 1024, memory_used_mb: 512}"
+    (tmp_path / "h.yaml").write_text(
+        f"version: 1\nname: h\ncells: [{{id: 0, cpus: 0-1, memory_mb: 1024}}, {used}]\n"
+    )
+    line = ["fit", str(tmp_path / "f.json"), str(tmp_path / "h.yaml"), "--format", "json"]
+    option = "[compute]\npacking_host_numa_cells_allocation_strategy = yes\n"
+    packed = ["--config", str(conf(option))]
+    cells = []
+    for more in ([], packed, [*packed, "--strategy", "spread"]):
+        assert main([*line, *more]) == 0
+        cells.append('"host_cell": 1' in capsys.readouterr().out)
+    assert cells == [False, True, False]
