@@ -7,6 +7,7 @@ for other options, so that one source may need several.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -77,6 +78,28 @@ def _sysfs(path: str, given: Given) -> list[HostInfo]:
     return [with_devices(machine.host, machine.devices, machine.interfaces, given)]
 
 
+def _libvirt(path: str, given: Given) -> list[HostInfo]:
+    from numafit.readers.libvirt import read_capabilities, read_nodedevs
+
+    host = read_capabilities(path)
+    found = [read_nodedevs(file) for file in given["nodedev"]]
+    if not found:
+        return [host]
+    devices = [device for one in found for device in one.devices]
+    interfaces = [interface for one in found for interface in one.interfaces]
+    return [with_devices(host, devices, interfaces, given)]
+
+
+def _hwloc(text: str, given: Given) -> list[HostInfo]:
+    from numafit.readers.hwloc import read_hwloc
+    from numafit.readers.synthetic import host_of_synthetic, is_synthetic
+
+    if is_synthetic(text) and not os.path.exists(text):
+        return [host_of_synthetic(text)]
+    machine = read_hwloc(text)
+    return [with_devices(machine.host, machine.devices, machine.interfaces, given)]
+
+
 def with_devices(
     host: HostInfo,
     devices: Sequence[PciDevice],
@@ -142,6 +165,20 @@ SOURCES = (
         "--sysfs", "DIR|TAR", "/sys, or a copy of it; devices by --config.", _sysfs, hardware=True
     ),
     Source(
+        "--libvirt",
+        "FILE",
+        "What 'virsh capabilities' prints; devices by --nodedev and --config.",
+        _libvirt,
+        hardware=True,
+    ),
+    Source(
+        "--hwloc",
+        "FILE|TEXT",
+        "What 'lstopo --of xml' prints, or a synthetic machine: 'pack:2 numa:2 core:8 pu:2'.",
+        _hwloc,
+        hardware=True,
+    ),
+    Source(
         "--nova-db",
         "URL",
         "A cell database of nova: mysql://nova:PW@db/nova_cell1.",
@@ -151,6 +188,12 @@ SOURCES = (
 )
 
 COMPANIONS: dict[str, Callable[[Any], Any]] = {
+    "nodedev": click.option(
+        "--nodedev",
+        metavar="FILE",
+        multiple=True,
+        help="What 'virsh nodedev-dumpxml' prints of the devices of --libvirt.",
+    ),
     "config": click.option(
         "--config",
         metavar="FILE",
