@@ -136,6 +136,10 @@ cdef extern from "numafit/numafit.h" nogil:
         NF_LIMITS_HOST
         NF_LIMITS_GIVEN
 
+    ctypedef struct nf_arrival:
+        const nf_request *request
+        double weight
+
     ctypedef struct nf_options:
         uint32_t strategy
         uint32_t net_affinity

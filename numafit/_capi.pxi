@@ -20,6 +20,9 @@ cdef extern from "numafit/numafit.h" nogil:
     nf_status c_nf_shared_fit "nf_shared_fit"(...)
     nf_status c_nf_shared_scan "nf_shared_scan"(...)
     nf_status c_nf_shared_capacity "nf_shared_capacity"(...)
+    size_t c_nf_mix_bytes "nf_mix_bytes"(...)
+    nf_status c_nf_mix "nf_mix"(...)
+    nf_status c_nf_shared_mix "nf_shared_mix"(...)
     nf_status c_nf_shared_choose "nf_shared_choose"(...)
     nf_status c_nf_shared_claim "nf_shared_claim"(...)
     nf_status c_nf_shared_release "nf_shared_release"(...)
@@ -95,6 +98,19 @@ cdef nf_status nf_capacity(const nf_fleet *fleet, const uint32_t *hosts, uint32_
                          workspace_bytes, counts)
 
 
+cdef size_t nf_mix_bytes(const nf_fleet *fleet, const nf_arrival *kinds,
+                         uint32_t n_kinds) noexcept nogil:
+    return c_nf_mix_bytes(fleet, kinds, n_kinds)
+
+
+cdef nf_status nf_mix(const nf_fleet *fleet, const uint32_t *hosts, uint32_t first, uint32_t count,
+                      const nf_arrival *kinds, uint32_t n_kinds, const nf_options *options,
+                      uint32_t cap, void *workspace, size_t workspace_bytes,
+                      uint32_t *counts) noexcept nogil:
+    return c_nf_mix(fleet, hosts, first, count, kinds, n_kinds, options, cap, workspace,
+                    workspace_bytes, counts)
+
+
 cdef nf_status nf_explain(const nf_fleet *fleet, uint32_t host, const nf_request *request,
                           const nf_options *options, nf_reason *reasons,
                           size_t n_reasons) noexcept nogil:
@@ -133,6 +149,14 @@ cdef nf_status nf_shared_capacity(const nf_shared *shared, const uint32_t *hosts
                                   size_t workspace_bytes, uint32_t *counts) noexcept nogil:
     return c_nf_shared_capacity(shared, hosts, first, count, request, options, cap, workspace,
                                 workspace_bytes, counts)
+
+
+cdef nf_status nf_shared_mix(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
+                             uint32_t count, const nf_arrival *kinds, uint32_t n_kinds,
+                             const nf_options *options, uint32_t cap, void *workspace,
+                             size_t workspace_bytes, uint32_t *counts) noexcept nogil:
+    return c_nf_shared_mix(shared, hosts, first, count, kinds, n_kinds, options, cap, workspace,
+                           workspace_bytes, counts)
 
 
 cdef nf_status nf_shared_choose(const nf_shared *shared, const uint32_t *hosts, uint32_t first,

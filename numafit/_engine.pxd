@@ -31,6 +31,12 @@ cdef nf_status nf_capacity(const nf_fleet *fleet, const uint32_t *hosts, uint32_
                            uint32_t count, const nf_request *request, const nf_options *options,
                            uint32_t cap, void *workspace, size_t workspace_bytes,
                            uint32_t *counts) noexcept nogil
+cdef size_t nf_mix_bytes(const nf_fleet *fleet, const nf_arrival *kinds,
+                         uint32_t n_kinds) noexcept nogil
+cdef nf_status nf_mix(const nf_fleet *fleet, const uint32_t *hosts, uint32_t first, uint32_t count,
+                      const nf_arrival *kinds, uint32_t n_kinds, const nf_options *options,
+                      uint32_t cap, void *workspace, size_t workspace_bytes,
+                      uint32_t *counts) noexcept nogil
 cdef nf_status nf_explain(const nf_fleet *fleet, uint32_t host, const nf_request *request,
                           const nf_options *options, nf_reason *reasons,
                           size_t n_reasons) noexcept nogil
@@ -50,6 +56,10 @@ cdef nf_status nf_shared_capacity(const nf_shared *shared, const uint32_t *hosts
                                   uint32_t count, const nf_request *request,
                                   const nf_options *options, uint32_t cap, void *workspace,
                                   size_t workspace_bytes, uint32_t *counts) noexcept nogil
+cdef nf_status nf_shared_mix(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
+                             uint32_t count, const nf_arrival *kinds, uint32_t n_kinds,
+                             const nf_options *options, uint32_t cap, void *workspace,
+                             size_t workspace_bytes, uint32_t *counts) noexcept nogil
 cdef nf_status nf_shared_choose(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
                                 uint32_t count, const nf_request *request,
                                 const nf_options *options, uint32_t by, const double *scores,

@@ -76,6 +76,16 @@ class ManyHosts(Engine):
     def capacity(
         self, q: Query, hosts: Any, first: int, count: int, cap: int, counts: Any
     ) -> bool: ...
+    def mix(
+        self,
+        queries: list[Query],
+        weights: Sequence[float],
+        hosts: Any,
+        first: int,
+        count: int,
+        cap: int,
+        counts: Any,
+    ) -> bool: ...
     def take_best(
         self, q: Query, hosts: Any, count: int, by: int, scores: Any
     ) -> Placement | bool | None: ...

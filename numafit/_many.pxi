@@ -57,6 +57,33 @@ cdef class ManyHosts(Engine):
             raise misuse(status, "capacity")
         return status == NF_OK
 
+    def mix(self, list queries, weights, hosts, uint32_t first, uint32_t count, uint32_t cap,
+            counts):
+        """Fill counts (uint32 [host][query]); all queries have the options of the first."""
+        cdef uint32_t *chosen = NULL if hosts is None else <uint32_t *>address(hosts)
+        cdef uint32_t *out = <uint32_t *>address(counts)
+        cdef uint32_t n = len(queries), k
+        cdef nf_options *o = &(<Query>queries[0]).o
+        cdef nf_arrival *kinds = <nf_arrival *>room(n, sizeof(nf_arrival))
+        cdef size_t size
+        cdef void *workspace = NULL
+        cdef int status
+        try:
+            for k in range(n):
+                kinds[k].request = &(<Query>queries[k]).prepared.c
+                kinds[k].weight = weights[k]
+            size = nf_mix_bytes(&self.c, kinds, n)
+            workspace = room(size, 1)
+            with nogil:
+                status = nf_shared_mix(&self.shared, chosen, first, count, kinds, n, o, cap,
+                                       workspace, size, out)
+        finally:
+            free(workspace)
+            free(kinds)
+        if status < 0:
+            raise misuse(status, "capacity")
+        return status == NF_OK
+
     def take_best(self, Query q, hosts, uint32_t count, uint32_t by, scores):
         """Claim the guest's place on the best host that can take it: the Placement; ``None``: no
         host can; ``False``: the host changed between choice and claim."""

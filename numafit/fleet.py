@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -20,7 +20,7 @@ from numafit.model.placement import Placement
 from numafit.model.refusal import Refusal
 from numafit.model.request import Request
 from numafit.snapshot import host_info
-from numafit.spans import Hosts, host_index, host_indices, spread
+from numafit.spans import Hosts, host_index, host_indices, mix_shares, spread
 from numafit.stream import CLAIM_ATTEMPTS, Chooser, schedule
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ class Fleet:
 
     def capacity(
         self,
-        request: Request | Prepared,
+        request: Request | Prepared | Sequence[Request | Prepared],
         strategy: str = "spread",
         limits: Limits | str | None = "host",
         physnet_affinity: str = "any",
@@ -203,21 +203,39 @@ class Fleet:
         hosts: Hosts = None,
         threads: int = 1,
         cap: int = DEFAULT_CAP,
+        weights: Sequence[float] | None = None,
     ) -> npt.NDArray[np.uint32]:
-        """How many guests like this fit on each host, one after the other, at most ``cap``."""
+        """How many guests like this fit on each host, one after the other, at most ``cap``.
+
+        A list of requests is a mix, and the answer has a row a host and a column a request: how
+        many of each fit when they arrive in turns. ``weights`` are their shares of the arrivals
+        (default: equal ones). The next to arrive is the one with the smallest
+        ``(arrived + 1) / weight``, among equals the first in the list; one that is refused, or has
+        come ``cap`` times, comes no more, and the others go on until none is left.
+        """
         if not 0 <= cap <= 0xFFFFFFFF:
             raise MisuseError(f"cap={cap}: expected 0 to {0xFFFFFFFF}")
-        query = self._engine.query(request, strategy, limits, physnet_affinity, pci_matching)
-        if not query.has_guest:
+        mixed = isinstance(request, Sequence)
+        queries = [
+            self._engine.query(one, strategy, limits, physnet_affinity, pci_matching)
+            for one in (request if isinstance(request, Sequence) else [request])
+        ]
+        if not all(query.has_guest for query in queries):
             raise MisuseError("capacity: a request without a guest topology has no bound")
+        shares = mix_shares(weights, len(queries), mixed)
         chosen = host_indices(hosts, len(self))
-        counts = np.zeros(len(self) if chosen is None else len(chosen), np.uint32)
+        n = len(self) if chosen is None else len(chosen)
+        counts = np.zeros((n, len(queries)) if mixed else n, np.uint32)
 
         def part(first: int, last: int) -> None:
             some = None if chosen is None else chosen[first:last]
-            self._engine.capacity(query, some, first, last - first, cap, counts[first:last])
+            span = (some, first, last - first, cap, counts[first:last])
+            if mixed:
+                self._engine.mix(queries, shares, *span)
+            else:
+                self._engine.capacity(queries[0], *span)
 
-        spread(part, len(counts), threads)
+        spread(part, n, threads)
         return counts
 
     def fit(

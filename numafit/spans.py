@@ -1,7 +1,9 @@
-"""Which hosts a call looks at, and how many threads share the work."""
+"""The bounds of a call: which hosts it looks at, in what shares guests come, how many threads
+share the work."""
 
 from __future__ import annotations
 
+import math
 import operator
 import threading
 from collections.abc import Callable, Sequence
@@ -39,6 +41,18 @@ def host_indices(hosts: Hosts, n_hosts: int) -> npt.NDArray[np.uint32] | None:
     if given.size and (int(given.min()) < 0 or int(given.max()) >= n_hosts):
         raise MisuseError(f"hosts: expected indices from 0 to {n_hosts - 1}")
     return np.ascontiguousarray(given, dtype=np.uint32)
+
+
+def mix_shares(weights: Sequence[float] | None, n: int, mixed: bool) -> list[float]:
+    """What part of the arrivals each request of a mix has."""
+    if not mixed and weights is not None:
+        raise MisuseError("weights: expected none beside a request alone; pass a list of requests")
+    if mixed and not n:
+        raise MisuseError("capacity: expected at least one request in the mix")
+    shares = [1.0] * n if weights is None else [float(weight) for weight in weights]
+    if len(shares) != n or not all(0.0 < share < math.inf for share in shares):
+        raise MisuseError(f"weights={weights!r}: expected {n} numbers above 0")
+    return shares
 
 
 def spread(part: Callable[[int, int], object], total: int, threads: int) -> None:

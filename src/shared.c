@@ -102,6 +102,24 @@ nf_status nf_shared_capacity(const nf_shared *s, const uint32_t *hosts, uint32_t
     return result;
 }
 
+nf_status nf_shared_mix(const nf_shared *s, const uint32_t *hosts, uint32_t first, uint32_t count,
+                        const nf_arrival *kinds, uint32_t n_kinds, const nf_options *options,
+                        uint32_t cap, void *workspace, size_t workspace_bytes, uint32_t *counts) {
+    nf_status result = NF_OK;
+    if (!covers(s) || !hosts_ok(s, hosts, first, count) || (count && !counts)) return NF_EINVAL;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t host = hosts ? hosts[i] : first + i;
+        nf_lock *mine = &s->locks[lock_of(s, host)];
+        lock(mine);
+        nf_status status = nf_mix(s->fleet, NULL, host, 1, kinds, n_kinds, options, cap, workspace,
+                                  workspace_bytes, counts + (size_t)i * n_kinds);
+        unlock(mine);
+        if (status < 0) return status;
+        if (status != NF_OK) result = status;
+    }
+    return result;
+}
+
 nf_status nf_shared_choose(const nf_shared *s, const uint32_t *hosts, uint32_t first,
                            uint32_t count, const nf_request *request, const nf_options *options,
                            uint32_t by, const double *scores, void *workspace,

@@ -322,3 +322,65 @@ sys.exit(max(status))
 def test_a_child_of_a_fork_finds_no_lock_held() -> None:
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", FORK], timeout=120, check=False)
     assert done.returncode == 0
+
+
+MIX = [
+    pinned(2),
+    SHARED,
+    pinned(1, pci=1),
+    Request(GuestTopology([GuestCell((), range(n, n + 1), 512, 4, "dedicated") for n in (0, 1)])),
+]
+
+
+def arrivals(host: Host, requests: list[Request], weights: list[float], cap: int) -> list[int]:
+    """The rule in plain words: fit and claim on one host, in turns."""
+    counts, gone = [0] * len(requests), [False] * len(requests)
+    while not all(gone):
+        turn = min(
+            (n for n in range(len(requests)) if not gone[n]),
+            key=lambda n: ((counts[n] + 1) / weights[n], n),
+        )
+        placement = host.fit(requests[turn]) if counts[turn] < cap else None
+        if isinstance(placement, Placement):
+            host.claim(placement)
+            counts[turn] += 1
+        else:
+            gone[turn] = True
+    return counts
+
+
+@pytest.mark.parametrize("weights", [[1, 1, 1, 1], [5, 1, 0.5, 2], [1, 100, 1, 1]])
+@pytest.mark.parametrize("cap", [500, 2, 0])
+def test_a_mix_is_what_arrives_in_turns(fleet: Fleet, weights: list[float], cap: int) -> None:
+    before = fleet.c_columns()
+    counts = fleet.capacity(MIX, weights=weights, cap=cap)
+    assert counts.shape == (len(fleet), len(MIX))
+    for n, info in enumerate(fleet.hostinfos()):
+        assert counts[n].tolist() == arrivals(Host(info), MIX, weights, cap)
+    again = fleet.capacity(MIX, weights=weights, cap=cap, threads=3, hosts=range(9, -1, -1))
+    np.testing.assert_array_equal(again[::-1], counts)
+    for field, value in fleet.c_columns().items():
+        np.testing.assert_array_equal(before[field], value, err_msg=field)
+
+
+def test_a_mix_of_one_is_the_request_alone(fleet: Fleet) -> None:
+    for request in MIX:
+        assert fleet.capacity([request])[:, 0].tolist() == fleet.capacity(request).tolist()
+    ready = [fleet.prepare(request) for request in MIX]
+    np.testing.assert_array_equal(fleet.capacity(ready), fleet.capacity(MIX))
+
+
+@pytest.mark.parametrize("weights", [[1], [1, 0, 1, 1], [1, -1, 1, 1], [1, 1, 1, float("inf")],
+                                     [1, 1, 1, float("nan")]])  # fmt: skip
+def test_weights_are_numbers_above_zero(fleet: Fleet, weights: list[float]) -> None:
+    with pytest.raises(MisuseError, match="weights"):
+        fleet.capacity(MIX, weights=weights)
+
+
+def test_mixes_that_make_no_sense(fleet: Fleet) -> None:
+    with pytest.raises(MisuseError, match="at least one"):
+        fleet.capacity([])
+    with pytest.raises(MisuseError, match="no bound"):
+        fleet.capacity([pinned(), DEVICES_ONLY])
+    with pytest.raises(MisuseError, match="list of requests"):
+        fleet.capacity(pinned(), weights=[1])

@@ -351,6 +351,26 @@ nf_status nf_capacity(const nf_fleet *fleet, const uint32_t *hosts, uint32_t fir
                       const nf_request *request, const nf_options *options, uint32_t cap,
                       void *workspace, size_t workspace_bytes, uint32_t *counts);
 
+/** One kind of guest of a mix, and its share of the arrivals: a number above 0. */
+typedef struct nf_arrival {
+    const nf_request *request;
+    double weight;
+} nf_arrival;
+
+/** Scratch memory for nf_mix() in bytes; aligned for uint64_t. 0: a request makes no sense. */
+size_t nf_mix_bytes(const nf_fleet *fleet, const nf_arrival *kinds, uint32_t n_kinds);
+
+/**
+ * How many guests of each kind fit on each host, arriving in turns? counts[i * n_kinds + k] for
+ * hosts[i], or for host first + i; the fleet is left as it is. The next to arrive is the kind with
+ * the smallest (arrived + 1) / weight, among equals the first. A kind that is refused, or has come
+ * cap times, comes no more; the others go on in their proportions until none is left. Placed on a
+ * copy of the host in the workspace, which must hold nf_mix_bytes().
+ */
+nf_status nf_mix(const nf_fleet *fleet, const uint32_t *hosts, uint32_t first, uint32_t count,
+                 const nf_arrival *kinds, uint32_t n_kinds, const nf_options *options, uint32_t cap,
+                 void *workspace, size_t workspace_bytes, uint32_t *counts);
+
 /**
  * What stands in the way of each pair: reasons[g * cells of the host + c] is the first thing that
  * keeps guest cell g off the host's c-th cell (NF_OK: nothing does).
@@ -412,6 +432,12 @@ nf_status nf_shared_capacity(const nf_shared *shared, const uint32_t *hosts, uin
                              uint32_t count, const nf_request *request, const nf_options *options,
                              uint32_t cap, void *workspace, size_t workspace_bytes,
                              uint32_t *counts);
+
+/** nf_mix(), host after host under its lock. */
+nf_status nf_shared_mix(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
+                        uint32_t count, const nf_arrival *kinds, uint32_t n_kinds,
+                        const nf_options *options, uint32_t cap, void *workspace,
+                        size_t workspace_bytes, uint32_t *counts);
 
 /** nf_choose(), one lock's hosts after the other: the best may have changed when this returns. */
 nf_status nf_shared_choose(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
