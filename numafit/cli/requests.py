@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -130,8 +131,7 @@ class Guests:
             raise InputError(file, None, flavors, "at least one flavor")
         by_name = {flavor.name: flavor for flavor in flavors}
         if len(by_name) < len(flavors):
-            every = [flavor.name for flavor in flavors]
-            twice = next(name for name in every if every.count(name) > 1)
+            (twice, _count), *_rest = Counter(flavor.name for flavor in flavors).most_common(1)
             raise InputError(file, None, twice, "each flavor once")
         if not names:
             return flavors
