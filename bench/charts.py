@@ -61,7 +61,10 @@ def over_hosts() -> Curves:
     sizes = [100, 1_000, 10_000, 100_000, 1_000_000]
     # ranges of one fleet: from its first host on
     some = {n: np.arange(n, dtype=np.uint32) for n in sizes}
-    turns = [turn_of(lambda n=n: many.fleet.scan(request, hosts=some[n])) for n in sizes]
+    turns = [
+        turn_of(lambda n=n: many.fleet.scan(request, hosts=some[n]), max(1, 100_000 // n))  # type: ignore[misc]
+        for n in sizes
+    ]
     found: Curves = {"numafit": list(zip(sizes, take_turns(turns, 9), strict=True))}
     if stock.missing() is None:
         nova = [stock.Stock(many.row(host)) for host in range(20)]
@@ -102,6 +105,11 @@ def draw(name: str, curves: Curves, axis: str) -> None:
             mark = "s" if "refused" in label else "o"
             axes.plot(*zip(*points, strict=True), style, marker=mark, markersize=3, label=label)
     axes.set(xscale="log", yscale="log", xlabel=axis, ylabel="seconds")
+    counted = sorted({n for points in curves.values() for n, _ in points})
+    if counted[-1] < 1000:
+        axes.set_xticks([n for n in counted if n not in (5, 7)], minor=False)
+        axes.set_xticks([], minor=True)
+        axes.xaxis.set_major_formatter("{x:g}")
     axes.grid(visible=True, which="major", alpha=0.3)
     axes.legend(frameon=False)
     CHARTS.mkdir(exist_ok=True)

@@ -131,7 +131,7 @@ def differences(now: dict[str, int], before: dict[str, int], most: float) -> lis
     wrong += [f"{name}: not in baseline.json" for name in now.keys() - before]
     for name in sorted(now.keys() & before.keys()):
         growth = now[name] / before[name] - 1.0 if before[name] else 0.0
-        if growth > most:
+        if now[name] > before[name] * (1.0 + most):
             wrong.append(f"{name}: {before[name]:,} -> {now[name]:,} instructions (+{growth:.1%})")
         elif growth < -MOST:
             print(f"{name}: {before[name]:,} -> {now[name]:,} instructions ({growth:.1%})")

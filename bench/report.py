@@ -115,7 +115,7 @@ def machine() -> dict[str, str]:
         "when": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "cpu": model,
         "python": sys.version.split()[0],
-        "system": platform.platform(terse=True),
+        "system": platform.system(),
     }
 
 
