@@ -16,8 +16,8 @@ def measure() -> list[Row]:
     assert isinstance(placement, Placement)
     (mine,) = fleet.fit(request)
     turns = [
-        turn_of(lambda: host.release(host.claim(placement)), 1000),
-        turn_of(lambda: fleet.release(fleet.claim(mine)), 1000),
+        turn_of(lambda: host.release(host.claim(placement)), 100),
+        turn_of(lambda: fleet.release(fleet.claim(mine)), 100),
     ]
     if stock.missing() is None:
         nova = stock.Stock(text)
@@ -29,7 +29,7 @@ def measure() -> list[Row]:
                 20,
             )
         )
-    best = take_turns(turns)
+    best = take_turns(turns, 60)
     theirs = best[2] if len(best) > 2 else None
     in_c = core.times().get("claim_release")
     rows = [

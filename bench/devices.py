@@ -22,9 +22,9 @@ def measure() -> list[Row]:
     assert host.fit(plain)
     assert host.fit(two)
     turns = [
-        turn_of(lambda: host.fit(plain), 2000),
-        turn_of(lambda: host.fit(two), 2000),
-        turn_of(lambda: host.fit(two).pci, 200),  # type: ignore[union-attr]
+        turn_of(lambda: host.fit(plain), 300),
+        turn_of(lambda: host.fit(two), 300),
+        turn_of(lambda: host.fit(two).pci, 100),  # type: ignore[union-attr]
     ]
     if stock.missing() is None:
         nova = stock.Stock(text, pools)

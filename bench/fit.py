@@ -26,9 +26,9 @@ def measure() -> list[Row]:
         text = cases.topology(5, cpus=32, used=0.25)
         host, request = Host.from_nova(text), cases.request(flavor)
         fits = bool(host.fit(request))
-        turns = [turn_of(lambda h=host, r=request: h.fit(r), 2000)]
+        turns = [turn_of(lambda h=host, r=request: h.fit(r), 300)]
         if fits:
-            turns.append(turn_of(lambda h=host, r=request: _read_out(h, r), 1000))
+            turns.append(turn_of(lambda h=host, r=request: _read_out(h, r), 200))
         if stock.missing() is None:
             nova = stock.Stock(text)
             assert (nova.fit(nova.instance(flavor)) is not None) == fits, name

@@ -6,7 +6,7 @@ import gc
 import tracemalloc
 
 from bench import cases, stock
-from bench.measure import prepared, take_turns, turn_of
+from bench.measure import cpu_time, prepared, take_turns
 from bench.report import Row, faster
 from numafit import Fleet
 
@@ -17,7 +17,7 @@ DISTINCT = 2_000
 def measure(count: int = ROWS) -> list[Row]:
     texts = [cases.topology(seed) for seed in range(DISTINCT)]
     rows = [(f"compute{n:06}", texts[n % DISTINCT], None) for n in range(count)]
-    least = take_turns([turn_of(lambda: Fleet.from_nova_rows(rows))], 2)[0] / count
+    least = min(cpu_time(lambda: Fleet.from_nova_rows(rows)) for _ in range(2)) / count
     theirs = None
     if stock.missing() is None:
         nova = stock.Stock(texts[0])
