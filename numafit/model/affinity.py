@@ -230,7 +230,7 @@ def find_affinities(
         for physnet, bridge in config.bridges.items():
             starts.setdefault(physnet, {})[bridge] = None
     physnets = tuple(network.affinity(name, list(names)) for name, names in starts.items())
-    endpoints = list(dict.fromkeys(config.local_ip for config in configs if config.local_ip))
+    endpoints = list(dict.fromkeys(one for config in configs for one in config.local_ips))
     unknown: list[str] = []
     holders: list[str] = []
     for endpoint in endpoints:

@@ -15,14 +15,14 @@ class NeutronConfig:
 
     ``interfaces``: physnet -> interfaces, from ``physical_interface_mappings`` of the Linux
     bridge agent and ``physical_device_mappings`` of the SR-IOV agent. ``bridges``: physnet ->
-    bridge, from ``bridge_mappings``. ``local_ip``: address of the tunnel endpoint, ``None``
-    where none is set. ``integration_bridges``: those that guests are plugged into.
+    bridge, from ``bridge_mappings``. ``local_ips``: addresses of the tunnel endpoint; OVN may
+    have several. ``integration_bridges``: those that guests are plugged into.
     """
 
     file: str | None = None
     interfaces: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     bridges: Mapping[str, str] = field(default_factory=dict)
-    local_ip: str | None = None
+    local_ips: tuple[str, ...] = ()
     integration_bridges: frozenset[str] = INTEGRATION_BRIDGES
 
 

@@ -55,14 +55,14 @@ def read_neutron_conf(
         file=found.file,
         interfaces=interfaces,
         bridges=bridges,
-        local_ip=_address(found, "ovs") or (vxlan and _address(found, vxlan)),
+        local_ips=_address(found, "ovs") or (_address(found, vxlan) if vxlan else ()),
         integration_bridges=INTEGRATION_BRIDGES.union(own),
     )
 
 
 def from_ovn(switch: Switch) -> NeutronConfig | None:
     """What OVN keeps in ``external_ids`` of the table Open_vSwitch: ``ovn-bridge-mappings``,
-    ``ovn-encap-ip`` (the first, where there are several), ``ovn-bridge``. ``None`` without OVN.
+    ``ovn-encap-ip`` (one or several), ``ovn-bridge``. ``None`` without OVN.
     """
     ids = switch.external_ids
     mappings, endpoint = ids.get("ovn-bridge-mappings"), ids.get("ovn-encap-ip")
@@ -71,14 +71,12 @@ def from_ovn(switch: Switch) -> NeutronConfig | None:
     fail = _Failure(switch.file)
     key = "external_ids:ovn-bridge-mappings"
     pairs = _parse_pairs((mappings or "").split(","), fail.at(key), once=True)
-    first = (endpoint or "").partition(",")[0].strip()
-    # with no encapsulation OVN makes no tunnels, whatever the address
-    if first and ids.get("ovn-encap-type", "geneve"):
-        _check_address(first, fail.at("external_ids:ovn-encap-ip"))
+    at = fail.at("external_ids:ovn-encap-ip")
+    addresses = [one.strip() for one in (endpoint or "").split(",") if one.strip()]
     return NeutronConfig(
         file=switch.file,
         bridges=dict(pairs),
-        local_ip=first or None,
+        local_ips=tuple(_check_address(one, at) for one in addresses),
         integration_bridges=INTEGRATION_BRIDGES | {ids.get("ovn-bridge", "br-int")},
     )
 
@@ -89,9 +87,8 @@ def mapped(pairs: Sequence[str], local_ip: str | None = None) -> NeutronConfig:
     interfaces: dict[str, tuple[str, ...]] = {}
     for physnet, name in _parse_pairs(pairs, fail.at("--map"), once=False):
         interfaces[physnet] = (*interfaces.get(physnet, ()), name)
-    if local_ip:
-        local_ip = _check_address(local_ip, fail.at("--tunnel-ip"))
-    return NeutronConfig(interfaces=interfaces, local_ip=local_ip)
+    addresses = (_check_address(local_ip, fail.at("--tunnel-ip")),) if local_ip else ()
+    return NeutronConfig(interfaces=interfaces, local_ips=addresses)
 
 
 class _Failure:
@@ -125,11 +122,12 @@ def _parse_pairs(
     return pairs
 
 
-def _address(found: OsloFiles, group: str) -> str | None:
+def _address(found: OsloFiles, group: str) -> tuple[str, ...]:
     text: str | None = found.get(group, "local_ip")
     if not text:
-        return None
-    return _check_address(text, _Failure(found.place(group, "local_ip")).at(f"[{group}] local_ip"))
+        return ()
+    fail = _Failure(found.place(group, "local_ip")).at(f"[{group}] local_ip")
+    return (_check_address(text, fail),)
 
 
 def _check_address(text: str, fail: Callable[[object, str], InputError]) -> str:

@@ -19,6 +19,7 @@ from numafit.cpuset import format_cpu_list
 from numafit.errors import InputError
 from numafit.model.hostinfo import HostCell, HostInfo, PagePool
 from numafit.model.nova_config import apply_config
+from numafit.readers.libvirt import read_capabilities
 from numafit.readers.nova_conf import read_nova_conf
 from numafit.readers.nova_rows import host_from_nova
 from numafit.readers.sysfs import read_sysfs
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.nova
 
 ORACLE = Path(__file__).parent / "driver_oracle.py"
 EXAMPLES = Path(__file__).parents[2] / "examples" / "networking"
-CASES = int(os.environ.get("NUMAFIT_FUZZ_CASES", "600"))
+CASES = int(os.environ.get("NUMAFIT_FUZZ_CASES", "400"))
 SEED = int(os.environ.get("NUMAFIT_FUZZ_SEED", "34"))
 PHYSNETS = ["foo", "bar", "phys-net.1", "Baz"]
 
@@ -139,10 +140,12 @@ def some_nodes(random: random.Random, nodes: list[int]) -> str:
 
 
 def ours(config: str, host: HostInfo, folder: Path) -> HostInfo | InputError:
-    file = folder / "nova.conf"
+    """From the same XML and the same nova.conf that nova reads."""
+    file, xml = folder / "nova.conf", folder / "capabilities.xml"
     file.write_text(config)
+    xml.write_text(capabilities(host))
     try:
-        return apply_config(host, read_nova_conf(file))
+        return apply_config(read_capabilities(xml), read_nova_conf(file))
     except InputError as error:
         return error
 

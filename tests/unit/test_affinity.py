@@ -44,7 +44,7 @@ def find(config: NeutronConfig, switch: Switch | None = None, cells: int = 4) ->
 
 def test_the_guides_host_with_linux_bridges(tmp_path: Path) -> None:
     mappings = {"foo": ("eno1",), "bar": ("bond0.20",)}
-    found = find(NeutronConfig(interfaces=mappings, local_ip="192.0.2.5"))
+    found = find(NeutronConfig(interfaces=mappings, local_ips=("192.0.2.5",)))
     foo, bar = found.physnets
     assert (foo.nodes, bar.nodes) == ((0,), (2, 3))
     assert [nic.name for nic in bar.nics] == ["ens2f0", "ens3f0"]
@@ -72,7 +72,7 @@ def test_the_same_host_with_ovn() -> None:
 def test_an_address_on_a_port_of_the_bridge_itself() -> None:
     switch = read_switch(DATA / "list.json")
     network = HostNetwork(LINKS, range(4), switch, {}, frozenset({"br-int", "br-tun"}))
-    config = NeutronConfig(local_ip="192.0.2.7")
+    config = NeutronConfig(local_ips=("192.0.2.7",))
     for holder in ("br-ex", "br-v101"):
         found = find_affinities(network, [config], {holder: ["192.0.2.7"]})
         assert found.tunnel is not None
@@ -98,7 +98,7 @@ def test_dpdk_ports_are_found_by_their_address() -> None:
 
 def test_what_is_unknown_is_said_with_the_command_that_tells() -> None:
     mappings = {"a": ("absent",), "b": ("mystery",), "c": ("tap0",)}
-    found = find(NeutronConfig(interfaces=mappings, local_ip="192.0.2.99"))
+    found = find(NeutronConfig(interfaces=mappings, local_ips=("192.0.2.99",)))
     text = nova_conf_text(found)
     for command in (
         "ip link show absent",

@@ -53,9 +53,9 @@ def rules(
     config: NovaConfig,
     mappings: dict[str, tuple[str, ...]] | None = None,
     devices: list[PciDevice] | None = None,
-    local_ip: str | None = "192.0.2.1",
+    local_ip: str = "192.0.2.1",
 ) -> list[tuple[str, str]]:
-    neutron = NeutronConfig(interfaces=mappings or {"foo": ("eno1",)}, local_ip=local_ip)
+    neutron = NeutronConfig(interfaces=mappings or {"foo": ("eno1",)}, local_ips=(local_ip,))
     network = HostNetwork(LINKS, [0, 1])
     found = find_affinities(network, [neutron], {"ens2": ["192.0.2.1"]})
     findings = check_host(Machine(HOST, config, found, devices, {"eno1": ("0000:18:00.0", True)}))

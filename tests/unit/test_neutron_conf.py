@@ -41,7 +41,7 @@ def write(tmp_path: Path) -> Write:
 def test_linux_bridge_and_sriov_agents(write: Write) -> None:
     found = read_neutron_conf(write(AGENTS))
     assert found.interfaces == {"foo": ("eth1",), "bar": ("bond0", "ens2f0", "ens3f0")}
-    assert found.local_ip == "192.0.2.5"
+    assert found.local_ips == ("192.0.2.5",)
     assert found.bridges == {}
 
 
@@ -49,7 +49,7 @@ def test_open_vswitch_agent(write: Write) -> None:
     text = "[ovs]\nbridge_mappings = foo:br-ex\nlocal_ip = 2001:db8::5\ntunnel_bridge = br-t\n"
     found = read_neutron_conf(write(text))
     assert found.bridges == {"foo": "br-ex"}
-    assert found.local_ip == "2001:db8::5"
+    assert found.local_ips == ("2001:db8::5",)
     assert found.integration_bridges == {"br-int", "br-tun", "br-t"}
 
 
@@ -94,8 +94,11 @@ def test_ovn_keeps_its_configuration_in_the_switch() -> None:
     found = from_ovn(read_switch(DATA / "dump.json"))
     assert found is not None
     assert found.bridges == {"foo": "br-ex", "bar": "br-bar"}
-    assert found.local_ip == "192.0.2.5"
+    assert found.local_ips == ("192.0.2.5",)
     assert from_ovn(Switch()) is None
+    two = from_ovn(Switch("dump", {}, {"ovn-encap-ip": "192.0.2.5, 2001:db8::5"}))
+    assert two is not None
+    assert two.local_ips == ("192.0.2.5", "2001:db8::5")
     with pytest.raises(InputError, match="ovn-encap-ip"):
         from_ovn(Switch("dump", {}, {"ovn-encap-ip": "nowhere"}))
 
