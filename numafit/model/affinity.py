@@ -179,18 +179,22 @@ class HostNetwork:
                 if beyond is not None and beyond not in seen and beyond not in self._inner:
                     yield port
             elif port.pci_address is not None or (
-                port.kind in _PHYSICAL and self._leads_to_card(port.name, 0)
+                port.kind in _PHYSICAL and self._leads_to_card(port.name)
             ):
                 yield port
 
-    def _leads_to_card(self, name: str, depth: int) -> bool:
-        # an interface that is not there stays in: it is said to be missing, not passed over
-        found = self._interfaces.get(name)
-        if found is None or found.pci_address is not None or _known(found.numa_node) is not None:
-            return True
-        return depth < MAX_DEPTH and any(
-            self._leads_to_card(lower, depth + 1) for lower in found.lower
-        )
+    def _leads_to_card(self, name: str) -> bool:
+        todo, seen = [name], {name}
+        while todo:
+            found = self._interfaces.get(todo.pop())
+            # one that is not there stays in: it is said to be missing, not passed over
+            if found is None or found.pci_address is not None:
+                return True
+            if _known(found.numa_node) is not None:
+                return True
+            todo += [lower for lower in found.lower if lower not in seen]
+            seen.update(found.lower)
+        return False
 
     def _arrive(self, nic: Nic, way: _Way) -> None:
         if nic.node is None and len(self._cells) == 1:

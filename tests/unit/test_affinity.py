@@ -119,3 +119,12 @@ def test_on_a_host_with_one_node_every_card_is_on_it() -> None:
 def test_loops_end() -> None:
     loop = [Link("a", lower=("b",)), Link("b", lower=("a",))]
     assert HostNetwork(loop).affinity("x", ["a"]).unknown
+
+
+def test_stacks_that_fan_out_and_in_end_soon() -> None:
+    links = [
+        Link(f"{side}{n}", lower=(f"a{n + 1}", f"b{n + 1}")) for n in range(60) for side in "ab"
+    ]
+    links += [Link("a60"), Link("b60")]
+    switch = Switch(None, {"br": (SwitchPort("a0"), SwitchPort("b0"))})
+    assert HostNetwork(links, (), switch).affinity("x", ["br"]).unknown
