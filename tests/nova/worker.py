@@ -61,6 +61,38 @@ def use_filter():
     fixture.ConfFixture.setUp = with_filter
 
 
+def watch_filter():
+    """test_numa_servers watches nova's own class to see whether the filter was asked: let it watch
+    the one that is in use. What the filter answers stays as it is."""
+    from unittest import mock
+
+    from nova.scheduler import utils
+    from nova.tests.functional.libvirt import test_numa_servers
+
+    from numafit.nova import filters
+
+    base, used = test_numa_servers.NUMAServersTestBase, filters.NUMATopologyFilter
+    set_up, filter_all = base.setUp, used.filter_all
+
+    @functools.wraps(set_up)
+    def watching(self):
+        set_up(self)
+        self.mock_filter = mock.Mock()
+
+        def watched(this, hosts, spec):
+            hosts = list(hosts)
+            if not utils.request_is_rebuild(spec):
+                for host in hosts:
+                    self.mock_filter(host, spec)
+            return filter_all(this, hosts, spec)
+
+        patch = mock.patch.object(used, "filter_all", watched)
+        patch.start()
+        self.addCleanup(patch.stop)
+
+    base.setUp = watching
+
+
 def count_filters():
     """How often each filter looked at hosts."""
     from nova.scheduler.filters import numa_topology_filter
@@ -141,6 +173,8 @@ def main():
     elif options.mode == "filter":
         use_filter()
         filters = count_filters()
+        if options.kind == "functional":
+            watch_filter()
     result = recorder(sys.stdout)
     result.startTestRun()
     suite.run(result)
