@@ -90,6 +90,7 @@ cdef class Engine:
     cdef readonly object columns
     cdef object names
     cdef dict cache
+    cdef object spec_masks  # specs of a PCI request -> the classes that it matches, and may use
     cdef readonly dict lent  # arrays by their names in nf_fleet
     cdef object __weakref__
     cdef Prepared last_prepared
@@ -98,6 +99,7 @@ cdef class Engine:
         self.columns = columns
         self.names = columns.names
         self.cache = {}
+        self.spec_masks = pci_filter.Masks(columns.classes)
         self.lent = {}
         self.bind()
         self.shared.fleet = &self.c
@@ -250,7 +252,7 @@ cdef class Engine:
         p.columns = self.columns
         prepare_cells(p, cells, isolated)
         prepare_nets(p, networks, self.columns.nets)
-        prepare_pci(p, pci, self.columns, mapping)
+        prepare_pci(p, pci, self.columns, self.spec_masks, mapping)
         p.workspace_bytes = nf_workspace_bytes(&self.c, &p.c)
         p.max_draws = nf_max_draws(&self.c, &p.c)
         if not p.workspace_bytes:

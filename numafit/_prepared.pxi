@@ -101,8 +101,10 @@ cdef int prepare_nets(Prepared p, object networks, dict known) except -1:
     return 0
 
 
-cdef int prepare_pci(Prepared p, tuple requests, object columns, object mapping) except -1:
-    cdef size_t words = (len(columns.classes) + 63) // 64 or 1, i, k
+cdef int prepare_pci(Prepared p, tuple requests, object columns, object spec_masks,
+                     object mapping) except -1:
+    cdef size_t words = (len(columns.classes) + 63) // 64 or 1, i
+    cdef bytes masks
     cdef nf_pci_request *q
     cdef nf_provider *next_provider
     if len(requests) > NF_MAX_PCI:
@@ -122,11 +124,8 @@ cdef int prepare_pci(Prepared p, tuple requests, object columns, object mapping)
         q.policy = PCI_POLICIES[request.numa_policy]
         q.matches = p.masks + 2 * i * words
         q.usable = q.matches + words
-        for k, properties in enumerate(columns.classes):
-            if pci_filter.matches(request, properties):
-                p.masks[2 * i * words + k // 64] |= <uint64_t>1 << (k % 64)
-                if pci_filter.usable(request, properties):
-                    p.masks[(2 * i + 1) * words + k // 64] |= <uint64_t>1 << (k % 64)
+        masks = spec_masks.of(request, words)
+        memcpy(p.masks + 2 * i * words, <const char *>masks, 2 * words * sizeof(uint64_t))
         q.providers = next_provider
         for uuid, count in counted[i].items():
             # a provider that no pool has: a number that none has either

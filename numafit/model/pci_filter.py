@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from numafit.model.guest import PciRequest
 
 # matched by placement, not against the pools' properties
 _NOT_PROPERTIES = frozenset({"resource_class", "traits", "rp_uuid", "rp_uuids"})
+_WORD = (1 << 64) - 1
 _TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
 
 
@@ -37,6 +39,40 @@ def matches(request: PciRequest, properties: Mapping[str, Any]) -> bool:
         )
         for spec in request.spec
     )
+
+
+class Masks:
+    """Which of a fleet's property sets a request matches, and which it may use, as masks of bits.
+
+    Remembered by the request's specs, of which a cloud has few: servers come and go, their
+    physnets and aliases stay. ``classes``: the property sets, never changed once made.
+    """
+
+    _MOST = 1024
+
+    def __init__(self, classes: Sequence[Mapping[str, Any]]) -> None:
+        self._classes = classes
+        self._known: dict[str, bytes] = {}
+
+    def of(self, request: PciRequest, words: int) -> bytes:
+        """``words`` words of 64 bits of the classes that match, then as many of those that may
+        be used, as this machine keeps words in memory."""
+        key = repr(request.spec)
+        masks = self._known.get(key)
+        if masks is None:
+            if len(self._known) >= self._MOST:
+                self._known.clear()
+            masks = self._known[key] = self._made(request, words)
+        return masks
+
+    def _made(self, request: PciRequest, words: int) -> bytes:
+        matching = useful = 0
+        for n, properties in enumerate(self._classes):
+            if matches(request, properties):
+                matching |= 1 << n
+                useful |= usable(request, properties) << n
+        both = matching | useful << 64 * words
+        return array("Q", (both >> 64 * n & _WORD for n in range(2 * words))).tobytes()
 
 
 def usable(request: PciRequest, properties: Mapping[str, Any]) -> bool:

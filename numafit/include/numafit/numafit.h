@@ -163,7 +163,8 @@ typedef struct nf_fleet {
     const uint32_t *pool_class;      /* property set */
     const int32_t *pool_cell;        /* index of the cell in its host; NF_POOL_* */
     const uint32_t *pool_provider;   /* placement's resource provider, 0: unknown */
-    const uint32_t *pool_family;     /* pools of one PF and its VFs share a number; 0: unknown */
+    const uint32_t *pool_family;     /* pools of one PF and its VFs share a number, and exclude each
+                                        other; 0: unknown, and nothing is excluded */
     const uint32_t *pool_kind;       /* NF_KIND_* */
     int32_t *pool_count;             /* free devices; NF_POOL_GONE: nova has dropped the pool */
     int32_t *pool_taken;             /* devices that claims hold */
