@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from functools import lru_cache, partial
 from typing import Any
 
-from numafit.cpuset import parse_cpu_list
+from numafit.cpuset import MAX_CPU_ID, parse_cpu_list
 from numafit.errors import InputError
 from numafit.gather import Gatherer
 from numafit.model.guest import MAX_MEMORY_MB
@@ -14,6 +15,8 @@ from numafit.model.hostinfo import MAX_ID, HostCell, HostInfo, PagePool, PciPool
 from numafit.readers import checks
 
 MAX_GENERATION = (1 << 64) - 1
+MAX_TEXT = 1 << 17
+"""Characters of a CPU list: 8192 CPUs, one by one, with ids of ten digits take fewer."""
 _TYPE = "Arrow data with the columns that a Fleet gives"
 
 
@@ -68,10 +71,7 @@ def _cell(value: object) -> HostCell:
         cpu_usage=whole("cpu_usage", MAX_ID),
         memory_usage=whole("memory_usage"),
         pinned_cpus=checks.cpu_list("pinned_cpus", listed("pinned_cpus")),
-        siblings=tuple(
-            _cpus("siblings", core)
-            for core in checks.text("siblings", data.get("siblings"), "CPU lists").split()
-        ),
+        siblings=_cores(checks.text("siblings", data.get("siblings"), "CPU lists")),
         page_pools=tuple(checks.each("page_pools", listed("page_pools"), _page_pool)),
         physnets=frozenset(checks.text(f"physnets[{n}]", name) for n, name in enumerate(names)),
         tunneled=checks.flag("tunneled", data.get("tunneled")),
@@ -79,12 +79,22 @@ def _cell(value: object) -> HostCell:
     )
 
 
+# hosts share their layouts
+@lru_cache(maxsize=4096)
+def _cores(text: str) -> tuple[frozenset[int], ...]:
+    return tuple(_cpus("siblings", core) for core in text.split())
+
+
+_parse = lru_cache(maxsize=4096)(partial(parse_cpu_list, limit=MAX_CPU_ID))
+
+
 def _cpus(key: str, value: object) -> frozenset[int]:
+    text = checks.text(key, value, "a CPU list")
+    if len(text) > MAX_TEXT:
+        raise InputError(None, key, text, f"at most {MAX_TEXT} characters")
     try:
-        return parse_cpu_list(checks.text(key, value, "a CPU list"), limit=MAX_ID)
+        return _parse(text)
     except ValueError as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(None, key, value, "a CPU list such as 0-3,8", f"{error}.") from None
 
 
