@@ -15,6 +15,7 @@ import numpy.typing as npt
 from numafit.cli.output import NOTHING, columns_that_fit, format_option, print_json, print_table
 from numafit.cli.requests import Guests, guest_options
 from numafit.cli.sources import HostSources, host_sources
+from numafit.errors import shorten
 from numafit.fleet import DEFAULT_CAP, Fleet
 from numafit.model.flavor import Flavor
 from numafit.model.request import Request
@@ -70,6 +71,13 @@ class Count:
     help="A fleet that Fleet.save wrote; may be given several times.",
 )
 @click.option(
+    "--mix",
+    "mix_texts",
+    metavar="NAME[=WEIGHT]",
+    multiple=True,
+    help="Count these flavors together, arriving in turns by their weights (default: 1 each).",
+)
+@click.option(
     "--cap",
     type=click.IntRange(1, 0xFFFFFFFF),
     default=DEFAULT_CAP,
@@ -89,6 +97,7 @@ def command(
     guests: Guests,
     sources: HostSources,
     fleet_files: Sequence[str],
+    mix_texts: Sequence[str],
     cap: int,
     threads: int,
     by_host: bool,
@@ -97,25 +106,34 @@ def command(
     """How many more guests of each flavor fit, on each host and in all.
 
     FLAVORS and HOST are files as 'numafit fit' takes them. A count is what placing one guest after
-    the other would reach until the host refuses; each flavor is counted as if it came alone. A
-    flavor that asks for no NUMA topology has no count: its CPUs and memory are not bound to cells.
+    the other would reach until the host refuses; each flavor is counted as if it came alone, those
+    of --mix as if they came in turns. A flavor that asks for no NUMA topology has no count: its
+    CPUs and memory are not bound to cells.
 
     \b
     Examples:
       numafit capacity examples/flavors.json examples/hosts/*
       numafit capacity examples/flavors.json examples/hosts/* --by-host --flavor nfv.large
+      numafit capacity examples/flavors.json examples/hosts/* --mix nfv.small=3 --mix nfv.large
       numafit capacity examples/flavors.json examples/hosts/* --format csv
 
     Exit status: 0 there is room for each flavor, 1 for one of them there is none, 2 bad input.
     """
+    mix = _mix_of(mix_texts)
+    if mix:
+        guests.only(list(mix))
     wanted = guests.read(sources.aliases())
     saved = [Fleet.load(file) for file in fleet_files]
     fleets = saved if saved and not sources.given_any else sources.fleets() + saved
     names = [name for fleet in fleets for name in fleet.names]
     options = guests.fit_options | {"cap": cap, "threads": threads}
-    counts = [Count(flavor, _count(fleets, request, options), cap) for flavor, request in wanted]
+    if mix:
+        counts = _count_mix(fleets, wanted, options, list(mix.values()))
+    else:
+        counts = [Count(flavor, _count(fleets, one, options), cap) for flavor, one in wanted]
     if output == "json":
-        print_json({"cap": cap, "hosts": names, "flavors": [_described(count) for count in counts]})
+        flavors = [_described(count) for count in counts]
+        print_json({"cap": cap, "mix": mix or None, "hosts": names, "flavors": flavors})
     elif output == "csv":
         _print_csv(names, counts)
     elif by_host:
@@ -131,6 +149,45 @@ def _count(
     if request.guest is None:
         return None
     return np.concatenate([fleet.capacity(request, **options) for fleet in fleets])
+
+
+def _mix_of(texts: Sequence[str]) -> dict[str, float]:
+    """``["a=3", "b"]`` -> ``{"a": 3.0, "b": 1.0}``."""
+    mix: dict[str, float] = {}
+    for text in texts:
+        # a name may hold '=', a weight does not
+        name, equals, weight = text.rpartition("=")
+        name, weight = (name, weight) if equals else (text, "1")
+        try:
+            share = float(weight)
+        except ValueError:
+            share = 0.0
+        if not name or name in mix or not 0.0 < share < float("inf"):
+            raise click.BadParameter(
+                f"{shorten(text)}: expected NAME=WEIGHT, each name once, a weight above 0.",
+                param_hint="--mix",
+            )
+        mix[name] = share
+    return mix
+
+
+def _count_mix(
+    fleets: list[Fleet],
+    wanted: Sequence[tuple[Flavor, Request]],
+    options: dict[str, Any],
+    weights: list[float],
+) -> list[Count]:
+    for flavor, request in wanted:
+        if request.guest is None:
+            raise click.UsageError(
+                f"{shorten(flavor.name)} asks for no NUMA topology, so no cell bounds it: "
+                "leave it out of the mix."
+            )
+    requests = [request for _flavor, request in wanted]
+    counts = np.concatenate(
+        [fleet.capacity(requests, weights=weights, **options) for fleet in fleets]
+    )
+    return [Count(wanted[n][0], counts[:, n], options["cap"]) for n in range(len(wanted))]
 
 
 def _show_flavors(names: list[str], counts: list[Count]) -> None:

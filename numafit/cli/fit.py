@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from itertools import count
+from typing import Any, NamedTuple
 
 import click
 
 from numafit.cli.output import cpu_text, format_option, print_json, print_table, size_text
 from numafit.cli.requests import Guests, guest_options
 from numafit.cli.sources import HostSources, host_sources
-from numafit.host import Host
+from numafit.fleet import Fleet
 from numafit.model.flavor import Flavor
 from numafit.model.placement import PciAllocation, Placement, PlacementCell
 from numafit.model.refusal import CellRefusal, Refusal
+from numafit.model.request import Request
 from numafit.readers.hostcell import page_size_text
 
 # pairs of cells say nothing about these
 _WHOLE_HOST = ("no_topology", "too_few_cells")
 
-Answer = tuple[Flavor, Host, Placement | Refusal]
+
+class Answer(NamedTuple):
+    """``host``: its name; several hosts may have the same."""
+
+    flavor: Flavor
+    host: str
+    found: Placement | Refusal
 
 
 @click.command(short_help="Where a guest lands on each host, or why it does not fit.")
@@ -43,23 +51,30 @@ def command(guests: Guests, sources: HostSources, output: str) -> int:
     Exit status: 0 each flavor fits on at least one host, 1 one of them does not, 2 bad input.
     """
     wanted = guests.read(sources.aliases())
-    hosts = [Host(info) for info in sources.read()]
-    answers: list[Answer] = [
-        (flavor, host, host.fit(request, **guests.fit_options))
+    fleets = sources.fleets()
+    answers = [
+        Answer(flavor, name, _ask(fleet, n, request, guests.fit_options))
         for flavor, request in wanted
-        for host in hosts
+        for fleet in fleets
+        for n, name in enumerate(fleet.names)
     ]
     if output == "json":
-        print_json([_described(*answer) for answer in answers])
+        print_json([_described(answer) for answer in answers])
     else:
         for answer in answers:
-            _show(*answer)
-    fitting = {id(flavor) for flavor, _, answer in answers if answer}
-    return 0 if all(id(flavor) in fitting for flavor, _ in wanted) else 1
+            _show(answer)
+    fitting = {one.flavor.name for one in answers if one.found}
+    return 0 if all(flavor.name in fitting for flavor, _ in wanted) else 1
 
 
-def _show(flavor: Flavor, host: Host, answer: Placement | Refusal) -> None:
-    where = f"{flavor.name} on {host.name or 'host'}"
+def _ask(fleet: Fleet, host: int, request: Request, options: dict[str, Any]) -> Placement | Refusal:
+    refusal = fleet.explain(request, host, **options)
+    return fleet.fit(request, hosts=[host], **options)[0] if refusal is None else refusal
+
+
+def _show(one: Answer) -> None:
+    where = f"{one.flavor.name} on {one.host or 'host'}"
+    answer = one.found
     if isinstance(answer, Refusal):
         click.echo(f"{where}: does not fit: {answer.message}")
         alone = all(cell.reason == "fits" for cell in answer.cells)
@@ -72,7 +87,7 @@ def _show(flavor: Flavor, host: Host, answer: Placement | Refusal) -> None:
         click.echo(f"{where}: fits")
         print_table(
             ("guest cell", "host cell", "vCPUs", "CPUs", "memory", "pages", "emulator"),
-            (_cell_row(n, cell, host) for n, cell in enumerate(answer.cells)),
+            map(_cell_row, count(), answer.cells),
             numbers=("guest cell", "host cell", "memory", "pages"),
         )
     if answer.pci:
@@ -83,7 +98,7 @@ def _show(flavor: Flavor, host: Host, answer: Placement | Refusal) -> None:
         )
 
 
-def _cell_row(n: int, cell: PlacementCell, host: Host) -> tuple[object, ...]:
+def _cell_row(n: int, cell: PlacementCell) -> tuple[object, ...]:
     return (
         n,
         cell.host_cell,
@@ -120,9 +135,10 @@ def _grouped(cells: Iterable[CellRefusal]) -> Iterator[tuple[object, ...]]:
             yield cpu_text(guests), cpu_text(hosts), "nothing" if message == "fits" else message
 
 
-def _described(flavor: Flavor, host: Host, answer: Placement | Refusal) -> dict[str, Any]:
+def _described(one: Answer) -> dict[str, Any]:
     """The answer for machines; sizes are MiB, page sizes KiB, CPUs are ids."""
-    about: dict[str, Any] = {"flavor": flavor.name, "host": host.name, "fits": bool(answer)}
+    answer = one.found
+    about: dict[str, Any] = {"flavor": one.flavor.name, "host": one.host, "fits": bool(answer)}
     if isinstance(answer, Refusal):
         return about | {"refusal": _refusal(answer)}
     return about | {

@@ -111,6 +111,12 @@ class Guests:
         self.given = given
         self.fit_options = fit_options
 
+    def only(self, names: Sequence[str]) -> None:
+        """Ask about these flavors, which another option than --flavor has named."""
+        if self.given["flavor_names"]:
+            raise click.UsageError("--flavor does not go with --mix, which names flavors too.")
+        self.given["flavor_names"] = tuple(names)
+
     def read(self, aliases: Sequence[str] = ()) -> list[tuple[Flavor, Request]]:
         """``aliases``: of a configuration, before those of the command line.
 

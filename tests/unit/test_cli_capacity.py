@@ -163,3 +163,50 @@ def test_mistakes(numafit: Run, wrong: tuple[str, str]) -> None:
     assert done.status == 2
     assert done.err.startswith("numafit: ")
     assert done.err.count("\n") == 1
+
+
+def mixed_by_hand(path: Path, requests: list[Request], weights: list[float]) -> list[int]:
+    """Next comes the smallest (arrived + 1) / weight; who is refused stays away."""
+    host = Host(read_host_file(path))
+    counts = [0] * len(requests)
+    coming = set(range(len(requests)))
+    while coming:
+        n = min(sorted(coming), key=lambda one: (counts[one] + 1) / weights[one])
+        placement = host.fit(requests[n])
+        if placement:
+            host.claim(placement)
+            counts[n] += 1
+        else:
+            coming.remove(n)
+    return counts
+
+
+def test_mix(numafit: Run) -> None:
+    mix = {"nfv.small": 3.0, "nfv.large": 1.0, "rt.control": 0.5}
+    options = [word for name, weight in mix.items() for word in ("--mix", f"{name}={weight}")]
+    answer = json.loads(numafit("capacity", FLAVORS, *HOSTS, *options, "--format", "json").out)
+    assert answer["mix"] == mix
+    flavors = {flavor.name: flavor for flavor in read_flavors(FLAVORS)}
+    requests = [Request(guest_topology(flavors[name])) for name in mix]
+    by_hand = [mixed_by_hand(path, requests, list(mix.values())) for path in HOSTS]
+    found = [one["counts"] for one in answer["flavors"]]
+    assert list(map(list, zip(*found, strict=True))) == by_hand
+    assert [one["flavor"] for one in answer["flavors"]] == list(mix)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--mix", "nfv.smal"), "Did you mean 'nfv.small'?"),
+        (("--mix", "nfv.small=0"), "a weight above 0"),
+        (("--mix", "nfv.small=nan"), "a weight above 0"),
+        (("--mix", "=2"), "a weight above 0"),
+        (("--mix", "nfv.small", "--mix", "nfv.small"), "each name once"),
+        (("--mix", "m1.small"), "leave it out of the mix"),
+        (("--mix", "nfv.small", "--flavor", "nfv.large"), "does not go with --mix"),
+    ],
+)
+def test_mistakes_in_a_mix(numafit: Run, options: tuple[str, ...], words: str) -> None:
+    done = numafit("capacity", FLAVORS, *HOSTS, *options)
+    assert done.status == 2
+    assert words in done.err
