@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import random
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,9 +13,9 @@ import pytest
 
 from numafit.errors import InputError
 from numafit.model.neutron_config import NeutronConfig, Switch, SwitchPort
-from numafit.readers.addresses import read_addresses
+from numafit.readers.addresses import live_addresses, read_addresses
 from numafit.readers.neutron_conf import from_ovn, read_neutron_conf
-from numafit.readers.ovsdb import read_switch
+from numafit.readers.ovsdb import live_switch, read_switch
 
 DATA = Path(__file__).parent / "data" / "ovs"
 AGENTS = """\
@@ -167,3 +168,27 @@ def test_mangled_files(tmp_path: Path, name: str) -> None:
         file.write_bytes(bytes(mangled))
         with suppress(InputError):
             assert isinstance(read(file), NeutronConfig | Switch | dict)
+
+
+def test_the_tools_of_this_host_are_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the tools print is recorded; here they are scripts that print it again."""
+    tables = ("Bridge", "Port", "Interface", "Open_vSwitch")
+    for table, line in zip(tables, (DATA / "list.json").read_text().splitlines(), strict=True):
+        (tmp_path / table).write_text(line)
+    scripts = {
+        "ovs-vsctl": f'for last; do :; done; cat "{tmp_path}/$last"',
+        "ip": 'echo \'[{"ifname": "eth9", "addr_info": [{"local": "192.0.2.5"}]}]\'',
+    }
+    for name, text in scripts.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    assert live_addresses() == {"eth9": ["192.0.2.5"]}
+    found, recorded = live_switch(), read_switch(DATA / "list.json")
+    assert found is not None
+    assert (found.bridges, found.external_ids) == (recorded.bridges, recorded.external_ids)
+    (tmp_path / "ovs-vsctl").write_text("#!/bin/sh\nexit 1\n")
+    assert live_switch() is None
+    monkeypatch.setenv("PATH", "")
+    assert live_switch() is None
+    assert live_addresses() == {}
