@@ -153,5 +153,11 @@ class Host:
         pools = None if self._info.pci_pools is None else tuple(self.pools())
         return replace(self._info, cells=tuple(cells), pci_pools=pools)
 
+    def _repr_svg_(self) -> str:
+        """The picture that notebooks show."""
+        from numafit.views.svg import host_svg
+
+        return host_svg(self.hostinfo)
+
     def __repr__(self) -> str:
         return f"Host({self.name!r}, {self._columns.n_cells} cells)"

@@ -11,6 +11,7 @@ from numafit.errors import MissingExtra, NumafitError, printable
 COMMANDS = {
     "fit": "numafit.cli.fit",
     "capacity": "numafit.cli.capacity",
+    "show": "numafit.cli.show",
     "replay": "numafit.cli.replay",
     "discover": "numafit.cli.discover",
     "check": "numafit.cli.check",

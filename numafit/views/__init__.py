@@ -1,0 +1,1 @@
+"""Pictures of hosts, made from their values alone."""
