@@ -71,7 +71,7 @@ class Runs:
             OS_DEFAULT__STATE_PATH=str(folder / "state"),
             OS_STDOUT_CAPTURE="1",
             OS_STDERR_CAPTURE="1",
-            OS_TEST_TIMEOUT="160",
+            OS_TEST_TIMEOUT=os.environ.get("OS_TEST_TIMEOUT", "160"),
             NOVA_RAISE_ON_GREENLET_LEAK="True",
         )
         paste = next(Path(sys.prefix).glob("etc/nova/api-paste.ini"), None)
