@@ -118,3 +118,41 @@ def test_host_file_documentation_names_every_key() -> None:
     for part in ("cell", "pool", "pagePool"):
         keys |= set(schema["$defs"][part]["properties"])
     assert not {key for key in keys if f"`{key}`" not in text}
+
+
+MEASURED = {
+    "Where does a pinned guest land on this host?": "fit: pinned, 4 vCPUs",
+    "Which of 1,000,000 hosts can take it, for each host": "scan: the same, a host",
+    "How many more fit, for each host": "capacity: pinned",
+    "Take it and give it back, from C": "claim and release: C",
+    "Choose among 1,000 hosts and take it, from C": (
+        "decisions in C, 10 flavors, 1,000 hosts, full scan"
+    ),
+}
+"""Rows of the README's table of speed -> rows of docs/performance.md, which is measured."""
+UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
+
+
+def rows_of(page: Path) -> dict[str, list[str]]:
+    lines = [line for line in page.read_text(encoding="utf-8").splitlines() if line[:2] == "| "]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    return {row[0]: row[1:] for row in cells}
+
+
+def seconds(text: str) -> float:
+    number, unit = text.split()
+    return float(number) * UNITS[unit]
+
+
+def test_speed_that_the_readme_claims_was_measured() -> None:
+    """Times within a factor of two of the page that 'make bench' writes, ratios not above it."""
+    claimed = {k: v for k, v in rows_of(ROOT / "README.md").items() if k != "question"}
+    assert claimed.keys() == MEASURED.keys()
+    measured = rows_of(ROOT / "docs" / "performance.md")
+    for label, (ours, theirs, times) in claimed.items():
+        _one, numafit_time, nova_time, _pass, ratio, _target = measured[MEASURED[label]]
+        assert 0.5 < seconds(ours) / seconds(numafit_time) < 2
+        assert 0.5 < seconds(theirs) / seconds(nova_time) < 2
+        assert int(times.removeprefix("over ").replace(",", "")) <= float(
+            ratio.split()[0].replace(",", "")
+        )
