@@ -15,7 +15,7 @@ from numafit.errors import InputError
 from numafit.model.hostinfo import MAX_CELLS, HostCell, HostInfo, PagePool
 from numafit.model.interface import NetInterface
 from numafit.model.pci_device import PciDevice
-from numafit.readers import checks
+from numafit.readers.sysfs_cpus import core_of, online_cpus
 from numafit.readers.sysfs_net import read_interfaces, read_nodes
 from numafit.readers.sysfs_pci import read_devices
 from numafit.readers.tree import Tree, open_tree
@@ -64,11 +64,18 @@ def _cells(tree: Tree) -> tuple[HostCell, ...]:
     nodes = read_nodes(tree)
     if len(nodes) > MAX_CELLS:
         raise InputError(None, _NODE, len(nodes), f"at most {MAX_CELLS} nodes")
-    online = _cpu_list(tree, f"{_CPU}/online")
+    online = online_cpus(tree)
     if not nodes:
         # a kernel without NUMA: all is one cell, whose memory sysfs does not tell
-        return (_cell(tree, 0, online),)
-    return tuple(_cell(tree, n, cpus & online if online else cpus) for n, cpus in nodes.items())
+        return (_cell(tree, 0, online or frozenset()),)
+    cells = []
+    taken: set[int] = set()
+    for n, cpus in nodes.items():
+        # some firmware lists a CPU in two nodes: the first keeps it
+        here = (cpus if online is None else cpus & online) - taken
+        taken |= here
+        cells.append(_cell(tree, n, here))
+    return tuple(cells)
 
 
 def _cell(tree: Tree, node: int, cpus: frozenset[int]) -> HostCell:
@@ -93,11 +100,7 @@ def _siblings(tree: Tree, cpus: frozenset[int]) -> tuple[frozenset[int], ...]:
     for cpu in sorted(cpus):
         if cpu in seen:
             continue
-        base = f"{_CPU}/cpu{cpu}/topology"
-        threads = _cpu_list(tree, f"{base}/thread_siblings_list") or _cpu_list(
-            tree, f"{base}/core_cpus_list"
-        )
-        core = ((threads & cpus) | {cpu}) - seen
+        core = ((core_of(tree, cpu) & cpus) | {cpu}) - seen
         seen |= core
         cores.append(frozenset(core))
     return tuple(cores)
@@ -129,11 +132,10 @@ def _distances(tree: Tree, nodes: list[int]) -> tuple[tuple[int, ...], ...]:
         words = (tree.text(path) or "").split()
         if not words:
             return ()
+        # a kernel prints a column for each node that is on; copies may keep rows of fewer
+        if len(nodes) < len(words) and max(nodes) < len(words):
+            words = [words[n] for n in nodes]
         if len(words) != len(nodes) or not all(word.isdigit() and len(word) < 6 for word in words):
             raise InputError(None, path, " ".join(words), f"{len(nodes)} distances")
         rows.append(tuple(int(word) for word in words))
     return tuple(rows)
-
-
-def _cpu_list(tree: Tree, path: str) -> frozenset[int]:
-    return checks.cpu_list(path, tree.text(path) or "")

@@ -10,7 +10,7 @@ import re
 
 from numafit.errors import InputError
 from numafit.model.interface import NetInterface
-from numafit.readers import checks
+from numafit.readers.sysfs_cpus import cpus_of
 from numafit.readers.tree import Tree
 
 _NET = "class/net"
@@ -43,9 +43,9 @@ def read_nodes(tree: Tree) -> dict[int, frozenset[int]]:
     nodes: dict[int, frozenset[int]] = {}
     for name in tree.names(_NODES):
         if _NODE.fullmatch(name):
-            path = f"{_NODES}/{name}/cpulist"
+            base = f"{_NODES}/{name}"
             try:
-                nodes[int(name[4:])] = checks.cpu_list(path, tree.text(path) or "")
+                nodes[int(name[4:])] = cpus_of(tree, f"{base}/cpulist", f"{base}/cpumap")
             except InputError as error:
                 raise error.within(tree.name) from None
     return dict(sorted(nodes.items()))

@@ -68,9 +68,9 @@ class Tree:
         return self._store.read(self._base + found)
 
     def text(self, path: str) -> str | None:
-        """The text of a file without blanks around it."""
+        """The text of a file without blanks around it, and NULs, which some copies put behind it."""
         data = self.data(path)
-        return None if data is None else data.decode("utf-8", "replace").strip()
+        return None if data is None else data.decode("utf-8", "replace").strip(" \t\r\n\0")
 
     def whole(self, path: str) -> int | None:
         """The number that a file holds, decimal or ``0x`` hexadecimal.
