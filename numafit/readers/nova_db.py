@@ -219,7 +219,7 @@ class NovaDb:
                 None,
                 f"the driver {error.name} is not installed",
                 "a driver that is installed",
-                "For PostgreSQL run: pip install 'numafit[postgresql]'; other drivers have their own.",
+                "For PostgreSQL run: pip install 'numafit[postgresql]'.",
             ) from None
 
 
