@@ -33,6 +33,8 @@ def command(sources: HostSources, output: str) -> int:
       numafit show examples/hosts/epyc-nps4.yaml --format svg
       numafit show --hwloc 'pack:2 numa:2 core:8 pu:2' --format json
       numafit show --sysfs /sys
+
+    Exit status: 0 shown, 2 bad input.
     """
     hosts = sources.read()
     if output == "text":
