@@ -19,6 +19,9 @@ COMMANDS = {
 }
 """Name -> module, imported when it is asked for; each has a click command named ``command``."""
 
+MOST_WORDS = 1200
+"""Characters of a complaint; an argument that it repeats may be as long as the system allows."""
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status: 0 yes, 1 no, 2 bad input, 130 interrupted."""
@@ -29,9 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         if error.name != "click":
             raise
-        return _fail(MissingExtra("click", "cli"))
+        return complain(str(MissingExtra("click", "cli")))
     except NumafitError as error:
-        return _fail(error)
+        return complain(str(error))
     except BrokenPipeError:
         # the reader, such as 'head', has seen enough; Python flushes once more at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -40,8 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _fail(error: NumafitError) -> int:
-    # one line, whatever a hostile file put into it
-    words = " ".join(str(error).split())
-    print(f"numafit: {printable(words)}", file=sys.stderr)
+def complain(text: str, hint: str = "") -> int:
+    """One line on standard error, whatever a hostile file put into it; the exit status."""
+    words = printable(" ".join(text.split()))
+    if len(words) > MOST_WORDS:
+        words = words[:MOST_WORDS] + "..."
+    print(f"numafit: {words}{hint}", file=sys.stderr)
     return 2

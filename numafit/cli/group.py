@@ -8,8 +8,7 @@ from collections.abc import Sequence
 import click
 
 from numafit import __version__
-from numafit.cli import COMMANDS
-from numafit.errors import printable
+from numafit.cli import COMMANDS, complain
 
 
 class Commands(click.Group):
@@ -57,9 +56,7 @@ def run(arguments: Sequence[str] | None) -> int:
             error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else ""
         )
         hint = f" See '{command} --help'." if command else ""
-        words = printable(" ".join(error.format_message().split()))
-        click.echo(f"numafit: {words}{hint}", err=True)
-        return 2
+        return complain(error.format_message(), hint)
     except click.Abort:
         raise KeyboardInterrupt from None
     return int(status or 0)

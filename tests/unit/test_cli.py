@@ -112,6 +112,8 @@ def test_flavors_from_standard_input(numafit: Run, monkeypatch: pytest.MonkeyPat
         ((FLAVORS, "--nova-rows", XEON), "Dump the table compute_nodes"),
         ((FLAVORS, XEON, "--flavor", "\x1b[2J\na"), "has no flavor"),
         ((FLAVORS, "\x1b[2J\na"), "Check the path"),
+        ((FLAVORS, XEON, "--strategy", "x" * 3000), "xxx..."),
+        ((FLAVORS, "x" * 3000), "xxx..."),
         ((EXAMPLES, XEON), "a directory"),
         (("/dev/null", XEON), "a device"),
     ],
@@ -123,6 +125,7 @@ def test_a_mistake_is_one_line(numafit: Run, arguments: tuple[object, ...], word
     assert done.err.startswith("numafit: ")
     assert done.err.count("\n") == 1
     assert "\x1b" not in done.err
+    assert len(done.err) < 1300
     assert words in done.err
 
 
