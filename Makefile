@@ -123,7 +123,8 @@ test-nova: nova-env ## nova's own tests with numafit in its place (UNIT=1: the s
 # the server is Debian's; it is started and stopped by the test, in a directory of its own
 test-db: nova-env ## nova's tables in a MariaDB server, installed where it is missing (needs root for that)
 	@PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null \
-	  || DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends mariadb-server
+	  || { apt-get update -qq \
+	    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends mariadb-server; }
 	NUMAFIT_NOVA_PYTHON=$(abspath $(NOVA_PYTHON)) $(PYTEST) -q -m "nova and db" tests/nova
 
 $(VENV)/.bench: $(VENV)/.installed
