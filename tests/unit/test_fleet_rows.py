@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +145,54 @@ def test_one_host_agrees_with_host_from_nova() -> None:
     text = stored()
     fleet = Fleet.from_nova_rows([("a", text, None)])
     assert fleet.usage(0) == Host.from_nova(text).usage()
+
+
+def rows_of_computes() -> list[dict[str, Any]]:
+    """Rows that nova's own functional tests left in their databases."""
+    text = (Path(__file__).parent / "data" / "nova_rows.json").read_text("utf-8")
+    return [row for dump in json.loads(text).values() for row in dump["compute_nodes"]]
+
+
+def columns_or_error(make: Any) -> Any:
+    try:
+        return make().c_columns()
+    except InputError as error:
+        return str(error).removeprefix("row 0: ")
+
+
+def bend(value: Any, rng: random.Random) -> Any:
+    """One thing in it changed: dropped, doubled, or of another kind."""
+    if isinstance(value, dict) and value and rng.random() < 0.9:
+        key = rng.choice(sorted(value))
+        if rng.random() < 0.1:
+            return {name: one for name, one in value.items() if name != key}
+        return {**value, key: bend(value[key], rng)}
+    if isinstance(value, list) and value and rng.random() < 0.9:
+        n = rng.randrange(len(value))
+        if rng.random() < 0.1:
+            return value + [value[n]]
+        return [*value[:n], bend(value[n], rng), *value[n + 1 :]]
+    return rng.choice([None, -1, 0, 1, 3.5, True, "", "x", [], {}, 2**31, 2**70, [1, 1]])
+
+
+def test_rows_of_nova_bent_in_many_ways() -> None:
+    rng = random.Random(11)
+    rows = rows_of_computes()
+    assert len(rows) == 3
+    refused = 0
+    for n in range(700):
+        row = rows[n % len(rows)]
+        text, pci = row["numa_topology"], row["pci_stats"]
+        if n >= len(rows) and text:
+            text = json.dumps(bend(json.loads(text), rng))
+        given = ("", text, pci, row["cpu_allocation_ratio"], row["ram_allocation_ratio"])
+        fast = columns_or_error(lambda given=given: Fleet.from_nova_rows([given]))
+        slow = columns_or_error(lambda given=given: Fleet([careful(given)]))
+        if isinstance(slow, str):
+            assert fast == slow, given
+            refused += 1
+            continue
+        assert not isinstance(fast, str), (given, fast)
+        for field, value in slow.items():
+            np.testing.assert_array_equal(fast[field], value, err_msg=field)
+    assert 150 < refused < 650
