@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from nova import context, exception, objects
-from nova.pci import stats
+from nova.pci import stats, whitelist
 from nova.scheduler import weights
 from nova.scheduler.filters import numa_topology_filter
 from nova.scheduler.host_manager import HostState
@@ -247,6 +247,41 @@ def test_pci_promises_are_those_of_nova_and_are_kept(installed):
             with pytest.raises(exception.PciDeviceRequestFailed):
                 pools.apply_requests(requests, {}, numa_cells)
             assert pools.pools == before
+
+
+def test_consume_gives_everything_back_where_it_fails(installed):
+    pools = stats.PciDeviceStats(
+        objects.NUMATopology(cells=[]), dev_filter=whitelist.Whitelist(['{"vendor_id": "8086"}'])
+    )
+    for n in range(3):
+        pools.add_device(
+            objects.PciDevice(
+                compute_node_id=1,
+                address=f"0000:0{n}:00.0",
+                vendor_id="8086",
+                product_id="1",
+                numa_node=0,
+                dev_type="type-PCI",
+                parent_addr=None,
+                extra_info={},
+            )
+        )
+    before = copy.copy(pools.pools), [dict(pool, devices=None) for pool in pools.pools]
+
+    def ask(*counts):
+        spec = [{"vendor_id": "8086"}]
+        return [
+            objects.InstancePCIRequest(count=n, spec=spec, request_id=UUID, alias_name="a")
+            for n in counts
+        ]
+
+    with pytest.raises(exception.PciDeviceRequestFailed):
+        pools.consume_requests(ask(2, 2))
+    assert before == (pools.pools, [dict(pool, devices=None) for pool in pools.pools])
+    assert [len(pool["devices"]) for pool in pools.pools] == [1, 1, 1]
+    taken = pools.consume_requests(ask(2, 1))
+    assert [device.address for device in taken] == [f"0000:0{n}:00.0" for n in range(3)]
+    assert [pool["count"] for pool in pools.pools] == [0, 0, 0]
 
 
 def state_of(case, name="host"):
