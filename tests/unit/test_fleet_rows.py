@@ -170,7 +170,7 @@ def bend(value: Any, rng: random.Random) -> Any:
     if isinstance(value, list) and value and rng.random() < 0.9:
         n = rng.randrange(len(value))
         if rng.random() < 0.1:
-            return value + [value[n]]
+            return [*value, value[n]]
         return [*value[:n], bend(value[n], rng), *value[n + 1 :]]
     return rng.choice([None, -1, 0, 1, 3.5, True, "", "x", [], {}, 2**31, 2**70, [1, 1]])
 
