@@ -129,7 +129,8 @@ class Asked:
         return good
 
     def _entry(self, host: Any) -> Entry | None:
-        if not host.numa_topology:
+        topology = host.numa_topology
+        if topology is None or not convert.field(topology, "cells"):
             LOG.debug("%s, %s has no NUMA topology.", host.host, host.nodename)
             return None
         try:

@@ -8,15 +8,26 @@ small part of what a conversion costs.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
 from numafit.host import Host
 from numafit.model.hostinfo import HostCell, HostInfo
 from numafit.nova import convert
 
-# fields whose objects nova replaces when it changes them, pinned CPUs aside
-_REPLACED = ("_obj_pinned_cpus", "_obj_pcpuset", "_obj_cpuset", "_obj_siblings", "_obj_mempages")
+# what nova changes by putting another object there
+_REPLACED = (
+    "_obj_memory_usage",
+    "_obj_cpu_usage",
+    "_obj_pinned_cpus",
+    "_obj_memory",
+    "_obj_pcpuset",
+    "_obj_cpuset",
+    "_obj_siblings",
+    "_obj_mempages",
+)
+_GET = itemgetter(*_REPLACED)
 _REMEMBERED = 1024
 
 
@@ -71,7 +82,7 @@ class Seen:
         self._topology = topology
         self._stats = stats
         self._watched = [
-            (held, [held.get(name) for name in _REPLACED], seen, list(map(vars, pages)))
+            (held, _now(held), len(held.get("_obj_pinned_cpus", ())), list(map(vars, pages)), seen)
             for held, seen in zip(map(vars, topology.cells), self._cells, strict=True)
             for pages in [held.get("_obj_mempages", ())]
         ]
@@ -79,24 +90,21 @@ class Seen:
     def _untouched(self) -> bool:
         if len(vars(self._topology)["_obj_cells"]) != len(self._watched):
             return False
-        for held, objects, seen, pages in self._watched:
-            pinned, pcpuset, cpuset, siblings, mempages = objects
-            if (
-                held.get("_obj_memory_usage") != seen[0]
-                or held.get("_obj_cpu_usage") != seen[1]
-                or pinned != seen[2]
-                or held.get("_obj_memory") != seen[4]
-                or held.get("_obj_pinned_cpus") is not pinned
-                or held.get("_obj_pcpuset") is not pcpuset
-                or held.get("_obj_cpuset") is not cpuset
-                or held.get("_obj_siblings") is not siblings
-                or held.get("_obj_mempages") is not mempages
-            ):
+        for held, before, pinned, pages, seen in self._watched:
+            # sets that are still the same objects are equal at once
+            if _now(held) != before or len(held.get("_obj_pinned_cpus", ())) != pinned:
                 return False
             for page, count in zip(pages, seen[8], strict=True):
                 if page.get("_obj_used") != count[0]:
                     return False
         return self._stats is None or self._pools == _pools(self._stats)
+
+
+def _now(held: Mapping[str, Any]) -> Any:
+    try:
+        return _GET(held)
+    except KeyError:  # a field that is not set
+        return tuple(map(held.get, _REPLACED))
 
 
 def _cell(held: dict[str, Any]) -> tuple[Any, ...]:
