@@ -68,7 +68,7 @@ class Tree:
         return self._store.read(self._base + found)
 
     def text(self, path: str) -> str | None:
-        """The text of a file without blanks around it, and NULs, which some copies put behind it."""
+        """The text of a file without blanks around it, and without NULs, which some copies add."""
         data = self.data(path)
         return None if data is None else data.decode("utf-8", "replace").strip(" \t\r\n\0")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import tarfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,7 +41,7 @@ def _source_lines() -> str:
 
 
 @pytest.fixture(scope="session")
-def hwloc_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def hwloc_tests(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """``tests/hwloc`` of the source package."""
     base = tmp_path_factory.mktemp("hwloc")
     (base / "lists").mkdir()
@@ -62,4 +61,4 @@ def hwloc_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with tarfile.open(archive) as tar:
         tar.extractall(base, filter="data")
     (tests,) = base.glob("hwloc-*/tests/hwloc")
-    yield tests
+    return tests
