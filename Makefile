@@ -7,7 +7,7 @@ EDITABLE := --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/edita
 PYTEST := $(BIN)/python -m pytest
 CMAKE := $(BIN)/cmake
 
-.PHONY: bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan lint docs notebooks format wheel test-wheel clean
+.PHONY: test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan lint docs notebooks format wheel test-wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -96,6 +96,11 @@ wheel: $(VENV)/.installed ## a wheel and a source distribution in dist/
 	$(PIP) install build
 	rm -rf dist
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m build --no-isolation --outdir dist .
+
+test-machines: build ## hwloc's test machines and this one, against lstopo, lscpu and numactl (Debian, root)
+	@command -v lstopo-no-graphics >/dev/null && command -v numactl >/dev/null \
+	  || { apt-get -q update && apt-get -qy --no-install-recommends install hwloc-nox numactl; }
+	$(PYTEST) -q -m machines tests/machines
 
 test-wheel: wheel ## programs in C and Cython built against the installed wheel
 	$(PYTEST) -q -m wheel tests/wheel
