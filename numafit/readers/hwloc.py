@@ -67,7 +67,7 @@ def read_hwloc(path: str | os.PathLike[str]) -> HwlocMachine:
         cells = _cells(found)
         name = os.path.splitext(os.path.basename(file))[0]
         ids = [cell.id for cell in cells]
-        host = HostInfo(cells, name, distances=_distances(root, ids))
+        host = HostInfo(cells, name, distances=_distances(root, found, ids))
         devices = tuple(_devices(found))
         return HwlocMachine(host, devices, tuple(_interfaces(found, devices)))
     except InputError as error:
@@ -181,7 +181,7 @@ def _pools(node: Element, way: str) -> Iterator[PagePool]:
             yield PagePool(size, attribute_number(page, "count", here, 0, MAX_PAGES // size))
 
 
-def _distances(root: Element, ids: list[int]) -> tuple[tuple[int, ...], ...]:
+def _distances(root: Element, found: list[_Found], ids: list[int]) -> tuple[tuple[int, ...], ...]:
     """The matrix between NUMA nodes; empty where there is none that covers all of them."""
     for n, matrix in enumerate(root.findall("distances2"), 1):
         way = f"topology/distances2[{n}]"
@@ -196,8 +196,9 @@ def _distances(root: Element, ids: list[int]) -> tuple[tuple[int, ...], ...]:
         ratios = [_ratio(latency.get("value")) for latency in matrix.findall("latency")]
         base = _ratio(matrix.get("latency_base"))
         if count == len(ids) and len(ratios) == count * count:
-            # version 1 writes ratios; the base turns them back
-            return _rows(sorted(ids), [round(ratio * base) for ratio in ratios], ids)
+            # version 1 writes ratios, which the base turns back, in the order of the document
+            order = [_count(one.element.get("os_index")) for one in _of(found, "NUMANode", "Node")]
+            return _rows(order, [round(ratio * base) for ratio in ratios], ids)
     return ()
 
 

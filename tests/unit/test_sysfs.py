@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import random
 import tarfile
 from pathlib import Path
 
 import pytest
 
+from numafit import HostInfo
 from numafit.errors import InputError
 from numafit.readers.hostfile import read_host_file
 from numafit.readers.sysfs import read_sysfs
@@ -98,3 +100,32 @@ def test_this_machine() -> None:
     assert {one.address for one in found.devices} == (
         {one.name for one in there.iterdir()} if there.exists() else set()
     )
+
+
+def test_mangled_files_are_refused_or_read(copy: Path) -> None:
+    dice = random.Random(11)
+    files = sorted(path for path in copy.rglob("*") if path.is_file() and not path.is_symlink())
+    nasty = [
+        b"",
+        b"\0",
+        b"-1",
+        b"0-",
+        b"9" * 400,
+        b"0-4294967295",
+        b"\xff\xfe",
+        b"a,b",
+        b"0x",
+        b"^",
+    ]
+    for _ in range(120):
+        path = dice.choice(files)
+        whole = path.read_bytes()
+        bent = bytearray(whole) or bytearray(b"?")
+        bent[dice.randrange(len(bent))] = dice.randrange(256)
+        path.write_bytes(dice.choice([*nasty, bytes(bent), whole[: len(whole) // 2]]))
+        try:
+            assert isinstance(read_sysfs(copy).host, HostInfo)
+        except InputError:
+            continue
+        finally:
+            path.write_bytes(whole)
