@@ -36,6 +36,8 @@ nf_limits nf_limits_for(const nf_fleet *f, uint32_t host, const nf_options *opti
 /* How much more there may be in use; INT32_MAX: no limit that a guest could reach. */
 static int32_t room_below(double limit, int64_t used) {
     const double most = 9e15; /* beyond any sum of whole numbers that can occur; not NaN either */
+    /* no fleet that holds together has more in use than that */
+    if (used < 0 || used > INT64_MAX / 2) return INT32_MIN;
     int64_t left = limit < most ? (int64_t)limit - used : INT32_MAX;
     if (left > INT32_MAX) return INT32_MAX;
     return left < INT32_MIN ? INT32_MIN : (int32_t)left;

@@ -5,7 +5,7 @@
 
 static size_t aligned(size_t bytes) { return (bytes + 7u) & ~(size_t)7u; }
 
-static bool request_ok(const nf_request *r) {
+bool nf_request_ok(const nf_request *r) {
     if (r->n_cells > NF_MAX_GUEST || r->n_nets > NF_MAX_NETS || r->n_pci > NF_MAX_PCI) return false;
     if ((r->n_cells && !r->cells) || (r->n_nets && !r->nets) || (r->n_pci && !r->pci)) return false;
     for (uint32_t g = 0; g < r->n_cells; g++) {
@@ -24,9 +24,11 @@ static bool request_ok(const nf_request *r) {
     return true;
 }
 
-static bool options_ok(const nf_options *o) {
+bool nf_options_ok(const nf_options *o) {
     return o->strategy <= NF_CLOSEST && o->net_affinity <= NF_NETS_ALL &&
-           o->limits <= NF_LIMITS_GIVEN && o->pci_matching <= NF_MATCH_EXACT;
+           o->limits <= NF_LIMITS_GIVEN && o->pci_matching <= NF_MATCH_EXACT &&
+           /* neither negative nor NaN, which would be no limit at all */
+           (o->limits != NF_LIMITS_GIVEN || (o->cpu_ratio >= 0.0 && o->ram_ratio >= 0.0));
 }
 
 static uint32_t at_least_one(uint32_t n) { return n ? n : 1; }
@@ -37,7 +39,7 @@ static size_t head_bytes(uint32_t cells, uint32_t guests) {
 }
 
 size_t nf_workspace_bytes(const nf_fleet *f, const nf_request *request) {
-    if (!f || !request || !request_ok(request)) return 0;
+    if (!f || !request || !nf_request_ok(request)) return 0;
     uint32_t cells = at_least_one(f->max_cells), guests = at_least_one(request->n_cells);
     return head_bytes(cells, guests) + nf_pci_bytes(f, request, cells) +
            nf_search_bytes(cells, guests, request->n_nets + request->n_pci);
@@ -47,7 +49,7 @@ int nf_job_check(const nf_fleet *f, const nf_request *request, const nf_options 
                  const void *workspace, size_t workspace_bytes) {
     if (!f || !request || !options) return NF_EINVAL;
     if (f->abi != NF_ABI_VERSION || request->abi != NF_ABI_VERSION) return NF_EABI;
-    if (!request_ok(request) || !options_ok(options) || nf_missing_column(f)) return NF_EINVAL;
+    if (!nf_request_ok(request) || !nf_options_ok(options) || nf_missing_column(f)) return NF_EINVAL;
     if (!workspace || ((uintptr_t)workspace & 7u) ||
         workspace_bytes < nf_workspace_bytes(f, request))
         return NF_ESPACE;
@@ -342,7 +344,7 @@ nf_status nf_explain(const nf_fleet *f, uint32_t host, const nf_request *request
                      const nf_options *options, nf_reason *reasons, size_t n_reasons) {
     if (!f || !request || !options) return NF_EINVAL;
     if (f->abi != NF_ABI_VERSION || request->abi != NF_ABI_VERSION) return NF_EABI;
-    if (host >= f->n_hosts || !request_ok(request) || !options_ok(options)) return NF_EINVAL;
+    if (host >= f->n_hosts || !nf_request_ok(request) || !nf_options_ok(options)) return NF_EINVAL;
     if (nf_missing_column(f)) return NF_EINVAL;
     uint32_t first = f->host_first_cell[host], cells = nf_host_cells(f, host);
     nf_limits limits = nf_limits_for(f, host, options);

@@ -31,6 +31,8 @@ nf_status nf_derive(const nf_fleet *f, uint32_t first, uint32_t count) {
     if (nf_missing_column(f)) return NF_EINVAL;
     if (first > f->n_cells || count > f->n_cells - first) return NF_EINVAL;
     uint32_t host = count ? nf_host_of(f, first) : 0;
+    for (uint32_t cell = first; cell < first + count; cell++)
+        if (f->cell_layout[cell] >= f->n_layouts) return NF_EINVAL;
     for (uint32_t cell = first; cell < first + count; cell++) {
         while (host + 1 < f->n_hosts && f->host_first_cell[host + 1] <= cell) host++;
         derive_cell(f, cell);
@@ -96,6 +98,7 @@ static nf_status check_cell(const nf_fleet *f, uint32_t cell, const char **reaso
     for (uint32_t s = 0; s < f->n_page_sizes; s++) {
         size_t at = (size_t)s * f->n_cells + cell;
         HOLD(f->pages_used[at] >= 0, "pages_used: negative");
+        HOLD(f->pages_total[at] >= 0, "pages_total: negative");
         HOLD(f->pages_free[at] <= (int64_t)f->pages_total[at] - f->pages_used[at],
              "pages_free: more than total less used");
         HOLD(f->cell_page_sizes[cell] >> s & 1u || !f->pages_total[at],
@@ -125,9 +128,10 @@ static nf_status check_pools(const nf_fleet *f, uint32_t host, const char **reas
                  f->pool_cell[p] < (int32_t)nf_host_cells(f, host),
              "pool_cell: no such cell");
         HOLD(f->pool_count[p] >= NF_POOL_GONE, "pool_count: negative");
+        HOLD(f->pool_kind[p] <= NF_KIND_VF, "pool_kind: no such kind");
         HOLD(f->pool_taken[p] >= 0 && f->pool_hidden[p] >= 0, "pool_taken: negative");
     }
-    for (uint32_t c = 0; c < last - first && c < nf_host_cells(f, host); c++) {
+    for (uint32_t c = 0; c < nf_host_cells(f, host); c++) {
         int64_t devices = 0;
         for (uint32_t p = first; p < last; p++)
             if (f->pool_cell[p] == (int32_t)c && f->pool_count[p] > 0) devices += f->pool_count[p];

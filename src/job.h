@@ -22,6 +22,9 @@ typedef struct nf_job {
     nf_pci_job pci;
 } nf_job;
 
+bool nf_request_ok(const nf_request *request);
+bool nf_options_ok(const nf_options *options);
+
 /* Do the arguments make sense, whichever host is meant? */
 int nf_job_check(const nf_fleet *f, const nf_request *request, const nf_options *options,
                  const void *workspace, size_t workspace_bytes);

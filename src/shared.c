@@ -22,6 +22,7 @@ nf_status nf_shared_fit(const nf_shared *s, uint32_t host, const nf_request *req
                         const nf_options *options, void *workspace, size_t workspace_bytes,
                         nf_placement *out, uint64_t *generation, nf_reason *why) {
     if (!covers(s) || host >= s->fleet->n_hosts || !generation) return NF_EINVAL;
+    if (!s->fleet->host_generation) return NF_EINVAL;
     nf_lock *mine = &s->locks[lock_of(s, host)];
     lock(mine);
     *generation = s->fleet->host_generation[host];
@@ -178,10 +179,12 @@ static nf_status turn_all(const nf_shared *s, const nf_taking *t, uint32_t count
                           uint32_t *failed, nf_reason *why) {
     nf_status status = NF_OK;
     uint32_t i;
-    if (!covers(s) || (count && !t)) return NF_EINVAL;
+    if (!covers(s) || (count && !t) || nf_missing_column(s->fleet)) return NF_EINVAL;
     for (i = 0; i < count; i++) {
         if (t[i].host >= s->fleet->n_hosts || !t[i].request || !t[i].placement || !t[i].options)
             return NF_EINVAL;
+        if (t[i].request->abi != NF_ABI_VERSION) return NF_EABI;
+        if (!nf_request_ok(t[i].request) || !nf_options_ok(t[i].options)) return NF_EINVAL;
         for (uint32_t g = 0; g < t[i].request->n_cells; g++)
             if (!t[i].placement->cells || t[i].placement->cells[g].cell >= s->fleet->n_cells)
                 return NF_EINVAL;

@@ -3,6 +3,7 @@
 #include "check.h"
 #include "fixture.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -142,10 +143,18 @@ static void out_of_range(void) {
     CHECK(nf_choose(f, NULL, 0, 2, &s.r, &s.o, 17, NULL, s.workspace, s.bytes, &s.best,
                     &s.score) < 0);
     CHECK(nf_explain(f, 2, &s.r, &s.o, s.reasons, 8) < 0);
+    ((uint32_t *)(uintptr_t)f->cell_layout)[1] = 7;
+    CHECK(nf_derive(f, 0, 4) < 0);
+    ((uint32_t *)(uintptr_t)f->cell_layout)[1] = 0;
+    f->cell_memory_used[0] = INT64_MIN;
+    CHECK(nf_derive(f, 0, 4) == NF_OK);
+    f->cell_memory_used[0] = 0;
+    CHECK(nf_derive(f, 0, 4) == NF_OK);
     CHECK(nf_derive(f, 3, 2) < 0 && nf_derive(f, 5, 0) < 0 && nf_derive(f, 0, UINT32_MAX) < 0);
     const nf_options wrong[] = {{.strategy = 9}, {.net_affinity = 9}, {.limits = 9},
-                                {.pci_matching = 9}};
-    for (int i = 0; i < 4; i++) all_say(&s, f, &s.r, &wrong[i], NF_EINVAL);
+                                {.pci_matching = 9}, {.limits = NF_LIMITS_GIVEN, .cpu_ratio = -1},
+                                {.limits = NF_LIMITS_GIVEN, .ram_ratio = (double)NAN}};
+    for (int i = 0; i < 6; i++) all_say(&s, f, &s.r, &wrong[i], NF_EINVAL);
     strike(&s);
 }
 
@@ -247,6 +256,9 @@ static void columns_that_do_not_hold(void) {
     BREAK(f->pages_free[0], INT32_MAX);
     BREAK(f->cell_memory_used[0], -1);
     BREAK(f->cell_devices[0], 9);
+    BREAK(f->cell_devices[1], 9);
+    BREAK(((uint32_t *)(uintptr_t)f->pool_kind)[0], 3);
+    BREAK(((int32_t *)(uintptr_t)f->pages_total)[0], -1);
     BREAK(f->pool_count[0], -2);
     BREAK(f->pool_taken[0], -1);
     BREAK(f->cell_cpu_room[0], -9);
@@ -289,6 +301,23 @@ static void shared_without_sense(void) {
     nf_taking wild[] = {{9, 0, &s.r, &s.o, &s.a.placement}, {0, 0, NULL, &s.o, &s.a.placement},
                         {0, 0, &s.r, NULL, &s.a.placement}, {0, 0, &s.r, &s.o, NULL}};
     for (int i = 0; i < 4; i++) CHECK(nf_shared_claim(&good, &wild[i], 1, NULL, NULL) < 0);
+    /* an old generation: the placement would be judged again */
+    nf_request old = s.r;
+    nf_taking stale = {0, 99, &old, &s.o, &s.a.placement};
+    old.abi++;
+    CHECK(nf_shared_claim(&good, &stale, 1, NULL, NULL) == NF_EABI);
+    old = s.r;
+    old.cells = NULL;
+    CHECK(nf_shared_claim(&good, &stale, 1, NULL, NULL) == NF_EINVAL);
+    old.n_cells = UINT32_MAX;
+    CHECK(nf_shared_claim(&good, &stale, 1, NULL, NULL) == NF_EINVAL);
+    stale = (nf_taking){0, 99, &s.r, &(nf_options){.limits = 9}, &s.a.placement};
+    CHECK(nf_shared_claim(&good, &stale, 1, NULL, NULL) == NF_EINVAL);
+    nf_fleet without = s.f.fleet;
+    nf_shared half = {&without, locks, 1, 2};
+    without.host_generation = NULL;
+    CHECK(nf_shared_fit(&half, 0, &s.r, &s.o, s.workspace, s.bytes, &s.a.placement, &generation,
+                        NULL) < 0);
     strike(&s);
 }
 
