@@ -66,7 +66,7 @@ def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pa
     venv.create(home, with_pip=True)
     path = home / "bin" / "python"
     pip = [path, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    run(*pip, wheel, "setuptools", "cython>=3.2", "cmake>=3.21", "ninja", cwd=home)
+    run(*pip, f"{wheel}[yaml]", "setuptools", "cython>=3.2", "cmake>=3.21", "ninja", cwd=home)
     yield path
     shutil.rmtree(home)
 
@@ -78,7 +78,7 @@ def ask(python: Path, expression: str, cwd: Path) -> str:
 @pytest.fixture(scope="session")
 def fleet_file(python: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fleet")
-    hosts = sorted((EXAMPLES / "hosts").glob("*.json"))
+    hosts = sorted((EXAMPLES / "hosts").iterdir())
     assert hosts
     text = run(python, EXAMPLES / "scheduler_c" / "export_fleet.py", *hosts, cwd=folder)
     path = folder / "fleet.txt"
@@ -167,7 +167,7 @@ def test_cython_scheduler(python: Path, extension: Path) -> None:
 import scheduler
 from numafit import Fleet, GuestCell, GuestTopology, Request
 from numafit.readers.hostfile import read_host_file
-fleet = Fleet(map(read_host_file, {[str(p) for p in (EXAMPLES / "hosts").glob("*.json")]!r}))
+fleet = Fleet(map(read_host_file, {[str(p) for p in (EXAMPLES / "hosts").iterdir()]!r}))
 before = [fleet.usage(n) for n in range(len(fleet))]
 cell = GuestCell(cpuset=(), pcpuset=range(4), memory_mb=1024, cpu_policy="dedicated")
 request = fleet.prepare(Request(GuestTopology([cell])))
