@@ -291,7 +291,7 @@ def has_both_faults(question: Question) -> bool:
     everything = question["flavor"]["extra_specs"] | question["image"]["properties"]
     earlier: set[str] = set()
     for key in sorted(key for key in everything if "numa_cpus." in key):
-        cpus = set(everything[key].split(","))
+        cpus = {cpu for cpu in everything[key].split(",") if cpu.isdigit()}
         if cpus & earlier and any(int(cpu) >= vcpus for cpu in cpus):
             return True
         earlier |= cpus
