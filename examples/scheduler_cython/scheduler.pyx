@@ -6,18 +6,25 @@ The fleet is any numafit.Fleet; its arrays are used where they are.
 
 from libc.stdint cimport UINT32_MAX, uint32_t
 from libc.stdlib cimport calloc, free, realloc
+from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from numafit cimport (
-    NF_BY_INDEX, NF_BY_ROOM, NF_LIMITS_HOST, NF_OK, NF_STALE, nf_check_abi, nf_draw, nf_max_draws,
-    nf_options, nf_placed_cell, nf_placement, nf_request, nf_request_of, nf_shared,
-    nf_shared_choose, nf_shared_claim, nf_shared_fit, nf_shared_of, nf_shared_release,
-    nf_status_text, nf_taking, nf_workspace_bytes,
+    NF_BY_INDEX, NF_BY_ROOM, NF_LIMITS_HOST, NF_OK, NF_STALE, nf_check_abi, nf_choose, nf_claim,
+    nf_draw, nf_fit, nf_fleet, nf_max_draws, nf_options, nf_placed_cell, nf_placement, nf_release,
+    nf_request, nf_request_of, nf_shared, nf_shared_choose, nf_shared_claim, nf_shared_fit,
+    nf_shared_of, nf_shared_release, nf_status_text, nf_taking, nf_workspace_bytes,
 )
 
 nf_check_abi()
 
 cdef enum:
     ATTEMPTS = 16
+
+
+cdef double now() noexcept nogil:
+    cdef timespec t
+    clock_gettime(CLOCK_MONOTONIC, &t)
+    return t.tv_sec + t.tv_nsec * 1e-9
 
 
 cdef class Guest:
@@ -129,3 +136,50 @@ cdef class Scheduler:
         guest.held = False
         if nf_shared_release(self.shared, &guest.taking, 1, NULL, NULL) != NF_OK:
             raise ValueError("the host no longer holds what the guest took")
+
+    cdef int decide_alone(self, Guest guest) noexcept nogil:
+        """As decide(), without locks."""
+        cdef const nf_fleet *fleet = self.shared.fleet
+        cdef nf_taking *t = &guest.taking
+        cdef double score = 0
+        cdef int status
+        t.host = UINT32_MAX
+        status = nf_choose(fleet, NULL, 0, fleet.n_hosts, t.request, &self.options, self.by, NULL,
+                           self.workspace, self.workspace_bytes, &t.host, &score)
+        if status < 0:
+            return status
+        if t.host == UINT32_MAX:
+            return NF_STALE
+        status = nf_fit(fleet, t.host, t.request, &self.options, self.workspace,
+                        self.workspace_bytes, &guest.placement, NULL)
+        return status if status else nf_claim(fleet, t.host, t.request, &guest.placement, NULL)
+
+    def run(self, steps):
+        """A stream as the scheduler in C does it; nobody else may be at work on the fleet. A step
+        is a prepared request to be placed, or the number of an earlier step whose guest goes.
+        Returns how many were placed, and the seconds that choosing, placing, taking and giving
+        back took."""
+        cdef dict held = {}
+        cdef double seconds = 0, start
+        cdef size_t placed = 0
+        cdef int status
+        cdef Guest guest
+        for number, step in enumerate(steps):
+            boot = not isinstance(step, int)
+            guest = Guest(self, step) if boot else held.pop(step, None)
+            if guest is None:
+                continue  # it was refused
+            self.make_room(guest.taking.request)
+            start = now()
+            if boot:
+                status = self.decide_alone(guest)
+            else:
+                status = nf_release(self.shared.fleet, guest.taking.host, guest.taking.request,
+                                    &guest.placement, NULL)
+            seconds += now() - start
+            if status < 0:
+                raise ValueError(nf_status_text(status).decode())
+            if boot and status == NF_OK:
+                placed += 1
+                held[number] = guest
+        return placed, seconds

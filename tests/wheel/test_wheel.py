@@ -181,6 +181,9 @@ assert fleet.check() is None
 for guest in guests:
     s.release(guest)
 assert [fleet.usage(n) for n in range(len(fleet))] == before
+placed, seconds = s.run([request] * (room + 1) + list(range(room + 1)))
+assert placed == room and seconds > 0
+assert [fleet.usage(n) for n in range(len(fleet))] == before
 for wrong in (guests[0], None):
     try:
         s.release(wrong)
