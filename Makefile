@@ -106,7 +106,8 @@ test-wheel: wheel ## programs in C and Cython built against the installed wheel
 	$(PYTEST) -q -m wheel tests/wheel
 
 # Nova and its tests live in an environment of their own; NOVA names the release, UNIT=1 runs the
-# minute-long part, FILTER=1 the functional tests with numafit's scheduler filter and nothing patched.
+# short part with fewer random cases, FILTER=1 the functional tests with numafit's scheduler filter
+# and nothing patched.
 NOVA ?= 34.0.0
 NOVA_VENV ?= .venv-nova
 NOVA_PYTHON = $(NOVA_VENV)/bin/python
@@ -122,7 +123,7 @@ nova-env: build $(NOVA_VENV)/.nova-$(NOVA)
 	$(NOVA_PYTHON) -m pip --disable-pip-version-check -q install --force-reinstall --no-deps build/nova-wheel/*.whl
 
 test-nova: nova-env ## nova's own tests with numafit in its place (UNIT=1: the short part; FILTER=1)
-	NUMAFIT_NOVA_PYTHON=$(abspath $(NOVA_PYTHON)) $(PYTEST) -q -m "nova and not db" tests/nova
+	$(if $(UNIT),NUMAFIT_FUZZ_CASES=600) NUMAFIT_NOVA_PYTHON=$(abspath $(NOVA_PYTHON)) $(PYTEST) -q -m "nova and not db" tests/nova
 	$(NOVA_PYTHON) tests/nova/run_nova_tests.py $(if $(UNIT),--unit) $(if $(FILTER),--as filter --functional)
 
 # the server is Debian's; it is started and stopped by the test, in a directory of its own
