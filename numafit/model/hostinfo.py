@@ -79,25 +79,8 @@ class HostCell:
         _number("id", self.id, 0, MAX_ID)
         for name in ("cpuset", "pcpuset", "pinned_cpus"):
             put(self, name, _cpus(name, getattr(self, name)))
-        siblings = tuple(
-            _cpus(f"siblings[{n}]", core) for n, core in enumerate(self.siblings) if core
-        )
+        siblings, seen = _cores(self.siblings)
         put(self, "siblings", siblings)
-        seen: set[int] = set()
-        for n, core in enumerate(siblings):
-            if len(core) > MAX_THREADS:
-                raise InputError(
-                    None, f"siblings[{n}]", sorted(core), f"at most {MAX_THREADS} threads a core"
-                )
-            if seen & core:
-                raise InputError(
-                    None,
-                    f"siblings[{n}]",
-                    sorted(core),
-                    f"sets that share no CPU (CPU {min(seen & core)} stands in two)",
-                    "List each core's threads once.",
-                )
-            seen |= core
         if len(seen | self.cpuset | self.pcpuset | self.pinned_cpus) > MAX_CELL_CPUS:
             raise InputError(None, "cpuset", len(seen), f"at most {MAX_CELL_CPUS} CPUs in one cell")
         _number("memory_mb", self.memory_mb, 0, MAX_MEMORY_MB)
@@ -197,6 +180,41 @@ def _number(key: str, value: object, low: int, high: int) -> None:
 
 def _cpus(key: str, cpus: Iterable[int]) -> frozenset[int]:
     found = frozenset(cpus)
-    for cpu in found:
-        _number(key, cpu, 0, MAX_ID)
+    if not _are_ids(found):
+        for cpu in found:
+            _number(key, cpu, 0, MAX_ID)
     return found
+
+
+def _are_ids(numbers: frozenset[int]) -> bool:
+    """At one look; a host has hundreds of them."""
+    return not numbers or (
+        set(map(type, numbers)) == {int} and min(numbers) >= 0 and max(numbers) <= MAX_ID
+    )
+
+
+def _cores(siblings: Iterable[Iterable[int]]) -> tuple[tuple[frozenset[int], ...], frozenset[int]]:
+    """Sets of CPU ids that share none, and what stands in them."""
+    cores = tuple(filter(None, map(frozenset, siblings)))
+    everything: frozenset[int] = frozenset().union(*cores)
+    sizes = list(map(len, cores))
+    alike = len(everything) == sum(sizes) and max(sizes, default=0) <= MAX_THREADS
+    if alike and _are_ids(everything):
+        return cores, everything
+    seen: set[int] = set()
+    for n, core in enumerate(cores):
+        _cpus(f"siblings[{n}]", core)
+        if len(core) > MAX_THREADS:
+            raise InputError(
+                None, f"siblings[{n}]", sorted(core), f"at most {MAX_THREADS} threads a core"
+            )
+        if seen & core:
+            raise InputError(
+                None,
+                f"siblings[{n}]",
+                sorted(core),
+                f"sets that share no CPU (CPU {min(seen & core)} stands in two)",
+                "List each core's threads once.",
+            )
+        seen |= core
+    return cores, everything

@@ -19,7 +19,7 @@ def field(obj: Any, name: str, default: Any = None) -> Any:
     Past the object's property, which would try to load a field that is missing: oslo keeps each
     field's value in the attribute ``_obj_NAME``.
     """
-    return vars(obj).get("_obj_" + name, default)
+    return getattr(obj, "_obj_" + name, default)
 
 
 def host_cell(cell: Any, socket: int | None) -> HostCell:
@@ -27,22 +27,25 @@ def host_cell(cell: Any, socket: int | None) -> HostCell:
     cpuset = frozenset(field(cell, "cpuset", ()))
     network = field(cell, "network_metadata")
     return HostCell(
-        id=cell.id,
+        id=field(cell, "id"),
         cpuset=cpuset,
         pcpuset=frozenset(field(cell, "pcpuset", cpuset)),
         memory_mb=field(cell, "memory", 0),
         cpu_usage=field(cell, "cpu_usage", 0),
         memory_usage=field(cell, "memory_usage", 0),
         pinned_cpus=frozenset(field(cell, "pinned_cpus", ())),
-        siblings=tuple(map(frozenset, field(cell, "siblings", ()))),
-        page_pools=tuple(
-            PagePool(p.size_kb, p.total, field(p, "used", 0), field(p, "reserved", 0))
-            for p in field(cell, "mempages", ())
-        ),
+        siblings=field(cell, "siblings", ()),
+        page_pools=tuple(map(page_pool, field(cell, "mempages", ()))),
         physnets=frozenset(field(network, "physnets", ()) if network else ()),
         tunneled=bool(network and field(network, "tunneled", False)),
         socket=socket,
     )
+
+
+def page_pool(pages: Any) -> PagePool:
+    """``nova.objects.NUMAPagesTopology`` -> PagePool."""
+    used, reserved = field(pages, "used", 0), field(pages, "reserved", 0)
+    return PagePool(field(pages, "size_kb"), field(pages, "total"), used, reserved)
 
 
 def host_info(

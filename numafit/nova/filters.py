@@ -11,7 +11,10 @@ one go.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, compress
+from operator import not_
 from typing import Any
 
 from nova import objects
@@ -22,12 +25,16 @@ from numafit.errors import NumafitError
 from numafit.model import pci_filter
 from numafit.model.request import Request
 from numafit.nova import convert, modes
-from numafit.nova.table import HOSTS, Entry, by_block
+from numafit.nova.table import HOSTS, Block, Entry, Ratios
+from numafit.nova.together import Round, Rounds
 
 LOG = log.getLogger(__name__)
 
 Mapped = Mapping[str, Sequence[str]] | None
 Key = tuple[Any, ...]
+_WITH_PCI: Key = ("pools",)
+_WITHOUT_PCI: Key = ("no pools",)
+_WITH_PCI_ALL, _WITHOUT_PCI_ALL = (_WITH_PCI,), (_WITHOUT_PCI,)
 
 
 class NUMATopologyFilter(filters.BaseHostFilter):
@@ -44,16 +51,7 @@ class NUMATopologyFilter(filters.BaseHostFilter):
         asked = Asked(spec_obj)
         if not spec_obj.numa_topology:
             return [host for host in hosts if asked.has_threads(host)]
-        candidates = asked.candidates(hosts)
-        passed = []
-        for host in hosts:
-            if id(host) not in candidates:
-                continue
-            host.allocation_candidates = candidates[id(host)]
-            if host.allocation_candidates:
-                host.limits["numa_topology"] = asked.limits(host)
-                passed.append(host)
-        return passed
+        return asked.passing(hosts)
 
     def host_passes(self, host_state: Any, filter_properties: Any) -> bool:
         """One host alone."""
@@ -64,9 +62,12 @@ class Asked:
     """One request, as numafit sees it."""
 
     def __init__(self, spec: Any) -> None:
-        self._spec = spec
         self._network = spec.network_metadata if "network_metadata" in spec else None
-        self._limits: dict[tuple[float, float], Any] = {}
+        self._networks = convert.networks(self._network)
+        self._guest = convert.guest_topology(spec.numa_topology) if spec.numa_topology else None
+        self._options = modes.current.options()
+        self._limits: dict[Ratios, Any] = {}
+        self._mappings: dict[Key, Mapped] = {}
         self._requests: dict[Key, Request] = {}
         requests = spec.pci_requests.requests if spec.pci_requests else ()
         self._pci = convert.pci_requests(requests)
@@ -82,9 +83,120 @@ class Asked:
         topology = host.numa_topology
         return not (self._needs_threads and topology) or topology.has_threads
 
-    def limits(self, host: Any) -> Any:
+    def passing(self, hosts: Sequence[Any]) -> list[Any]:
+        """The hosts that pass, in order, with their limits. All that nova would look at keep those
+        of their allocation candidates that will do."""
+        try:
+            with HOSTS.lock:
+                HOSTS.forget_if_grown(len(hosts))
+                return self._judge(hosts)
+        except NumafitError as error:
+            LOG.warning("numafit cannot judge this request, which is taken as a no: %s", error)
+            return []
+
+    def request(self, mappings: Mapped, with_pci: bool) -> Request:
+        """The request with one candidate's allocation in placement."""
+        return self._request(self._key(mappings) if with_pci else _WITHOUT_PCI)
+
+    def _judge(self, hosts: Sequence[Any]) -> list[Any]:
+        # lists side by side, not a tuple for each host: those would call the garbage collector
+        looked: list[Any] = []
+        entries: list[Entry] = []
+        for host in hosts:
+            entry = self._entry(host)
+            if entry is not None and (entry.threads or not self._needs_threads):
+                looked.append(host)
+                entries.append(entry)
+        rounds = Rounds(self._pci)
+        wanted = [
+            self._keys(host, entry, rounds) for host, entry in zip(looked, entries, strict=True)
+        ]
+        blocks: dict[Key | Round, set[Block]] = defaultdict(set)
+        for keys, entry in zip(wanted, entries, strict=True):
+            for key in keys:
+                blocks[key].add(entry.block)
+        fits = {key: self._scan(key, some) for key, some in blocks.items()}
+        passed = []
+        for host, keys, entry in zip(looked, wanted, entries, strict=True):
+            verdicts = [fits[key][entry.block][entry.slot] for key in keys]
+            if not all(verdicts):
+                if LOG.isEnabledFor(log.DEBUG):
+                    self._explain(entry, compress(keys, map(not_, verdicts)))
+                if any(verdicts):
+                    good = compress(host.allocation_candidates, verdicts)
+                    host.allocation_candidates = list(good)
+                else:
+                    host.allocation_candidates = []
+            if host.allocation_candidates:
+                host.limits["numa_topology"] = self._limits_of(entry.ratios)
+                passed.append(host)
+        return passed
+
+    def _entry(self, host: Any) -> Entry | None:
+        try:
+            entry = HOSTS.entry(host)
+        except NumafitError as error:
+            name = f"{host.host}, {host.nodename}"
+            LOG.warning("numafit cannot judge %s, which is taken as a no: %s", name, error)
+            return None
+        if entry is None:
+            LOG.debug("%s, %s has no NUMA topology.", host.host, host.nodename)
+        return entry
+
+    def _keys(self, host: Any, entry: Entry, rounds: Rounds) -> Sequence[Key | Round]:
+        """One key for all of the host's candidates, or one for each."""
+        if host.pci_stats is None:
+            return _WITHOUT_PCI_ALL
+        if not self._from_placement:
+            return _WITH_PCI_ALL
+        found: dict[Key, Key | Round] = {}
+        keys = [self._key(candidate["mappings"]) for candidate in host.allocation_candidates]
+        for key in keys:
+            if key is _WITH_PCI or key in found:
+                continue
+            alone = HOSTS.alone(entry, chain.from_iterable(key))
+            found[key] = rounds.of(entry, len(found), key, alone) or key
+        return [found.get(key, key) for key in keys]
+
+    def _key(self, mappings: Mapped) -> Key:
+        """What of a candidate bears on the answer: placement's providers for each PCI request."""
+        if not (self._from_placement and mappings):
+            return _WITH_PCI
+        key = tuple(tuple(pci_filter.providers(one, mappings)) for one in self._pci)
+        self._mappings.setdefault(key, mappings)
+        return key
+
+    def _request(self, key: Key) -> Request:
+        if key not in self._requests:
+            self._requests[key] = Request(
+                self._guest,
+                self._networks,
+                () if key is _WITHOUT_PCI else self._pci,
+                self._mappings.get(key),
+            )
+        return self._requests[key]
+
+    def _asked_of(self, block: Block, key: Key | Round) -> Request:
+        if isinstance(key, Round):
+            mapping = key.mapping(block, self._pci)
+            return Request(self._guest, self._networks, self._pci, mapping)
+        return self._request(key)
+
+    def _scan(self, key: Key | Round, blocks: Iterable[Block]) -> dict[Block, list[bool]]:
+        """Whether it fits, for all hosts of the blocks."""
+        return {
+            block: block.fleet.scan(self._asked_of(block, key), **self._options).tolist()
+            for block in blocks
+        }
+
+    def _explain(self, entry: Entry, keys: Iterable[Key | Round]) -> None:
+        for key in keys:
+            fleet = entry.block.fleet
+            why = fleet.explain(self._asked_of(entry.block, key), entry.slot, **self._options)
+            LOG.debug("%s does not fit: %s", fleet.names[entry.slot], why)
+
+    def _limits_of(self, ratios: Ratios) -> Any:
         """``NUMATopologyLimits`` with which the scheduler and the compute fit again."""
-        ratios = (host.cpu_allocation_ratio, host.ram_allocation_ratio)
         found = self._limits.get(ratios)
         if found is None:
             found = self._limits[ratios] = objects.NUMATopologyLimits(
@@ -93,83 +205,3 @@ class Asked:
             if self._network:
                 found.network_metadata = self._network
         return found
-
-    def candidates(self, hosts: Sequence[Any]) -> dict[int, list[Any]]:
-        """The candidates that will do, by the identity of the host. Not in it are hosts that are
-        out before nova looks at candidates."""
-        try:
-            with HOSTS.lock:
-                HOSTS.forget_if_grown(len(hosts))
-                return self._judge(hosts)
-        except NumafitError as error:
-            LOG.warning("numafit cannot judge this request, which is taken as a no: %s", error)
-            return {}
-
-    def request(self, mappings: Mapped, with_pci: bool) -> Request:
-        """The request with one candidate's allocation in placement."""
-        return self._requests[self._key(mappings, with_pci)]
-
-    def _judge(self, hosts: Sequence[Any]) -> dict[int, list[Any]]:
-        good: dict[int, list[Any]] = {}
-        wanted: dict[Key, list[tuple[Entry, list[Any], Any]]] = {}
-        for host in hosts:
-            entry = self._entry(host)
-            if entry is None or (self._needs_threads and not entry.threads):
-                continue
-            chosen: list[Any] = []
-            good[id(host)] = chosen
-            for candidate in host.allocation_candidates:
-                key = self._key(candidate["mappings"], host.pci_stats is not None)
-                wanted.setdefault(key, []).append((entry, chosen, candidate))
-        for key, pairs in wanted.items():
-            fits = self._scan(self._requests[key], [entry for entry, _chosen, _candidate in pairs])
-            for entry, chosen, candidate in pairs:
-                if entry in fits:
-                    chosen.append(candidate)
-        return good
-
-    def _entry(self, host: Any) -> Entry | None:
-        topology = host.numa_topology
-        if topology is None or not convert.field(topology, "cells"):
-            LOG.debug("%s, %s has no NUMA topology.", host.host, host.nodename)
-            return None
-        try:
-            return HOSTS.entry(host)
-        except NumafitError as error:
-            name = f"{host.host}, {host.nodename}"
-            LOG.warning("numafit cannot judge %s, which is taken as a no: %s", name, error)
-            return None
-
-    def _key(self, mappings: Mapped, with_pci: bool) -> Key:
-        """What of a candidate bears on the answer: placement's providers for each PCI request.
-
-        A request is made for each such key; most candidates of most requests share one.
-        """
-        key: Key = ("pools",) if with_pci else ("no pools",)
-        if self._from_placement and with_pci and mappings:
-            key = tuple(tuple(pci_filter.providers(one, mappings)) for one in self._pci)
-        else:
-            mappings = None
-        if key not in self._requests:
-            self._requests[key] = Request(
-                convert.guest_topology(self._spec.numa_topology),
-                convert.networks(self._network),
-                self._pci if with_pci else (),
-                mappings,
-            )
-        return key
-
-    def _scan(self, request: Request, entries: Iterable[Entry]) -> set[Entry]:
-        """The entries that fit."""
-        options = modes.current.options()
-        fits: set[Entry] = set()
-        for block, some in by_block(dict.fromkeys(entries)).items():
-            slots = [one.slot for one in some]
-            found = block.fleet.scan(request, hosts=slots, **options).tolist()
-            fits.update(one for one, fit in zip(some, found, strict=True) if fit)
-            if LOG.isEnabledFor(log.DEBUG):
-                for slot, fit in zip(slots, found, strict=True):
-                    if not fit:
-                        why = block.fleet.explain(request, slot, **options)
-                        LOG.debug("%s does not fit: %s", block.infos[slot].name, why)
-        return fits

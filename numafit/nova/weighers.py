@@ -59,13 +59,13 @@ class NUMAFragmentationWeigher(weights.BaseHostWeigher):
         return self._weight(obj, Asked(weight_properties))
 
     def _weight(self, state: Any, asked: Asked) -> float:
-        if not state.numa_topology:
-            return 0.0
         candidates = state.allocation_candidates or [{"mappings": {}}]
         try:
             request = asked.request(candidates[0]["mappings"], state.pci_stats is not None)
             with HOSTS.lock:
                 entry = HOSTS.entry(state)
+                if entry is None:
+                    return 0.0
                 info, fleet = entry.block.infos[entry.slot], entry.block.fleet
                 found = fleet.fit(request, hosts=[entry.slot], limit=1, **modes.current.options())
         except NumafitError as error:

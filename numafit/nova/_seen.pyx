@@ -1,0 +1,304 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, freethreading_compatible=True
+"""Is this host of nova's still what it was? Contents of nova's objects as numbers to compare.
+
+Nova makes new objects for a host with each request, mostly with the same content, and changes
+pools in place. So neither identity nor a version tells, and a thousand hosts are looked at for
+every request: what a fit reads is written down as one row of numbers, which compares at the speed
+of memory. Nothing of nova is imported here; its objects are read as they are.
+"""
+
+cimport cython
+from libc.stdint cimport int64_t, uint64_t
+from libc.stdlib cimport free, malloc, realloc
+from libc.string cimport memcmp, memcpy
+
+cdef extern from *:
+    """
+    /* CPU ids of a set as bits, which are 0 before. Returns the words in use, -1 for ids that do
+       not go in there, -2 with an error set. The table is read where it stands: iterators take
+       most of the time otherwise, as a host has dozens of small sets. */
+    static Py_ssize_t set_bits(PyObject *cpus, uint64_t *bits, Py_ssize_t words)
+    {
+        Py_ssize_t used = 0;
+        int odd = 0;
+    #ifdef Py_GIL_DISABLED
+        PyObject *each = PyObject_GetIter(cpus), *cpu;
+        if (!each)
+            return -2;
+        while (!odd && (cpu = PyIter_Next(each))) {
+    #else
+        const PySetObject *set = (PySetObject *)cpus;
+        for (Py_ssize_t n = 0; n <= set->mask && !odd; n++) {
+            PyObject *cpu = set->table[n].key;
+            if (!cpu || set->table[n].hash == -1) /* nothing, or taken out */
+                continue;
+    #endif
+            int overflow = 0;
+            long id = PyLong_CheckExact(cpu) ? PyLong_AsLongAndOverflow(cpu, &overflow) : -1;
+            if (id < 0 || id >= 64 * words) {
+                odd = 1;
+            } else {
+                bits[id >> 6] |= (uint64_t)1 << (id & 63);
+                if (id >> 6 >= used)
+                    used = (id >> 6) + 1;
+            }
+    #ifdef Py_GIL_DISABLED
+            Py_DECREF(cpu);
+        }
+        Py_DECREF(each);
+        if (PyErr_Occurred())
+            return -2;
+    #else
+        }
+    #endif
+        return odd ? -1 : used;
+    }
+
+    /* Small sets lie all over the memory: fetch them side by side. */
+    static void prefetch(PyObject *things)
+    {
+        for (Py_ssize_t n = 0; n < PyList_GET_SIZE(things); n++) {
+            const char *at = (const char *)PyList_GET_ITEM(things, n);
+            for (size_t line = 0; line < sizeof(PySetObject); line += 64)
+                __builtin_prefetch(at + line);
+        }
+    }
+    """
+    void prefetch(list things)
+    Py_ssize_t set_bits(object cpus, uint64_t *bits, Py_ssize_t words) except -2
+    bint PyLong_CheckExact(object)
+    long long PyLong_AsLongLongAndOverflow(object, int *overflow) except? -1
+    bint PyAnySet_Check(object)
+    bint PyList_Check(object)
+    bint PyDict_CheckExact(object)
+    Py_ssize_t PySet_GET_SIZE(object)
+
+cdef enum:
+    WORDS = 128  # of a set: Linux numbers at most 8192 CPUs
+
+# Stand in the place of a number; no field of nova's has so low a one.
+cdef int64_t LOWEST = (-1) << 63
+cdef int64_t MISSING = LOWEST
+cdef int64_t NONE = LOWEST + 1
+cdef int64_t FALSE = LOWEST + 2
+cdef int64_t TRUE = LOWEST + 3
+cdef int64_t FIRST_NUMBER = LOWEST + 16
+
+cdef object UNSET = object()
+
+
+class Odd(Exception):
+    """A value of a kind that nova does not put there: whoever reads it must judge it."""
+
+
+@cython.final
+cdef class Row:
+    """Numbers that grow, and names that stand beside them."""
+
+    cdef int64_t *numbers
+    cdef Py_ssize_t n, room
+    cdef uint64_t bits[WORDS]
+    cdef list names
+    cdef object set_type
+
+    def __cinit__(self):
+        cdef Py_ssize_t word
+        self.names = []
+        self.room = 512
+        self.numbers = <int64_t *>malloc(self.room * sizeof(int64_t))
+        if not self.numbers:
+            raise MemoryError
+        for word in range(WORDS):
+            self.bits[word] = 0
+
+    def __dealloc__(self):
+        free(self.numbers)
+
+    cdef inline int put(self, int64_t number) except -1:
+        cdef int64_t *larger
+        if self.n == self.room:
+            larger = <int64_t *>realloc(self.numbers, 2 * self.room * sizeof(int64_t))
+            if not larger:
+                raise MemoryError
+            self.numbers = larger
+            self.room *= 2
+        self.numbers[self.n] = number
+        self.n += 1
+        return 0
+
+    cdef inline int put_value(self, object value) except -1:
+        """A number, a truth value, or none."""
+        cdef int overflow = 0
+        cdef int64_t number
+        if PyLong_CheckExact(value):
+            number = PyLong_AsLongLongAndOverflow(value, &overflow)
+            if overflow or number < FIRST_NUMBER:
+                raise Odd
+            return self.put(number)
+        if value is UNSET:
+            return self.put(MISSING)
+        if value is None:
+            return self.put(NONE)
+        if value is True:
+            return self.put(TRUE)
+        if value is False:
+            return self.put(FALSE)
+        raise Odd
+
+    cdef int put_set(self, object cpus) except -1:
+        """A set of CPU ids: its length in words, and the words."""
+        cdef Py_ssize_t used, word
+        # a check takes a walk through the bases, and nova's sets are all of one type
+        if type(cpus) is not self.set_type:
+            if not PyAnySet_Check(cpus):
+                if cpus is UNSET or cpus is None:
+                    return self.put_value(cpus)
+                raise Odd
+            self.set_type = type(cpus)
+        used = set_bits(cpus, self.bits, WORDS)
+        if used < 0:
+            raise Odd
+        self.put(used)
+        for word in range(used):
+            self.put(<int64_t>self.bits[word])
+            self.bits[word] = 0
+        return 0
+
+    cdef int put_cores(self, object cores) except -1:
+        """A list of sets, in its order."""
+        if not PyList_Check(cores):
+            if cores is UNSET or cores is None:
+                return self.put_value(cores)
+            raise Odd
+        prefetch(<list>cores)
+        self.put(len(<list>cores))
+        for core in <list>cores:
+            self.put_set(core)
+        return 0
+
+    cdef int put_pages(self, object pools) except -1:
+        if not PyList_Check(pools):
+            if pools is UNSET or pools is None:
+                return self.put_value(pools)
+            raise Odd
+        self.put(len(<list>pools))
+        for pool in <list>pools:
+            self.put_value(getattr(pool, "_obj_used", UNSET))
+            self.put_value(getattr(pool, "_obj_total", UNSET))
+            self.put_value(getattr(pool, "_obj_size_kb", UNSET))
+            self.put_value(getattr(pool, "_obj_reserved", UNSET))
+        return 0
+
+    cdef int put_network(self, object network) except -1:
+        if network is UNSET or network is None:
+            return self.put_value(network)
+        self.put_value(getattr(network, "_obj_tunneled", UNSET))
+        physnets = getattr(network, "_obj_physnets", UNSET)
+        if not PyAnySet_Check(physnets):
+            return self.put_value(physnets)
+        self.put(PySet_GET_SIZE(physnets))
+        if physnets:
+            self.names.append(frozenset(physnets))
+        return 0
+
+    cdef int put_cell(self, object cell) except -1:
+        self.put_value(getattr(cell, "_obj_id", UNSET))
+        self.put_value(getattr(cell, "_obj_socket", UNSET))
+        self.put_value(getattr(cell, "_obj_memory", UNSET))
+        self.put_value(getattr(cell, "_obj_memory_usage", UNSET))
+        self.put_value(getattr(cell, "_obj_cpu_usage", UNSET))
+        self.put_set(getattr(cell, "_obj_pinned_cpus", UNSET))
+        self.put_set(getattr(cell, "_obj_cpuset", UNSET))
+        self.put_set(getattr(cell, "_obj_pcpuset", UNSET))
+        self.put_cores(getattr(cell, "_obj_siblings", UNSET))
+        self.put_pages(getattr(cell, "_obj_mempages", UNSET))
+        self.put_network(getattr(cell, "_obj_network_metadata", UNSET))
+        return 0
+
+    cdef int put_sockets(self, object topology) except -1:
+        """Of the topology that a host's pools were made with, where it is another."""
+        if topology is None:
+            return self.put(NONE)
+        cells = getattr(topology, "_obj_cells", ())
+        self.put(len(cells))
+        for cell in cells:
+            self.put_value(getattr(cell, "_obj_id", UNSET))
+            self.put_value(getattr(cell, "_obj_socket", UNSET))
+        return 0
+
+    cdef int put_host(self, object topology, object stats) except -1:
+        cells = getattr(topology, "_obj_cells", None)
+        if not PyList_Check(cells):
+            raise Odd
+        self.put(len(<list>cells))
+        for cell in <list>cells:
+            self.put_cell(cell)
+        if stats is None:
+            return self.put(NONE)
+        theirs = stats.numa_topology
+        if theirs is topology:
+            return self.put(TRUE)
+        return self.put_sockets(theirs)
+
+
+cdef dict without_devices(dict pool):
+    return {key: value for key, value in pool.items() if key != "devices"}
+
+
+@cython.final
+cdef class Seen:
+    """What a fit reads of a host, as it was; safe from later changes of nova's objects.
+
+    ``topology``: a ``NUMATopology``; ``stats``: a ``PciDeviceStats`` or ``None``. A host that
+    holds values of unexpected kinds never counts as unchanged.
+    """
+
+    cdef int64_t *numbers
+    cdef Py_ssize_t n
+    cdef list names, pools
+
+    def __cinit__(self, topology, stats):
+        cdef Row row = Row()
+        try:
+            row.put_host(topology, stats)
+            self.pools = None
+            if stats is not None:
+                self.pools = [without_devices(dict(pool)) for pool in stats.pools]
+        except Odd:
+            return
+        self.names = row.names
+        self.numbers = <int64_t *>malloc(row.n * sizeof(int64_t))
+        if not self.numbers:
+            raise MemoryError
+        memcpy(self.numbers, row.numbers, row.n * sizeof(int64_t))
+        self.n = row.n
+
+    def __dealloc__(self):
+        free(self.numbers)
+
+    def same(self, topology, stats):
+        """Whether they hold the same, whatever objects they are."""
+        cdef Row row = Row()
+        if not self.numbers:
+            return False
+        try:
+            row.put_host(topology, stats)
+        except Odd:
+            return False
+        if row.n != self.n or memcmp(row.numbers, self.numbers, self.n * sizeof(int64_t)):
+            return False
+        return row.names == self.names and (stats is None or self._same_pools(stats.pools))
+
+    cdef bint _same_pools(self, object pools) except -1:
+        cdef Py_ssize_t n = 0
+        if self.pools is None or len(pools) != len(self.pools):
+            return False
+        for pool in pools:
+            if not PyDict_CheckExact(pool):
+                return False
+            if "devices" in <dict>pool:
+                pool = without_devices(<dict>pool)
+            if pool != self.pools[n]:
+                return False
+            n += 1
+        return True
