@@ -57,11 +57,15 @@ cdef extern from *:
     /* Small sets lie all over the memory: fetch them side by side. */
     static void prefetch(PyObject *things)
     {
+    #ifndef Py_GIL_DISABLED
         for (Py_ssize_t n = 0; n < PyList_GET_SIZE(things); n++) {
             const char *at = (const char *)PyList_GET_ITEM(things, n);
             for (size_t line = 0; line < sizeof(PySetObject); line += 64)
                 __builtin_prefetch(at + line);
         }
+    #else
+        (void)things;
+    #endif
     }
     """
     void prefetch(list things)
