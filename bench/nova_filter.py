@@ -96,18 +96,31 @@ def host_states(rows: list[objects.ComputeNode]) -> list[HostState]:
     return states
 
 
-def request() -> objects.RequestSpec:
-    cells = [
-        objects.InstanceNUMACell(
-            id=n,
-            cpuset=set(),
-            pcpuset=set(range(8 * n, 8 * n + 8)),
-            memory=8192,
-            pagesize=2048,
-            cpu_policy="dedicated",
+GUESTS = {
+    "two cells of 8 dedicated CPUs, 2 MiB pages": (2, 8, "dedicated", 2048),
+    "4 dedicated CPUs": (1, 4, "dedicated", None),
+    "2 dedicated CPUs, 2 MiB pages": (1, 2, "dedicated", 2048),
+    "4 shared CPUs, for which no host has room": (1, 4, "shared", None),
+    "64 dedicated CPUs, which no cell has": (1, 64, "dedicated", 2048),
+}
+FIRST = next(iter(GUESTS))
+
+
+def request(guest: str) -> objects.RequestSpec:
+    n_cells, n_cpus, policy, pagesize = GUESTS[guest]
+    cells = []
+    for n in range(n_cells):
+        cpus = set(range(n_cpus * n, n_cpus * (n + 1)))
+        cells.append(
+            objects.InstanceNUMACell(
+                id=n,
+                cpuset=cpus if policy == "shared" else set(),
+                pcpuset=cpus if policy == "dedicated" else set(),
+                memory=1024 * n_cpus,
+                pagesize=pagesize,
+                cpu_policy=policy,
+            )
         )
-        for n in range(2)
-    ]
     return objects.RequestSpec(
         context=context.get_admin_context(),
         numa_topology=objects.InstanceNUMATopology(cells=cells, emulator_threads_policy=None),
@@ -127,13 +140,13 @@ def timed(ask, states, spec) -> tuple[float, list[str]]:
     return time.perf_counter() - started, [state.host for state in passed]
 
 
-def measure(hosts: int, rounds: int = 3) -> dict[str, float]:
+def measure(hosts: int, guest: str = FIRST, rounds: int = 3) -> dict[str, float]:
     """Seconds of ``filter_all`` by what has changed since the last request."""
     chance = random.Random(1)
     rows = [compute_node(n, chance) for n in range(hosts)]
     other = [compute_node(n, chance) for n in range(hosts)]
     stock, ours = numa_topology_filter.NUMATopologyFilter(), filters.NUMATopologyFilter()
-    spec = request()
+    spec = request(guest)
     times: dict[str, list[float]] = {}
 
     def run(name, which, states):
@@ -162,10 +175,12 @@ def main() -> None:
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
     objects.register_all()
-    found = measure(options.hosts)
-    print(f"{options.hosts} hosts of two cells, {found['passed']:.0f} of them pass")
-    for name in ("stock", "same objects", "same rows", "one changed", "all changed"):
-        print(f"{name:14} {1000 * found[name]:9.2f} ms {found['stock'] / found[name]:8.1f} x")
+    found = {guest: measure(options.hosts, guest) for guest in GUESTS}
+    for guest, times in found.items():
+        print(f"\n{guest}: {times['passed']:.0f} of {options.hosts} hosts of two cells pass")
+        for name in ("stock", "same objects", "same rows", "one changed", "all changed"):
+            ratio = times["stock"] / times[name]
+            print(f"{name:14} {1000 * times[name]:9.2f} ms {ratio:8.1f} x")
     if options.json:
         with open(options.json, "w", encoding="utf-8") as out:
             json.dump(found, out, indent=1)

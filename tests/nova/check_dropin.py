@@ -472,7 +472,7 @@ def test_providers_of_many_hosts_are_kept_apart(own):
         if case["pci_requests"] and case["pci_stats"] and case["expect"]
     ]
     mixed, ids = 0, [f"{UUID[:-1]}{n}" for n in range(9)]
-    for at in range(0, 160, 20):
+    for at in range(0, 160, 40):
         some, chance = with_pools[at : at + 20], random.Random(at)
         places = [[chance.random() for _ in range(12)] for _ in some]
 
