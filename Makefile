@@ -124,7 +124,8 @@ nova-env: build $(NOVA_VENV)/.nova-$(NOVA)
 
 test-nova: nova-env ## nova's own tests with numafit in its place (UNIT=1: the short part; FILTER=1)
 	$(if $(UNIT),NUMAFIT_FUZZ_CASES=600) NUMAFIT_NOVA_PYTHON=$(abspath $(NOVA_PYTHON)) $(PYTEST) -q -m "nova and not db" tests/nova
-	$(NOVA_PYTHON) -W ignore -m pytest -q -p no:cacheprovider -c /dev/null --rootdir=tests/nova tests/nova/check_dropin.py
+	cd tests/nova && $(abspath $(NOVA_PYTHON)) -W ignore -m pytest -q -p no:cacheprovider -c /dev/null \
+	  --rootdir=. check_dropin.py
 	$(NOVA_PYTHON) tests/nova/run_nova_tests.py $(if $(UNIT),--unit) $(if $(FILTER),--as filter --functional)
 
 # the server is Debian's; it is started and stopped by the test, in a directory of its own

@@ -54,7 +54,24 @@ def topology(chance: random.Random) -> objects.NUMATopology:
     return objects.NUMATopology(cells=cells)
 
 
-def compute_node(n: int, chance: random.Random) -> objects.ComputeNode:
+def pools(n: int) -> objects.PciDevicePoolList:
+    """Four VFs of each of two PFs in each cell, with their resource providers."""
+    return objects.PciDevicePoolList(
+        objects=[
+            objects.PciDevicePool(
+                vendor_id="8086",
+                product_id="154c",
+                numa_node=cell,
+                count=4,
+                tags={"dev_type": "type-VF", "rp_uuid": f"rp{n}-{cell}-{pf}"},
+            )
+            for cell in range(2)
+            for pf in range(2)
+        ]
+    )
+
+
+def compute_node(n: int, chance: random.Random, devices: bool) -> objects.ComputeNode:
     """A row as the scheduler reads it."""
     return objects.ComputeNode(
         id=n,
@@ -71,7 +88,7 @@ def compute_node(n: int, chance: random.Random) -> objects.ComputeNode:
         vcpus_used=0,
         updated_at=None,
         numa_topology=topology(chance)._to_json(),
-        pci_device_pools=None,
+        pci_device_pools=pools(n) if devices else None,
         host_ip="10.0.0.1",
         hypervisor_type="QEMU",
         hypervisor_version=8000000,
@@ -92,22 +109,27 @@ def host_states(rows: list[objects.ComputeNode]) -> list[HostState]:
         state = HostState(row.host, row.hypervisor_hostname, "00000000-0000-0000-0000-000000000000")
         state.update(compute=row)
         state.allocation_candidates = [{"mappings": {"": [row.uuid]}}]
+        if row.pci_device_pools:
+            providers = [f"rp{row.id}-{cell}-0" for cell in range(2)]
+            state.allocation_candidates = [{"mappings": {"device-0": [one]}} for one in providers]
         states.append(state)
     return states
 
 
 GUESTS = {
-    "two cells of 8 dedicated CPUs, 2 MiB pages": (2, 8, "dedicated", 2048),
-    "4 dedicated CPUs": (1, 4, "dedicated", None),
-    "2 dedicated CPUs, 2 MiB pages": (1, 2, "dedicated", 2048),
-    "4 shared CPUs, for which no host has room": (1, 4, "shared", None),
-    "64 dedicated CPUs, which no cell has": (1, 64, "dedicated", 2048),
+    "two cells of 8 dedicated CPUs, 2 MiB pages": (2, 8, "dedicated", 2048, None),
+    "4 dedicated CPUs": (1, 4, "dedicated", None, None),
+    "2 dedicated CPUs, 2 MiB pages": (1, 2, "dedicated", 2048, None),
+    "4 shared CPUs, for which no host has room": (1, 4, "shared", None, None),
+    "64 dedicated CPUs, which no cell has": (1, 64, "dedicated", 2048, None),
+    "4 dedicated CPUs and a VF of a port": (1, 4, "dedicated", 2048, "port"),
+    "4 dedicated CPUs and a VF that placement allocated": (1, 4, "dedicated", 2048, "alias"),
 }
 FIRST = next(iter(GUESTS))
 
 
 def request(guest: str) -> objects.RequestSpec:
-    n_cells, n_cpus, policy, pagesize = GUESTS[guest]
+    n_cells, n_cpus, policy, pagesize, device = GUESTS[guest]
     cells = []
     for n in range(n_cells):
         cpus = set(range(n_cpus * n, n_cpus * (n + 1)))
@@ -121,10 +143,18 @@ def request(guest: str) -> objects.RequestSpec:
                 cpu_policy=policy,
             )
         )
+    devices = [
+        objects.InstancePCIRequest(
+            count=1,
+            request_id="device",
+            spec=[{"vendor_id": "8086"}],
+            alias_name="vf" if device == "alias" else None,
+        )
+    ]
     return objects.RequestSpec(
         context=context.get_admin_context(),
         numa_topology=objects.InstanceNUMATopology(cells=cells, emulator_threads_policy=None),
-        pci_requests=objects.InstancePCIRequests(requests=[]),
+        pci_requests=objects.InstancePCIRequests(requests=devices if device else []),
         instance_uuid="00000000-0000-0000-0000-00000000ffff",
         flavor=objects.Flavor(
             name="f", vcpus=16, memory_mb=16384, extra_specs={"hw:cpu_policy": "dedicated"}
@@ -143,8 +173,9 @@ def timed(ask, states, spec) -> tuple[float, list[str]]:
 def measure(hosts: int, guest: str = FIRST, rounds: int = 3) -> dict[str, float]:
     """Seconds of ``filter_all`` by what has changed since the last request."""
     chance = random.Random(1)
-    rows = [compute_node(n, chance) for n in range(hosts)]
-    other = [compute_node(n, chance) for n in range(hosts)]
+    devices = GUESTS[guest][-1] is not None
+    rows = [compute_node(n, chance, devices) for n in range(hosts)]
+    other = [compute_node(n, chance, devices) for n in range(hosts)]
     stock, ours = numa_topology_filter.NUMATopologyFilter(), filters.NUMATopologyFilter()
     spec = request(guest)
     times: dict[str, list[float]] = {}
