@@ -503,7 +503,7 @@ def test_providers_of_many_hosts_are_kept_apart(own):
             filters.NUMATopologyFilter().filter_all(ours, from_placement(case, ids))
             assert candidates(ours) == afresh(states, case, ids), case["id"]
             mixed += len({len(one) for one in candidates(ours)}) > 2
-    assert mixed > 10
+    assert mixed > 3
 
 
 def each_change(state):
