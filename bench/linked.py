@@ -138,35 +138,30 @@ def instructions(command: list[str | Path], functions: list[str], **streams: Any
     return int(found[1])
 
 
-def more_in_cython() -> float:
-    """Instructions of the decisions in Cython, for one in C."""
-    stream = events(COUNTED)
-    with tempfile.TemporaryDirectory() as name:
-        fleet = wide(HOSTS, seed=3, used=0.3).fleet
-        in_c = InC(Path(name), fleet, stream)
-        InCython(Path(name), fleet, stream)
-        verbs = ["nf_choose", "nf_fit", "nf_claim", "nf_release"]
-        with in_c.stream.open(encoding="utf-8") as requests:
-            c = instructions(
-                [in_c.program, in_c.fleet], verbs, stdin=requests, stdout=subprocess.DEVNULL
-            )
-        own = ["__pyx_f_9scheduler_9Scheduler_decide_alone*", "nf_release"]
-        here = [sys.executable, "-W", "ignore", "-m", "bench.linked", name]
-        return instructions(here, own, stdout=subprocess.DEVNULL) / c
+def more_in_cython(folder: Path, fleet: Fleet) -> float:
+    """Instructions of the decisions in Cython, for one in C. ``folder``: where both were built."""
+    in_c = InC(folder, fleet, events(COUNTED))
+    verbs = ["nf_choose", "nf_fit", "nf_claim", "nf_release"]
+    with in_c.stream.open(encoding="utf-8") as requests:
+        c = instructions(
+            [in_c.program, in_c.fleet], verbs, stdin=requests, stdout=subprocess.DEVNULL
+        )
+    own = ["__pyx_f_9scheduler_9Scheduler_decide_alone*", "nf_release"]
+    here = [sys.executable, "-W", "ignore", "-m", "bench.linked", folder]
+    return instructions(here, own, stdout=subprocess.DEVNULL) / c
 
 
 def measure(count: int = EVENTS) -> list[Row]:
     stream = events(count)
     nova = NOVA_FILTER_STEP * HOSTS
-    with tempfile.TemporaryDirectory() as name:
-        fleet = wide(HOSTS, seed=3, used=0.3).fleet
-        in_c = InC(Path(name), fleet, stream)
-        in_cython = InCython(Path(name), fleet, stream)
-        turns = [(in_c.run(), in_cython.run()) for _ in range(TURNS)]
-    assert len({placed for turn in turns for placed, _speed in turn}) == 1, turns
-    c, cython = (1 / max(turn[which][1] for turn in turns) for which in (0, 1))
     counted = shutil.which("valgrind") is not None
-    more = more_in_cython() if counted else cython / c
+    with tempfile.TemporaryDirectory() as name:
+        folder, fleet = Path(name), wide(HOSTS, seed=3, used=0.3).fleet
+        in_c, in_cython = InC(folder, fleet, stream), InCython(folder, fleet, stream)
+        turns = [(in_c.run(), in_cython.run()) for _ in range(TURNS)]
+        assert len({placed for turn in turns for placed, _speed in turn}) == 1, turns
+        c, cython = (1 / max(turn[which][1] for turn in turns) for which in (0, 1))
+        more = more_in_cython(folder, fleet) if counted else cython / c
     speed = Row(
         f"example scheduler in C: {HOSTS:,} hosts, full scan", "decision", c, nova,
         None, nova / c, "nova / numafit", at_least=50_000.0,
@@ -188,4 +183,5 @@ def module(name: str, path: Path) -> ModuleType:
 
 
 if __name__ == "__main__":
-    print(InCython(Path(sys.argv[1]), wide(HOSTS, seed=3, used=0.3).fleet, events(COUNTED)).run())
+    fleet = wide(HOSTS, seed=3, used=0.3).fleet
+    print(InCython(Path(sys.argv[1]), fleet, events(COUNTED)).run())

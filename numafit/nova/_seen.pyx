@@ -74,7 +74,6 @@ cdef extern from *:
     long long PyLong_AsLongLongAndOverflow(object, int *overflow) except? -1
     bint PyAnySet_Check(object)
     bint PyList_Check(object)
-    bint PyDict_CheckExact(object)
     Py_ssize_t PySet_GET_SIZE(object)
 
 cdef enum:
@@ -139,14 +138,18 @@ cdef class Row:
             if overflow or number < FIRST_NUMBER:
                 raise Odd
             return self.put(number)
-        if value is UNSET:
-            return self.put(MISSING)
-        if value is None:
-            return self.put(NONE)
         if value is True:
             return self.put(TRUE)
         if value is False:
             return self.put(FALSE)
+        return self.put_absent(value)
+
+    cdef int put_absent(self, object value) except -1:
+        """What stands in the place of a value that is not there."""
+        if value is UNSET:
+            return self.put(MISSING)
+        if value is None:
+            return self.put(NONE)
         raise Odd
 
     cdef int put_set(self, object cpus) except -1:
@@ -155,9 +158,7 @@ cdef class Row:
         # a check takes a walk through the bases, and nova's sets are all of one type
         if type(cpus) is not self.set_type:
             if not PyAnySet_Check(cpus):
-                if cpus is UNSET or cpus is None:
-                    return self.put_value(cpus)
-                raise Odd
+                return self.put_absent(cpus)
             self.set_type = type(cpus)
         used = set_bits(cpus, self.bits, WORDS)
         if used < 0:
@@ -171,9 +172,7 @@ cdef class Row:
     cdef int put_cores(self, object cores) except -1:
         """A list of sets, in its order."""
         if not PyList_Check(cores):
-            if cores is UNSET or cores is None:
-                return self.put_value(cores)
-            raise Odd
+            return self.put_absent(cores)
         prefetch(<list>cores)
         self.put(len(<list>cores))
         for core in <list>cores:
@@ -182,9 +181,7 @@ cdef class Row:
 
     cdef int put_pages(self, object pools) except -1:
         if not PyList_Check(pools):
-            if pools is UNSET or pools is None:
-                return self.put_value(pools)
-            raise Odd
+            return self.put_absent(pools)
         self.put(len(<list>pools))
         for pool in <list>pools:
             self.put_value(getattr(pool, "_obj_used", UNSET))
@@ -195,11 +192,11 @@ cdef class Row:
 
     cdef int put_network(self, object network) except -1:
         if network is UNSET or network is None:
-            return self.put_value(network)
+            return self.put_absent(network)
         self.put_value(getattr(network, "_obj_tunneled", UNSET))
         physnets = getattr(network, "_obj_physnets", UNSET)
         if not PyAnySet_Check(physnets):
-            return self.put_value(physnets)
+            return self.put_absent(physnets)
         self.put(PySet_GET_SIZE(physnets))
         if physnets:
             self.names.append(frozenset(physnets))
@@ -238,14 +235,14 @@ cdef class Row:
         for cell in <list>cells:
             self.put_cell(cell)
         if stats is None:
-            return self.put(NONE)
+            return self.put(FALSE)
         theirs = stats.numa_topology
         if theirs is topology:
             return self.put(TRUE)
         return self.put_sockets(theirs)
 
 
-cdef dict without_devices(dict pool):
+cdef dict without_devices(object pool):
     return {key: value for key, value in pool.items() if key != "devices"}
 
 
@@ -265,9 +262,8 @@ cdef class Seen:
         cdef Row row = Row()
         try:
             row.put_host(topology, stats)
-            self.pools = None
             if stats is not None:
-                self.pools = [without_devices(dict(pool)) for pool in stats.pools]
+                self.pools = [without_devices(pool) for pool in stats.pools]
         except Odd:
             return
         self.names = row.names
@@ -294,15 +290,9 @@ cdef class Seen:
         return row.names == self.names and (stats is None or self._same_pools(stats.pools))
 
     cdef bint _same_pools(self, object pools) except -1:
-        cdef Py_ssize_t n = 0
-        if self.pools is None or len(pools) != len(self.pools):
+        if len(pools) != len(self.pools):
             return False
-        for pool in pools:
-            if not PyDict_CheckExact(pool):
+        for seen, pool in zip(self.pools, pools):
+            if (without_devices(pool) if "devices" in pool else pool) != seen:
                 return False
-            if "devices" in <dict>pool:
-                pool = without_devices(<dict>pool)
-            if pool != self.pools[n]:
-                return False
-            n += 1
         return True

@@ -65,7 +65,7 @@ class Asked:
         self._network = spec.network_metadata if "network_metadata" in spec else None
         self._networks = convert.networks(self._network)
         self._guest = convert.guest_topology(spec.numa_topology) if spec.numa_topology else None
-        self._options = modes.current.options()
+        self.options = modes.current.options()
         self._limits: dict[Ratios, Any] = {}
         self._mappings: dict[Key, Mapped] = {}
         self._requests: dict[Key, Request] = {}
@@ -122,11 +122,8 @@ class Asked:
             if not all(verdicts):
                 if LOG.isEnabledFor(log.DEBUG):
                     self._explain(entry, compress(keys, map(not_, verdicts)))
-                if any(verdicts):
-                    good = compress(host.allocation_candidates, verdicts)
-                    host.allocation_candidates = list(good)
-                else:
-                    host.allocation_candidates = []
+                # one verdict for them all is a no for them all
+                host.allocation_candidates = list(compress(host.allocation_candidates, verdicts))
             if host.allocation_candidates:
                 host.limits["numa_topology"] = self._limits_of(entry.ratios)
                 passed.append(host)
@@ -152,7 +149,8 @@ class Asked:
         found: dict[Key, Key | Round] = {}
         keys = [self._key(candidate["mappings"]) for candidate in host.allocation_candidates]
         for key in keys:
-            if key is _WITH_PCI or key in found:
+            # one that names no providers is the same of all hosts
+            if key is _WITH_PCI or key in found or not any(key):
                 continue
             alone = HOSTS.alone(entry, chain.from_iterable(key))
             found[key] = rounds.of(entry, len(found), key, alone) or key
@@ -185,14 +183,14 @@ class Asked:
     def _scan(self, key: Key | Round, blocks: Iterable[Block]) -> dict[Block, list[bool]]:
         """Whether it fits, for all hosts of the blocks."""
         return {
-            block: block.fleet.scan(self._asked_of(block, key), **self._options).tolist()
+            block: block.fleet.scan(self._asked_of(block, key), **self.options).tolist()
             for block in blocks
         }
 
     def _explain(self, entry: Entry, keys: Iterable[Key | Round]) -> None:
         for key in keys:
             fleet = entry.block.fleet
-            why = fleet.explain(self._asked_of(entry.block, key), entry.slot, **self._options)
+            why = fleet.explain(self._asked_of(entry.block, key), entry.slot, **self.options)
             LOG.debug("%s does not fit: %s", fleet.names[entry.slot], why)
 
     def _limits_of(self, ratios: Ratios) -> Any:

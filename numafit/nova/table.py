@@ -79,7 +79,7 @@ class HostTable:
         ratios = (host_state.cpu_allocation_ratio, host_state.ram_allocation_ratio)
         key = (host_state.host, host_state.nodename)
         found = self._entries.get(key)
-        if found is not None and found.seen.same(topology, stats) and found.ratios == ratios:
+        if found is not None and found.ratios == ratios and found.seen.same(topology, stats):
             return found
         if topology is None or not convert.field(topology, "cells"):
             return None

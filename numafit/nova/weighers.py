@@ -19,7 +19,6 @@ from oslo_log import log
 from numafit.errors import NumafitError
 from numafit.model.hostinfo import HostInfo
 from numafit.model.placement import Placement
-from numafit.nova import modes
 from numafit.nova.filters import Asked
 from numafit.nova.table import HOSTS
 
@@ -67,7 +66,7 @@ class NUMAFragmentationWeigher(weights.BaseHostWeigher):
                 if entry is None:
                     return 0.0
                 info, fleet = entry.block.infos[entry.slot], entry.block.fleet
-                found = fleet.fit(request, hosts=[entry.slot], limit=1, **modes.current.options())
+                found = fleet.fit(request, hosts=[entry.slot], limit=1, **asked.options)
         except NumafitError as error:
             LOG.warning("%s, %s is not weighed: %s", state.host, state.nodename, error)
             return 0.0

@@ -12,7 +12,7 @@ import json
 import logging
 import random
 import sys
-from itertools import zip_longest
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -439,8 +439,8 @@ def test_candidates_are_narrowed_by_their_providers():
 def from_placement(case, ids=()):
     """The case's request, with its PCI devices allocated by placement."""
     spec = spec_of(case)
-    for one, own in zip_longest(spec.pci_requests.requests, ids[: len(case["pci_requests"])]):
-        one.alias_name, one.request_id = "a", own or UUID
+    for one, own in zip(spec.pci_requests.requests, chain(ids, repeat(UUID)), strict=False):
+        one.alias_name, one.request_id = "a", own
     return spec
 
 
@@ -460,6 +460,25 @@ def afresh(states, case, ids=()):
         for state, good in zip(fresh, kept, strict=True):
             good += state.allocation_candidates if state in stock_passed else []
     return kept
+
+
+def test_candidates_without_providers_do_not_fall_back_on_the_specs():
+    """Nova reads the providers in a request's spec only where it has no mapping at all."""
+    some = [case for case in cases("fit", 4) if case["pci_requests"] and case["pci_stats"]][:60]
+    verdicts = set()
+    for case in some:
+        for mappings in ({"": [UUID]}, {}):
+
+            def states(case=case, mappings=mappings):
+                state = state_of(case)
+                state.allocation_candidates = [{"mappings": mappings}]
+                return [state]
+
+            spec = from_placement(case)
+            for one in spec.pci_requests.requests:
+                one.spec[0]["rp_uuids"] = "elsewhere"
+            verdicts.add((bool(mappings), *both(states, spec)))
+    assert verdicts == {(True, True), (True, False), (False, False)}
 
 
 @pytest.mark.parametrize("own", [True, False])

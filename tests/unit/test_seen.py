@@ -146,6 +146,8 @@ def test_pools_and_the_topology_that_they_were_made_with() -> None:
     assert not seen.same(one, stats(None, pool))
     assert not seen.same(one, stats(host(cell(0, socket=5), cell(1)), pool))
     assert not Seen(one, None).same(one, stats(one))
+    assert not Seen(one, None).same(one, stats(None))
+    assert not Seen(one, stats(None, pool)).same(one, None)
 
 
 @pytest.mark.parametrize(
