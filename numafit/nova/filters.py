@@ -116,11 +116,11 @@ class Asked:
             for key in keys:
                 blocks[key].add(entry.block)
         fits = {key: self._scan(key, some) for key, some in blocks.items()}
-        passed = []
+        passed, explains = [], LOG.isEnabledFor(log.DEBUG)
         for host, keys, entry in zip(looked, wanted, entries, strict=True):
             verdicts = [fits[key][entry.block][entry.slot] for key in keys]
             if not all(verdicts):
-                if LOG.isEnabledFor(log.DEBUG):
+                if explains:
                     self._explain(entry, compress(keys, map(not_, verdicts)))
                 # one verdict for them all is a no for them all
                 host.allocation_candidates = list(compress(host.allocation_candidates, verdicts))
