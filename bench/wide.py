@@ -106,7 +106,7 @@ def _use(made: Columns, base: Columns, rng: np.random.Generator, used: float) ->
     made.cell_memory_used = ((made.pages_used * kib).sum(axis=0) // 1024).astype(
         made.cell_memory.dtype
     )
-    table = made.layout_table[made.cell_layout]
+    table = made.layouts[made.cell_layout]
     made.cell_cpu_used = rng.integers(0, table["n_shared"].astype(np.int64) * 8 + 1).astype(
         base.cell_cpu_used.dtype
     )

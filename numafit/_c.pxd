@@ -6,6 +6,8 @@ cdef extern from "numafit/numafit.h" nogil:
         NF_ABI_VERSION
         NF_MAX_NETS
         NF_MAX_PCI
+        NF_MAX_PAGE_SIZES
+        NF_TUNNEL_NET
         NF_STATUS_END
 
     ctypedef int nf_status
@@ -14,7 +16,11 @@ cdef extern from "numafit/numafit.h" nogil:
         NF_NETWORKS
         NF_PHYSNET
         NF_STALE
+        NF_UNDECIDED
         NF_EINVAL
+        NF_EABI
+        NF_ESPACE
+        NF_EFLEET
 
     ctypedef struct nf_reason:
         int32_t status
@@ -40,6 +46,11 @@ cdef extern from "numafit/numafit.h" nogil:
         uint32_t n_pools
         uint32_t max_pools
         uint32_t n_classes
+        uint64_t identity
+        uint64_t n_mask_words
+        uint64_t n_layout_words
+        uint64_t n_layout_cpus
+        uint64_t n_distances
         const uint32_t *host_first_cell
         const double *host_cpu_ratio
         const double *host_ram_ratio
@@ -77,6 +88,28 @@ cdef extern from "numafit/numafit.h" nogil:
         const int32_t *layout_cpus
         const uint32_t *page_kib
         const int32_t *distances
+
+    enum:
+        NF_INT32
+        NF_UINT32
+        NF_INT64
+        NF_UINT64
+        NF_DOUBLE
+        NF_LAYOUT_STRUCT
+
+    ctypedef struct nf_column_info:
+        const char *name
+        uint32_t offset
+        uint32_t type
+        uint32_t size
+        uint32_t per
+        uint32_t claimed
+        uint32_t derived
+
+    ctypedef struct nf_count_info:
+        const char *name
+        uint32_t offset
+        uint32_t size
 
     enum:
         NF_POLICY_NONE
@@ -123,6 +156,7 @@ cdef extern from "numafit/numafit.h" nogil:
         const uint32_t *nets
         uint32_t n_pci
         const nf_pci_request *pci
+        uint64_t fleet
 
     enum:
         NF_SPREAD
@@ -165,9 +199,34 @@ cdef extern from "numafit/numafit.h" nogil:
         nf_placed_cell *cells
         uint32_t *slots
         nf_draw *draws
+        uint32_t cells_size
+        uint32_t slots_size
+        uint32_t draws_size
         uint32_t n_draws
 
+    ctypedef struct nf_scratch:
+        void *memory
+        size_t bytes
+
+    ctypedef struct nf_hosts:
+        const uint32_t *list
+        uint32_t first
+        uint32_t count
+
+    ctypedef struct nf_preference:
+        uint32_t by
+        const double *scores
+
+    ctypedef struct nf_best:
+        uint32_t host
+        double score
+
     enum:
+        NF_POOL_ANYWHERE
+        NF_POOL_ELSEWHERE
+        NF_KIND_OTHER
+        NF_KIND_PF
+        NF_KIND_VF
         NF_MAX_LOCKS
 
     ctypedef struct nf_lock:
@@ -179,15 +238,100 @@ cdef extern from "numafit/numafit.h" nogil:
         uint32_t n_locks
         uint32_t hosts_per_lock
 
-    ctypedef struct nf_taking:
+    ctypedef struct nf_claim_item:
         uint32_t host
         uint64_t generation
         const nf_request *request
         const nf_options *options
-        const nf_placement *placement
+        nf_placement *placement
 
     enum:
         NF_BY_INDEX
         NF_BY_ROOM
         NF_BY_FULLNESS
         NF_BY_SCORE
+
+    const char *NF_CAPSULE
+
+    # each function of numafit.h; the header says what it does
+    ctypedef struct nf_api:
+        uint32_t abi
+        uint32_t bytes
+        uint32_t (*abi_version)() noexcept nogil
+        const char *(*status_name)(int status) noexcept nogil
+        const char *(*status_text)(int status) noexcept nogil
+        const nf_column_info *(*column)(uint32_t i) noexcept nogil
+        uint32_t (*column_shape)(const nf_fleet *fleet, uint32_t i, uint64_t *shape) noexcept nogil
+        const nf_count_info *(*count)(uint32_t i) noexcept nogil
+        nf_status (*fleet_check)(const nf_fleet *fleet, const char **reason) noexcept nogil
+        nf_status (*derive)(const nf_fleet *fleet, uint32_t first, uint32_t count,
+                            const char **reason) noexcept nogil
+        size_t (*fit_bytes)(const nf_fleet *fleet, const nf_request *request) noexcept nogil
+        uint32_t (*max_slots)(const nf_request *request) noexcept nogil
+        uint32_t (*max_draws)(const nf_fleet *fleet, const nf_request *request) noexcept nogil
+        nf_status (*pci)(const nf_fleet *fleet, uint32_t host, const nf_request *request,
+                         const nf_options *options, const uint32_t *cells, uint32_t n_cells,
+                         const nf_scratch *scratch, nf_placement *out) noexcept nogil
+        nf_status (*fit)(const nf_fleet *fleet, uint32_t host, const nf_request *request,
+                         const nf_options *options, const nf_scratch *scratch, nf_placement *out,
+                         nf_reason *why) noexcept nogil
+        nf_status (*scan)(const nf_fleet *fleet, const nf_hosts *hosts, const nf_request *request,
+                          const nf_options *options, const nf_scratch *scratch,
+                          uint8_t *fits) noexcept nogil
+        nf_status (*choose)(const nf_fleet *fleet, const nf_hosts *hosts,
+                            const nf_request *request, const nf_options *options,
+                            const nf_preference *preference, const nf_scratch *scratch,
+                            nf_best *best) noexcept nogil
+        size_t (*capacity_bytes)(const nf_fleet *fleet, const nf_request *request) noexcept nogil
+        nf_status (*capacity)(const nf_fleet *fleet, const nf_hosts *hosts,
+                              const nf_request *request, const nf_options *options, uint32_t cap,
+                              const nf_scratch *scratch, uint32_t *counts) noexcept nogil
+        size_t (*mix_bytes)(const nf_fleet *fleet, const nf_arrival *kinds,
+                            uint32_t n_kinds) noexcept nogil
+        nf_status (*mix)(const nf_fleet *fleet, const nf_hosts *hosts, const nf_arrival *kinds,
+                         uint32_t n_kinds, const nf_options *options, uint32_t cap,
+                         const nf_scratch *scratch, uint32_t *counts) noexcept nogil
+        nf_status (*explain)(const nf_fleet *fleet, uint32_t host, const nf_request *request,
+                             const nf_options *options, nf_reason *reasons,
+                             size_t n_reasons) noexcept nogil
+        nf_status (*claim)(const nf_fleet *fleet, uint32_t host, const nf_request *request,
+                           const nf_placement *placement, nf_reason *why) noexcept nogil
+        nf_status (*release)(const nf_fleet *fleet, uint32_t host, const nf_request *request,
+                             const nf_placement *placement, nf_reason *why) noexcept nogil
+        size_t (*host_copy_bytes)(const nf_fleet *fleet) noexcept nogil
+        nf_status (*copy_host)(const nf_fleet *fleet, uint32_t host, const nf_scratch *memory,
+                               nf_fleet *copy) noexcept nogil
+        nf_status (*shared_fit)(const nf_shared *shared, nf_claim_item *item,
+                                const nf_scratch *scratch, nf_reason *why) noexcept nogil
+        nf_status (*shared_pci)(const nf_shared *shared, uint32_t host, const nf_request *request,
+                                const nf_options *options, const uint32_t *cells,
+                                uint32_t n_cells, const nf_scratch *scratch,
+                                nf_placement *out) noexcept nogil
+        nf_status (*shared_explain)(const nf_shared *shared, uint32_t host,
+                                    const nf_request *request, const nf_options *options,
+                                    nf_reason *reasons, size_t n_reasons) noexcept nogil
+        nf_status (*shared_scan)(const nf_shared *shared, const nf_hosts *hosts,
+                                 const nf_request *request, const nf_options *options,
+                                 const nf_scratch *scratch, uint8_t *fits) noexcept nogil
+        nf_status (*shared_capacity)(const nf_shared *shared, const nf_hosts *hosts,
+                                     const nf_request *request, const nf_options *options,
+                                     uint32_t cap, const nf_scratch *scratch,
+                                     uint32_t *counts) noexcept nogil
+        nf_status (*shared_mix)(const nf_shared *shared, const nf_hosts *hosts,
+                                const nf_arrival *kinds, uint32_t n_kinds,
+                                const nf_options *options, uint32_t cap,
+                                const nf_scratch *scratch, uint32_t *counts) noexcept nogil
+        nf_status (*shared_choose)(const nf_shared *shared, const nf_hosts *hosts,
+                                   const nf_request *request, const nf_options *options,
+                                   const nf_preference *preference, const nf_scratch *scratch,
+                                   nf_best *best) noexcept nogil
+        nf_status (*shared_claim)(const nf_shared *shared, const nf_claim_item *items,
+                                  uint32_t count, uint32_t *failed, nf_reason *why) noexcept nogil
+        nf_status (*shared_release)(const nf_shared *shared, const nf_claim_item *items,
+                                    uint32_t count, uint32_t *failed, nf_reason *why) noexcept nogil
+        nf_status (*shared_copy_host)(const nf_shared *shared, uint32_t host,
+                                      const nf_scratch *memory, nf_fleet *copy) noexcept nogil
+        nf_status (*shared_copy)(const nf_shared *shared, const nf_fleet *to) noexcept nogil
+        nf_status (*shared_check)(const nf_shared *shared, const char **reason) noexcept nogil
+        const nf_shared *(*shared_of)(object fleet) except NULL
+        const nf_request *(*request_of)(object prepared) except NULL

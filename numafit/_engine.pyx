@@ -13,6 +13,10 @@ from libc.string cimport memcpy, memset
 
 from numafit._c cimport *
 
+cdef extern from "numafit/numafit.h" nogil:
+    const nf_api *nf_functions()
+
+import itertools
 import os
 from collections import Counter
 from threading import Lock
@@ -27,6 +31,8 @@ from numafit.model.guest import Limits
 from numafit.model.placement import PciAllocation, Placement, PlacementCell
 from numafit.model.refusal import Refusal
 
+cdef const nf_api *nf = nf_functions()
+
 # one fit's scratch memory: enough for the hosts that exist, on the stack
 cdef enum:
     STACK_WORDS = 2048
@@ -37,13 +43,8 @@ cdef dict MATCHINGS = {"nova": NF_MATCH_NOVA, "exact": NF_MATCH_EXACT}
 BY = {"first": NF_BY_INDEX, "spread": NF_BY_ROOM, "pack": NF_BY_FULLNESS, "score": NF_BY_SCORE}
 cdef dict AFFINITIES = {"any": NF_NETS_ANY, "all": NF_NETS_ALL}
 cdef frozenset EMPTY = frozenset()
-cdef tuple CHANGING = (
-    "host_generation", "cell_memory_used", "cell_cpu_used", "pages_used", "pinned", "cell_free",
-    "cell_cores", "pages_free", "cell_cpu_room", "cell_memory_room", "cell_devices", "pool_count",
-    "pool_taken", "pool_hidden",
-)
 cdef tuple REASONS = tuple(
-    nf_status_name(status).decode()[3:].lower() for status in range(NF_STATUS_END)
+    nf.status_name(status).decode()[3:].lower() for status in range(NF_STATUS_END)
 )
 
 
@@ -53,7 +54,7 @@ def reasons():
 
 
 cdef object misuse(int status, str what):
-    text = nf_status_text(status).decode()
+    text = nf.status_text(status).decode()
     return MisuseError(f"{what}: {text}", status)
 
 
@@ -82,6 +83,37 @@ def unlock_after_fork():
 os.register_at_fork(after_in_child=unlock_after_fork)
 
 
+cdef object identities = itertools.count(1)
+cdef tuple DTYPES = (
+    np.dtype(np.int32), np.dtype(np.uint32), np.dtype(np.int64), np.dtype(np.uint64),
+    np.dtype(np.float64), LAYOUT_DTYPE,
+)
+
+
+cdef object shape_of(const nf_fleet *fleet, uint32_t i):
+    cdef uint64_t shape[2]
+    if nf.column_shape(fleet, i, shape) == 1:
+        return (shape[0],)
+    return (shape[0], shape[1])
+
+
+cdef int set_count(nf_fleet *fleet, str name, uint64_t value) except -1:
+    cdef uint32_t i = 0
+    cdef const nf_count_info *count
+    while nf.count(i) != NULL:
+        count = nf.count(i)
+        if count.name.decode() == name:
+            if count.size == 4:
+                if value > 0xffffffff:
+                    raise MisuseError(f"{name}={value}: expected at most 4294967295")
+                (<uint32_t *>(<char *>fleet + count.offset))[0] = value
+            else:
+                (<uint64_t *>(<char *>fleet + count.offset))[0] = value
+            return 0
+        i += 1
+    raise MisuseError(f"{name}: no count of struct nf_fleet")
+
+
 cdef class Engine:
     """One fleet's arrays, lent to C, and the calls on them."""
 
@@ -106,7 +138,7 @@ cdef class Engine:
         # few enough hosts for little contention, enough for their cells to be looked at together
         self.shared.hosts_per_lock = max(64, -(-self.c.n_hosts // NF_MAX_LOCKS))
         self.shared.n_locks = NF_MAX_LOCKS
-        self.shared.locks = <nf_lock *>room(NF_MAX_LOCKS, sizeof(nf_lock))
+        self.shared.locks = <nf_lock *>zeroed(NF_MAX_LOCKS, sizeof(nf_lock))
         alive.add(self)
 
     def __dealloc__(self):
@@ -117,103 +149,74 @@ cdef class Engine:
         memset(self.shared.locks, 0, NF_MAX_LOCKS * sizeof(nf_lock))
         self.columns.devices_lock = Lock()
 
-    cdef void *lend(self, str name, object dtype) except? NULL:
-        array = getattr(self.columns, name)
-        if array.dtype != dtype or not array.flags.c_contiguous:
-            raise MisuseError(f"column {name}: expected contiguous {dtype}")
-        self.lent["layouts" if name == "layout_table" else name] = array
-        return <void *><uintptr_t>array.ctypes.data
-
-    cdef bind(self):
+    cdef int bind(self) except -1:
+        """Lend the arrays of ``columns`` to C, fill the derived ones, and check all of them."""
         cdef nf_fleet *c = &self.c
         cdef const char *reason = NULL
+        cdef uint32_t i = 0
+        cdef const nf_column_info *column
         columns = self.columns
         c.abi = NF_ABI_VERSION
-        c.n_hosts = columns.n_hosts
-        c.n_cells = columns.n_cells
-        c.n_layouts = len(columns.layout_table)
-        c.n_page_sizes = len(columns.page_kib)
-        c.max_threads = columns.max_threads
-        c.max_cells = columns.max_cells
-        c.max_words = columns.max_words
-        c.net_words = columns.net_words
-        c.n_pools = len(columns.pool_count)
-        c.max_pools = columns.max_pools
-        c.n_classes = len(columns.classes)
-        c.host_first_cell = <uint32_t *>self.lend("host_first_cell", np.uint32)
-        c.host_cpu_ratio = <double *>self.lend("host_cpu_ratio", np.float64)
-        c.host_ram_ratio = <double *>self.lend("host_ram_ratio", np.float64)
-        c.host_distance_at = <uint64_t *>self.lend("host_distance_at", np.uint64)
-        c.host_generation = <uint64_t *>self.lend("host_generation", np.uint64)
-        c.cell_id = <int32_t *>self.lend("cell_id", np.int32)
-        c.cell_socket = <int32_t *>self.lend("cell_socket", np.int32)
-        c.cell_layout = <uint32_t *>self.lend("cell_layout", np.uint32)
-        c.cell_mask_at = <uint64_t *>self.lend("cell_mask_at", np.uint64)
-        c.cell_memory = <int64_t *>self.lend("cell_memory", np.int64)
-        c.cell_page_sizes = <uint32_t *>self.lend("cell_page_sizes", np.uint32)
-        c.cell_nets = <uint64_t *>self.lend("cell_nets", np.uint64)
-        c.pages_total = <int32_t *>self.lend("pages_total", np.int32)
-        c.cell_memory_used = <int64_t *>self.lend("cell_memory_used", np.int64)
-        c.cell_cpu_used = <int64_t *>self.lend("cell_cpu_used", np.int64)
-        c.pages_used = <int32_t *>self.lend("pages_used", np.int32)
-        c.pinned = <uint64_t *>self.lend("pinned", np.uint64)
-        c.cell_free = <int32_t *>self.lend("cell_free", np.int32)
-        c.cell_cores = <int32_t *>self.lend("cell_cores", np.int32)
-        c.pages_free = <int32_t *>self.lend("pages_free", np.int32)
-        c.cell_cpu_room = <int32_t *>self.lend("cell_cpu_room", np.int32)
-        c.cell_memory_room = <int32_t *>self.lend("cell_memory_room", np.int32)
-        c.cell_devices = <int64_t *>self.lend("cell_devices", np.int64)
-        c.host_first_pool = <uint32_t *>self.lend("host_first_pool", np.uint32)
-        c.pool_class = <uint32_t *>self.lend("pool_class", np.uint32)
-        c.pool_cell = <int32_t *>self.lend("pool_cell", np.int32)
-        c.pool_provider = <uint32_t *>self.lend("pool_provider", np.uint32)
-        c.pool_family = <uint32_t *>self.lend("pool_family", np.uint32)
-        c.pool_kind = <uint32_t *>self.lend("pool_kind", np.uint32)
-        c.pool_count = <int32_t *>self.lend("pool_count", np.int32)
-        c.pool_taken = <int32_t *>self.lend("pool_taken", np.int32)
-        c.pool_hidden = <int32_t *>self.lend("pool_hidden", np.int32)
-        c.layouts = <nf_layout *>self.lend("layout_table", LAYOUT_DTYPE)
-        c.layout_words = <uint64_t *>self.lend("layout_words", np.uint64)
-        c.layout_cpus = <int32_t *>self.lend("layout_cpus", np.int32)
-        c.page_kib = <uint32_t *>self.lend("page_kib", np.uint32)
-        c.distances = <int32_t *>self.lend("distances", np.int32)
-        nf_derive(c, 0, c.n_cells)
-        if nf_fleet_check(c, &reason) != NF_OK:
+        c.identity = next(identities)
+        for name, value in columns.counts().items():
+            set_count(c, name, value)
+        while nf.column(i) != NULL:
+            column = nf.column(i)
+            array = getattr(columns, column.name.decode())
+            expected = DTYPES[column.type]
+            if array.dtype != expected or not array.flags.c_contiguous or \
+                    array.shape != shape_of(c, i):
+                raise MisuseError(
+                    f"column {column.name.decode()}: expected contiguous {expected} of shape "
+                    f"{shape_of(c, i)}")
+            self.lent[column.name.decode()] = array
+            (<void **>(<char *>c + column.offset))[0] = <void *><uintptr_t>array.ctypes.data
+            i += 1
+        if nf.derive(c, 0, c.n_cells, &reason) != NF_OK or \
+                nf.fleet_check(c, &reason) != NF_OK:
             raise MisuseError(f"the fleet's columns do not hold together: {reason.decode()}")
 
     def copies(self):
-        """Copies of the arrays that claims change, all of one moment: no Python runs between."""
-        cdef void *to[64]
-        cdef void *of[64]
-        cdef size_t size[64]
-        cdef int i, n = 0
-        made = {name: np.empty_like(self.lent[name]) for name in CHANGING}
-        for name, copy in made.items():
-            to[n] = <void *><uintptr_t>copy.ctypes.data
-            of[n] = <void *><uintptr_t>self.lent[name].ctypes.data
-            size[n] = copy.nbytes
-            n += 1
-        for i in range(n):
-            memcpy(to[i], of[i], size[i])
+        """Copies of the arrays that claims change, all of one moment."""
+        cdef nf_fleet to
+        cdef uint32_t i = 0
+        cdef const nf_column_info *column
+        memset(&to, 0, sizeof(to))
+        made = {}
+        while nf.column(i) != NULL:
+            column = nf.column(i)
+            if column.claimed:
+                copy = np.empty_like(self.lent[column.name.decode()])
+                made[column.name.decode()] = copy
+                (<void **>(<char *>&to + column.offset))[0] = <void *><uintptr_t>copy.ctypes.data
+            i += 1
+        with nogil:
+            nf.shared_copy(&self.shared, &to)
         return made
 
     def counts(self):
-        """The numbers of nf_fleet that are no arrays."""
-        return {
-            "abi": self.c.abi, "n_hosts": self.c.n_hosts, "n_cells": self.c.n_cells,
-            "n_layouts": self.c.n_layouts, "n_page_sizes": self.c.n_page_sizes,
-            "max_threads": self.c.max_threads, "max_cells": self.c.max_cells,
-            "max_words": self.c.max_words, "net_words": self.c.net_words,
-            "n_pools": self.c.n_pools, "max_pools": self.c.max_pools,
-            "n_classes": self.c.n_classes,
-        }
+        """The numbers of nf_fleet that are no arrays. Who takes them elsewhere has another fleet,
+        so its identity is not among them."""
+        cdef uint32_t i = 0
+        cdef const nf_count_info *count
+        found = {"abi": self.c.abi}
+        while nf.count(i) != NULL:
+            count = nf.count(i)
+            at = <char *>&self.c + count.offset
+            i += 1
+            if count.offset == <size_t>(<char *>&self.c.identity - <char *>&self.c):
+                continue
+            found[count.name.decode()] = (
+                (<uint32_t *>at)[0] if count.size == 4 else (<uint64_t *>at)[0])
+        return found
 
     def check(self):
         """The first broken invariant in words, or ``None``."""
         cdef const char *reason = NULL
-        if nf_fleet_check(&self.c, &reason) == NF_OK:
-            return None
-        return reason.decode()
+        cdef int status
+        with nogil:
+            status = nf.shared_check(&self.shared, &reason)
+        return None if status == NF_OK else reason.decode()
 
     cdef const int32_t *cpus_of(self, uint32_t cell) noexcept:
         """CPU ids of the cell's slots."""
@@ -253,8 +256,10 @@ cdef class Engine:
         prepare_cells(p, cells, isolated)
         prepare_nets(p, networks, self.columns.nets)
         prepare_pci(p, pci, self.columns, self.spec_masks, mapping)
-        p.workspace_bytes = nf_workspace_bytes(&self.c, &p.c)
-        p.max_draws = nf_max_draws(&self.c, &p.c)
+        p.c.fleet = self.c.identity
+        p.workspace_bytes = nf.fit_bytes(&self.c, &p.c)
+        p.max_slots = nf.max_slots(&p.c)
+        p.max_draws = nf.max_draws(&self.c, &p.c)
         if not p.workspace_bytes:
             raise misuse(NF_EINVAL, "request")
         return p
@@ -282,31 +287,39 @@ cdef class Engine:
             matching="nova"):
         """Placement or Refusal."""
         cdef Prepared p = self.prepared(request)
-        cdef nf_options o
         cdef nf_reason why
-        cdef uint64_t stack[STACK_WORDS]
-        cdef void *workspace = stack
         cdef Placed placed
         cdef int status
-        self.options(&o, strategy, limits, affinity, matching)
         if host >= self.c.n_hosts:
             raise MisuseError(f"host={host}: expected 0 to {self.c.n_hosts - 1}")
         placed = new_placed(self, p, host)
-        placed.options = o
-        if p.workspace_bytes > sizeof(stack):
-            workspace = malloc(p.workspace_bytes)
-            if workspace == NULL:
-                raise MemoryError
-        status = nf_shared_fit(&self.shared, host, &p.c, &o, workspace,
-                               max(p.workspace_bytes, sizeof(stack)), &placed.out,
-                               &placed.generation, &why)
-        if workspace != <void *>stack:
-            free(workspace)
+        self.options(&placed.options, strategy, limits, affinity, matching)
+        status = self.fit_one(placed, &why)
         if status == NF_OK:
             return placement_of(placed)
         if status < 0:
             raise misuse(status, "fit")
-        return self.refusal(host, p, &o, &why)
+        return self.refusal(host, p, &placed.options, &why)
+
+    cdef int fit_one(self, Placed placed, nf_reason *why) except? -100:
+        """nf_shared_fit() with the GIL released."""
+        cdef uint64_t stack[STACK_WORDS]
+        cdef nf_scratch scratch
+        cdef nf_claim_item item
+        cdef int status
+        placed.fill(&item)
+        scratch.bytes = max(placed.prepared.workspace_bytes, sizeof(stack))
+        scratch.memory = stack
+        if placed.prepared.workspace_bytes > sizeof(stack):
+            scratch.memory = malloc(scratch.bytes)
+            if scratch.memory == NULL:
+                raise MemoryError
+        with nogil:
+            status = nf.shared_fit(&self.shared, &item, &scratch, why)
+        if scratch.memory != <void *>stack:
+            free(scratch.memory)
+        placed.generation = item.generation
+        return status
 
     cdef object refusal(self, uint32_t host, Prepared p, nf_options *o, nf_reason *why):
         cdef uint32_t first = self.c.host_first_cell[host]
@@ -320,7 +333,8 @@ cdef class Engine:
             native.pairs = <nf_reason *>malloc(n * sizeof(nf_reason))
             if native.pairs == NULL:
                 raise MemoryError
-            nf_explain(&self.c, host, &p.c, o, native.pairs, n)
+            with nogil:
+                nf.shared_explain(&self.shared, host, &p.c, o, native.pairs, n)
         network = ""
         if why.status == NF_PHYSNET:
             network = next(name for i, name in enumerate(p.net_names)
@@ -367,7 +381,7 @@ cdef class Engine:
                 raise MisuseError(
                     f"pinning={dict(cell.pinning)!r}, reserved={sorted(cell.reserved)}: expected "
                     "a CPU for each vCPU of pcpuset and at most one for emulator threads")
-            slot_of = self.columns.layouts[self.c.cell_layout[c.cell]].slot_of
+            slot_of = self.columns.cpu_layouts[self.c.cell_layout[c.cell]].slot_of
             for cpu in [cell.pinning[vcpu] for vcpu in p.vcpus[g]] + list(cell.reserved):
                 if cpu not in slot_of:
                     raise MisuseError(f"CPU {cpu}: not in host cell {cell.host_cell}")
@@ -406,19 +420,23 @@ cdef class Engine:
         """Serve the PCI requests from the pools as they are, near these cells."""
         cdef Prepared p = placed.prepared
         cdef nf_options o
-        cdef uint32_t *chosen = <uint32_t *>room(len(cells), sizeof(uint32_t))
-        cdef void *workspace = NULL
-        cdef int status, i
+        cdef uint32_t n = len(cells), i
+        cdef uint32_t *chosen = <uint32_t *>zeroed(n, sizeof(uint32_t))
+        cdef nf_scratch scratch
+        cdef int status
+        scratch.memory = NULL
+        scratch.bytes = p.workspace_bytes
         try:
-            workspace = room(p.workspace_bytes, 1)
+            scratch.memory = zeroed(scratch.bytes, 1)
             self.options(&o, "spread", None, "any", matching)
-            for i in range(<int>len(cells)):
+            for i in range(n):
                 chosen[i] = cells[i]
-            status = nf_pci(&self.c, placed.host, &p.c, &o, chosen, len(cells), workspace,
-                            p.workspace_bytes, placed.out.draws, &placed.out.n_draws)
+            with nogil:
+                status = nf.shared_pci(&self.shared, placed.host, &p.c, &o, chosen, n, &scratch,
+                                       &placed.out)
         finally:
             free(chosen)
-            free(workspace)
+            free(scratch.memory)
         if status < 0:
             raise misuse(status, "pci")
         return status == NF_OK
@@ -448,24 +466,20 @@ cdef class Engine:
     cdef int turn(self, list placed, bint take) except -1:
         cdef nf_reason why
         cdef uint32_t n = len(placed), i, failed = 0
-        cdef nf_taking few[4]
-        cdef nf_taking *takings = few
+        cdef nf_claim_item few[4]
+        cdef nf_claim_item *items = few
         cdef int status
         if n > 4:
-            takings = <nf_taking *>room(n, sizeof(nf_taking))
+            items = <nf_claim_item *>zeroed(n, sizeof(nf_claim_item))
         for i in range(n):
-            p = <Placed>placed[i]
-            takings[i].host = p.host
-            takings[i].generation = p.generation
-            takings[i].request = &p.prepared.c
-            takings[i].options = &p.options
-            takings[i].placement = &p.out
-        if take:
-            status = nf_shared_claim(&self.shared, takings, n, &failed, &why)
-        else:
-            status = nf_shared_release(&self.shared, takings, n, &failed, &why)
+            (<Placed>placed[i]).fill(&items[i])
+        with nogil:
+            if take:
+                status = nf.shared_claim(&self.shared, items, n, &failed, &why)
+            else:
+                status = nf.shared_release(&self.shared, items, n, &failed, &why)
         if n > 4:
-            free(takings)
+            free(items)
         if status != NF_OK:
             raise self.stale(status, <Placed>placed[failed], &why)
         return 0

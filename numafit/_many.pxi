@@ -17,6 +17,13 @@ cdef void *address(object array):
     return <void *><uintptr_t>array.ctypes.data
 
 
+cdef void hosts_of(nf_hosts *chosen, object indices, uint32_t first, uint32_t count):
+    """``indices``: uint32, or ``None``: those from ``first`` on."""
+    chosen.list = NULL if indices is None else <uint32_t *>address(indices)
+    chosen.first = first
+    chosen.count = count
+
+
 cdef class ManyHosts(Engine):
     """The verbs of a fleet. Arrays are checked by fleet.py: uint32 indices within the fleet."""
 
@@ -29,30 +36,33 @@ cdef class ManyHosts(Engine):
 
     def scan(self, Query q, hosts, uint32_t first, uint32_t count, fits):
         """Fill fits (uint8); false where some host was left undecided."""
-        cdef uint32_t *chosen = NULL if hosts is None else <uint32_t *>address(hosts)
+        cdef nf_hosts chosen
+        cdef nf_scratch scratch
         cdef uint8_t *out = <uint8_t *>address(fits)
-        cdef size_t size = q.prepared.workspace_bytes
-        cdef void *workspace = room(size, 1)
         cdef int status
+        hosts_of(&chosen, hosts, first, count)
+        scratch.bytes = q.prepared.workspace_bytes
+        scratch.memory = zeroed(scratch.bytes, 1)
         with nogil:
-            status = nf_shared_scan(&self.shared, chosen, first, count, &q.prepared.c, &q.o,
-                                    workspace, size, out)
-        free(workspace)
+            status = nf.shared_scan(&self.shared, &chosen, &q.prepared.c, &q.o, &scratch, out)
+        free(scratch.memory)
         if status < 0:
             raise misuse(status, "scan")
         return status == NF_OK
 
     def capacity(self, Query q, hosts, uint32_t first, uint32_t count, uint32_t cap, counts):
         """Fill counts (uint32); false where some host was left undecided."""
-        cdef uint32_t *chosen = NULL if hosts is None else <uint32_t *>address(hosts)
+        cdef nf_hosts chosen
+        cdef nf_scratch scratch
         cdef uint32_t *out = <uint32_t *>address(counts)
-        cdef size_t size = nf_capacity_bytes(&self.c, &q.prepared.c)
-        cdef void *workspace = room(size, 1)
         cdef int status
+        hosts_of(&chosen, hosts, first, count)
+        scratch.bytes = nf.capacity_bytes(&self.c, &q.prepared.c)
+        scratch.memory = zeroed(scratch.bytes, 1)
         with nogil:
-            status = nf_shared_capacity(&self.shared, chosen, first, count, &q.prepared.c, &q.o,
-                                        cap, workspace, size, out)
-        free(workspace)
+            status = nf.shared_capacity(&self.shared, &chosen, &q.prepared.c, &q.o, cap, &scratch,
+                                        out)
+        free(scratch.memory)
         if status < 0:
             raise misuse(status, "capacity")
         return status == NF_OK
@@ -60,25 +70,25 @@ cdef class ManyHosts(Engine):
     def mix(self, list queries, weights, hosts, uint32_t first, uint32_t count, uint32_t cap,
             counts):
         """Fill counts (uint32 [host][query]); all queries have the options of the first."""
-        cdef uint32_t *chosen = NULL if hosts is None else <uint32_t *>address(hosts)
+        cdef nf_hosts chosen
+        cdef nf_scratch scratch
         cdef uint32_t *out = <uint32_t *>address(counts)
         cdef uint32_t n = len(queries), k
         cdef nf_options *o = &(<Query>queries[0]).o
-        cdef nf_arrival *kinds = <nf_arrival *>room(n, sizeof(nf_arrival))
-        cdef size_t size
-        cdef void *workspace = NULL
+        cdef nf_arrival *kinds = <nf_arrival *>zeroed(n, sizeof(nf_arrival))
         cdef int status
+        scratch.memory = NULL
+        hosts_of(&chosen, hosts, first, count)
         try:
             for k in range(n):
                 kinds[k].request = &(<Query>queries[k]).prepared.c
                 kinds[k].weight = weights[k]
-            size = nf_mix_bytes(&self.c, kinds, n)
-            workspace = room(size, 1)
+            scratch.bytes = nf.mix_bytes(&self.c, kinds, n)
+            scratch.memory = zeroed(scratch.bytes, 1)
             with nogil:
-                status = nf_shared_mix(&self.shared, chosen, first, count, kinds, n, o, cap,
-                                       workspace, size, out)
+                status = nf.shared_mix(&self.shared, &chosen, kinds, n, o, cap, &scratch, out)
         finally:
-            free(workspace)
+            free(scratch.memory)
             free(kinds)
         if status < 0:
             raise misuse(status, "capacity")
@@ -87,31 +97,37 @@ cdef class ManyHosts(Engine):
     def take_best(self, Query q, hosts, uint32_t count, uint32_t by, scores):
         """Claim the guest's place on the best host that can take it: the Placement; ``None``: no
         host can; ``False``: the host changed between choice and claim."""
-        cdef uint32_t *chosen = NULL if hosts is None else <uint32_t *>address(hosts)
-        cdef double *score = NULL if scores is None else <double *>address(scores)
-        cdef Prepared p = q.prepared
-        cdef size_t size = p.workspace_bytes
+        cdef nf_hosts chosen
+        cdef nf_scratch scratch
+        cdef nf_preference preference
+        cdef nf_best best
         cdef uint64_t stack[STACK_WORDS]
-        cdef void *workspace = stack if size <= sizeof(stack) else room(size, 1)
-        cdef uint32_t best = 0xffffffff
-        cdef double best_score = 0.0
-        cdef Placed placed = None
+        cdef Placed placed
         cdef nf_reason why
         cdef int status
+        hosts_of(&chosen, hosts, 0, count)
+        preference.by = by
+        preference.scores = NULL if scores is None else <double *>address(scores)
+        best.host = 0xffffffff
+        best.score = 0.0
+        scratch.bytes = max(q.prepared.workspace_bytes, sizeof(stack))
+        scratch.memory = stack
+        if q.prepared.workspace_bytes > sizeof(stack):
+            scratch.memory = zeroed(scratch.bytes, 1)
         with nogil:
-            status = nf_shared_choose(&self.shared, chosen, 0, count, &p.c, &q.o, by, score,
-                                      workspace, size, &best, &best_score)
-        if status >= 0 and best != 0xffffffff:
-            placed = new_placed(self, p, best)
-            placed.options = q.o
-            status = nf_shared_fit(&self.shared, best, &p.c, &q.o, workspace, size, &placed.out,
-                                   &placed.generation, &why)
-        if workspace != <void *>stack:
-            free(workspace)
+            status = nf.shared_choose(&self.shared, &chosen, &q.prepared.c, &q.o, &preference,
+                                      &scratch, &best)
+        if scratch.memory != <void *>stack:
+            free(scratch.memory)
         if status < 0:
             raise misuse(status, "schedule")
-        if placed is None:
+        if best.host == 0xffffffff:
             return None
+        placed = new_placed(self, q.prepared, best.host)
+        placed.options = q.o
+        status = self.fit_one(placed, &why)
+        if status < 0:
+            raise misuse(status, "schedule")
         if status != NF_OK:
             return False
         try:

@@ -14,6 +14,14 @@ cdef class Placed:
     def __dealloc__(self):
         free(self.out.cells)
 
+    cdef void fill(self, nf_claim_item *item) noexcept:
+        """What is to be placed, claimed or given back."""
+        item.host = self.host
+        item.generation = self.generation
+        item.request = &self.prepared.c
+        item.options = &self.options
+        item.placement = &self.out
+
     def decode(self):
         cdef uint32_t g, i
         cdef nf_placed_cell *placed
@@ -100,13 +108,16 @@ cdef Placed new_placed(Engine engine, Prepared prepared, uint32_t host):
     cdef Placed p = Placed.__new__(Placed)
     cdef size_t n = prepared.c.n_cells
     cdef size_t head = n * sizeof(nf_placed_cell)
-    cdef size_t slots = prepared.n_slots * sizeof(uint32_t)
+    cdef size_t slots = prepared.max_slots * sizeof(uint32_t)
     p.out.cells = <nf_placed_cell *>malloc(
         head + slots + prepared.max_draws * sizeof(nf_draw) + 1)
     if p.out.cells == NULL:
         raise MemoryError
     p.out.slots = <uint32_t *>(<char *>p.out.cells + head)
     p.out.draws = <nf_draw *>(<char *>p.out.slots + slots)
+    p.out.cells_size = n
+    p.out.slots_size = prepared.max_slots
+    p.out.draws_size = prepared.max_draws
     p.out.n_draws = 0
     p.engine = engine
     p.prepared = prepared

@@ -34,7 +34,7 @@ cdef class Prepared:
     cdef readonly list vcpus
     cdef readonly list net_names
     cdef size_t workspace_bytes
-    cdef uint32_t n_slots, max_draws
+    cdef uint32_t max_slots, max_draws
 
     def __dealloc__(self):
         free(self.cells)
@@ -44,7 +44,7 @@ cdef class Prepared:
         free(self.providers)
 
 
-cdef void *room(size_t count, size_t size) except NULL:
+cdef void *zeroed(size_t count, size_t size) except NULL:
     """Zeroed memory: cells that ask for the same are found by comparing bytes."""
     cdef void *memory = calloc(count or 1, size)
     if memory == NULL:
@@ -55,7 +55,7 @@ cdef void *room(size_t count, size_t size) except NULL:
 cdef int prepare_cells(Prepared p, tuple cells, bint isolated) except -1:
     cdef size_t i
     cdef nf_guest_cell *c
-    p.cells = <nf_guest_cell *>room(len(cells), sizeof(nf_guest_cell))
+    p.cells = <nf_guest_cell *>zeroed(len(cells), sizeof(nf_guest_cell))
     p.guest = cells
     p.vcpus = []
     for i in range(<size_t>len(cells)):
@@ -67,7 +67,6 @@ cdef int prepare_cells(Prepared p, tuple cells, bint isolated) except -1:
         c.n_dedicated = len(cell.pcpuset)
         c.policy = POLICIES[cell.cpu_policy]
         c.threads = THREADS[cell.cpu_thread_policy]
-        p.n_slots += c.n_dedicated
         p.vcpus.append(sorted(cell.pcpuset))
     p.c.abi = NF_ABI_VERSION
     p.c.n_cells = len(cells)
@@ -81,7 +80,7 @@ cdef int prepare_nets(Prepared p, object networks, dict known) except -1:
     nets, names = [], []
     if networks is not None:
         if networks.tunneled:
-            nets.append(0)
+            nets.append(NF_TUNNEL_NET)
             names.append("")
         for physnet in sorted(networks.physnets):
             net = known.get(physnet)
@@ -92,7 +91,7 @@ cdef int prepare_nets(Prepared p, object networks, dict known) except -1:
         raise InvalidRequest(
             f"physnets: {len(nets)} networks, expected at most {NF_MAX_NETS} of one guest",
             nova_exception="Invalid", key="physnets")
-    p.nets = <uint32_t *>room(len(nets), sizeof(uint32_t))
+    p.nets = <uint32_t *>zeroed(len(nets), sizeof(uint32_t))
     for i in range(<size_t>len(nets)):
         p.nets[i] = nets[i]
     p.net_names = names
@@ -113,9 +112,9 @@ cdef int prepare_pci(Prepared p, tuple requests, object columns, object spec_mas
             nova_exception="PciDeviceRequestFailed", key="pci")
     counted = [Counter(pci_filter.providers(r, mapping)) for r in requests]
     p.pci = requests
-    p.requests = <nf_pci_request *>room(len(requests), sizeof(nf_pci_request))
-    p.masks = <uint64_t *>room(2 * len(requests) * words, sizeof(uint64_t))
-    p.providers = <nf_provider *>room(sum(map(len, counted)), sizeof(nf_provider))
+    p.requests = <nf_pci_request *>zeroed(len(requests), sizeof(nf_pci_request))
+    p.masks = <uint64_t *>zeroed(2 * len(requests) * words, sizeof(uint64_t))
+    p.providers = <nf_provider *>zeroed(sum(map(len, counted)), sizeof(nf_provider))
     next_provider = p.providers
     for i in range(<size_t>len(requests)):
         request = requests[i]

@@ -88,7 +88,7 @@ class _Writer:
     def __init__(self, columns: Columns) -> None:
         self._na = need("nanoarrow", "arrow")
         self._c = columns
-        layouts = columns.layouts
+        layouts = columns.cpu_layouts
         self._cpuset = [format_cpu_list(layout.shared).encode() for layout in layouts]
         self._pcpuset = [format_cpu_list(layout.dedicated).encode() for layout in layouts]
         self._siblings = [
@@ -198,7 +198,7 @@ class _Writer:
         layout_of = c.cell_layout[c0:c1]
         found = [(np.zeros(0, np.int64), np.zeros(0, np.int32))]
         for number in np.unique(layout_of).tolist():
-            layout = c.layouts[number]
+            layout = c.cpu_layouts[number]
             cells = np.flatnonzero(layout_of == number)
             at = c.cell_mask_at[c0:c1][cells].astype(np.int64)
             words = c.pinned[at[:, None] + np.arange(layout.n_words)]

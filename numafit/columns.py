@@ -22,7 +22,7 @@ class Columns:
     """The arrays of ``struct nf_fleet``, and the names behind its numbers.
 
     ``nets`` maps a physnet to its network id (0 is the tunnel endpoint); ``page_kib`` lists the
-    page sizes in KiB, ascending; ``layouts`` holds the interned CPU layouts.
+    page sizes in KiB, ascending; ``cpu_layouts`` holds the interned CPU layouts.
     """
 
     def __init__(self, hosts: Iterable[HostInfo] | Gatherer) -> None:
@@ -37,7 +37,7 @@ class Columns:
     def _fill(self, g: Gatherer) -> None:
         self.names = g.names
         self.nets = g.nets
-        self.layouts = g.layouts.all
+        self.cpu_layouts = g.layouts.all
         self.n_hosts, self.n_cells = len(g.names), len(g.cell_id)
         self.host_first_cell = _own(g.first_cell, np.uint32)
         self.host_cpu_ratio = _own(g.cpu_ratio, np.float64)
@@ -56,7 +56,7 @@ class Columns:
         self.page_kib, self.cell_page_sizes, pages = g.page_columns()
         self.pages_total, self.pages_used, self.pages_free = (column.copy() for column in pages)
         self.cell_nets = g.net_column()
-        self.layout_table, self.layout_words, self.layout_cpus = g.layouts.tables()
+        self.layouts, self.layout_words, self.layout_cpus = g.layouts.tables()
         self._fill_pools(g.pools)
         self._count()
         self._make_room()
@@ -74,7 +74,7 @@ class Columns:
         self.cell_free = np.zeros(self.n_cells, np.int32)
         self.cell_cpu_room = np.zeros(self.n_cells, np.int32)
         self.cell_memory_room = np.zeros(self.n_cells, np.int32)
-        self.cell_cores = np.zeros((max(self.max_threads, 1), self.n_cells), np.int32)
+        self.cell_cores = np.zeros((self.max_threads, self.n_cells), np.int32)
 
     def _count(self) -> None:
         self.devices_lock = threading.Lock()
@@ -82,8 +82,28 @@ class Columns:
         self.max_cells = int(np.diff(self.host_first_cell).max(initial=0))
         self.max_pools = int(np.diff(self.host_first_pool).max(initial=0))
         self.net_words = self.cell_nets.shape[1]
-        self.max_words = max((layout.n_words for layout in self.layouts), default=0)
-        self.max_threads = max((layout.threads for layout in self.layouts), default=0)
+        self.max_words = max((layout.n_words for layout in self.cpu_layouts), default=0)
+        self.max_threads = max((layout.threads for layout in self.cpu_layouts), default=0)
+
+    def counts(self) -> dict[str, int]:
+        """The numbers of ``struct nf_fleet`` by their names."""
+        return {
+            "n_hosts": self.n_hosts,
+            "n_cells": self.n_cells,
+            "n_layouts": len(self.layouts),
+            "n_page_sizes": len(self.page_kib),
+            "max_threads": self.max_threads,
+            "max_cells": self.max_cells,
+            "max_words": self.max_words,
+            "net_words": self.net_words,
+            "n_pools": len(self.pool_count),
+            "max_pools": self.max_pools,
+            "n_classes": len(self.classes),
+            "n_mask_words": len(self.pinned),
+            "n_layout_words": len(self.layout_words),
+            "n_layout_cpus": len(self.layout_cpus),
+            "n_distances": len(self.distances),
+        }
 
     def _fill_pools(self, pools: Pools) -> None:
         self.classes = pools.classes
@@ -141,7 +161,7 @@ class Columns:
 
     def pinned_cpus(self, cell: int) -> list[int]:
         """CPU ids pinned in a cell, ascending."""
-        layout = self.layouts[self.cell_layout[cell]]
+        layout = self.cpu_layouts[self.cell_layout[cell]]
         first = int(self.cell_mask_at[cell])
         words = self.pinned[first : first + layout.n_words].tolist()
         return sorted(

@@ -91,8 +91,8 @@ def save(columns: Columns, path: str | os.PathLike[str]) -> None:
     arrays = {name: getattr(columns, name) for name in _HOSTS if name not in _APART}
     text, ends = columns.names.parts()
     arrays["names"], arrays["name_ends"] = np.frombuffer(text, np.uint8), ends
-    arrays["layouts"] = columns.layout_table
-    shared = [cpu for layout in columns.layouts for cpu in sorted(layout.shared)]
+    arrays["layouts"] = columns.layouts
+    shared = [cpu for layout in columns.cpu_layouts for cpu in sorted(layout.shared)]
     arrays["layout_shared"] = np.array(shared, np.int32)
     arrays[_META] = np.frombuffer(_meta(columns, arrays), np.uint8)
     target = Path(path)
@@ -190,9 +190,9 @@ def _columns(arrays: dict[str, npt.NDArray[Any]], meta: Mapping[str, Any]) -> Co
     _check_places(arrays, table)
     columns = Columns.__new__(Columns)
     columns.adopt(
-        {name: arrays[name] for name in _HOSTS if name not in _APART} | {"layout_table": table},
+        {name: arrays[name] for name in _HOSTS if name not in _APART} | {"layouts": table},
         names=Names.of(arrays["names"].tobytes(), array("Q", arrays["name_ends"].tobytes())),
-        layouts=_layouts(arrays, table),
+        cpu_layouts=_layouts(arrays, table),
         nets={name: n + 1 for n, name in enumerate(meta["nets"])},
         providers={name: n + 1 for n, name in enumerate(meta["providers"])},
         classes=meta["classes"],

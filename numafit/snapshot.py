@@ -51,7 +51,7 @@ def _distances(columns: Columns, host: int, cells: int) -> tuple[tuple[int, ...]
 
 
 def _cell(columns: Columns, cell: int) -> HostCell:
-    layout = columns.layouts[columns.cell_layout[cell]]
+    layout = columns.cpu_layouts[columns.cell_layout[cell]]
     socket = int(columns.cell_socket[cell])
     return HostCell(
         id=int(columns.cell_id[cell]),

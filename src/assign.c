@@ -34,8 +34,8 @@ static bool augment(nf_search *s, uint32_t guest) {
                     continue;
                 }
                 for (uint32_t at = place;;) {
-                    uint32_t owner = s->parent[at], before = s->host_at[owner];
-                    s->host_at[owner] = at;
+                    uint32_t owner = s->parent[at], before = s->place_at[owner];
+                    s->place_at[owner] = at;
                     s->guest_at[at] = owner;
                     if (owner == guest) return true;
                     at = before;
@@ -70,34 +70,34 @@ static void reopen(nf_search *s, uint32_t depth) {
 /* Give every open guest a place of its row, keeping those that still have one. */
 static bool complete(nf_search *s, uint32_t depth) {
     for (uint32_t g = depth; g < s->n_guests; g++) {
-        uint32_t place = s->host_at[g];
+        uint32_t place = s->place_at[g];
         if (place == NF_NONE || nf_bit_get(row_of(s, g), place)) continue;
         s->guest_at[place] = NF_NONE;
-        s->host_at[g] = NF_NONE;
+        s->place_at[g] = NF_NONE;
     }
     for (uint32_t g = depth; g < s->n_guests; g++)
-        if (s->host_at[g] == NF_NONE && !augment(s, g)) return false;
+        if (s->place_at[g] == NF_NONE && !augment(s, g)) return false;
     return true;
 }
 
 static void move_to(nf_search *s, uint32_t guest, uint32_t place) {
-    uint32_t old = s->host_at[guest], other = s->guest_at[place];
+    uint32_t old = s->place_at[guest], other = s->guest_at[place];
     if (old != NF_NONE) s->guest_at[old] = NF_NONE;
-    if (other != NF_NONE) s->host_at[other] = NF_NONE;
-    s->host_at[guest] = place;
+    if (other != NF_NONE) s->place_at[other] = NF_NONE;
+    s->place_at[guest] = place;
     s->guest_at[place] = guest;
 }
 
 /* Decide guest -> place if all that is still open can be completed; else change nothing. */
 static bool try_place(nf_search *s, uint32_t guest, uint32_t place) {
-    memcpy(s->saved_host, s->host_at, s->n_guests * sizeof *s->host_at);
-    memcpy(s->saved_guest, s->guest_at, s->n_hosts * sizeof *s->guest_at);
-    if (s->host_at[guest] != place) move_to(s, guest, place);
+    memcpy(s->saved_place, s->place_at, s->n_guests * sizeof *s->place_at);
+    memcpy(s->saved_guest, s->guest_at, s->n_places * sizeof *s->guest_at);
+    if (s->place_at[guest] != place) move_to(s, guest, place);
     s->place[guest] = place;
     reopen(s, guest + 1);
     if (complete(s, guest + 1) && nf_can_hit(s)) return true;
-    memcpy(s->host_at, s->saved_host, s->n_guests * sizeof *s->host_at);
-    memcpy(s->guest_at, s->saved_guest, s->n_hosts * sizeof *s->guest_at);
+    memcpy(s->place_at, s->saved_place, s->n_guests * sizeof *s->place_at);
+    memcpy(s->guest_at, s->saved_guest, s->n_places * sizeof *s->guest_at);
     return false;
 }
 
@@ -135,8 +135,8 @@ static int search(nf_search *s) {
 /* NF_OK, NF_ASSIGNMENT (matched: how many guests find a place at once), NF_NETWORKS (the sets
  * cannot be met), NF_TOGETHER (accept() took no choice) or NF_UNDECIDED. */
 int nf_assign(nf_search *s, uint32_t *matched) {
-    for (uint32_t g = 0; g < s->n_guests; g++) s->host_at[g] = NF_NONE;
-    for (uint32_t h = 0; h < s->n_hosts; h++) s->guest_at[h] = NF_NONE;
+    for (uint32_t g = 0; g < s->n_guests; g++) s->place_at[g] = NF_NONE;
+    for (uint32_t h = 0; h < s->n_places; h++) s->guest_at[h] = NF_NONE;
     reopen(s, 0);
     *matched = 0;
     for (uint32_t g = 0; g < s->n_guests; g++) *matched += augment(s, g);
@@ -145,64 +145,38 @@ int nf_assign(nf_search *s, uint32_t *matched) {
     return search(s);
 }
 
-#define ALIGNED(n) (((n) + 7u) & ~(size_t)7u)
-
-typedef struct plan {
-    char *at;
-    size_t used;
-} plan;
-
-static void *room(plan *p, size_t count, size_t size) {
-    void *here = p->at ? p->at + p->used : NULL;
-    p->used += ALIGNED(count * size);
-    return here;
-}
-
-/* Both the size and the layout of the workspace, so that the two cannot differ. */
-static void lay_out(nf_search *s, uint32_t hosts, uint32_t guests, uint32_t hits, plan *p) {
-    uint32_t words = nf_words_for(hosts), groups = guests;
-    size_t nodes = (size_t)groups + 2u * hosts + guests;
-    size_t save = (size_t)groups + 2u * hosts + guests;
-    *s = (nf_search){.n_hosts = hosts, .n_guests = guests, .words = words, .n_hits = hits,
+void nf_search_lay_out(nf_search *s, uint32_t places, uint32_t guests, uint32_t hits,
+                       nf_arena *a) {
+    uint32_t words = nf_words_for(places), groups = guests;
+    size_t nodes = (size_t)groups + 2u * places + guests;
+    size_t save = (size_t)groups + 2u * places + guests;
+    *s = (nf_search){.n_places = places, .n_guests = guests, .words = words, .n_hits = hits,
                      .max_groups = groups};
-    s->class_of = room(p, guests, sizeof *s->class_of);
-    s->rows = room(p, (size_t)guests * words, sizeof *s->rows);
-    s->hits = room(p, (size_t)hits * words, sizeof *s->hits);
-    s->forced = room(p, words, sizeof *s->forced);
-    s->place = room(p, guests, sizeof *s->place);
-    s->chosen = room(p, words, sizeof *s->chosen);
-    s->guest_at = room(p, hosts, sizeof *s->guest_at);
-    s->host_at = room(p, guests, sizeof *s->host_at);
-    s->saved_guest = room(p, hosts, sizeof *s->saved_guest);
-    s->saved_host = room(p, guests, sizeof *s->saved_host);
-    s->last_of_class = room(p, guests, sizeof *s->last_of_class);
-    s->open = room(p, (size_t)guests * words, sizeof *s->open);
-    s->seen = room(p, words, sizeof *s->seen);
-    s->union_open = room(p, words, sizeof *s->union_open);
-    s->parent = room(p, hosts, sizeof *s->parent);
-    s->queue = room(p, (size_t)guests + hosts, sizeof *s->queue);
-    s->want_mask = room(p, (size_t)hits * words, sizeof *s->want_mask);
-    s->group_mask = room(p, (size_t)groups * words, sizeof *s->group_mask);
-    s->group_host = room(p, groups, sizeof *s->group_host);
-    s->host_group = room(p, hosts, sizeof *s->host_group);
-    s->host_guest = room(p, hosts, sizeof *s->host_guest);
-    s->guest_host = room(p, guests, sizeof *s->guest_host);
-    s->saves = room(p, (size_t)hits * save, sizeof *s->saves);
-    s->mask_saves = room(p, (size_t)hits * words, sizeof *s->mask_saves);
-    s->seen_flow = room(p, (nodes + 63u) / 64u, sizeof *s->seen_flow);
-    s->flow_parent = room(p, nodes, sizeof *s->flow_parent);
-    s->flow_queue = room(p, nodes, sizeof *s->flow_queue);
-}
-
-size_t nf_search_bytes(uint32_t hosts, uint32_t guests, uint32_t hits) {
-    nf_search s;
-    plan p = {NULL, 0};
-    lay_out(&s, hosts, guests, hits, &p);
-    return p.used;
-}
-
-void nf_search_lay_out(nf_search *s, uint32_t hosts, uint32_t guests, uint32_t hits,
-                       void *memory) {
-    plan p = {memory, 0};
-    lay_out(s, hosts, guests, hits, &p);
+    s->class_of = nf_carve(a, guests, sizeof *s->class_of);
+    s->rows = nf_carve(a, (size_t)guests * words, sizeof *s->rows);
+    s->hits = nf_carve(a, (size_t)hits * words, sizeof *s->hits);
+    s->forced = nf_carve(a, words, sizeof *s->forced);
+    s->place = nf_carve(a, guests, sizeof *s->place);
+    s->chosen = nf_carve(a, words, sizeof *s->chosen);
+    s->guest_at = nf_carve(a, places, sizeof *s->guest_at);
+    s->place_at = nf_carve(a, guests, sizeof *s->place_at);
+    s->saved_guest = nf_carve(a, places, sizeof *s->saved_guest);
+    s->saved_place = nf_carve(a, guests, sizeof *s->saved_place);
+    s->last_of_class = nf_carve(a, guests, sizeof *s->last_of_class);
+    s->open = nf_carve(a, (size_t)guests * words, sizeof *s->open);
+    s->seen = nf_carve(a, words, sizeof *s->seen);
+    s->union_open = nf_carve(a, words, sizeof *s->union_open);
+    s->parent = nf_carve(a, places, sizeof *s->parent);
+    s->queue = nf_carve(a, (size_t)guests + places, sizeof *s->queue);
+    s->want_mask = nf_carve(a, (size_t)hits * words, sizeof *s->want_mask);
+    s->group_mask = nf_carve(a, (size_t)groups * words, sizeof *s->group_mask);
+    s->group_place = nf_carve(a, groups, sizeof *s->group_place);
+    s->place_group = nf_carve(a, places, sizeof *s->place_group);
+    s->place_guest = nf_carve(a, places, sizeof *s->place_guest);
+    s->guest_place = nf_carve(a, guests, sizeof *s->guest_place);
+    s->saves = nf_carve(a, (size_t)hits * save, sizeof *s->saves);
+    s->mask_saves = nf_carve(a, (size_t)hits * words, sizeof *s->mask_saves);
+    s->seen_flow = nf_carve(a, (nodes + 63u) / 64u, sizeof *s->seen_flow);
+    s->flow_parent = nf_carve(a, nodes, sizeof *s->flow_parent);
+    s->flow_queue = nf_carve(a, nodes, sizeof *s->flow_queue);
 }

@@ -1,8 +1,8 @@
 /* Does this guest cell fit this host cell: memory, pages, CPU counts, limits? */
 #include "engine.h"
 
-void nf_want_from(const nf_fleet *f, const nf_guest_cell *g, bool reserve, nf_want *w) {
-    *w = (nf_want){
+void nf_demand_of(const nf_fleet *f, const nf_guest_cell *g, bool reserve, nf_demand *w) {
+    *w = (nf_demand){
         .memory = g->memory,
         .kib = g->memory * 1024,
         .page_kib = g->page_kib,
@@ -58,7 +58,7 @@ static inline int64_t pages_kib(const nf_fleet *f, const int32_t *pages, uint32_
     return (int64_t)pages[(size_t)s * f->n_cells + cell] * f->page_kib[s];
 }
 
-uint32_t nf_choose_pages(const nf_fleet *f, uint32_t cell, const nf_want *w) {
+uint32_t nf_choose_pages(const nf_fleet *f, uint32_t cell, const nf_demand *w) {
     uint32_t sizes = nf_page_candidates(f->cell_page_sizes[cell], w) & w->whole_pages;
     while (sizes) {
         uint32_t s = 31u - (uint32_t)__builtin_clz(sizes);
@@ -68,7 +68,7 @@ uint32_t nf_choose_pages(const nf_fleet *f, uint32_t cell, const nf_want *w) {
     return NF_NONE;
 }
 
-static int refuse_pages(const nf_fleet *f, uint32_t cell, const nf_want *w, nf_reason *why) {
+static int refuse_pages(const nf_fleet *f, uint32_t cell, const nf_demand *w, nf_reason *why) {
     uint32_t sizes = nf_page_candidates(f->cell_page_sizes[cell], w);
     if (!sizes) return nf_refuse(why, NF_PAGE_SIZE, w->page_kib, w->kib, 0);
     uint32_t largest = 31u - (uint32_t)__builtin_clz(sizes);
@@ -85,7 +85,7 @@ static int refuse_pages(const nf_fleet *f, uint32_t cell, const nf_want *w, nf_r
 
 /* No page size asked for. Pinned guests need free memory; shared ones may overcommit the cell with
  * others, yet not by themselves. */
-static inline int memory_fits(const nf_fleet *f, uint32_t cell, const nf_want *w, nf_reason *why) {
+static inline int memory_fits(const nf_fleet *f, uint32_t cell, const nf_demand *w, nf_reason *why) {
     uint32_t present = f->cell_page_sizes[cell];
     if (!present) {
         int64_t total = f->cell_memory[cell];
@@ -103,7 +103,7 @@ static inline int memory_fits(const nf_fleet *f, uint32_t cell, const nf_want *w
 }
 
 static int isolate_fits(const nf_fleet *f, uint32_t cell, const nf_layout *layout,
-                        const nf_want *w, nf_reason *why) {
+                        const nf_demand *w, nf_reason *why) {
     uint32_t n = w->n_dedicated;
     int64_t whole = layout->threads ? nf_cores_with(f, cell, layout->threads) : 0;
     if (whole < 1) return nf_refuse(why, NF_ISOLATE_CORES, 0, n, whole);
@@ -119,7 +119,7 @@ static int isolate_fits(const nf_fleet *f, uint32_t cell, const nf_layout *layou
 
 /* Counts decide: which threads are taken is only worked out where the guest is placed. */
 static inline int threads_fit(const nf_fleet *f, uint32_t cell, const nf_layout *layout,
-                              const nf_want *w, nf_reason *why) {
+                              const nf_demand *w, nf_reason *why) {
     uint32_t n = w->n_dedicated;
     if (w->threads == NF_THREADS_ISOLATE) return isolate_fits(f, cell, layout, w, why);
     if (w->threads == NF_THREADS_REQUIRE) {
@@ -143,7 +143,7 @@ static inline int threads_fit(const nf_fleet *f, uint32_t cell, const nf_layout 
 }
 
 static inline int limits_fit(const nf_fleet *f, uint32_t cell, const nf_layout *layout,
-                             const nf_want *w, const nf_limits *limits, nf_reason *why) {
+                             const nf_demand *w, const nf_limits *limits, nf_reason *why) {
     int64_t cpus = f->cell_cpu_used[cell] + w->n_shared;
     double cpu_limit = layout->n_shared * limits->cpu_ratio;
     if ((double)cpus > cpu_limit)
@@ -155,7 +155,7 @@ static inline int limits_fit(const nf_fleet *f, uint32_t cell, const nf_layout *
     return NF_OK;
 }
 
-int nf_pair(const nf_fleet *f, uint32_t cell, const nf_want *w, const nf_limits *limits,
+int nf_pair(const nf_fleet *f, uint32_t cell, const nf_demand *w, const nf_limits *limits,
             nf_reason *why) {
     const nf_layout *layout = &f->layouts[f->cell_layout[cell]];
     int status;

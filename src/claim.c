@@ -208,19 +208,18 @@ static int turn_draws(const nf_fleet *f, uint32_t host, const nf_placement *p, b
 static bool placement_ok(const nf_fleet *f, uint32_t host, const nf_request *r,
                          const nf_placement *p) {
     if (host >= f->n_hosts || r->n_cells > NF_MAX_GUEST || nf_missing_column(f)) return false;
-    if (r->n_cells && (!r->cells || !p->cells || !p->slots)) return false;
-    if (p->n_draws && (!p->draws || p->n_draws > nf_max_draws(f, r))) return false;
+    if (r->n_cells && (!r->cells || !p->cells || p->cells_size < r->n_cells)) return false;
+    if (p->slots_size && !p->slots) return false;
+    if (p->n_draws && (!p->draws || p->n_draws > p->draws_size)) return false;
     for (uint32_t i = 0; i < p->n_draws; i++) {
         const nf_draw *d = &p->draws[i];
         if (d->pool < f->host_first_pool[host] || d->pool >= f->host_first_pool[host + 1])
             return false;
-        if (!d->count || d->count > INT32_MAX) return false;
+        if (!d->count || d->count > INT32_MAX || d->request >= r->n_pci) return false;
     }
-    uint64_t room = 0; /* of p->slots */
-    for (uint32_t g = 0; g < r->n_cells; g++) room += r->cells[g].n_dedicated;
     for (uint32_t g = 0; g < r->n_cells; g++) {
         const nf_placed_cell *c = &p->cells[g];
-        if ((uint64_t)c->first_slot + c->n_slots > room) return false;
+        if ((uint64_t)c->first_slot + c->n_slots > p->slots_size) return false;
         if (r->cells[g].n_shared > NF_MAX_SLOTS) return false;
         if (c->cell < f->host_first_cell[host] || c->cell >= f->host_first_cell[host + 1])
             return false;
@@ -237,6 +236,7 @@ nf_status nf_turn(const nf_fleet *f, uint32_t host, const nf_request *r, const n
                   bool take, bool undo, nf_reason *why) {
     if (!f || !r || !p) return NF_EINVAL;
     if (f->abi != NF_ABI_VERSION || r->abi != NF_ABI_VERSION) return NF_EABI;
+    if (f->identity != r->fleet) return NF_EFLEET;
     if (!placement_ok(f, host, r, p)) return NF_EINVAL;
     int status = turn_draws(f, host, p, take, why);
     if (status != NF_OK) return status;

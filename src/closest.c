@@ -9,13 +9,13 @@
  * and not the best. */
 #define MOST_STEPS 20000
 
-static int64_t between(const nf_near_pairs *near, uint32_t a, uint32_t b) {
+static int64_t between(const nf_closest *near, uint32_t a, uint32_t b) {
     uint32_t i = near->order[a] - near->first_cell, j = near->order[b] - near->first_cell;
     return (int64_t)near->distance[(size_t)i * near->n_cells + j] +
            near->distance[(size_t)j * near->n_cells + i];
 }
 
-static int64_t sum_of(const nf_near_pairs *near, const uint32_t *place, uint32_t n) {
+static int64_t sum_of(const nf_closest *near, const uint32_t *place, uint32_t n) {
     int64_t sum = 0;
     for (uint32_t a = 0; a < n; a++)
         for (uint32_t b = 0; b < a; b++) sum += between(near, place[a], place[b]);
@@ -23,7 +23,7 @@ static int64_t sum_of(const nf_near_pairs *near, const uint32_t *place, uint32_t
 }
 
 /* The smallest that two cells can add to the sum. */
-static int64_t least_between(const nf_near_pairs *near) {
+static int64_t least_between(const nf_closest *near) {
     int64_t least = INT64_MAX;
     for (uint32_t a = 0; a < near->n_cells; a++)
         for (uint32_t b = 0; b < a; b++) {
@@ -34,7 +34,7 @@ static int64_t least_between(const nf_near_pairs *near) {
 }
 
 static bool improves(void *context, const nf_search *s, uint32_t depth) {
-    nf_near_pairs *near = context;
+    nf_closest *near = context;
     int64_t sum = sum_of(near, s->place, depth), left = s->n_guests - depth;
     int64_t at_least = sum + near->least * (left * depth + left * (left - 1) / 2);
     if (near->found && at_least >= near->best) return false;
@@ -46,7 +46,7 @@ static bool improves(void *context, const nf_search *s, uint32_t depth) {
     return false; /* go on: there may be a better one */
 }
 
-int nf_assign_closest(nf_search *s, nf_near_pairs *near, uint32_t *matched) {
+int nf_assign_closest(nf_search *s, nf_closest *near, uint32_t *matched) {
     near->found = false;
     near->least = least_between(near);
     if (*s->budget > MOST_STEPS) *s->budget = MOST_STEPS;

@@ -2,13 +2,15 @@
 #ifndef NF_ENGINE_H
 #define NF_ENGINE_H
 
+#include "arena.h"
 #include "bits.h"
+#include "columns.h"
 #include "numafit/numafit.h"
 
 #define NF_NONE UINT32_MAX
 
 /* A guest cell ready to be compared with host cells: nothing here is looked up again. */
-typedef struct nf_want {
+typedef struct nf_demand {
     int64_t memory;       /* MiB */
     int64_t kib;
     int64_t page_kib;     /* as asked for */
@@ -20,7 +22,7 @@ typedef struct nf_want {
     uint32_t threads;
     bool pins;            /* dedicated or mixed */
     bool shares;          /* shared, mixed or no policy */
-} nf_want;
+} nf_demand;
 
 typedef struct nf_limits {
     bool on;
@@ -63,21 +65,18 @@ static inline uint32_t nf_host_of(const nf_fleet *f, uint32_t cell) {
     return low;
 }
 
-/* fleet.c: what is there? The first column that is NULL and must not be, in words; NULL: none. */
-const char *nf_missing_column(const nf_fleet *f);
-
 /* cell.c: does this guest cell fit this host cell? */
 /* Room of a cell under the ratios that its host carries. */
 typedef struct nf_rooms {
     int32_t cpus, memory;
 } nf_rooms;
 nf_rooms nf_find_rooms(const nf_fleet *f, uint32_t host, uint32_t cell);
-void nf_want_from(const nf_fleet *f, const nf_guest_cell *g, bool reserve, nf_want *w);
+void nf_demand_of(const nf_fleet *f, const nf_guest_cell *g, bool reserve, nf_demand *w);
 nf_limits nf_limits_for(const nf_fleet *f, uint32_t host, const nf_options *options);
-int nf_pair(const nf_fleet *f, uint32_t cell, const nf_want *w, const nf_limits *limits,
+int nf_pair(const nf_fleet *f, uint32_t cell, const nf_demand *w, const nf_limits *limits,
             nf_reason *why);
 /* The sizes that will do: small means the cell's smallest, large all but that, any all. */
-static inline uint32_t nf_page_candidates(uint32_t present, const nf_want *w) {
+static inline uint32_t nf_page_candidates(uint32_t present, const nf_demand *w) {
     switch (w->page_kib) {
     case NF_PAGES_SMALL: return present & (0u - present);
     case NF_PAGES_LARGE: return present & (present - 1u);
@@ -85,10 +84,10 @@ static inline uint32_t nf_page_candidates(uint32_t present, const nf_want *w) {
     default: return w->page_class == NF_NONE ? 0u : present & (1u << w->page_class);
     }
 }
-uint32_t nf_choose_pages(const nf_fleet *f, uint32_t cell, const nf_want *w);
+uint32_t nf_choose_pages(const nf_fleet *f, uint32_t cell, const nf_demand *w);
 
 /* pin.c: which threads? Room for w->n_dedicated slots; the pair must fit. */
-void nf_pin(const nf_fleet *f, uint32_t cell, const nf_want *w, uint32_t *slots,
+void nf_pin(const nf_fleet *f, uint32_t cell, const nf_demand *w, uint32_t *slots,
             int32_t *reserved);
 
 /* order.c: in which order are the host's cells looked at? order: room for its cells. */
@@ -102,7 +101,7 @@ typedef struct nf_search nf_search;
 typedef bool (*nf_accept)(void *context, const nf_search *search, uint32_t depth);
 
 struct nf_search {
-    uint32_t n_hosts, n_guests, words, n_classes, n_hits, max_groups;
+    uint32_t n_places, n_guests, words, n_classes, n_hits, max_groups;
     int64_t *budget;         /* steps left; below zero: undecided */
     uint32_t *class_of;      /* [guest]: guests of a class are alike */
     nf_word *rows;           /* [class][word]: places where the class fits */
@@ -114,7 +113,7 @@ struct nf_search {
     void *context;
 
     /* a matching of all guests that agrees with what is decided */
-    uint32_t *guest_at, *host_at, *saved_guest, *saved_host, *last_of_class;
+    uint32_t *guest_at, *place_at, *saved_guest, *saved_place, *last_of_class;
     nf_word *open;           /* [class][word]: rows less what is decided */
     nf_word *seen, *union_open;
     uint32_t *parent, *queue;
@@ -122,15 +121,14 @@ struct nf_search {
     /* hitting sets: groups of hits that one place serves */
     nf_word *want_mask;      /* [hit][word]: hits still to serve, the smallest first */
     nf_word *group_mask;     /* [group][word] */
-    uint32_t *group_host, *host_group, *host_guest, *guest_host;
+    uint32_t *group_place, *place_group, *place_guest, *guest_place;
     uint32_t *saves;         /* a snapshot of the four per open hit */
     nf_word *mask_saves;
     nf_word *seen_flow;
     uint32_t *flow_parent, *flow_queue;
 };
 
-size_t nf_search_bytes(uint32_t hosts, uint32_t guests, uint32_t hits);
-void nf_search_lay_out(nf_search *s, uint32_t hosts, uint32_t guests, uint32_t hits, void *memory);
+void nf_search_lay_out(nf_search *s, uint32_t places, uint32_t guests, uint32_t hits, nf_arena *a);
 int nf_assign(nf_search *s, uint32_t *matched);
 
 /* net.c: which places are near the guest's networks? Fills s->hits and s->forced for the networks
@@ -139,7 +137,7 @@ void nf_near(const nf_fleet *f, uint32_t host, const nf_request *request, uint32
              const uint32_t *order, uint32_t first, uint32_t last, nf_search *s);
 
 /* closest.c: the choice of cells with the smallest distances between them. */
-typedef struct nf_near_pairs {
+typedef struct nf_closest {
     const int32_t *distance; /* [cell][cell] of the host */
     uint32_t n_cells, first_cell;
     const uint32_t *order;
@@ -149,8 +147,8 @@ typedef struct nf_near_pairs {
     bool found;
     nf_accept also;          /* a further condition; NULL: none */
     void *context;
-} nf_near_pairs;
-int nf_assign_closest(nf_search *s, nf_near_pairs *near, uint32_t *matched);
+} nf_closest;
+int nf_assign_closest(nf_search *s, nf_closest *near, uint32_t *matched);
 
 /* pci.c: are there devices, near enough to the chosen cells? */
 typedef struct nf_pci_job {
@@ -165,7 +163,7 @@ typedef struct nf_pci_job {
     nf_word *near_socket;  /* cells whose socket holds a chosen one */
     int32_t *left;         /* [pool]: devices not yet taken */
     nf_draw *draws;
-    uint32_t n_draws;
+    uint32_t n_draws, draws_size;
     bool served;           /* draws are those of the cells chosen last */
     int64_t *budget;
     /* exact.c */
@@ -180,9 +178,11 @@ typedef struct nf_pci_job {
     nf_word *failed;       /* sets of cells that were refused: a small table */
 } nf_pci_job;
 
-size_t nf_pci_bytes(const nf_fleet *f, const nf_request *request, uint32_t cells);
-void nf_pci_lay_out(nf_pci_job *p, const nf_fleet *f, uint32_t host, const nf_request *request,
-                    bool exact, int64_t *budget, void *memory);
+void nf_pci_lay_out(nf_pci_job *p, const nf_fleet *f, const nf_request *request, uint32_t cells,
+                    nf_arena *a);
+/* Set up all that is not laid out. */
+void nf_pci_start(nf_pci_job *p, const nf_fleet *f, uint32_t host, const nf_request *request,
+                  bool exact, int64_t *budget);
 /* The guest takes these cells (indices in the fleet). */
 void nf_pci_choose(nf_pci_job *p, const uint32_t *cells, uint32_t n_cells);
 bool nf_pci_serve(nf_pci_job *p);

@@ -1,9 +1,7 @@
 /* Does the guest fit this host, and where does it land? */
-#include "job.h"
+#include "fit.h"
 
 #define DEFAULT_BUDGET 200000u
-
-static size_t aligned(size_t bytes) { return (bytes + 7u) & ~(size_t)7u; }
 
 bool nf_request_ok(const nf_request *r) {
     if (r->n_cells > NF_MAX_GUEST || r->n_nets > NF_MAX_NETS || r->n_pci > NF_MAX_PCI) return false;
@@ -33,26 +31,74 @@ bool nf_options_ok(const nf_options *o) {
 
 static uint32_t at_least_one(uint32_t n) { return n ? n : 1; }
 
-static size_t head_bytes(uint32_t cells, uint32_t guests) {
-    return aligned(cells * sizeof(uint32_t)) + 3 * aligned(guests * sizeof(uint32_t)) +
-           nf_words_for(cells) * sizeof(nf_word) + aligned(guests * sizeof(nf_want));
+static void lay_out(nf_job *j, const nf_fleet *f, const nf_request *request, uint32_t n_cells,
+                    nf_arena *a) {
+    uint32_t cells = at_least_one(n_cells), guests = at_least_one(request->n_cells);
+    j->order = nf_carve(a, cells, sizeof *j->order);
+    j->cells = nf_carve(a, guests, sizeof *j->cells);
+    j->best_place = nf_carve(a, guests, sizeof *j->best_place);
+    j->first_alike = nf_carve(a, guests, sizeof *j->first_alike);
+    j->cell_mask = nf_carve(a, nf_words_for(cells), sizeof *j->cell_mask);
+    j->wants = nf_carve(a, guests, sizeof *j->wants);
+    nf_pci_lay_out(&j->pci, f, request, cells, a);
+    if (request->n_cells)
+        nf_search_lay_out(&j->search, cells, guests, request->n_nets + request->n_pci, a);
 }
 
-size_t nf_workspace_bytes(const nf_fleet *f, const nf_request *request) {
+size_t nf_fit_bytes(const nf_fleet *f, const nf_request *request) {
+    nf_job j;
+    nf_arena a = {NULL, 0};
     if (!f || !request || !nf_request_ok(request)) return 0;
-    uint32_t cells = at_least_one(f->max_cells), guests = at_least_one(request->n_cells);
-    return head_bytes(cells, guests) + nf_pci_bytes(f, request, cells) +
-           nf_search_bytes(cells, guests, request->n_nets + request->n_pci);
+    lay_out(&j, f, request, f->max_cells, &a);
+    return a.used;
+}
+
+uint32_t nf_max_slots(const nf_request *request) {
+    uint64_t n = 0;
+    if (!request || (request->n_cells && !request->cells)) return 0;
+    for (uint32_t g = 0; g < request->n_cells; g++) n += request->cells[g].n_dedicated;
+    return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX;
+}
+
+bool nf_scratch_ok(const nf_scratch *scratch, size_t bytes) {
+    return scratch && scratch->memory && !((uintptr_t)scratch->memory & 7u) &&
+           scratch->bytes >= bytes;
+}
+
+bool nf_hosts_ok(const nf_fleet *f, const nf_hosts *hosts) {
+    if (!hosts) return false;
+    if (!hosts->list) return hosts->first <= f->n_hosts && hosts->count <= f->n_hosts - hosts->first;
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < hosts->count; i++)
+        if (hosts->list[i] > most) most = hosts->list[i];
+    return !hosts->count || most < f->n_hosts;
+}
+
+void nf_placement_lay_out(nf_placement *p, uint32_t cells, uint32_t slots, uint32_t draws,
+                          nf_arena *a) {
+    *p = (nf_placement){.cells = nf_carve(a, cells, sizeof *p->cells),
+                        .slots = nf_carve(a, slots, sizeof *p->slots),
+                        .draws = nf_carve(a, draws, sizeof *p->draws),
+                        .cells_size = cells,
+                        .slots_size = slots,
+                        .draws_size = draws};
+}
+
+/* Room for all that a fit of this request can write? */
+static bool placement_has_room(const nf_fleet *f, const nf_request *r, const nf_placement *p) {
+    if (r->n_cells && (!p->cells || p->cells_size < r->n_cells)) return false;
+    uint32_t slots = nf_max_slots(r), draws = nf_max_draws(f, r);
+    return (!slots || (p->slots && p->slots_size >= slots)) &&
+           (!draws || (p->draws && p->draws_size >= draws));
 }
 
 int nf_job_check(const nf_fleet *f, const nf_request *request, const nf_options *options,
-                 const void *workspace, size_t workspace_bytes) {
+                 const nf_scratch *scratch) {
     if (!f || !request || !options) return NF_EINVAL;
     if (f->abi != NF_ABI_VERSION || request->abi != NF_ABI_VERSION) return NF_EABI;
+    if (f->identity != request->fleet) return NF_EFLEET;
     if (!nf_request_ok(request) || !nf_options_ok(options) || nf_missing_column(f)) return NF_EINVAL;
-    if (!workspace || ((uintptr_t)workspace & 7u) ||
-        workspace_bytes < nf_workspace_bytes(f, request))
-        return NF_ESPACE;
+    if (!nf_scratch_ok(scratch, nf_fit_bytes(f, request))) return NF_ESPACE;
     return NF_OK;
 }
 
@@ -69,35 +115,21 @@ void nf_job_start(nf_job *j, const nf_fleet *f, uint32_t host, const nf_request 
     j->budget = options->budget ? options->budget : DEFAULT_BUDGET;
 }
 
-static void *take(char **memory, size_t count, size_t size) {
-    void *here = *memory;
-    *memory += aligned(count * size);
-    return here;
-}
-
 static bool pins(const nf_guest_cell *g) {
     return g->policy == NF_POLICY_DEDICATED || g->policy == NF_POLICY_MIXED;
 }
 
-void nf_job_prepare(nf_job *j, void *workspace) {
-    char *memory = workspace;
+void nf_job_prepare(nf_job *j, void *memory) {
+    nf_arena a = {memory, 0};
     const nf_request *r = j->request;
-    uint32_t guests = at_least_one(r->n_cells), cells = at_least_one(j->n_cells);
-    j->order = take(&memory, cells, sizeof *j->order);
-    j->cells = take(&memory, guests, sizeof *j->cells);
-    j->best_place = take(&memory, guests, sizeof *j->best_place);
-    j->first_alike = take(&memory, guests, sizeof *j->first_alike);
-    j->cell_mask = take(&memory, nf_words_for(cells), sizeof *j->cell_mask);
-    j->wants = take(&memory, guests, sizeof *j->wants);
-    if (r->n_pci) {
-        nf_pci_lay_out(&j->pci, j->f, j->host, r, j->options->pci_matching == NF_MATCH_EXACT,
-                       &j->budget, memory);
-        memory += nf_pci_bytes(j->f, r, cells);
-    }
+    uint32_t guests = r->n_cells;
+    lay_out(j, j->f, r, j->n_cells, &a);
+    if (r->n_pci)
+        nf_pci_start(&j->pci, j->f, j->host, r, j->options->pci_matching == NF_MATCH_EXACT,
+                     &j->budget);
     if (!r->n_cells) return;
     for (uint32_t g = 0; g < r->n_cells; g++)
-        nf_want_from(j->f, &r->cells[g], r->emulator_isolated && g == 0, &j->wants[g]);
-    nf_search_lay_out(&j->search, j->n_cells, guests, r->n_nets + r->n_pci, memory);
+        nf_demand_of(j->f, &r->cells[g], r->emulator_isolated && g == 0, &j->wants[g]);
     j->search.budget = &j->budget;
     if (j->n_cells > guests)
         nf_order(j->f, j->host, !pins(&r->cells[0]), j->options->strategy, r->n_pci > 0, j->order);
@@ -201,7 +233,7 @@ static int search_places(nf_job *j, uint32_t *matched) {
     }
     if (j->options->strategy != NF_CLOSEST || s->n_guests < 2 || distance_at == UINT64_MAX)
         return nf_assign(s, matched);
-    nf_near_pairs near = {.distance = j->f->distances + distance_at, .n_cells = j->n_cells,
+    nf_closest near = {.distance = j->f->distances + distance_at, .n_cells = j->n_cells,
                           .first_cell = j->first_cell, .order = j->order,
                           .best_place = j->best_place, .also = s->accept, .context = s->context};
     int status = nf_assign_closest(s, &near, matched);
@@ -286,7 +318,7 @@ int nf_job_assign(nf_job *j) {
 static void write_down(const nf_job *j, nf_placement *out) {
     uint32_t slot = 0;
     for (uint32_t g = 0; g < j->request->n_cells; g++) {
-        const nf_want *w = &j->wants[g];
+        const nf_demand *w = &j->wants[g];
         nf_placed_cell *placed = &out->cells[g];
         uint32_t cell = j->order[j->search.place[g]];
         placed->cell = cell;
@@ -302,16 +334,15 @@ static void write_down(const nf_job *j, nf_placement *out) {
 }
 
 nf_status nf_fit(const nf_fleet *f, uint32_t host, const nf_request *request,
-                 const nf_options *options, void *workspace, size_t workspace_bytes,
-                 nf_placement *out, nf_reason *why) {
+                 const nf_options *options, const nf_scratch *scratch, nf_placement *out,
+                 nf_reason *why) {
     nf_job j;
-    int status = nf_job_check(f, request, options, workspace, workspace_bytes);
+    int status = nf_job_check(f, request, options, scratch);
     if (status != NF_OK) return status;
-    if (host >= f->n_hosts || !out || (request->n_cells && (!out->cells || !out->slots)) ||
-        (request->n_pci && !out->draws))
-        return NF_EINVAL;
+    if (host >= f->n_hosts || !out) return NF_EINVAL;
+    if (!placement_has_room(f, request, out)) return NF_ESPACE;
     nf_job_start(&j, f, host, request, options, why);
-    nf_job_prepare(&j, workspace);
+    nf_job_prepare(&j, scratch->memory);
     if ((status = nf_job_assign(&j)) != NF_OK) return status;
     write_down(&j, out);
     return NF_OK;
@@ -319,24 +350,26 @@ nf_status nf_fit(const nf_fleet *f, uint32_t host, const nf_request *request,
 
 nf_status nf_pci(const nf_fleet *f, uint32_t host, const nf_request *request,
                  const nf_options *options, const uint32_t *cells, uint32_t n_cells,
-                 void *workspace, size_t workspace_bytes, nf_draw *draws, uint32_t *n_draws) {
+                 const nf_scratch *scratch, nf_placement *out) {
     nf_job j;
-    int status = nf_job_check(f, request, options, workspace, workspace_bytes);
+    int status = nf_job_check(f, request, options, scratch);
     if (status != NF_OK) return status;
-    if (host >= f->n_hosts || (n_cells && !cells) || (request->n_pci && !draws) || !n_draws)
-        return NF_EINVAL;
+    if (host >= f->n_hosts || (n_cells && !cells) || !out) return NF_EINVAL;
+    uint32_t draws = nf_max_draws(f, request);
+    if (draws && (!out->draws || out->draws_size < draws)) return NF_ESPACE;
     nf_job_start(&j, f, host, request, options, NULL);
     for (uint32_t i = 0; i < n_cells; i++)
         if (cells[i] < j.first_cell || cells[i] - j.first_cell >= j.n_cells) return NF_EINVAL;
-    *n_draws = 0;
+    out->n_draws = 0;
     if (!request->n_pci) return NF_OK;
-    nf_pci_lay_out(&j.pci, f, host, request, options->pci_matching == NF_MATCH_EXACT, &j.budget,
-                   workspace);
+    nf_arena a = {scratch->memory, 0};
+    nf_pci_lay_out(&j.pci, f, request, at_least_one(j.n_cells), &a);
+    nf_pci_start(&j.pci, f, host, request, options->pci_matching == NF_MATCH_EXACT, &j.budget);
     nf_pci_choose(&j.pci, cells, n_cells);
     j.pci.anywhere = !n_cells;
     if (!nf_pci_serve(&j.pci)) return j.budget < 0 ? NF_UNDECIDED : NF_PCI_NUMA;
-    memcpy(draws, j.pci.draws, j.pci.n_draws * sizeof *draws);
-    *n_draws = j.pci.n_draws;
+    memcpy(out->draws, j.pci.draws, j.pci.n_draws * sizeof *out->draws);
+    out->n_draws = j.pci.n_draws;
     return NF_OK;
 }
 
@@ -344,14 +377,15 @@ nf_status nf_explain(const nf_fleet *f, uint32_t host, const nf_request *request
                      const nf_options *options, nf_reason *reasons, size_t n_reasons) {
     if (!f || !request || !options) return NF_EINVAL;
     if (f->abi != NF_ABI_VERSION || request->abi != NF_ABI_VERSION) return NF_EABI;
+    if (f->identity != request->fleet) return NF_EFLEET;
     if (host >= f->n_hosts || !nf_request_ok(request) || !nf_options_ok(options)) return NF_EINVAL;
     if (nf_missing_column(f)) return NF_EINVAL;
     uint32_t first = f->host_first_cell[host], cells = nf_host_cells(f, host);
     nf_limits limits = nf_limits_for(f, host, options);
     if (!reasons || n_reasons < (size_t)request->n_cells * cells) return NF_ESPACE;
     for (uint32_t g = 0; g < request->n_cells; g++) {
-        nf_want w;
-        nf_want_from(f, &request->cells[g], request->emulator_isolated && g == 0, &w);
+        nf_demand w;
+        nf_demand_of(f, &request->cells[g], request->emulator_isolated && g == 0, &w);
         for (uint32_t i = 0; i < cells; i++) {
             nf_reason *here = &reasons[(size_t)g * cells + i];
             *here = (nf_reason){0, 0, 0, 0};

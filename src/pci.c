@@ -226,12 +226,6 @@ void nf_pci_remember_failure(nf_pci_job *p) {
     *memo_of(p) = p->near[0] + 1;
 }
 
-static void *room(char **at, size_t count, size_t size) {
-    void *here = *at;
-    *at += (count * size + 7u) & ~(size_t)7u;
-    return here;
-}
-
 uint32_t nf_max_draws(const nf_fleet *f, const nf_request *request) {
     uint64_t most = 0;
     if (!f || !request || (request->n_pci && !request->pci)) return 0;
@@ -242,39 +236,40 @@ uint32_t nf_max_draws(const nf_fleet *f, const nf_request *request) {
     return (uint32_t)most;
 }
 
-/* Both the size and the layout: memory NULL only counts. */
-static size_t lay_out(nf_pci_job *p, const nf_fleet *f, const nf_request *request, uint32_t cells,
-                      void *memory) {
-    char *at = memory;
+void nf_pci_lay_out(nf_pci_job *p, const nf_fleet *f, const nf_request *request, uint32_t cells,
+                    nf_arena *a) {
     uint32_t words = nf_words_for(cells), pools = f->max_pools, requests = request->n_pci;
-    p->near = room(&at, words, sizeof *p->near);
-    p->near_socket = room(&at, words, sizeof *p->near_socket);
-    p->left = room(&at, pools, sizeof *p->left);
-    p->draws = room(&at, nf_max_draws(f, request), sizeof *p->draws);
-    p->flow = room(&at, (size_t)requests * pools, sizeof *p->flow);
-    p->closed = room(&at, pools, sizeof *p->closed);
-    p->parent = room(&at, (size_t)requests + pools, sizeof *p->parent);
-    p->queue = room(&at, (size_t)requests + pools, sizeof *p->queue);
-    p->gains = room(&at, cells, sizeof *p->gains);
-    p->failed = room(&at, FAILED_ENTRIES, sizeof *p->failed);
-    return (size_t)(at - (char *)memory);
+    if (!requests) return;
+    p->near = nf_carve(a, words, sizeof *p->near);
+    p->near_socket = nf_carve(a, words, sizeof *p->near_socket);
+    p->left = nf_carve(a, pools, sizeof *p->left);
+    p->draws_size = nf_max_draws(f, request);
+    p->draws = nf_carve(a, p->draws_size, sizeof *p->draws);
+    p->flow = nf_carve(a, (size_t)requests * pools, sizeof *p->flow);
+    p->closed = nf_carve(a, pools, sizeof *p->closed);
+    p->parent = nf_carve(a, (size_t)requests + pools, sizeof *p->parent);
+    p->queue = nf_carve(a, (size_t)requests + pools, sizeof *p->queue);
+    p->gains = nf_carve(a, cells, sizeof *p->gains);
+    p->failed = nf_carve(a, FAILED_ENTRIES, sizeof *p->failed);
 }
 
-size_t nf_pci_bytes(const nf_fleet *f, const nf_request *request, uint32_t cells) {
-    nf_pci_job p;
-    static char base[8];
-    return request->n_pci ? lay_out(&p, f, request, cells, base) : 0;
-}
-
-void nf_pci_lay_out(nf_pci_job *p, const nf_fleet *f, uint32_t host, const nf_request *request,
-                    bool exact, int64_t *budget, void *memory) {
+void nf_pci_start(nf_pci_job *p, const nf_fleet *f, uint32_t host, const nf_request *request,
+                  bool exact, int64_t *budget) {
     uint32_t first_cell = f->host_first_cell[host], cells = nf_host_cells(f, host);
-    *p = (nf_pci_job){.f = f, .request = request, .host = host,
-                      .first_pool = f->host_first_pool[host],
-                      .n_pools = f->host_first_pool[host + 1] - f->host_first_pool[host],
-                      .first_cell = first_cell, .n_cells = cells, .exact = exact,
-                      .anywhere = !request->n_cells, .sockets_known = true, .budget = budget};
-    lay_out(p, f, request, cells ? cells : 1, memory);
+    p->f = f;
+    p->request = request;
+    p->host = host;
+    p->first_pool = f->host_first_pool[host];
+    p->n_pools = f->host_first_pool[host + 1] - p->first_pool;
+    p->first_cell = first_cell;
+    p->n_cells = cells;
+    p->exact = exact;
+    p->anywhere = !request->n_cells;
+    p->sockets_known = true;
+    p->families = p->excluding = p->served = p->remembers = false;
+    p->n_draws = 0;
+    p->alone = p->stuck = 0;
+    p->budget = budget;
     for (uint32_t c = 0; c < cells; c++)
         if (f->cell_socket[first_cell + c] < 0) p->sockets_known = false;
     for (uint32_t i = 0; i < p->n_pools && !p->families; i++)

@@ -43,7 +43,7 @@ static int32_t reserve(const cores *c, bool isolate, const uint32_t *slots, uint
     return -1;
 }
 
-void nf_pin(const nf_fleet *f, uint32_t cell, const nf_want *w, uint32_t *slots,
+void nf_pin(const nf_fleet *f, uint32_t cell, const nf_demand *w, uint32_t *slots,
             int32_t *reserved) {
     const nf_layout *layout = &f->layouts[f->cell_layout[cell]];
     const cores c = {nf_dedicated_mask(f, layout), f->pinned + f->cell_mask_at[cell],

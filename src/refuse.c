@@ -1,5 +1,5 @@
 /* Why does the guest not fit? Asked only after a refusal, so it may cost a little. */
-#include "job.h"
+#include "fit.h"
 
 /* The refusal that came furthest through the checks says most about what is missing. */
 int nf_refuse_pair(nf_job *j, uint32_t guest) {

@@ -1,48 +1,38 @@
 /* Which hosts can take the guest, and which of them best? */
-#include "question.h"
+#include "scan_plan.h"
 
 /* How many of the hosts from the i-th on follow each other. */
-static uint32_t run_of(const uint32_t *hosts, uint32_t i, uint32_t count) {
+static uint32_t run_of(const nf_hosts *hosts, uint32_t i) {
     uint32_t n = 1;
-    if (!hosts) return count - i;
-    while (i + n < count && n < NF_BLOCK && hosts[i + n] == hosts[i] + n) n++;
+    const uint32_t *list = hosts->list;
+    if (!list) return hosts->count - i;
+    while (i + n < hosts->count && n < NF_BLOCK && list[i + n] == list[i] + n) n++;
     return n;
 }
 
-static bool hosts_ok(const nf_fleet *f, const uint32_t *hosts, uint32_t first, uint32_t count) {
-    if (!hosts) return first <= f->n_hosts && count <= f->n_hosts - first;
-    uint32_t most = 0;
-    for (uint32_t i = 0; i < count; i++)
-        if (hosts[i] > most) most = hosts[i];
-    return !count || most < f->n_hosts;
-}
-
-void nf_scan_for(const nf_question *q, const uint32_t *hosts, uint32_t first, uint32_t count,
-                 uint8_t *fits, nf_status *result) {
+void nf_scan_for(const nf_scan_plan *q, const nf_hosts *hosts, uint8_t *fits, nf_status *result) {
     nf_block b;
-    for (uint32_t i = 0; i < count; i += b.count) {
-        nf_question_look(q, hosts ? hosts[i] : first + i, run_of(hosts, i, count), &b);
+    for (uint32_t i = 0; i < hosts->count; i += b.count) {
+        nf_scan_plan_look(q, nf_hosts_at(hosts, i), run_of(hosts, i), &b);
         memcpy(fits + i, b.maybe, b.count);
         if (b.settled) continue;
         for (uint32_t h = 0; h < b.count; h++) {
             if (!b.maybe[h]) continue;
-            int status = nf_question_answer(q, b.first + h, &b);
+            int status = nf_scan_plan_answer(q, b.first + h, &b);
             if (status == NF_UNDECIDED) *result = status;
             fits[i + h] = status == NF_OK;
         }
     }
 }
 
-nf_status nf_scan(const nf_fleet *f, const uint32_t *hosts, uint32_t first, uint32_t count,
-                  const nf_request *request, const nf_options *options, void *workspace,
-                  size_t workspace_bytes, uint8_t *fits) {
-    nf_question q;
-    if (count && !fits) return NF_EINVAL;
-    nf_status status = nf_job_check(f, request, options, workspace, workspace_bytes);
+nf_status nf_scan(const nf_fleet *f, const nf_hosts *hosts, const nf_request *request,
+                  const nf_options *options, const nf_scratch *scratch, uint8_t *fits) {
+    nf_scan_plan q;
+    nf_status status = nf_job_check(f, request, options, scratch);
     if (status != NF_OK) return status;
-    if (!hosts_ok(f, hosts, first, count)) return NF_EINVAL;
-    nf_question_ask(&q, f, request, options, workspace);
-    nf_scan_for(&q, hosts, first, count, fits, &status);
+    if (!nf_hosts_ok(f, hosts) || (hosts->count && !fits)) return NF_EINVAL;
+    nf_scan_plan_make(&q, f, request, options, scratch->memory);
+    nf_scan_for(&q, hosts, fits, &status);
     return status;
 }
 
@@ -91,8 +81,8 @@ static void rate(const nf_choice *c, const nf_block *b, double *score) {
 /* Does any host of the block come before the best so far, whether it can or not? Four at a time,
  * which becomes vector code. */
 static bool any_wins(const nf_choice *c, const nf_block *b, double *score) {
-    double best = c->best_score, top[4] = {best, best, best, best};
-    if (c->best == UINT32_MAX) return true;
+    double best = c->best.score, top[4] = {best, best, best, best};
+    if (c->best.host == UINT32_MAX) return true;
     for (uint32_t h = b->count; h % 4; h++) score[h] = best;
     for (uint32_t h = 0; h < b->count; h += 4)
         for (uint32_t k = 0; k < 4; k++) top[k] = score[h + k] > top[k] ? score[h + k] : top[k];
@@ -103,58 +93,54 @@ static bool pass_on(nf_choice *c, const nf_block *b, double *score) {
     if (!any_wins(c, b, score)) return false;
     for (uint32_t h = 0; h < b->count; h++) {
         /* a host that would not win need not be asked; one branch, as few of them win */
-        bool wins = (score[h] > c->best_score) | (c->best == UINT32_MAX);
+        bool wins = (score[h] > c->best.score) | (c->best.host == UINT32_MAX);
         if (!(wins & b->maybe[h])) continue;
-        if (nf_question_answer(&c->q, b->first + h, b) != NF_OK) continue;
-        c->best = b->first + h;
-        c->best_score = score[h];
+        if (nf_scan_plan_answer(&c->q, b->first + h, b) != NF_OK) continue;
+        c->best.host = b->first + h;
+        c->best.score = score[h];
         if (c->by == NF_BY_INDEX) return true;
     }
     return false;
 }
 
 nf_status nf_choice_start(nf_choice *c, const nf_fleet *f, const nf_request *request,
-                          const nf_options *options, uint32_t by, const double *scores,
-                          void *workspace, size_t workspace_bytes) {
-    if (by > NF_BY_SCORE || (by == NF_BY_SCORE && !scores)) return NF_EINVAL;
-    int status = nf_job_check(f, request, options, workspace, workspace_bytes);
+                          const nf_options *options, const nf_preference *preference,
+                          const nf_scratch *scratch) {
+    if (!preference || preference->by > NF_BY_SCORE) return NF_EINVAL;
+    if (preference->by == NF_BY_SCORE && !preference->scores) return NF_EINVAL;
+    int status = nf_job_check(f, request, options, scratch);
     if (status != NF_OK) return status;
-    nf_question_ask(&c->q, f, request, options, workspace);
-    c->by = by;
-    c->scores = scores;
+    nf_scan_plan_make(&c->q, f, request, options, scratch->memory);
+    c->by = preference->by;
+    c->scores = preference->scores;
     c->pins = request->n_cells && request->cells[0].policy >= NF_POLICY_DEDICATED;
-    c->best = UINT32_MAX;
-    c->best_score = 0.0;
     return NF_OK;
 }
 
-void nf_choice_among(nf_choice *c, const uint32_t *hosts, uint32_t first, uint32_t count) {
+void nf_choice_among(nf_choice *c, const nf_hosts *hosts) {
     nf_block b;
     double score[NF_BLOCK];
     /* the first that can is often among the first: look at few, then at more */
     uint32_t most = c->by == NF_BY_INDEX ? 8 : NF_BLOCK;
-    for (uint32_t i = 0; i < count; i += b.count, most = NF_BLOCK) {
-        uint32_t run = run_of(hosts, i, count);
-        nf_question_look(&c->q, hosts ? hosts[i] : first + i, run < most ? run : most, &b);
+    if (c->by == NF_BY_INDEX && c->best.host != UINT32_MAX) return;
+    for (uint32_t i = 0; i < hosts->count; i += b.count, most = NF_BLOCK) {
+        uint32_t run = run_of(hosts, i);
+        nf_scan_plan_look(&c->q, nf_hosts_at(hosts, i), run < most ? run : most, &b);
         rate(c, &b, score);
         if (pass_on(c, &b, score)) return;
     }
 }
 
-nf_status nf_choose(const nf_fleet *f, const uint32_t *hosts, uint32_t first, uint32_t count,
-                    const nf_request *request, const nf_options *options, uint32_t by,
-                    const double *scores, void *workspace, size_t workspace_bytes,
-                    uint32_t *best, double *best_score) {
+nf_status nf_choose(const nf_fleet *f, const nf_hosts *hosts, const nf_request *request,
+                    const nf_options *options, const nf_preference *preference,
+                    const nf_scratch *scratch, nf_best *best) {
     nf_choice c;
-    if (!best || !best_score) return NF_EINVAL;
-    nf_status status = nf_choice_start(&c, f, request, options, by, scores, workspace,
-                                       workspace_bytes);
+    if (!best) return NF_EINVAL;
+    nf_status status = nf_choice_start(&c, f, request, options, preference, scratch);
     if (status != NF_OK) return status;
-    if (!hosts_ok(f, hosts, first, count)) return NF_EINVAL;
+    if (!nf_hosts_ok(f, hosts)) return NF_EINVAL;
     c.best = *best;
-    c.best_score = *best_score;
-    if (by != NF_BY_INDEX || c.best == UINT32_MAX) nf_choice_among(&c, hosts, first, count);
+    nf_choice_among(&c, hosts);
     *best = c.best;
-    *best_score = c.best_score;
     return NF_OK;
 }

@@ -2,7 +2,8 @@
 #define _POSIX_C_SOURCE 200809L
 #include <sched.h>
 
-#include "question.h"
+#include "fleet_check.h"
+#include "scan_plan.h"
 
 static void lock(nf_lock *l) {
     for (uint32_t tries = 0; __atomic_exchange_n(&l->held, 1u, __ATOMIC_ACQUIRE); tries++)
@@ -18,102 +19,128 @@ static bool covers(const nf_shared *s) {
 
 static uint32_t lock_of(const nf_shared *s, uint32_t host) { return host / s->hosts_per_lock; }
 
-nf_status nf_shared_fit(const nf_shared *s, uint32_t host, const nf_request *request,
-                        const nf_options *options, void *workspace, size_t workspace_bytes,
-                        nf_placement *out, uint64_t *generation, nf_reason *why) {
-    if (!covers(s) || host >= s->fleet->n_hosts || !generation) return NF_EINVAL;
-    if (!s->fleet->host_generation) return NF_EINVAL;
+static bool host_ok(const nf_shared *s, uint32_t host) {
+    return covers(s) && host < s->fleet->n_hosts;
+}
+
+static nf_lock *lock_host(const nf_shared *s, uint32_t host) {
     nf_lock *mine = &s->locks[lock_of(s, host)];
     lock(mine);
-    *generation = s->fleet->host_generation[host];
-    nf_status status =
-        nf_fit(s->fleet, host, request, options, workspace, workspace_bytes, out, why);
+    return mine;
+}
+
+nf_status nf_shared_fit(const nf_shared *s, nf_claim_item *item, const nf_scratch *scratch,
+                        nf_reason *why) {
+    if (!item || !host_ok(s, item->host) || !s->fleet->host_generation) return NF_EINVAL;
+    nf_lock *mine = lock_host(s, item->host);
+    item->generation = s->fleet->host_generation[item->host];
+    nf_status status = nf_fit(s->fleet, item->host, item->request, item->options, scratch,
+                              item->placement, why);
     unlock(mine);
     return status;
 }
 
-/* How many of the hosts from the i-th on stand under one lock. */
-static uint32_t run_length(const nf_shared *s, const uint32_t *hosts, uint32_t first, uint32_t i,
-                           uint32_t count) {
-    uint32_t host = hosts ? hosts[i] : first + i, own = lock_of(s, host), n = 1;
-    if (!hosts) {
-        uint32_t left = (own + 1) * s->hosts_per_lock - host;
-        return left < count - i ? left : count - i;
-    }
-    while (i + n < count && lock_of(s, hosts[i + n]) == own) n++;
-    return n;
+nf_status nf_shared_pci(const nf_shared *s, uint32_t host, const nf_request *request,
+                        const nf_options *options, const uint32_t *cells, uint32_t n_cells,
+                        const nf_scratch *scratch, nf_placement *out) {
+    if (!host_ok(s, host)) return NF_EINVAL;
+    nf_lock *mine = lock_host(s, host);
+    nf_status status = nf_pci(s->fleet, host, request, options, cells, n_cells, scratch, out);
+    unlock(mine);
+    return status;
 }
 
-static bool hosts_ok(const nf_shared *s, const uint32_t *hosts, uint32_t first, uint32_t count) {
-    if (!hosts) return first <= s->fleet->n_hosts && count <= s->fleet->n_hosts - first;
-    for (uint32_t i = 0; i < count; i++)
-        if (hosts[i] >= s->fleet->n_hosts) return false;
-    return true;
+nf_status nf_shared_explain(const nf_shared *s, uint32_t host, const nf_request *request,
+                            const nf_options *options, nf_reason *reasons, size_t n_reasons) {
+    if (!host_ok(s, host)) return NF_EINVAL;
+    nf_lock *mine = lock_host(s, host);
+    nf_status status = nf_explain(s->fleet, host, request, options, reasons, n_reasons);
+    unlock(mine);
+    return status;
 }
 
-/* Go over the hosts, one lock's after the other: i becomes the start of the next range, n its
- * length, under its lock; false at the end. */
+nf_status nf_shared_copy_host(const nf_shared *s, uint32_t host, const nf_scratch *memory,
+                              nf_fleet *copy) {
+    if (!host_ok(s, host)) return NF_EINVAL;
+    nf_lock *mine = lock_host(s, host);
+    nf_status status = nf_copy_host(s->fleet, host, memory, copy);
+    unlock(mine);
+    return status;
+}
+
+/* Go over the hosts, one lock's after the other: part becomes those under the lock that is held,
+ * done the number of those before; false at the end. */
 typedef struct walk {
     const nf_shared *s;
-    const uint32_t *hosts;
-    uint32_t first, count, i, n;
+    const nf_hosts *hosts;
+    nf_hosts part;
+    uint32_t done;
     nf_lock *held;
 } walk;
+
+/* How many of the hosts from the i-th on stand under one lock. */
+static uint32_t run_length(const nf_shared *s, const nf_hosts *hosts, uint32_t i) {
+    uint32_t host = nf_hosts_at(hosts, i), own = lock_of(s, host), n = 1;
+    if (!hosts->list) {
+        uint32_t left = (own + 1) * s->hosts_per_lock - host;
+        return left < hosts->count - i ? left : hosts->count - i;
+    }
+    while (i + n < hosts->count && lock_of(s, hosts->list[i + n]) == own) n++;
+    return n;
+}
 
 static bool next_range(walk *w) {
     if (w->held) unlock(w->held);
     w->held = NULL;
-    w->i += w->n;
-    if (w->i >= w->count) return false;
-    w->n = run_length(w->s, w->hosts, w->first, w->i, w->count);
-    w->held = &w->s->locks[lock_of(w->s, w->hosts ? w->hosts[w->i] : w->first + w->i)];
-    lock(w->held);
+    w->done += w->part.count;
+    if (w->done >= w->hosts->count) return false;
+    w->part = (nf_hosts){w->hosts->list ? w->hosts->list + w->done : NULL,
+                         w->hosts->first + w->done, run_length(w->s, w->hosts, w->done)};
+    w->held = lock_host(w->s, nf_hosts_at(&w->part, 0));
     return true;
 }
 
-static const uint32_t *range_hosts(const walk *w) { return w->hosts ? w->hosts + w->i : NULL; }
+static void end_walk(walk *w) {
+    if (w->held) unlock(w->held);
+    w->held = NULL;
+}
 
-nf_status nf_shared_scan(const nf_shared *s, const uint32_t *hosts, uint32_t first, uint32_t count,
-                         const nf_request *request, const nf_options *options, void *workspace,
-                         size_t workspace_bytes, uint8_t *fits) {
-    walk w = {.s = s, .hosts = hosts, .first = first, .count = count};
-    nf_question q;
-    if (!covers(s) || !hosts_ok(s, hosts, first, count) || (count && !fits)) return NF_EINVAL;
-    nf_status status = nf_job_check(s->fleet, request, options, workspace, workspace_bytes);
+nf_status nf_shared_scan(const nf_shared *s, const nf_hosts *hosts, const nf_request *request,
+                         const nf_options *options, const nf_scratch *scratch, uint8_t *fits) {
+    walk w = {.s = s, .hosts = hosts};
+    nf_scan_plan q;
+    if (!covers(s) || !nf_hosts_ok(s->fleet, hosts) || (hosts->count && !fits)) return NF_EINVAL;
+    nf_status status = nf_job_check(s->fleet, request, options, scratch);
     if (status != NF_OK) return status;
-    nf_question_ask(&q, s->fleet, request, options, workspace);
-    while (next_range(&w))
-        nf_scan_for(&q, range_hosts(&w), first + w.i, w.n, fits + w.i, &status);
+    nf_scan_plan_make(&q, s->fleet, request, options, scratch->memory);
+    while (next_range(&w)) nf_scan_for(&q, &w.part, fits + w.done, &status);
     return status;
 }
 
-nf_status nf_shared_capacity(const nf_shared *s, const uint32_t *hosts, uint32_t first,
-                             uint32_t count, const nf_request *request, const nf_options *options,
-                             uint32_t cap, void *workspace, size_t workspace_bytes,
+nf_status nf_shared_capacity(const nf_shared *s, const nf_hosts *hosts, const nf_request *request,
+                             const nf_options *options, uint32_t cap, const nf_scratch *scratch,
                              uint32_t *counts) {
-    walk w = {.s = s, .hosts = hosts, .first = first, .count = count};
+    walk w = {.s = s, .hosts = hosts};
     nf_status result = NF_OK, status = NF_OK;
-    if (!covers(s) || !hosts_ok(s, hosts, first, count) || (count && !counts)) return NF_EINVAL;
-    while (next_range(&w)) {
-        if (status < 0) continue; /* to the end, so that the lock is let go */
-        status = nf_capacity(s->fleet, range_hosts(&w), first + w.i, w.n, request, options, cap,
-                             workspace, workspace_bytes, counts + w.i);
+    if (!covers(s) || !nf_hosts_ok(s->fleet, hosts) || (hosts->count && !counts)) return NF_EINVAL;
+    while (status >= 0 && next_range(&w)) {
+        status = nf_capacity(s->fleet, &w.part, request, options, cap, scratch, counts + w.done);
         if (status != NF_OK) result = status;
     }
+    end_walk(&w);
     return result;
 }
 
-nf_status nf_shared_mix(const nf_shared *s, const uint32_t *hosts, uint32_t first, uint32_t count,
-                        const nf_arrival *kinds, uint32_t n_kinds, const nf_options *options,
-                        uint32_t cap, void *workspace, size_t workspace_bytes, uint32_t *counts) {
+nf_status nf_shared_mix(const nf_shared *s, const nf_hosts *hosts, const nf_arrival *kinds,
+                        uint32_t n_kinds, const nf_options *options, uint32_t cap,
+                        const nf_scratch *scratch, uint32_t *counts) {
     nf_status result = NF_OK;
-    if (!covers(s) || !hosts_ok(s, hosts, first, count) || (count && !counts)) return NF_EINVAL;
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t host = hosts ? hosts[i] : first + i;
-        nf_lock *mine = &s->locks[lock_of(s, host)];
-        lock(mine);
-        nf_status status = nf_mix(s->fleet, NULL, host, 1, kinds, n_kinds, options, cap, workspace,
-                                  workspace_bytes, counts + (size_t)i * n_kinds);
+    if (!covers(s) || !nf_hosts_ok(s->fleet, hosts) || (hosts->count && !counts)) return NF_EINVAL;
+    for (uint32_t i = 0; i < hosts->count; i++) {
+        nf_hosts one = {NULL, nf_hosts_at(hosts, i), 1};
+        nf_lock *mine = lock_host(s, one.first);
+        nf_status status = nf_mix(s->fleet, &one, kinds, n_kinds, options, cap, scratch,
+                                  counts + (size_t)i * n_kinds);
         unlock(mine);
         if (status < 0) return status;
         if (status != NF_OK) result = status;
@@ -121,30 +148,26 @@ nf_status nf_shared_mix(const nf_shared *s, const uint32_t *hosts, uint32_t firs
     return result;
 }
 
-nf_status nf_shared_choose(const nf_shared *s, const uint32_t *hosts, uint32_t first,
-                           uint32_t count, const nf_request *request, const nf_options *options,
-                           uint32_t by, const double *scores, void *workspace,
-                           size_t workspace_bytes, uint32_t *best, double *best_score) {
-    walk w = {.s = s, .hosts = hosts, .first = first, .count = count};
+nf_status nf_shared_choose(const nf_shared *s, const nf_hosts *hosts, const nf_request *request,
+                           const nf_options *options, const nf_preference *preference,
+                           const nf_scratch *scratch, nf_best *best) {
+    walk w = {.s = s, .hosts = hosts};
     nf_choice c;
-    if (!covers(s) || !hosts_ok(s, hosts, first, count) || !best || !best_score) return NF_EINVAL;
-    nf_status status =
-        nf_choice_start(&c, s->fleet, request, options, by, scores, workspace, workspace_bytes);
+    if (!covers(s) || !nf_hosts_ok(s->fleet, hosts) || !best) return NF_EINVAL;
+    nf_status status = nf_choice_start(&c, s->fleet, request, options, preference, scratch);
     if (status != NF_OK) return status;
     c.best = *best;
-    c.best_score = *best_score;
     while (next_range(&w)) {
-        bool found = by == NF_BY_INDEX && c.best != UINT32_MAX;
-        if (found) w.n = count - w.i; /* the first will do */
-        if (!found) nf_choice_among(&c, range_hosts(&w), first + w.i, w.n);
+        nf_choice_among(&c, &w.part);
+        if (preference->by == NF_BY_INDEX && c.best.host != UINT32_MAX) break;
     }
+    end_walk(&w);
     *best = c.best;
-    *best_score = c.best_score;
     return NF_OK;
 }
 
 /* Take or drop the locks of all hosts concerned, in one order for everybody. */
-static void turn_locks(const nf_shared *s, const nf_taking *t, uint32_t count, bool take) {
+static void turn_locks(const nf_shared *s, const nf_claim_item *t, uint32_t count, bool take) {
     nf_word needed[NF_MAX_LOCKS / NF_WORD_BITS] = {0};
     const uint32_t words = NF_MAX_LOCKS / NF_WORD_BITS;
     for (uint32_t i = 0; i < count; i++) nf_bit_set(needed, lock_of(s, t[i].host));
@@ -158,24 +181,24 @@ static void turn_locks(const nf_shared *s, const nf_taking *t, uint32_t count, b
 }
 
 /* Would the placement still be made, its host having changed? */
-static bool still_holds(const nf_fleet *f, const nf_taking *t) {
+static bool still_holds(const nf_fleet *f, const nf_claim_item *t) {
     nf_limits limits = nf_limits_for(f, t->host, t->options);
     for (uint32_t g = 0; g < t->request->n_cells; g++) {
-        nf_want w;
-        nf_want_from(f, &t->request->cells[g], t->request->emulator_isolated && g == 0, &w);
+        nf_demand w;
+        nf_demand_of(f, &t->request->cells[g], t->request->emulator_isolated && g == 0, &w);
         if (nf_pair(f, t->placement->cells[g].cell, &w, &limits, NULL) != NF_OK) return false;
     }
     return true;
 }
 
-static nf_status turn_one(const nf_fleet *f, const nf_taking *t, bool take, bool undo,
+static nf_status turn_one(const nf_fleet *f, const nf_claim_item *t, bool take, bool undo,
                           nf_reason *why) {
     bool changed = f->host_generation[t->host] != t->generation;
     if (take && !undo && changed && !still_holds(f, t)) return nf_refuse(why, NF_STALE, 0, 0, 0);
     return nf_turn(f, t->host, t->request, t->placement, take, undo, why);
 }
 
-static nf_status turn_all(const nf_shared *s, const nf_taking *t, uint32_t count, bool take,
+static nf_status turn_all(const nf_shared *s, const nf_claim_item *t, uint32_t count, bool take,
                           uint32_t *failed, nf_reason *why) {
     nf_status status = NF_OK;
     uint32_t i;
@@ -184,6 +207,7 @@ static nf_status turn_all(const nf_shared *s, const nf_taking *t, uint32_t count
         if (t[i].host >= s->fleet->n_hosts || !t[i].request || !t[i].placement || !t[i].options)
             return NF_EINVAL;
         if (t[i].request->abi != NF_ABI_VERSION) return NF_EABI;
+        if (t[i].request->fleet != s->fleet->identity) return NF_EFLEET;
         if (!nf_request_ok(t[i].request) || !nf_options_ok(t[i].options)) return NF_EINVAL;
         for (uint32_t g = 0; g < t[i].request->n_cells; g++)
             if (!t[i].placement->cells || t[i].placement->cells[g].cell >= s->fleet->n_cells)
@@ -202,12 +226,52 @@ static nf_status turn_all(const nf_shared *s, const nf_taking *t, uint32_t count
     return status;
 }
 
-nf_status nf_shared_claim(const nf_shared *s, const nf_taking *takings, uint32_t count,
+nf_status nf_shared_claim(const nf_shared *s, const nf_claim_item *items, uint32_t count,
                           uint32_t *failed, nf_reason *why) {
-    return turn_all(s, takings, count, true, failed, why);
+    return turn_all(s, items, count, true, failed, why);
 }
 
-nf_status nf_shared_release(const nf_shared *s, const nf_taking *takings, uint32_t count,
+nf_status nf_shared_release(const nf_shared *s, const nf_claim_item *items, uint32_t count,
                             uint32_t *failed, nf_reason *why) {
-    return turn_all(s, takings, count, false, failed, why);
+    return turn_all(s, items, count, false, failed, why);
+}
+
+/* All locks, in the order in which claims take theirs. */
+static void turn_all_locks(const nf_shared *s, bool take) {
+    for (uint32_t l = 0; l < s->n_locks; l++) {
+        if (take)
+            lock(&s->locks[l]);
+        else
+            unlock(&s->locks[l]);
+    }
+}
+
+nf_status nf_shared_copy(const nf_shared *s, const nf_fleet *to) {
+    const nf_column_info *c;
+    if (!covers(s) || !to || nf_missing_column(s->fleet)) return NF_EINVAL;
+    for (uint32_t i = 0; (c = nf_column(i)) != NULL; i++)
+        if (c->claimed && !nf_column_data(to, c)) return NF_EINVAL;
+    turn_all_locks(s, true);
+    for (uint32_t i = 0; (c = nf_column(i)) != NULL; i++) {
+        uint64_t shape[2];
+        nf_column_shape(s->fleet, i, shape);
+        if (c->claimed && shape[0] && shape[1])
+            memcpy(nf_column_data(to, c), nf_column_data(s->fleet, c), shape[0] * shape[1] * c->size);
+    }
+    turn_all_locks(s, false);
+    return NF_OK;
+}
+
+nf_status nf_shared_check(const nf_shared *s, const char **reason) {
+    const char *unused;
+    if (!reason) reason = &unused;
+    *reason = "shared: locks that do not cover the fleet";
+    if (!covers(s)) return NF_EINVAL;
+    nf_status status = nf_check_still(s->fleet, reason);
+    for (uint32_t h = 0; h < s->fleet->n_hosts && status == NF_OK; h++) {
+        nf_lock *mine = lock_host(s, h);
+        status = nf_check_host(s->fleet, h, reason);
+        unlock(mine);
+    }
+    return status;
 }

@@ -45,7 +45,8 @@ static const entry REASONS[NF_STATUS_END] = {
 static const entry MISUSE[] = {
     {"NF_EINVAL", "an argument is out of range or contradicts another"},
     {"NF_EABI", "built against another version of numafit.h"},
-    {"NF_ESPACE", "the workspace or an output array is too small"},
+    {"NF_ESPACE", "the scratch memory or an output array is too small"},
+    {"NF_EFLEET", "the request was prepared for another fleet"},
 };
 
 static const entry UNKNOWN = {"unknown", "unknown"};

@@ -14,8 +14,7 @@ typedef struct desk {
     guest mix[N_MIX];
     nf_options options;
     uint32_t host, turn;
-    void *workspace;
-    size_t bytes;
+    nf_scratch scratch;
     nf_placement out;
     nf_placed_cell cells[MOST_CELLS];
     uint32_t slots[1024];
@@ -31,7 +30,12 @@ static desk *desk_new(shape s) {
     if (!d) exit(2);
     d->w = world_new(&s);
     d->options.limits = NF_LIMITS_HOST;
-    d->out = (nf_placement){.cells = d->cells, .slots = d->slots, .draws = d->draws};
+    d->out = (nf_placement){.cells = d->cells,
+                            .slots = d->slots,
+                            .draws = d->draws,
+                            .cells_size = MOST_CELLS,
+                            .slots_size = sizeof d->slots / sizeof *d->slots,
+                            .draws_size = sizeof d->draws / sizeof *d->draws};
     d->fits = calloc(s.hosts, 1);
     d->counts = calloc(s.hosts, sizeof *d->counts);
     return d;
@@ -40,20 +44,21 @@ static desk *desk_new(shape s) {
 static desk *ready(desk *d) {
     guest_mix(d->mix);
     if (d->guest.request.abi) {
-        d->bytes = most(nf_workspace_bytes(&d->w->fleet, &d->guest.request),
-                        nf_capacity_bytes(&d->w->fleet, &d->guest.request));
+        d->scratch.bytes = most(nf_fit_bytes(&d->w->fleet, &d->guest.request),
+                                nf_capacity_bytes(&d->w->fleet, &d->guest.request));
     }
     for (int i = 0; i < N_MIX; i++)
-        d->bytes = most(d->bytes, nf_capacity_bytes(&d->w->fleet, &d->mix[i].request));
-    d->workspace = malloc(d->bytes);
-    if (!d->workspace || !d->fits || !d->counts) exit(2);
+        d->scratch.bytes =
+            most(d->scratch.bytes, nf_capacity_bytes(&d->w->fleet, &d->mix[i].request));
+    d->scratch.memory = malloc(d->scratch.bytes);
+    if (!d->scratch.memory || !d->fits || !d->counts) exit(2);
     return d;
 }
 
 static void desk_end(void *state) {
     desk *d = state;
     world_free(d->w);
-    free(d->workspace);
+    free(d->scratch.memory);
     free(d->fits);
     free(d->counts);
     free(d);
@@ -71,7 +76,7 @@ static nf_guest_cell shared(uint32_t n, int64_t memory, int64_t pages) {
 
 static int fit(desk *d, const nf_request *r, uint32_t host) {
     nf_reason why;
-    int status = nf_fit(&d->w->fleet, host, r, &d->options, d->workspace, d->bytes, &d->out, &why);
+    int status = nf_fit(&d->w->fleet, host, r, &d->options, &d->scratch, &d->out, &why);
     if (status < 0) {
         fprintf(stderr, "nf_fit: %s\n", nf_status_text(status));
         exit(2);
@@ -153,8 +158,8 @@ static const shape many = {.hosts = HOSTS, .cells = 2, .pools = 4, .nets = 4, .u
 
 static unsigned run_scan(void *state) {
     desk *d = state;
-    nf_status status = nf_scan(&d->w->fleet, NULL, 0, HOSTS, &d->guest.request, &d->options,
-                               d->workspace, d->bytes, d->fits);
+    nf_status status = nf_scan(&d->w->fleet, &(nf_hosts){NULL, 0, HOSTS}, &d->guest.request,
+                               &d->options, &d->scratch, d->fits);
     unsigned yes = 0;
     for (uint32_t h = 0; h < HOSTS; h++) yes += d->fits[h];
     return status == NF_OK ? yes : 0;
@@ -162,8 +167,8 @@ static unsigned run_scan(void *state) {
 
 static unsigned run_capacity(void *state) {
     desk *d = state;
-    nf_status status = nf_capacity(&d->w->fleet, NULL, 0, HOSTS, &d->guest.request, &d->options,
-                                   500, d->workspace, d->bytes, d->counts);
+    nf_status status = nf_capacity(&d->w->fleet, &(nf_hosts){NULL, 0, HOSTS}, &d->guest.request,
+                                   &d->options, 500, &d->scratch, d->counts);
     unsigned sum = 0;
     for (uint32_t h = 0; h < HOSTS; h++) sum += d->counts[h];
     return status == NF_OK ? sum : 0;
@@ -214,13 +219,13 @@ static unsigned run_claim(void *state) {
 
 static bool decide(desk *d, const nf_request *r, uint32_t by) {
     const nf_fleet *f = &d->w->fleet;
-    uint32_t host = UINT32_MAX;
-    double score = 0.0;
-    if (nf_choose(f, NULL, 0, HOSTS, r, &d->options, by, NULL, d->workspace, d->bytes, &host,
-                  &score) != NF_OK || host == UINT32_MAX)
+    nf_best best = {UINT32_MAX, 0.0};
+    if (nf_choose(f, &(nf_hosts){NULL, 0, HOSTS}, r, &d->options, &(nf_preference){by, NULL},
+                  &d->scratch, &best) != NF_OK ||
+        best.host == UINT32_MAX)
         return false;
-    if (fit(d, r, host) != NF_OK || nf_claim(f, host, r, &d->out, NULL) != NF_OK) exit(2);
-    return nf_release(f, host, r, &d->out, NULL) == NF_OK;
+    if (fit(d, r, best.host) != NF_OK || nf_claim(f, best.host, r, &d->out, NULL) != NF_OK) exit(2);
+    return nf_release(f, best.host, r, &d->out, NULL) == NF_OK;
 }
 
 static unsigned decide_mix(desk *d, uint32_t by) {

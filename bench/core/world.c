@@ -50,6 +50,8 @@ static void make_layouts(world *w, const shape *s) {
     f->layout_words = words;
     f->layout_cpus = cpus;
     f->n_layouts = SIZES * s->cells;
+    f->n_layout_words = next_word;
+    f->n_layout_cpus = next_cpu;
 }
 
 static void fill_cell(world *w, const shape *s, uint32_t cell, uint32_t size, uint64_t *mask_at,
@@ -101,6 +103,7 @@ world *world_new(const shape *s) {
                     .max_words = 2, .net_words = 1, .n_pools = pools, .max_pools = s->pools,
                     .n_classes = CLASSES};
     make_layouts(w, s);
+    f->n_mask_words = (uint64_t)2 * cells;
     uint32_t *first_cell = room(w, hosts + 1, 4), *first_pool = room(w, hosts + 1, 4);
     double *cpu_ratio = room(w, hosts, 8), *ram_ratio = room(w, hosts, 8);
     uint64_t *distance = room(w, hosts, 8), *mask = room(w, cells, 8), *nets = room(w, cells, 8);
@@ -165,7 +168,7 @@ world *world_new(const shape *s) {
         fill_pools(w, s, h, class, near, kind);
     }
     const char *reason = "derived columns";
-    if (nf_derive(f, 0, cells) != NF_OK || nf_fleet_check(f, &reason) != NF_OK) {
+    if (nf_derive(f, 0, cells, NULL) != NF_OK || nf_fleet_check(f, &reason) != NF_OK) {
         fprintf(stderr, "the fleet does not hold together: %s\n", reason);
         exit(2);
     }

@@ -25,8 +25,7 @@ typedef struct scheduler {
     fleet_file file;
     uint32_t choose_by;
     nf_options options;
-    void *workspace;
-    size_t workspace_bytes;
+    nf_scratch scratch;
     void *guests; /* a tree by id */
     unsigned long decisions, placed;
     double seconds;
@@ -56,39 +55,40 @@ static guest *guest_new(const scheduler *s, const line *l) {
     g->line = *l;
     g->line.request.cells = g->line.cells;
     g->line.request.nets = g->line.nets;
-    size_t slots = (size_t)l->request.n_cells * l->cells[0].n_dedicated;
-    g->placement.cells = calloc(l->request.n_cells, sizeof *g->placement.cells);
-    g->placement.slots = calloc(slots + 1, sizeof *g->placement.slots);
-    g->placement.draws = calloc(nf_max_draws(&s->file.fleet, &g->line.request) + 1u,
-                                sizeof *g->placement.draws);
-    if (g->placement.cells && g->placement.slots && g->placement.draws) return g;
+    nf_placement *p = &g->placement;
+    p->cells_size = g->line.request.n_cells;
+    p->slots_size = nf_max_slots(&g->line.request);
+    p->draws_size = nf_max_draws(&s->file.fleet, &g->line.request);
+    p->cells = calloc(p->cells_size + 1u, sizeof *p->cells);
+    p->slots = calloc(p->slots_size + 1u, sizeof *p->slots);
+    p->draws = calloc(p->draws_size + 1u, sizeof *p->draws);
+    if (p->cells && p->slots && p->draws) return g;
     guest_free(g);
     return NULL;
 }
 
 /* Room for this request's search; grows, and is kept. */
 static bool make_room(scheduler *s, const nf_request *request) {
-    size_t needed = nf_workspace_bytes(&s->file.fleet, request);
+    size_t needed = nf_fit_bytes(&s->file.fleet, request);
     if (!needed) return false;
-    if (needed <= s->workspace_bytes) return true;
-    free(s->workspace);
-    s->workspace = malloc(needed);
-    s->workspace_bytes = s->workspace ? needed : 0;
-    return s->workspace != NULL;
+    if (needed <= s->scratch.bytes) return true;
+    free(s->scratch.memory);
+    s->scratch.memory = malloc(needed);
+    s->scratch.bytes = s->scratch.memory ? needed : 0;
+    return s->scratch.memory != NULL;
 }
 
 /* The decision: choose, place, claim. NF_OK, or why not. */
 static int decide(scheduler *s, guest *g) {
     const nf_fleet *fleet = &s->file.fleet;
     const nf_request *request = &g->line.request;
-    double score = 0;
-    g->host = UINT32_MAX;
-    int status = nf_choose(fleet, NULL, 0, fleet->n_hosts, request, &s->options, s->choose_by, NULL,
-                           s->workspace, s->workspace_bytes, &g->host, &score);
+    nf_best best = {UINT32_MAX, 0};
+    int status = nf_choose(fleet, &(nf_hosts){NULL, 0, fleet->n_hosts}, request, &s->options,
+                           &(nf_preference){s->choose_by, NULL}, &s->scratch, &best);
     if (status < 0) return status;
-    if (g->host == UINT32_MAX) return NF_ASSIGNMENT;
-    status = nf_fit(fleet, g->host, request, &s->options, s->workspace, s->workspace_bytes,
-                    &g->placement, NULL);
+    if (best.host == UINT32_MAX) return NF_ASSIGNMENT;
+    g->host = best.host;
+    status = nf_fit(fleet, g->host, request, &s->options, &s->scratch, &g->placement, NULL);
     if (status != NF_OK) return status;
     return nf_claim(fleet, g->host, request, &g->placement, NULL);
 }
@@ -177,7 +177,7 @@ int main(int argc, char **argv) {
         tdelete(g, &s.guests, by_id);
         guest_free(g);
     }
-    free(s.workspace);
+    free(s.scratch.memory);
     fleet_free(&s.file);
     return status ? 2 : 0;
 }

@@ -9,13 +9,12 @@ from libc.stdlib cimport calloc, free, realloc
 from posix.time cimport CLOCK_MONOTONIC, clock_gettime, timespec
 
 from numafit cimport (
-    NF_BY_INDEX, NF_BY_ROOM, NF_LIMITS_HOST, NF_OK, NF_STALE, nf_check_abi, nf_choose, nf_claim,
-    nf_draw, nf_fit, nf_fleet, nf_max_draws, nf_options, nf_placed_cell, nf_placement, nf_release,
-    nf_request, nf_request_of, nf_shared, nf_shared_choose, nf_shared_claim, nf_shared_fit,
-    nf_shared_of, nf_shared_release, nf_status_text, nf_taking, nf_workspace_bytes,
+    NF_BY_INDEX, NF_BY_ROOM, NF_LIMITS_HOST, NF_OK, NF_STALE, nf_api, nf_best, nf_claim_item,
+    nf_draw, nf_fleet, nf_hosts, nf_import, nf_options, nf_placed_cell, nf_placement,
+    nf_preference, nf_request, nf_scratch, nf_shared,
 )
 
-nf_check_abi()
+cdef const nf_api *nf = nf_import()
 
 cdef enum:
     ATTEMPTS = 16
@@ -32,25 +31,25 @@ cdef class Guest:
 
     cdef object prepared  # keeps the request's memory alive
     cdef nf_placement placement
-    cdef nf_taking taking
+    cdef nf_claim_item item
     cdef bint held
     cdef readonly uint32_t host
 
     def __cinit__(self, Scheduler scheduler, prepared):
-        cdef const nf_request *request = nf_request_of(prepared)
-        cdef size_t slots = 0, i
+        cdef const nf_request *request = nf.request_of(prepared)
+        cdef nf_placement *p = &self.placement
         self.prepared = prepared
-        for i in range(request.n_cells):
-            slots += request.cells[i].n_dedicated
-        self.placement.cells = <nf_placed_cell *>calloc(request.n_cells + 1, sizeof(nf_placed_cell))
-        self.placement.slots = <uint32_t *>calloc(slots + 1, sizeof(uint32_t))
-        self.placement.draws = <nf_draw *>calloc(
-            nf_max_draws(scheduler.shared.fleet, request) + 1, sizeof(nf_draw))
-        if not (self.placement.cells and self.placement.slots and self.placement.draws):
+        p.cells_size = request.n_cells
+        p.slots_size = nf.max_slots(request)
+        p.draws_size = nf.max_draws(scheduler.shared.fleet, request)
+        p.cells = <nf_placed_cell *>calloc(p.cells_size + 1, sizeof(nf_placed_cell))
+        p.slots = <uint32_t *>calloc(p.slots_size + 1, sizeof(uint32_t))
+        p.draws = <nf_draw *>calloc(p.draws_size + 1, sizeof(nf_draw))
+        if not (p.cells and p.slots and p.draws):
             raise MemoryError
-        self.taking.request = request
-        self.taking.options = &scheduler.options
-        self.taking.placement = &self.placement
+        self.item.request = request
+        self.item.options = &scheduler.options
+        self.item.placement = &self.placement
 
     def __dealloc__(self):
         free(self.placement.cells)
@@ -65,50 +64,49 @@ cdef class Scheduler:
     cdef object fleet
     cdef const nf_shared *shared
     cdef nf_options options
-    cdef uint32_t by
-    cdef void *workspace
-    cdef size_t workspace_bytes
+    cdef nf_hosts hosts
+    cdef nf_preference preference
+    cdef nf_scratch scratch
 
     def __cinit__(self, fleet, bint first=False):
         self.fleet = fleet
-        self.shared = nf_shared_of(fleet)
+        self.shared = nf.shared_of(fleet)
+        self.hosts.count = self.shared.fleet.n_hosts
         self.options.limits = NF_LIMITS_HOST
-        self.by = NF_BY_INDEX if first else NF_BY_ROOM
+        self.preference.by = NF_BY_INDEX if first else NF_BY_ROOM
 
     def __dealloc__(self):
-        free(self.workspace)
+        free(self.scratch.memory)
 
     cdef int make_room(self, const nf_request *request) except -1:
-        cdef size_t needed = nf_workspace_bytes(self.shared.fleet, request)
+        cdef size_t needed = nf.fit_bytes(self.shared.fleet, request)
         cdef void *larger
-        if needed > self.workspace_bytes:
-            larger = realloc(self.workspace, needed)
+        if needed > self.scratch.bytes:
+            larger = realloc(self.scratch.memory, needed)
             if larger == NULL:
                 raise MemoryError
-            self.workspace = larger
-            self.workspace_bytes = needed
+            self.scratch.memory = larger
+            self.scratch.bytes = needed
         return 0
 
     cdef int decide(self, Guest guest) noexcept nogil:
         """NF_OK, a reason of refusal, or a negative status."""
-        cdef nf_taking *t = &guest.taking
+        cdef nf_claim_item *t = &guest.item
+        cdef nf_best best
         cdef int status, attempt
-        cdef double score
         for attempt in range(ATTEMPTS):
-            t.host = UINT32_MAX
-            score = 0
-            status = nf_shared_choose(
-                self.shared, NULL, 0, self.shared.fleet.n_hosts, t.request, &self.options, self.by,
-                NULL, self.workspace, self.workspace_bytes, &t.host, &score)
+            best.host = UINT32_MAX
+            best.score = 0
+            status = nf.shared_choose(self.shared, &self.hosts, t.request, &self.options,
+                                      &self.preference, &self.scratch, &best)
             if status < 0:
                 return status
-            if t.host == UINT32_MAX:
+            if best.host == UINT32_MAX:
                 return NF_STALE
-            status = nf_shared_fit(
-                self.shared, t.host, t.request, &self.options, self.workspace,
-                self.workspace_bytes, &guest.placement, &t.generation, NULL)
+            t.host = best.host
+            status = nf.shared_fit(self.shared, t, &self.scratch, NULL)
             if status == NF_OK:
-                status = nf_shared_claim(self.shared, t, 1, NULL, NULL)
+                status = nf.shared_claim(self.shared, t, 1, NULL, NULL)
             if status <= 0:
                 return status
             # another thread took the host in between: choose again
@@ -118,14 +116,14 @@ cdef class Scheduler:
         """A Guest, or ``None`` if no host can take it. ``prepared``: of ``fleet.prepare()``."""
         cdef Guest guest = Guest(self, prepared)
         cdef int status
-        self.make_room(guest.taking.request)
+        self.make_room(guest.item.request)
         with nogil:
             status = self.decide(guest)
         if status < 0:
-            raise ValueError(nf_status_text(status).decode())
+            raise ValueError(nf.status_text(status).decode())
         if status != NF_OK:
             return None
-        guest.host = guest.taking.host
+        guest.host = guest.item.host
         guest.held = True
         return guest
 
@@ -134,25 +132,27 @@ cdef class Scheduler:
         if not guest.held:
             raise ValueError("the guest was released before")
         guest.held = False
-        if nf_shared_release(self.shared, &guest.taking, 1, NULL, NULL) != NF_OK:
+        if nf.shared_release(self.shared, &guest.item, 1, NULL, NULL) != NF_OK:
             raise ValueError("the host no longer holds what the guest took")
 
     cdef int decide_alone(self, Guest guest) noexcept nogil:
         """As decide(), without locks."""
         cdef const nf_fleet *fleet = self.shared.fleet
-        cdef nf_taking *t = &guest.taking
-        cdef double score = 0
+        cdef nf_claim_item *t = &guest.item
+        cdef nf_best best
         cdef int status
-        t.host = UINT32_MAX
-        status = nf_choose(fleet, NULL, 0, fleet.n_hosts, t.request, &self.options, self.by, NULL,
-                           self.workspace, self.workspace_bytes, &t.host, &score)
+        best.host = UINT32_MAX
+        best.score = 0
+        status = nf.choose(fleet, &self.hosts, t.request, &self.options, &self.preference,
+                           &self.scratch, &best)
         if status < 0:
             return status
-        if t.host == UINT32_MAX:
+        if best.host == UINT32_MAX:
             return NF_STALE
-        status = nf_fit(fleet, t.host, t.request, &self.options, self.workspace,
-                        self.workspace_bytes, &guest.placement, NULL)
-        return status if status else nf_claim(fleet, t.host, t.request, &guest.placement, NULL)
+        t.host = best.host
+        status = nf.fit(fleet, t.host, t.request, &self.options, &self.scratch, &guest.placement,
+                        NULL)
+        return status if status else nf.claim(fleet, t.host, t.request, &guest.placement, NULL)
 
     def run(self, steps):
         """A stream as the scheduler in C does it; nobody else may be at work on the fleet. A step
@@ -169,16 +169,16 @@ cdef class Scheduler:
             guest = Guest(self, step) if boot else held.pop(step, None)
             if guest is None:
                 continue  # it was refused
-            self.make_room(guest.taking.request)
+            self.make_room(guest.item.request)
             start = now()
             if boot:
                 status = self.decide_alone(guest)
             else:
-                status = nf_release(self.shared.fleet, guest.taking.host, guest.taking.request,
+                status = nf.release(self.shared.fleet, guest.item.host, guest.item.request,
                                     &guest.placement, NULL)
             seconds += now() - start
             if status < 0:
-                raise ValueError(nf_status_text(status).decode())
+                raise ValueError(nf.status_text(status).decode())
             if boot and status == NF_OK:
                 placed += 1
                 held[number] = guest

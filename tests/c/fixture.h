@@ -8,8 +8,6 @@ enum { CORES = 4, THREADS = 2, SLOTS = CORES * THREADS, SIZES = 2, CLASSES = 2 }
 
 typedef struct fixture {
     nf_fleet fleet;
-    nf_layout layout;
-    void *memory; /* of all columns */
 } fixture;
 
 /* Cells have 4096 MiB: 4 KiB pages, and 64 pages of 2 MiB; physnet 1 is near cell 1, the tunnel
@@ -31,7 +29,10 @@ typedef struct answer {
     nf_placement placement;
 } answer;
 
-/* nf_fit() with a workspace of its own. */
+/* An answer with room in its arrays. */
+void answer_make(answer *a);
+
+/* nf_fit() with scratch memory of its own. */
 nf_status fit(const nf_fleet *fleet, uint32_t host, const nf_request *request,
               const nf_options *options, answer *out, nf_reason *why);
 

@@ -80,21 +80,25 @@ static void fleets(void) {
     nf_options options = {.limits = NF_LIMITS_HOST};
     enum { HOSTS = 100 };
     uint8_t fits[HOSTS];
-    uint32_t counts[HOSTS], best = UINT32_MAX, few[] = {99, 3, 3};
-    double score = 0;
+    uint32_t counts[HOSTS], few[] = {99, 3, 3};
+    nf_best best = {UINT32_MAX, 0};
     fixture_make(&f, HOSTS);
     nf_guest_cell cells[] = {pinned(4, 512), pinned(4, 512)};
     nf_request r = request_of(cells, 2);
     size_t bytes = nf_capacity_bytes(&f.fleet, &r);
     void *workspace = malloc(bytes);
-    CHECK(nf_scan(&f.fleet, NULL, 0, HOSTS, &r, &options, workspace, bytes, fits) == NF_OK);
-    CHECK(nf_capacity(&f.fleet, NULL, 0, HOSTS, &r, &options, 500, workspace, bytes, counts) ==
-          NF_OK);
+    CHECK(nf_scan(&f.fleet, &(nf_hosts){NULL, 0, HOSTS}, &r, &options,
+                  &(nf_scratch){workspace, bytes}, fits) == NF_OK);
+    CHECK(nf_capacity(&f.fleet, &(nf_hosts){NULL, 0, HOSTS}, &r, &options, 500,
+                      &(nf_scratch){workspace, bytes}, counts) == NF_OK);
     for (int h = 0; h < HOSTS; h++) CHECK(fits[h] == 1 && counts[h] == 2);
-    CHECK(nf_capacity(&f.fleet, few, 0, 3, &r, &options, 1, workspace, bytes, counts) == NF_OK);
+    CHECK(nf_capacity(&f.fleet, &(nf_hosts){few, 0, 3}, &r, &options, 1,
+                      &(nf_scratch){workspace, bytes}, counts) == NF_OK);
     CHECK(counts[0] == 1 && counts[1] == 1 && counts[2] == 1);
-    CHECK(nf_choose(&f.fleet, few, 0, 3, &r, &options, NF_BY_INDEX, NULL, workspace, bytes, &best,
-                    &score) == NF_OK && best == 99);
+    CHECK(nf_choose(&f.fleet, &(nf_hosts){few, 0, 3}, &r, &options,
+                    &(nf_preference){NF_BY_INDEX, NULL}, &(nf_scratch){workspace, bytes},
+                    &best) == NF_OK &&
+          best.host == 99);
     free(workspace);
     fixture_free(&f);
 }

@@ -14,13 +14,11 @@ typedef struct stage {
     nf_options o;
     answer a;
     nf_reason why;
-    size_t bytes;
-    void *workspace;
+    nf_scratch scratch;
     uint8_t fits[4];
-    uint32_t counts[4], best;
-    double score;
+    uint32_t counts[4];
+    nf_best best;
     nf_reason reasons[8];
-    uint32_t n_draws;
 } stage;
 
 static void set(stage *s) {
@@ -29,28 +27,27 @@ static void set(stage *s) {
     s->cell = pinned(2, 64);
     s->r = request_of(&s->cell, 1);
     s->o.limits = NF_LIMITS_HOST;
-    s->a.placement =
-        (nf_placement){.cells = s->a.cells, .slots = s->a.slots, .draws = s->a.draws};
-    s->bytes = nf_capacity_bytes(&s->f.fleet, &s->r);
-    s->workspace = malloc(s->bytes);
-    s->best = UINT32_MAX;
+    answer_make(&s->a);
+    s->scratch.bytes = nf_capacity_bytes(&s->f.fleet, &s->r);
+    s->scratch.memory = malloc(s->scratch.bytes);
+    s->best.host = UINT32_MAX;
 }
 
 static void strike(stage *s) {
-    free(s->workspace);
+    free(s->scratch.memory);
     fixture_free(&s->f);
 }
 
 /* Every function that takes the request; all answers must be this one. */
 static void all_say(stage *s, const nf_fleet *f, const nf_request *r, const nf_options *o,
                     nf_status wanted) {
-    CHECK(nf_fit(f, 0, r, o, s->workspace, s->bytes, &s->a.placement, &s->why) == wanted);
-    CHECK(nf_scan(f, NULL, 0, 2, r, o, s->workspace, s->bytes, s->fits) == wanted);
-    CHECK(nf_choose(f, NULL, 0, 2, r, o, NF_BY_ROOM, NULL, s->workspace, s->bytes, &s->best,
-                    &s->score) == wanted);
-    CHECK(nf_capacity(f, NULL, 0, 2, r, o, 9, s->workspace, s->bytes, s->counts) == wanted);
+    CHECK(nf_fit(f, 0, r, o, &s->scratch, &s->a.placement, &s->why) == wanted);
+    CHECK(nf_scan(f, &(nf_hosts){NULL, 0, 2}, r, o, &s->scratch, s->fits) == wanted);
+    CHECK(nf_choose(f, &(nf_hosts){NULL, 0, 2}, r, o, &(nf_preference){NF_BY_ROOM, NULL},
+                    &s->scratch, &s->best) == wanted);
+    CHECK(nf_capacity(f, &(nf_hosts){NULL, 0, 2}, r, o, 9, &s->scratch, s->counts) == wanted);
     CHECK(nf_explain(f, 0, r, o, s->reasons, 8) == wanted);
-    CHECK(nf_pci(f, 0, r, o, NULL, 0, s->workspace, s->bytes, s->a.draws, &s->n_draws) == wanted);
+    CHECK(nf_pci(f, 0, r, o, NULL, 0, &s->scratch, &s->a.placement) == wanted);
 }
 
 static void null_arguments(void) {
@@ -60,17 +57,17 @@ static void null_arguments(void) {
     all_say(&s, &s.f.fleet, NULL, &s.o, NF_EINVAL);
     all_say(&s, &s.f.fleet, &s.r, NULL, NF_EINVAL);
     const nf_fleet *f = &s.f.fleet;
-    CHECK(nf_workspace_bytes(NULL, &s.r) == 0 && nf_workspace_bytes(f, NULL) == 0);
+    CHECK(nf_fit_bytes(NULL, &s.r) == 0 && nf_fit_bytes(f, NULL) == 0);
     CHECK(nf_capacity_bytes(NULL, &s.r) == 0 && nf_capacity_bytes(f, NULL) == 0);
     CHECK(nf_max_draws(NULL, &s.r) == 0 && nf_max_draws(f, NULL) == 0);
-    CHECK(nf_fleet_check(NULL, NULL) < 0 && nf_derive(NULL, 0, 1) < 0);
-    CHECK(nf_fit(f, 0, &s.r, &s.o, s.workspace, s.bytes, NULL, NULL) < 0);
-    CHECK(nf_scan(f, NULL, 0, 2, &s.r, &s.o, s.workspace, s.bytes, NULL) < 0);
-    CHECK(nf_capacity(f, NULL, 0, 2, &s.r, &s.o, 9, s.workspace, s.bytes, NULL) < 0);
-    CHECK(nf_choose(f, NULL, 0, 2, &s.r, &s.o, NF_BY_SCORE, NULL, s.workspace, s.bytes, &s.best,
-                    &s.score) < 0);
-    CHECK(nf_choose(f, NULL, 0, 2, &s.r, &s.o, NF_BY_ROOM, NULL, s.workspace, s.bytes, NULL,
-                    &s.score) < 0);
+    CHECK(nf_fleet_check(NULL, NULL) < 0 && nf_derive(NULL, 0, 1, NULL) < 0);
+    CHECK(nf_fit(f, 0, &s.r, &s.o, &s.scratch, NULL, NULL) < 0);
+    CHECK(nf_scan(f, &(nf_hosts){NULL, 0, 2}, &s.r, &s.o, &s.scratch, NULL) < 0);
+    CHECK(nf_capacity(f, &(nf_hosts){NULL, 0, 2}, &s.r, &s.o, 9, &s.scratch, NULL) < 0);
+    CHECK(nf_choose(f, &(nf_hosts){NULL, 0, 2}, &s.r, &s.o, &(nf_preference){NF_BY_SCORE, NULL},
+                    &s.scratch, &s.best) < 0);
+    CHECK(nf_choose(f, &(nf_hosts){NULL, 0, 2}, &s.r, &s.o, &(nf_preference){NF_BY_ROOM, NULL},
+                    &s.scratch, NULL) < 0);
     CHECK(nf_explain(f, 0, &s.r, &s.o, NULL, 8) < 0);
     CHECK(nf_claim(NULL, 0, &s.r, &s.a.placement, NULL) < 0);
     CHECK(nf_claim(f, 0, NULL, &s.a.placement, NULL) < 0);
@@ -92,9 +89,19 @@ static void null_columns(void) {
         memcpy((char *)&broken + at, &none, sizeof none);
         CHECK(nf_fleet_check(&broken, &reason) == NF_EINVAL && strstr(reason, "missing"));
         all_say(&s, &broken, &s.r, &s.o, NF_EINVAL);
-        CHECK(nf_derive(&broken, 0, 1) == NF_EINVAL);
+        CHECK(nf_derive(&broken, 0, 1, NULL) == NF_EINVAL);
         CHECK(nf_claim(&broken, 0, &s.r, &s.a.placement, NULL) == NF_EINVAL);
     }
+    strike(&s);
+}
+
+static void requests_of_other_fleets(void) {
+    stage s;
+    set(&s);
+    nf_fleet f = s.f.fleet;
+    f.identity = 77;
+    all_say(&s, &f, &s.r, &s.o, NF_EFLEET);
+    CHECK(nf_claim(&f, 0, &s.r, &s.a.placement, NULL) == NF_EFLEET);
     strike(&s);
 }
 
@@ -104,7 +111,7 @@ static void other_versions(void) {
     nf_fleet f = s.f.fleet;
     f.abi++;
     all_say(&s, &f, &s.r, &s.o, NF_EABI);
-    CHECK(nf_fleet_check(&f, NULL) == NF_EABI && nf_derive(&f, 0, 1) == NF_EABI);
+    CHECK(nf_fleet_check(&f, NULL) == NF_EABI && nf_derive(&f, 0, 1, NULL) == NF_EABI);
     CHECK(nf_claim(&f, 0, &s.r, &s.a.placement, NULL) == NF_EABI);
     nf_request r = s.r;
     r.abi = 0;
@@ -116,14 +123,21 @@ static void short_arrays(void) {
     stage s;
     set(&s);
     const nf_fleet *f = &s.f.fleet;
-    size_t need = nf_workspace_bytes(f, &s.r);
-    CHECK(nf_fit(f, 0, &s.r, &s.o, s.workspace, need - 1, &s.a.placement, NULL) == NF_ESPACE);
-    CHECK(nf_fit(f, 0, &s.r, &s.o, NULL, need, &s.a.placement, NULL) == NF_ESPACE);
-    CHECK(nf_fit(f, 0, &s.r, &s.o, (char *)s.workspace + 4, need, &s.a.placement, NULL) ==
-          NF_ESPACE);
-    CHECK(nf_capacity(f, NULL, 0, 2, &s.r, &s.o, 9, s.workspace, s.bytes - 8, s.counts) ==
-          NF_ESPACE);
+    size_t need = nf_fit_bytes(f, &s.r);
+    CHECK(nf_fit(f, 0, &s.r, &s.o, &(nf_scratch){s.scratch.memory, need - 1}, &s.a.placement,
+                 NULL) == NF_ESPACE);
+    CHECK(nf_fit(f, 0, &s.r, &s.o, &(nf_scratch){NULL, need}, &s.a.placement, NULL) == NF_ESPACE);
+    CHECK(nf_fit(f, 0, &s.r, &s.o, &(nf_scratch){(char *)s.scratch.memory + 4, need},
+                 &s.a.placement, NULL) == NF_ESPACE);
+    CHECK(nf_capacity(f, &(nf_hosts){NULL, 0, 2}, &s.r, &s.o, 9,
+                      &(nf_scratch){s.scratch.memory, s.scratch.bytes - 8}, s.counts) == NF_ESPACE);
     CHECK(nf_explain(f, 0, &s.r, &s.o, s.reasons, 1) == NF_ESPACE);
+    nf_placement small = s.a.placement;
+    small.cells_size = 0;
+    CHECK(nf_fit(f, 0, &s.r, &s.o, &s.scratch, &small, NULL) == NF_ESPACE);
+    small = s.a.placement;
+    small.slots_size = nf_max_slots(&s.r) - 1;
+    CHECK(nf_fit(f, 0, &s.r, &s.o, &s.scratch, &small, NULL) == NF_ESPACE);
     strike(&s);
 }
 
@@ -132,25 +146,26 @@ static void out_of_range(void) {
     set(&s);
     const nf_fleet *f = &s.f.fleet;
     uint32_t wild[] = {2};
-    CHECK(nf_fit(f, 2, &s.r, &s.o, s.workspace, s.bytes, &s.a.placement, NULL) < 0);
-    CHECK(nf_fit(f, UINT32_MAX, &s.r, &s.o, s.workspace, s.bytes, &s.a.placement, NULL) < 0);
-    CHECK(nf_scan(f, NULL, 1, 2, &s.r, &s.o, s.workspace, s.bytes, s.fits) < 0);
-    CHECK(nf_scan(f, NULL, UINT32_MAX, 2, &s.r, &s.o, s.workspace, s.bytes, s.fits) < 0);
-    CHECK(nf_scan(f, wild, 0, 1, &s.r, &s.o, s.workspace, s.bytes, s.fits) < 0);
-    CHECK(nf_capacity(f, wild, 0, 1, &s.r, &s.o, 9, s.workspace, s.bytes, s.counts) < 0);
-    CHECK(nf_choose(f, wild, 0, 1, &s.r, &s.o, NF_BY_ROOM, NULL, s.workspace, s.bytes, &s.best,
-                    &s.score) < 0);
-    CHECK(nf_choose(f, NULL, 0, 2, &s.r, &s.o, 17, NULL, s.workspace, s.bytes, &s.best,
-                    &s.score) < 0);
+    CHECK(nf_fit(f, 2, &s.r, &s.o, &s.scratch, &s.a.placement, NULL) < 0);
+    CHECK(nf_fit(f, UINT32_MAX, &s.r, &s.o, &s.scratch, &s.a.placement, NULL) < 0);
+    CHECK(nf_scan(f, &(nf_hosts){NULL, 1, 2}, &s.r, &s.o, &s.scratch, s.fits) < 0);
+    CHECK(nf_scan(f, &(nf_hosts){NULL, UINT32_MAX, 2}, &s.r, &s.o, &s.scratch, s.fits) < 0);
+    CHECK(nf_scan(f, &(nf_hosts){wild, 0, 1}, &s.r, &s.o, &s.scratch, s.fits) < 0);
+    CHECK(nf_capacity(f, &(nf_hosts){wild, 0, 1}, &s.r, &s.o, 9, &s.scratch, s.counts) < 0);
+    CHECK(nf_choose(f, &(nf_hosts){wild, 0, 1}, &s.r, &s.o, &(nf_preference){NF_BY_ROOM, NULL},
+                    &s.scratch, &s.best) < 0);
+    CHECK(nf_choose(f, &(nf_hosts){NULL, 0, 2}, &s.r, &s.o, &(nf_preference){17, NULL}, &s.scratch,
+                    &s.best) < 0);
     CHECK(nf_explain(f, 2, &s.r, &s.o, s.reasons, 8) < 0);
     ((uint32_t *)(uintptr_t)f->cell_layout)[1] = 7;
-    CHECK(nf_derive(f, 0, 4) < 0);
+    CHECK(nf_derive(f, 0, 4, NULL) < 0);
     ((uint32_t *)(uintptr_t)f->cell_layout)[1] = 0;
     f->cell_memory_used[0] = INT64_MIN;
-    CHECK(nf_derive(f, 0, 4) == NF_OK);
+    CHECK(nf_derive(f, 0, 4, NULL) == NF_OK);
     f->cell_memory_used[0] = 0;
-    CHECK(nf_derive(f, 0, 4) == NF_OK);
-    CHECK(nf_derive(f, 3, 2) < 0 && nf_derive(f, 5, 0) < 0 && nf_derive(f, 0, UINT32_MAX) < 0);
+    CHECK(nf_derive(f, 0, 4, NULL) == NF_OK);
+    CHECK(nf_derive(f, 3, 2, NULL) < 0 && nf_derive(f, 5, 0, NULL) < 0 &&
+          nf_derive(f, 0, UINT32_MAX, NULL) < 0);
     const nf_options wrong[] = {{.strategy = 9}, {.net_affinity = 9}, {.limits = 9},
                                 {.pci_matching = 9}, {.limits = NF_LIMITS_GIVEN, .cpu_ratio = -1},
                                 {.limits = NF_LIMITS_GIVEN, .ram_ratio = (double)NAN}};
@@ -168,7 +183,7 @@ static void requests_without_sense(void) {
     for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
         nf_request r = request_of(&cells[i], 1);
         all_say(&s, f, &r, &s.o, NF_EINVAL);
-        CHECK(nf_workspace_bytes(f, &r) == 0);
+        CHECK(nf_fit_bytes(f, &r) == 0);
     }
     nf_request r = s.r;
     r.n_cells = UINT32_MAX;
@@ -267,11 +282,12 @@ static void columns_that_do_not_hold(void) {
     BREAK(f->max_cells, 1);
     BREAK(f->max_pools, 1);
     BREAK(f->max_threads, 1);
-    BREAK(s.f.layout.shift, 7);
-    BREAK(s.f.layout.n_words, 2);
-    BREAK(s.f.layout.n_cores, 5);
-    BREAK(s.f.layout.threads, 3);
-    BREAK(s.f.layout.n_dedicated, 3);
+    nf_layout *layouts = (nf_layout *)(uintptr_t)s.f.fleet.layouts;
+    BREAK(layouts[0].shift, 7);
+    BREAK(layouts[0].n_words, 2);
+    BREAK(layouts[0].n_cores, 5);
+    BREAK(layouts[0].threads, 3);
+    BREAK(layouts[0].n_dedicated, 3);
     strike(&s);
 }
 
@@ -283,27 +299,27 @@ static void shared_without_sense(void) {
     nf_shared wrong[] = {{NULL, locks, 1, 2}, {&s.f.fleet, NULL, 1, 2}, {&s.f.fleet, locks, 0, 2},
                          {&s.f.fleet, locks, 1, 0}, {&s.f.fleet, locks, 1, 1},
                          {&s.f.fleet, locks, NF_MAX_LOCKS + 1, 2}};
-    uint64_t generation;
     uint32_t failed;
-    nf_taking taking = {0, 0, &s.r, &s.o, &s.a.placement};
+    nf_claim_item item = {0, 0, &s.r, &s.o, &s.a.placement};
     for (int i = -1; i < 6; i++) {
         nf_shared *sh = i < 0 ? NULL : &wrong[i];
-        CHECK(nf_shared_fit(sh, 0, &s.r, &s.o, s.workspace, s.bytes, &s.a.placement, &generation,
-                            NULL) < 0);
-        CHECK(nf_shared_scan(sh, NULL, 0, 2, &s.r, &s.o, s.workspace, s.bytes, s.fits) < 0);
-        CHECK(nf_shared_capacity(sh, NULL, 0, 2, &s.r, &s.o, 9, s.workspace, s.bytes, s.counts) <
+        CHECK(nf_shared_fit(sh, &item, &s.scratch, NULL) < 0);
+        CHECK(nf_shared_scan(sh, &(nf_hosts){NULL, 0, 2}, &s.r, &s.o, &s.scratch, s.fits) < 0);
+        CHECK(nf_shared_capacity(sh, &(nf_hosts){NULL, 0, 2}, &s.r, &s.o, 9, &s.scratch, s.counts) <
               0);
-        CHECK(nf_shared_choose(sh, NULL, 0, 2, &s.r, &s.o, NF_BY_ROOM, NULL, s.workspace, s.bytes,
-                               &s.best, &s.score) < 0);
-        CHECK(nf_shared_claim(sh, &taking, 1, &failed, NULL) < 0);
+        CHECK(nf_shared_choose(sh, &(nf_hosts){NULL, 0, 2}, &s.r, &s.o,
+                               &(nf_preference){NF_BY_ROOM, NULL}, &s.scratch, &s.best) < 0);
+        CHECK(nf_shared_claim(sh, &item, 1, &failed, NULL) < 0);
     }
     CHECK(nf_shared_claim(&good, NULL, 1, NULL, NULL) < 0);
-    nf_taking wild[] = {{9, 0, &s.r, &s.o, &s.a.placement}, {0, 0, NULL, &s.o, &s.a.placement},
-                        {0, 0, &s.r, NULL, &s.a.placement}, {0, 0, &s.r, &s.o, NULL}};
+    nf_claim_item wild[] = {{9, 0, &s.r, &s.o, &s.a.placement},
+                            {0, 0, NULL, &s.o, &s.a.placement},
+                            {0, 0, &s.r, NULL, &s.a.placement},
+                            {0, 0, &s.r, &s.o, NULL}};
     for (int i = 0; i < 4; i++) CHECK(nf_shared_claim(&good, &wild[i], 1, NULL, NULL) < 0);
     /* an old generation: the placement would be judged again */
     nf_request old = s.r;
-    nf_taking stale = {0, 99, &old, &s.o, &s.a.placement};
+    nf_claim_item stale = {0, 99, &old, &s.o, &s.a.placement};
     old.abi++;
     CHECK(nf_shared_claim(&good, &stale, 1, NULL, NULL) == NF_EABI);
     old = s.r;
@@ -311,19 +327,19 @@ static void shared_without_sense(void) {
     CHECK(nf_shared_claim(&good, &stale, 1, NULL, NULL) == NF_EINVAL);
     old.n_cells = UINT32_MAX;
     CHECK(nf_shared_claim(&good, &stale, 1, NULL, NULL) == NF_EINVAL);
-    stale = (nf_taking){0, 99, &s.r, &(nf_options){.limits = 9}, &s.a.placement};
+    stale = (nf_claim_item){0, 99, &s.r, &(nf_options){.limits = 9}, &s.a.placement};
     CHECK(nf_shared_claim(&good, &stale, 1, NULL, NULL) == NF_EINVAL);
     nf_fleet without = s.f.fleet;
     nf_shared half = {&without, locks, 1, 2};
     without.host_generation = NULL;
-    CHECK(nf_shared_fit(&half, 0, &s.r, &s.o, s.workspace, s.bytes, &s.a.placement, &generation,
-                        NULL) < 0);
+    CHECK(nf_shared_fit(&half, &item, &s.scratch, NULL) < 0);
     strike(&s);
 }
 
 int main(void) {
     null_arguments();
     null_columns();
+    requests_of_other_fleets();
     other_versions();
     short_arrays();
     out_of_range();

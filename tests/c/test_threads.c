@@ -33,7 +33,7 @@ typedef struct worker {
 typedef struct guest {
     bool held;
     answer a;
-    nf_taking taking;
+    nf_claim_item item;
 } guest;
 
 static uint32_t dice(uint64_t *seed, uint32_t below) {
@@ -43,18 +43,17 @@ static uint32_t dice(uint64_t *seed, uint32_t below) {
     return (uint32_t)(*seed >> 11) % below;
 }
 
-static void boot(worker *w, guest *g, void *workspace, size_t bytes) {
+static void boot(worker *w, guest *g, const nf_scratch *scratch) {
     const nf_request *r = &requests[dice(&w->seed, 4)];
     uint32_t host = dice(&w->seed, HOSTS);
-    g->a.placement = (nf_placement){.cells = g->a.cells, .slots = g->a.slots, .draws = g->a.draws};
-    g->taking = (nf_taking){host, 0, r, &options, &g->a.placement};
-    nf_status status = nf_shared_fit(&shared, host, r, &options, workspace, bytes, &g->a.placement,
-                                     &g->taking.generation, NULL);
+    answer_make(&g->a);
+    g->item = (nf_claim_item){host, 0, r, &options, &g->a.placement};
+    nf_status status = nf_shared_fit(&shared, &g->item, scratch, NULL);
     if (status != NF_OK) {
         w->refused++;
         return;
     }
-    status = nf_shared_claim(&shared, &g->taking, 1, NULL, NULL);
+    status = nf_shared_claim(&shared, &g->item, 1, NULL, NULL);
     g->held = status == NF_OK;
     if (g->held)
         w->claimed++;
@@ -67,29 +66,29 @@ static void boot(worker *w, guest *g, void *workspace, size_t bytes) {
 static void *work(void *context) {
     worker *w = context;
     guest *guests = calloc(HELD, sizeof *guests);
-    size_t bytes = 0;
+    nf_scratch scratch = {NULL, 0};
     for (int i = 0; i < 4; i++) {
-        size_t needed = nf_workspace_bytes(&f.fleet, &requests[i]);
-        if (needed > bytes) bytes = needed;
+        size_t needed = nf_fit_bytes(&f.fleet, &requests[i]);
+        if (needed > scratch.bytes) scratch.bytes = needed;
     }
-    void *workspace = malloc(bytes);
+    scratch.memory = malloc(scratch.bytes);
     uint8_t fits[HOSTS];
     for (int turn = 0; turn < TURNS; turn++) {
         guest *g = &guests[dice(&w->seed, HELD)];
         if (!g->held) {
-            boot(w, g, workspace, bytes);
+            boot(w, g, &scratch);
         } else {
             g->held = false;
-            if (nf_shared_release(&shared, &g->taking, 1, NULL, NULL) != NF_OK) w->failures++;
+            if (nf_shared_release(&shared, &g->item, 1, NULL, NULL) != NF_OK) w->failures++;
         }
-        if (turn % 1000 == 0 && nf_shared_scan(&shared, NULL, 0, HOSTS, &requests[0], &options,
-                                               workspace, bytes, fits) != NF_OK)
+        if (turn % 1000 == 0 && nf_shared_scan(&shared, &(nf_hosts){NULL, 0, HOSTS}, &requests[0],
+                                               &options, &scratch, fits) != NF_OK)
             w->failures++;
     }
     for (int i = 0; i < HELD; i++)
-        if (guests[i].held && nf_shared_release(&shared, &guests[i].taking, 1, NULL, NULL) != NF_OK)
+        if (guests[i].held && nf_shared_release(&shared, &guests[i].item, 1, NULL, NULL) != NF_OK)
             w->failures++;
-    free(workspace);
+    free(scratch.memory);
     free(guests);
     return NULL;
 }
@@ -97,20 +96,21 @@ static void *work(void *context) {
 /* Both or none: the second asks for more than there is. */
 static void batches(void) {
     answer a, b;
-    uint64_t before = fixture_digest(&f), generation;
-    size_t bytes = nf_workspace_bytes(&f.fleet, &requests[0]);
-    void *workspace = malloc(bytes);
-    a.placement = (nf_placement){.cells = a.cells, .slots = a.slots, .draws = a.draws};
-    CHECK(nf_shared_fit(&shared, 1, &requests[0], &options, workspace, bytes, &a.placement,
-                        &generation, NULL) == NF_OK);
+    uint64_t before = fixture_digest(&f);
+    nf_scratch scratch = {.bytes = nf_fit_bytes(&f.fleet, &requests[0])};
+    scratch.memory = malloc(scratch.bytes);
+    answer_make(&a);
+    nf_claim_item both[2] = {{1, 0, &requests[0], &options, &a.placement}};
+    CHECK(nf_shared_fit(&shared, &both[0], &scratch, NULL) == NF_OK);
     memcpy(&b, &a, sizeof b);
-    b.placement = (nf_placement){.cells = b.cells, .slots = b.slots, .draws = b.draws};
-    nf_taking both[] = {{1, generation, &requests[0], &options, &a.placement},
-                        {1, generation, &requests[0], &options, &b.placement}};
+    answer_make(&b);
+    b.placement.n_draws = a.placement.n_draws;
+    both[1] = both[0];
+    both[1].placement = &b.placement;
     uint32_t failed = 9;
     CHECK(nf_shared_claim(&shared, both, 2, &failed, NULL) == NF_STALE && failed == 1);
     CHECK(fixture_digest(&f) == before);
-    free(workspace);
+    free(scratch.memory);
 }
 
 int main(void) {

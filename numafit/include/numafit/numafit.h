@@ -10,10 +10,12 @@
  * each of them.
  *
  * Ownership. The caller owns all memory and lends it for the length of a call. Nothing is
- * allocated: nf_workspace_bytes() says how much scratch memory a fit needs.
+ * allocated: nf_fit_bytes() and its like say how much scratch memory a call needs. An array that
+ * a call fills comes with the number of its entries; one that is too small is NF_ESPACE.
  *
  * Threads. No globals, no locks. Calls that take a const fleet may run at the same time, each
- * with a workspace of its own; the caller keeps them apart from nf_claim() and nf_release().
+ * with scratch memory of its own; the caller keeps them apart from nf_claim() and nf_release().
+ * The nf_shared_* functions do that for a fleet that several threads read and change.
  *
  * CPUs. 'CPU id' is the number that the kernel gives a CPU. 'Slot' is the core-major number of a
  * CPU inside its cell: thread t of core c is slot (c << shift) + t, cores in the order of the
@@ -32,7 +34,7 @@ extern "C" {
 #endif
 
 #define NF_VERSION "0.1.0"
-#define NF_ABI_VERSION 1u
+#define NF_ABI_VERSION 2u
 
 #define NF_MAX_CELLS 1024u  /* NUMA cells of one host: Linux numbers no more */
 #define NF_MAX_GUEST 1024u  /* NUMA cells of one guest */
@@ -82,7 +84,8 @@ typedef enum nf_status {
 
     NF_EINVAL = -1,     /* an argument is out of range or contradicts another */
     NF_EABI = -2,       /* the caller was built against another version of this header */
-    NF_ESPACE = -3,     /* the workspace or an output array is too small */
+    NF_ESPACE = -3,     /* the scratch memory or an output array is too small */
+    NF_EFLEET = -4,     /* the request was prepared for another fleet */
 } nf_status;
 
 /** Why not: quantities in the unit that the status names. */
@@ -124,6 +127,11 @@ typedef struct nf_fleet {
     uint32_t n_pools;     /* PCI pools */
     uint32_t max_pools;   /* of one host */
     uint32_t n_classes;   /* distinct property sets of pools */
+    uint64_t identity;    /* the same in all requests prepared for this fleet; 0 will do for one */
+    uint64_t n_mask_words;   /* entries of pinned */
+    uint64_t n_layout_words; /* of layout_words */
+    uint64_t n_layout_cpus;  /* of layout_cpus */
+    uint64_t n_distances;    /* of distances */
 
     /* hosts */
     const uint32_t *host_first_cell; /* n_hosts + 1 */
@@ -178,6 +186,43 @@ typedef struct nf_fleet {
     const int32_t *distances;     /* matrices, row by row */
 } nf_fleet;
 
+enum { NF_INT32 = 0, NF_UINT32, NF_INT64, NF_UINT64, NF_DOUBLE, NF_LAYOUT_STRUCT }; /* types */
+
+/** What a column has a value for, and how it is laid out. */
+typedef enum nf_per {
+    NF_PER_HOST,
+    NF_PER_HOST_EDGE,   /* and one more: where the host's cells or pools begin */
+    NF_PER_CELL,
+    NF_PER_CELL_NET,    /* [cell][word of net_words] */
+    NF_PER_PAGE_CELL,   /* [page size][cell] */
+    NF_PER_THREAD_CELL, /* [k - 1, up to max_threads][cell] */
+    NF_PER_POOL,
+    NF_PER_LAYOUT,
+    NF_PER_PAGE_SIZE,
+    NF_PER_MASK_WORD,   /* n_mask_words */
+    NF_PER_LAYOUT_WORD, /* n_layout_words */
+    NF_PER_LAYOUT_CPU,  /* n_layout_cpus */
+    NF_PER_DISTANCE     /* n_distances */
+} nf_per;
+
+/** One column of struct nf_fleet. */
+typedef struct nf_column_info {
+    const char *name;
+    uint32_t offset;  /* of its pointer in struct nf_fleet */
+    uint32_t type;    /* of its values: NF_INT32 ... */
+    uint32_t size;    /* of one value in bytes */
+    uint32_t per;     /* what it has a value for: NF_PER_* */
+    uint32_t claimed; /* 1: claims change it */
+    uint32_t derived; /* 1: nf_derive() fills it from the others */
+} nf_column_info;
+
+/** One number of struct nf_fleet that says how much there is of something. */
+typedef struct nf_count_info {
+    const char *name;
+    uint32_t offset;
+    uint32_t size; /* in bytes */
+} nf_count_info;
+
 enum { NF_POLICY_NONE = 0, NF_POLICY_SHARED = 1, NF_POLICY_DEDICATED = 2, NF_POLICY_MIXED = 3 };
 enum { NF_THREADS_NONE = 0, NF_THREADS_PREFER = 1, NF_THREADS_ISOLATE = 2, NF_THREADS_REQUIRE = 3 };
 enum { NF_PAGES_NONE = 0, NF_PAGES_SMALL = -1, NF_PAGES_LARGE = -2, NF_PAGES_ANY = -3 };
@@ -222,6 +267,7 @@ typedef struct nf_request {
     const uint32_t *nets; /* network ids */
     uint32_t n_pci;
     const nf_pci_request *pci; /* in nova's order: the flavor's aliases, then the ports */
+    uint64_t fleet; /* identity of the fleet in whose numbers its networks and devices are */
 } nf_request;
 
 enum { NF_SPREAD = 0, NF_PACK = 1, NF_CLOSEST = 2 };
@@ -258,12 +304,29 @@ typedef struct nf_draw {
     uint32_t count;
 } nf_draw;
 
+/** Where a guest goes. The arrays are the caller's, each with the number of its entries. */
 typedef struct nf_placement {
-    nf_placed_cell *cells; /* room for the request's cells */
-    uint32_t *slots;       /* room for its dedicated vCPUs */
-    nf_draw *draws;        /* room for nf_max_draws() */
-    uint32_t n_draws;
+    nf_placed_cell *cells; /* one per cell of the request */
+    uint32_t *slots;
+    nf_draw *draws;
+    uint32_t cells_size;   /* at least the request's n_cells */
+    uint32_t slots_size;   /* at least nf_max_slots() */
+    uint32_t draws_size;   /* at least nf_max_draws() */
+    uint32_t n_draws;      /* draws that are in use */
 } nf_placement;
+
+/** Scratch memory of one call: aligned for uint64_t, at least as many bytes as the call asks. */
+typedef struct nf_scratch {
+    void *memory;
+    size_t bytes;
+} nf_scratch;
+
+/** Which hosts a call looks at: list[0 .. count - 1], or first .. first + count - 1 without list. */
+typedef struct nf_hosts {
+    const uint32_t *list;
+    uint32_t first;
+    uint32_t count;
+} nf_hosts;
 
 #if defined(__GNUC__)
 #pragma GCC visibility push(default) /* all else in the library is hidden */
@@ -278,27 +341,41 @@ const char *nf_status_name(int status);
 /** What the code says, in a few words; "unknown" out of range. */
 const char *nf_status_text(int status);
 
+/** The i-th column of struct nf_fleet, in its order; NULL past the last. */
+const nf_column_info *nf_column(uint32_t i);
+
+/** How many values the fleet's counts say that column i has: shape[0] rows of shape[1] values. The
+ * number of dimensions, 1 or 2; 0 past the last column. */
+uint32_t nf_column_shape(const nf_fleet *fleet, uint32_t i, uint64_t shape[2]);
+
+/** The i-th count of struct nf_fleet, in its order; NULL past the last. */
+const nf_count_info *nf_count(uint32_t i);
+
 /** Does every column hold together? Cost: one pass. NF_EINVAL names the first column at fault. */
 nf_status nf_fleet_check(const nf_fleet *fleet, const char **reason);
 
-/** Fill the derived columns of cells first .. first + count - 1. */
-nf_status nf_derive(const nf_fleet *fleet, uint32_t first, uint32_t count);
+/** Fill the derived columns of cells first .. first + count - 1, once all that this reads has been
+ * checked: NF_EINVAL names the first column at fault, and nothing is filled. */
+nf_status nf_derive(const nf_fleet *fleet, uint32_t first, uint32_t count, const char **reason);
 
-/** Scratch memory for nf_fit() and nf_explain() of this request on any host of the fleet, in
- * bytes; aligned for uint64_t. 0 where the request makes no sense. */
-size_t nf_workspace_bytes(const nf_fleet *fleet, const nf_request *request);
+/** Scratch memory for nf_fit() of this request on any host of the fleet, in bytes; also for
+ * nf_pci(), nf_scan() and nf_choose(). 0 where the request makes no sense. */
+size_t nf_fit_bytes(const nf_fleet *fleet, const nf_request *request);
+
+/** The most slots that a placement of this request can hold: its dedicated vCPUs. */
+uint32_t nf_max_slots(const nf_request *request);
 
 /** The most draws that a placement of this request can have on any host of the fleet. */
 uint32_t nf_max_draws(const nf_fleet *fleet, const nf_request *request);
 
 /**
  * Can these host cells (indices in the fleet; n_cells 0: a guest without NUMA topology) serve the
- * request's PCI part? Fills draws, room for nf_max_draws(), with what it takes; the fleet is left
- * as it is. NF_OK, NF_PCI_NUMA, NF_UNDECIDED, or misuse.
+ * request's PCI part? Fills the draws of out with what it takes, and leaves the rest of out and
+ * the fleet as they are. NF_OK, NF_PCI_NUMA, NF_UNDECIDED, or misuse. Scratch: nf_fit_bytes().
  */
 nf_status nf_pci(const nf_fleet *fleet, uint32_t host, const nf_request *request,
                  const nf_options *options, const uint32_t *cells, uint32_t n_cells,
-                 void *workspace, size_t workspace_bytes, nf_draw *draws, uint32_t *n_draws);
+                 const nf_scratch *scratch, nf_placement *out);
 
 /**
  * Does the guest fit this host, and where does it land?
@@ -309,48 +386,54 @@ nf_status nf_pci(const nf_fleet *fleet, uint32_t host, const nf_request *request
  * combination of several networks; NF_UNDECIDED beyond the budget, never a silent refusal.
  */
 nf_status nf_fit(const nf_fleet *fleet, uint32_t host, const nf_request *request,
-                 const nf_options *options, void *workspace, size_t workspace_bytes,
-                 nf_placement *out, nf_reason *why);
+                 const nf_options *options, const nf_scratch *scratch, nf_placement *out,
+                 nf_reason *why);
 
 /**
- * Which hosts can take the guest? fits[i] becomes 1 or 0 for hosts[i], or for host first + i where
- * hosts is NULL. No placement is worked out; one host costs a few integer tests per cell unless
- * its guest has several unlike cells, networks or devices. NF_UNDECIDED where the budget of some
- * host ran out (its entry is 0).
+ * Which hosts can take the guest? fits[i], one entry per host of hosts, becomes 1 or 0. No
+ * placement is worked out; one host costs a few integer tests per cell unless its guest has
+ * several unlike cells, networks or devices. NF_UNDECIDED where the budget of some host ran out
+ * (its entry is 0). Scratch: nf_fit_bytes().
  */
-nf_status nf_scan(const nf_fleet *fleet, const uint32_t *hosts, uint32_t first, uint32_t count,
-                  const nf_request *request, const nf_options *options, void *workspace,
-                  size_t workspace_bytes, uint8_t *fits);
+nf_status nf_scan(const nf_fleet *fleet, const nf_hosts *hosts, const nf_request *request,
+                  const nf_options *options, const nf_scratch *scratch, uint8_t *fits);
 
 /** How nf_choose() prefers hosts; among equals the first. */
 enum {
     NF_BY_INDEX = 0,    /* the first that can */
     NF_BY_ROOM = 1,     /* most left: free dedicated CPUs, or free memory for shared guests */
     NF_BY_FULLNESS = 2, /* least left */
-    NF_BY_SCORE = 3     /* the largest of the caller's scores, a number a host of the fleet */
+    NF_BY_SCORE = 3     /* the largest of the caller's scores */
 };
 
-/**
- * The best of the hosts that can take the guest. best and best_score hold the best so far, to go on
- * from one range to the next: UINT32_MAX to begin with, and still so if none can.
- */
-nf_status nf_choose(const nf_fleet *fleet, const uint32_t *hosts, uint32_t first, uint32_t count,
-                    const nf_request *request, const nf_options *options, uint32_t by,
-                    const double *scores, void *workspace, size_t workspace_bytes,
-                    uint32_t *best, double *best_score);
+typedef struct nf_preference {
+    uint32_t by;          /* NF_BY_* */
+    const double *scores; /* with NF_BY_SCORE: one per host of the fleet */
+} nf_preference;
 
-/** Scratch memory for nf_capacity() in bytes; aligned for uint64_t. 0: the request makes no sense. */
+/** The best host so far, to go on from one range of hosts to the next. */
+typedef struct nf_best {
+    uint32_t host; /* UINT32_MAX to begin with, and still so if none can */
+    double score;
+} nf_best;
+
+/** The best of the hosts that can take the guest. Scratch: nf_fit_bytes(). */
+nf_status nf_choose(const nf_fleet *fleet, const nf_hosts *hosts, const nf_request *request,
+                    const nf_options *options, const nf_preference *preference,
+                    const nf_scratch *scratch, nf_best *best);
+
+/** Scratch memory for nf_capacity() in bytes. 0: the request makes no sense. */
 size_t nf_capacity_bytes(const nf_fleet *fleet, const nf_request *request);
 
 /**
- * How many guests like this fit on each host, one after the other, at most cap? The fleet is left
- * as it is; hosts, first and count as for nf_scan(). In closed form where the guest's cells are
- * independent of each other, else by placing guests on a copy of the host in the workspace, which
- * must hold nf_capacity_bytes(). The count is that of fitting and claiming until a refusal.
+ * How many guests like this fit on each host, one after the other, at most cap? counts has one
+ * entry per host of hosts; the fleet is left as it is. In closed form where the guest's cells are
+ * independent of each other, else by placing guests on a copy of the host in the scratch memory,
+ * which must hold nf_capacity_bytes(). The count is that of fitting and claiming until a refusal.
  */
-nf_status nf_capacity(const nf_fleet *fleet, const uint32_t *hosts, uint32_t first, uint32_t count,
-                      const nf_request *request, const nf_options *options, uint32_t cap,
-                      void *workspace, size_t workspace_bytes, uint32_t *counts);
+nf_status nf_capacity(const nf_fleet *fleet, const nf_hosts *hosts, const nf_request *request,
+                      const nf_options *options, uint32_t cap, const nf_scratch *scratch,
+                      uint32_t *counts);
 
 /** One kind of guest of a mix, and its share of the arrivals: a number above 0. */
 typedef struct nf_arrival {
@@ -358,19 +441,19 @@ typedef struct nf_arrival {
     double weight;
 } nf_arrival;
 
-/** Scratch memory for nf_mix() in bytes; aligned for uint64_t. 0: a request makes no sense. */
+/** Scratch memory for nf_mix() in bytes. 0: a request makes no sense. */
 size_t nf_mix_bytes(const nf_fleet *fleet, const nf_arrival *kinds, uint32_t n_kinds);
 
 /**
  * How many guests of each kind fit on each host, arriving in turns? counts[i * n_kinds + k] for
- * hosts[i], or for host first + i; the fleet is left as it is. The next to arrive is the kind with
- * the smallest (arrived + 1) / weight, among equals the first. A kind that is refused, or has come
- * cap times, comes no more; the others go on in their proportions until none is left. Placed on a
- * copy of the host in the workspace, which must hold nf_mix_bytes().
+ * the i-th of hosts; the fleet is left as it is. The next to arrive is the kind with the smallest
+ * (arrived + 1) / weight, among equals the first. A kind that is refused, or has come cap times,
+ * comes no more; the others go on in their proportions until none is left. Placed on a copy of
+ * the host in the scratch memory, which must hold nf_mix_bytes().
  */
-nf_status nf_mix(const nf_fleet *fleet, const uint32_t *hosts, uint32_t first, uint32_t count,
-                 const nf_arrival *kinds, uint32_t n_kinds, const nf_options *options, uint32_t cap,
-                 void *workspace, size_t workspace_bytes, uint32_t *counts);
+nf_status nf_mix(const nf_fleet *fleet, const nf_hosts *hosts, const nf_arrival *kinds,
+                 uint32_t n_kinds, const nf_options *options, uint32_t cap,
+                 const nf_scratch *scratch, uint32_t *counts);
 
 /**
  * What stands in the way of each pair: reasons[g * cells of the host + c] is the first thing that
@@ -391,9 +474,19 @@ nf_status nf_claim(const nf_fleet *fleet, uint32_t host, const nf_request *reque
 nf_status nf_release(const nf_fleet *fleet, uint32_t host, const nf_request *request,
                      const nf_placement *placement, nf_reason *why);
 
+/** Bytes for nf_copy_host() of any host of the fleet. */
+size_t nf_host_copy_bytes(const nf_fleet *fleet);
+
 /**
- * The same for a fleet that several threads read and change: hosts are cut into ranges with a lock
- * each, which a call holds for as long as it looks at the range.
+ * One host as a fleet of its own: what claims change is copied into memory (nf_host_copy_bytes(),
+ * aligned for uint64_t), the rest still points into the fleet.
+ */
+nf_status nf_copy_host(const nf_fleet *fleet, uint32_t host, const nf_scratch *memory,
+                       nf_fleet *copy);
+
+/**
+ * A fleet that several threads read and change: hosts are cut into ranges with a lock each, which
+ * a call holds for as long as it looks at the range. Every reader sees a claim whole or not at all.
  */
 typedef struct nf_lock {
     uint32_t held; /* 0 to begin with */
@@ -409,54 +502,131 @@ typedef struct nf_shared {
     uint32_t hosts_per_lock;
 } nf_shared;
 
-/** One placement to be claimed: where, of what, and at which generation of the host it was made. */
-typedef struct nf_taking {
+/** One item of a claim: what goes where, and at which generation of the host that was decided. */
+typedef struct nf_claim_item {
     uint32_t host;
     uint64_t generation;
     const nf_request *request;
     const nf_options *options;
-    const nf_placement *placement;
-} nf_taking;
+    nf_placement *placement;
+} nf_claim_item;
 
-/** nf_fit(), with the generation that the answer stands for. */
-nf_status nf_shared_fit(const nf_shared *shared, uint32_t host, const nf_request *request,
-                        const nf_options *options, void *workspace, size_t workspace_bytes,
-                        nf_placement *out, uint64_t *generation, nf_reason *why);
+/** nf_fit() of an item's request on its host: fills its placement, and its generation. */
+nf_status nf_shared_fit(const nf_shared *shared, nf_claim_item *item, const nf_scratch *scratch,
+                        nf_reason *why);
+
+/** nf_pci() under the host's lock. */
+nf_status nf_shared_pci(const nf_shared *shared, uint32_t host, const nf_request *request,
+                        const nf_options *options, const uint32_t *cells, uint32_t n_cells,
+                        const nf_scratch *scratch, nf_placement *out);
+
+/** nf_explain() under the host's lock. */
+nf_status nf_shared_explain(const nf_shared *shared, uint32_t host, const nf_request *request,
+                            const nf_options *options, nf_reason *reasons, size_t n_reasons);
 
 /** nf_scan(), one lock's hosts after the other. */
-nf_status nf_shared_scan(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
-                         uint32_t count, const nf_request *request, const nf_options *options,
-                         void *workspace, size_t workspace_bytes, uint8_t *fits);
+nf_status nf_shared_scan(const nf_shared *shared, const nf_hosts *hosts, const nf_request *request,
+                         const nf_options *options, const nf_scratch *scratch, uint8_t *fits);
 
 /** nf_capacity(), one lock's hosts after the other. */
-nf_status nf_shared_capacity(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
-                             uint32_t count, const nf_request *request, const nf_options *options,
-                             uint32_t cap, void *workspace, size_t workspace_bytes,
-                             uint32_t *counts);
+nf_status nf_shared_capacity(const nf_shared *shared, const nf_hosts *hosts,
+                             const nf_request *request, const nf_options *options, uint32_t cap,
+                             const nf_scratch *scratch, uint32_t *counts);
 
 /** nf_mix(), host after host under its lock. */
-nf_status nf_shared_mix(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
-                        uint32_t count, const nf_arrival *kinds, uint32_t n_kinds,
-                        const nf_options *options, uint32_t cap, void *workspace,
-                        size_t workspace_bytes, uint32_t *counts);
+nf_status nf_shared_mix(const nf_shared *shared, const nf_hosts *hosts, const nf_arrival *kinds,
+                        uint32_t n_kinds, const nf_options *options, uint32_t cap,
+                        const nf_scratch *scratch, uint32_t *counts);
 
 /** nf_choose(), one lock's hosts after the other: the best may have changed when this returns. */
-nf_status nf_shared_choose(const nf_shared *shared, const uint32_t *hosts, uint32_t first,
-                           uint32_t count, const nf_request *request, const nf_options *options,
-                           uint32_t by, const double *scores, void *workspace,
-                           size_t workspace_bytes, uint32_t *best, double *best_score);
+nf_status nf_shared_choose(const nf_shared *shared, const nf_hosts *hosts,
+                           const nf_request *request, const nf_options *options,
+                           const nf_preference *preference, const nf_scratch *scratch,
+                           nf_best *best);
 
 /**
- * Claim all of these placements or none. Where a host has changed since a placement was made, its
- * cells are judged again, limits included, before what is physical is checked: NF_STALE if it no
- * longer holds, and failed (may be NULL) tells which one.
+ * Claim all of these items or none. Where a host has changed since a placement was made, its cells
+ * are judged again, limits included, before what is physical is checked: NF_STALE if it no longer
+ * holds, and failed (may be NULL) tells which one.
  */
-nf_status nf_shared_claim(const nf_shared *shared, const nf_taking *takings, uint32_t count,
+nf_status nf_shared_claim(const nf_shared *shared, const nf_claim_item *items, uint32_t count,
                           uint32_t *failed, nf_reason *why);
 
-/** Give all of these placements back or none. */
-nf_status nf_shared_release(const nf_shared *shared, const nf_taking *takings, uint32_t count,
+/** Give all of these items back or none. */
+nf_status nf_shared_release(const nf_shared *shared, const nf_claim_item *items, uint32_t count,
                             uint32_t *failed, nf_reason *why);
+
+/** nf_copy_host() under the host's lock: a host of one moment. */
+nf_status nf_shared_copy_host(const nf_shared *shared, uint32_t host, const nf_scratch *memory,
+                              nf_fleet *copy);
+
+/**
+ * Everything that claims change, of one moment: those columns of the fleet are copied into the
+ * arrays of to, which are as long. All locks are held meanwhile.
+ */
+nf_status nf_shared_copy(const nf_shared *shared, const nf_fleet *to);
+
+/** nf_fleet_check() beside threads that claim: host after host under its lock. */
+nf_status nf_shared_check(const nf_shared *shared, const char **reason);
+
+/**
+ * All functions of this header in one table, for extension modules, which then link nothing:
+ * PyCapsule_Import(NF_CAPSULE, 0) gives it, and its abi must be NF_ABI_VERSION.
+ */
+#define NF_CAPSULE "numafit._engine.nf_api_2" /* ends in the ABI version */
+#define NF_FUNCTION(name) __typeof__(nf_##name) *name
+
+typedef struct nf_api {
+    uint32_t abi;
+    uint32_t bytes; /* of this struct, which only ever grows at its end */
+    NF_FUNCTION(abi_version);
+    NF_FUNCTION(status_name);
+    NF_FUNCTION(status_text);
+    NF_FUNCTION(column);
+    NF_FUNCTION(column_shape);
+    NF_FUNCTION(count);
+    NF_FUNCTION(fleet_check);
+    NF_FUNCTION(derive);
+    NF_FUNCTION(fit_bytes);
+    NF_FUNCTION(max_slots);
+    NF_FUNCTION(max_draws);
+    NF_FUNCTION(pci);
+    NF_FUNCTION(fit);
+    NF_FUNCTION(scan);
+    NF_FUNCTION(choose);
+    NF_FUNCTION(capacity_bytes);
+    NF_FUNCTION(capacity);
+    NF_FUNCTION(mix_bytes);
+    NF_FUNCTION(mix);
+    NF_FUNCTION(explain);
+    NF_FUNCTION(claim);
+    NF_FUNCTION(release);
+    NF_FUNCTION(host_copy_bytes);
+    NF_FUNCTION(copy_host);
+    NF_FUNCTION(shared_fit);
+    NF_FUNCTION(shared_pci);
+    NF_FUNCTION(shared_explain);
+    NF_FUNCTION(shared_scan);
+    NF_FUNCTION(shared_capacity);
+    NF_FUNCTION(shared_mix);
+    NF_FUNCTION(shared_choose);
+    NF_FUNCTION(shared_claim);
+    NF_FUNCTION(shared_release);
+    NF_FUNCTION(shared_copy_host);
+    NF_FUNCTION(shared_copy);
+    NF_FUNCTION(shared_check);
+    /* From the capsule alone; NULL in a C program. With the GIL held; NULL and a Python error where
+     * the object is of another type.
+     * shared_of: the arrays behind a numafit.Fleet or numafit.Host, for as long as it lives.
+     * request_of: what its prepare() returned, for as long as that lives. */
+    const nf_shared *(*shared_of)(void *fleet);
+    const nf_request *(*request_of)(void *prepared);
+} nf_api;
+
+#undef NF_FUNCTION
+
+/** The table, without what belongs to Python. */
+const nf_api *nf_functions(void);
 
 #if defined(__GNUC__)
 #pragma GCC visibility pop

@@ -4,14 +4,14 @@
  * find places of their own if every few kinds of them find as many cells as they need. The others
  * are asked one by one, those that are left.
  */
-#include "question.h"
+#include "scan_plan.h"
 
 static bool same_kind(const nf_request *r, uint32_t a, uint32_t b) {
     if (r->emulator_isolated && (a == 0) != (b == 0)) return false;
     return !memcmp(&r->cells[a], &r->cells[b], sizeof *r->cells);
 }
 
-static void find_kinds(nf_question *q) {
+static void find_kinds(nf_scan_plan *q) {
     const nf_request *r = q->request;
     uint32_t example[NF_KINDS];
     for (uint32_t g = 0; g < r->n_cells; g++) {
@@ -28,16 +28,16 @@ static void find_kinds(nf_question *q) {
         q->kind_count[k]++;
     }
     for (uint32_t k = 0; k < q->n_kinds; k++)
-        nf_sieve_make(&q->sieve[k], q->f, &r->cells[example[k]],
+        nf_cell_filter_make(&q->sieve[k], q->f, &r->cells[example[k]],
                       r->emulator_isolated && example[k] == 0, q->options);
 }
 
-void nf_question_ask(nf_question *q, const nf_fleet *f, const nf_request *r,
-                     const nf_options *options, void *workspace) {
+void nf_scan_plan_make(nf_scan_plan *q, const nf_fleet *f, const nf_request *r,
+                     const nf_options *options, void *memory) {
     q->f = f;
     q->request = r;
     q->options = options;
-    q->workspace = workspace;
+    q->memory = memory;
     q->n_kinds = 0;
     q->settled = !r->n_nets && !r->n_pci;
     q->simple = !r->n_pci || (r->n_pci == 1 && !r->pci->n_providers &&
@@ -47,7 +47,7 @@ void nf_question_ask(nf_question *q, const nf_fleet *f, const nf_request *r,
     for (uint32_t n = 0; q->near_known && n < r->n_nets; n++)
         if (r->nets[n] / NF_WORD_BITS < f->net_words) nf_bit_set(q->nets, r->nets[n]);
     find_kinds(q);
-    q->nearby = nf_nearby_can(q);
+    q->nearby = nf_two_cell_hosts_can(q);
 }
 
 static bool in_pairs(const uint32_t *first_cell, uint32_t n) {
@@ -56,7 +56,7 @@ static bool in_pairs(const uint32_t *first_cell, uint32_t n) {
     return !other;
 }
 
-static void count_cells(const nf_question *q, nf_block *b) {
+static void count_cells(const nf_scan_plan *q, nf_block *b) {
     const uint32_t *first = q->f->host_first_cell + b->first;
     const int32_t *ok = b->ok[0];
     uint32_t need = q->kind_count[0];
@@ -73,7 +73,7 @@ static void count_cells(const nf_question *q, nf_block *b) {
 }
 
 /* Does every selection of kinds find as many cells as it has guests? */
-static bool all_find_cells(const nf_question *q, const nf_block *b, uint32_t c0, uint32_t n) {
+static bool all_find_cells(const nf_scan_plan *q, const nf_block *b, uint32_t c0, uint32_t n) {
     for (uint32_t some = 1; some < 1u << q->n_kinds; some++) {
         int32_t need = 0, there = 0;
         for (uint32_t k = 0; k < q->n_kinds; k++)
@@ -90,7 +90,7 @@ static bool all_find_cells(const nf_question *q, const nf_block *b, uint32_t c0,
 }
 
 /* The same for two unlike guest cells on hosts of two: one way round or the other. */
-static void unlike_pairs(const nf_question *q, nf_block *b) {
+static void unlike_pairs(const nf_scan_plan *q, nf_block *b) {
     const int32_t *one = b->ok[0], *two = b->ok[1];
     bool both = q->kind_count[0] == 1 && q->kind_count[1] == 1;
     for (uint32_t h = 0; h < b->count; h++)
@@ -98,7 +98,7 @@ static void unlike_pairs(const nf_question *q, nf_block *b) {
                                 (int32_t)both);
 }
 
-void nf_question_look(const nf_question *q, uint32_t first, uint32_t most, nf_block *b) {
+void nf_scan_plan_look(const nf_scan_plan *q, uint32_t first, uint32_t most, nf_block *b) {
     const uint32_t *first_cell = q->f->host_first_cell;
     uint32_t last = first, end = first + (most < NF_BLOCK ? most : NF_BLOCK);
     b->first = first;
@@ -116,10 +116,10 @@ void nf_question_look(const nf_question *q, uint32_t first, uint32_t most, nf_bl
     if (last == first || !q->n_kinds) return; /* a host of very many cells is asked */
     uint32_t n = first_cell[last] - b->first_cell;
     for (uint32_t k = 0; k < q->n_kinds; k++)
-        nf_sieve_cells(&q->sieve[k], b->first_cell, n, b->ok[k]);
+        nf_cell_filter_cells(&q->sieve[k], b->first_cell, n, b->ok[k]);
     b->settled = q->settled;
     if (q->nearby && b->pairs) {
-        nf_nearby_keep(q, b);
+        nf_two_cell_hosts_keep(q, b);
         b->settled = true;
     }
     if (q->n_kinds == 1) {
@@ -136,7 +136,7 @@ void nf_question_look(const nf_question *q, uint32_t first, uint32_t most, nf_bl
 }
 
 /* Is the cell near all that the guest wants and the host has? With NF_NETS_ALL: and no other. */
-static bool near_enough(const nf_question *q, uint32_t host, uint32_t cell) {
+static bool near_enough(const nf_scan_plan *q, uint32_t host, uint32_t cell) {
     uint32_t words = q->f->net_words, last = q->f->host_first_cell[host + 1];
     bool all = q->options->net_affinity == NF_NETS_ALL;
     for (uint32_t w = 0; w < words; w++) {
@@ -151,7 +151,7 @@ static bool near_enough(const nf_question *q, uint32_t host, uint32_t cell) {
 }
 
 /* One guest cell: some cell that is near its networks and, if it wants any, devices. */
-static bool one_cell_does(const nf_question *q, uint32_t host, const nf_block *b) {
+static bool one_cell_does(const nf_scan_plan *q, uint32_t host, const nf_block *b) {
     uint32_t first = q->f->host_first_cell[host], last = q->f->host_first_cell[host + 1];
     for (uint32_t cell = first; cell < last; cell++) {
         if (!b->ok[0][cell - b->first_cell] || !near_enough(q, host, cell)) continue;
@@ -161,14 +161,14 @@ static bool one_cell_does(const nf_question *q, uint32_t host, const nf_block *b
     return false;
 }
 
-static int by_search(const nf_question *q, uint32_t host) {
+static int by_search(const nf_scan_plan *q, uint32_t host) {
     nf_job j;
     nf_job_start(&j, q->f, host, q->request, q->options, NULL);
-    nf_job_prepare(&j, q->workspace);
+    nf_job_prepare(&j, q->memory);
     return nf_job_assign(&j);
 }
 
-int nf_question_answer(const nf_question *q, uint32_t host, const nf_block *b) {
+int nf_scan_plan_answer(const nf_scan_plan *q, uint32_t host, const nf_block *b) {
     uint32_t guests = q->request->n_cells, cells = nf_host_cells(q->f, host);
     if (b->settled) return NF_OK;
     if (!q->n_kinds || cells > NF_BLOCK) return by_search(q, host);

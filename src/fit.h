@@ -1,6 +1,6 @@
-/* One call's work, laid out in the caller's workspace; shared by fit.c and refuse.c. */
-#ifndef NF_JOB_H
-#define NF_JOB_H
+/* One call's work, laid out in the caller's scratch memory; shared by fit.c and refuse.c. */
+#ifndef NF_FIT_H
+#define NF_FIT_H
 
 #include "engine.h"
 
@@ -17,23 +17,31 @@ typedef struct nf_job {
     uint32_t *best_place;  /* [guest] */
     uint32_t *first_alike; /* [class]: the first guest of it */
     nf_word *cell_mask;    /* [word]: scratch, cells of the host */
-    nf_want *wants;        /* [guest] */
+    nf_demand *wants;        /* [guest] */
     nf_search search;
     nf_pci_job pci;
 } nf_job;
 
 bool nf_request_ok(const nf_request *request);
 bool nf_options_ok(const nf_options *options);
+bool nf_hosts_ok(const nf_fleet *f, const nf_hosts *hosts);
+/* The i-th of them. */
+static inline uint32_t nf_hosts_at(const nf_hosts *hosts, uint32_t i) {
+    return hosts->list ? hosts->list[i] : hosts->first + i;
+}
+void nf_placement_lay_out(nf_placement *p, uint32_t cells, uint32_t slots, uint32_t draws,
+                          nf_arena *a);
+bool nf_scratch_ok(const nf_scratch *scratch, size_t bytes);
 
 /* Do the arguments make sense, whichever host is meant? */
 int nf_job_check(const nf_fleet *f, const nf_request *request, const nf_options *options,
-                 const void *workspace, size_t workspace_bytes);
-/* Set up all that needs no workspace. */
+                 const nf_scratch *scratch);
+/* Set up all that needs no scratch memory. */
 void nf_job_start(nf_job *j, const nf_fleet *f, uint32_t host, const nf_request *request,
                  const nf_options *options, nf_reason *why);
 
-/* Lay out the workspace and put the host's cells in order. */
-void nf_job_prepare(nf_job *j, void *workspace);
+/* Lay out the scratch memory and put the host's cells in order. */
+void nf_job_prepare(nf_job *j, void *memory);
 /* Find places for all guest cells, and devices; NF_OK or the reason why not. */
 int nf_job_assign(nf_job *j);
 bool nf_near_networks(const nf_job *j, uint32_t cell);

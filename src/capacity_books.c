@@ -3,7 +3,7 @@
  * threads, and nothing ties the cells together, a guest takes numbers from each cell: no mask has
  * to be looked at. Order and choice of cells are those of nf_fit(), guest after guest.
  */
-#include "ledger.h"
+#include "capacity_books.h"
 
 /* What a cell has left. */
 typedef struct book {
@@ -11,20 +11,20 @@ typedef struct book {
     int64_t cpu_used, cpu_room;
     int64_t memory, memory_used, memory_room;
     int64_t devices;
-    int64_t pages[NF_LEDGER_SIZES], total[NF_LEDGER_SIZES];
+    int64_t pages[NF_BOOKS_SIZES], total[NF_BOOKS_SIZES];
     uint32_t present, n_shared, threads;
 } book;
 
-bool nf_ledger_open(nf_ledger *l, const nf_fleet *f, const nf_request *r,
+bool nf_books_open(nf_books *l, const nf_fleet *f, const nf_request *r,
                     const nf_options *options) {
-    *l = (nf_ledger){.f = f, .request = r, .options = options};
-    if (r->n_cells < 2 || r->n_cells > NF_LEDGER_GUESTS || r->n_pci ||
-        f->n_page_sizes > NF_LEDGER_SIZES)
+    *l = (nf_books){.f = f, .request = r, .options = options};
+    if (r->n_cells < 2 || r->n_cells > NF_BOOKS_GUESTS || r->n_pci ||
+        f->n_page_sizes > NF_BOOKS_SIZES)
         return false;
     for (uint32_t g = 0; g < r->n_cells; g++) {
         const nf_guest_cell *cell = &r->cells[g];
-        nf_want *w = &l->want[g];
-        nf_want_from(f, cell, r->emulator_isolated && g == 0, w);
+        nf_demand *w = &l->want[g];
+        nf_demand_of(f, cell, r->emulator_isolated && g == 0, w);
         if (w->pins && w->threads == NF_THREADS_ISOLATE) return false;
         if (w->pins && w->threads == NF_THREADS_REQUIRE && w->reserved) return false;
         if (!w->kib || w->kib > INT32_MAX) return false; /* 2 TiB: no sum of them overflows */
@@ -64,7 +64,7 @@ static void open_book(const nf_fleet *f, uint32_t cell, const nf_limits *limits,
 }
 
 /* The page size that the guest cell would get: NF_NONE: none has to be asked for. */
-static bool pages_fit(const book *b, const nf_want *w, const int64_t *need, uint32_t *size) {
+static bool pages_fit(const book *b, const nf_demand *w, const int64_t *need, uint32_t *size) {
     *size = NF_NONE;
     if (w->page_kib != NF_PAGES_NONE) {
         uint32_t sizes = nf_page_candidates(b->present, w) & w->whole_pages;
@@ -80,7 +80,7 @@ static bool pages_fit(const book *b, const nf_want *w, const int64_t *need, uint
     return need[*size] <= (w->pins ? b->pages[*size] : b->total[*size]);
 }
 
-static bool cpus_fit(const book *b, const nf_want *w) {
+static bool cpus_fit(const book *b, const nf_demand *w) {
     int64_t n = w->n_dedicated, cpus = n + w->reserved;
     if (w->shares && (w->n_shared > b->n_shared || w->n_shared > b->cpu_room)) return false;
     if (w->shares && w->memory > b->memory_room) return false;
@@ -89,7 +89,7 @@ static bool cpus_fit(const book *b, const nf_want *w) {
     return cpus <= b->free && cpus <= b->listed && (n || !w->reserved);
 }
 
-static void take(book *b, const nf_want *w, const int64_t *need) {
+static void take(book *b, const nf_demand *w, const int64_t *need) {
     uint32_t size;
     int64_t n = w->pins ? w->n_dedicated + w->reserved : 0;
     pages_fit(b, w, need, &size);
@@ -112,7 +112,7 @@ static bool before(const book *a, const book *b, bool shares, bool pack) {
     return cpus ? sign * cpus < 0 : sign * memory < 0;
 }
 
-static void put_in_order(const nf_ledger *l, const book *books, uint32_t cells, uint32_t *order) {
+static void put_in_order(const nf_books *l, const book *books, uint32_t cells, uint32_t *order) {
     bool pack = l->options->strategy != NF_SPREAD, shares = !l->want[0].pins;
     for (uint32_t i = 0; i < cells; i++) {
         uint32_t at = i;
@@ -124,7 +124,7 @@ static void put_in_order(const nf_ledger *l, const book *books, uint32_t cells, 
 
 /* Guest cell g and those behind it: the first places in order that do. can[g]: places that g alone
  * could have; guests of one kind take ascending places. */
-static bool find_places(const nf_ledger *l, const uint32_t *can, uint32_t g, uint32_t used,
+static bool find_places(const nf_books *l, const uint32_t *can, uint32_t g, uint32_t used,
                         uint32_t *place) {
     if (g == l->request->n_cells) return true;
     uint32_t open = can[g] & ~used;
@@ -137,9 +137,9 @@ static bool find_places(const nf_ledger *l, const uint32_t *can, uint32_t g, uin
     return false;
 }
 
-static bool place_one(const nf_ledger *l, book *books, uint32_t cells) {
-    uint32_t n = l->request->n_cells, order[NF_LEDGER_CELLS] = {0}, can[NF_LEDGER_GUESTS] = {0};
-    uint32_t place[NF_LEDGER_GUESTS], size;
+static bool place_one(const nf_books *l, book *books, uint32_t cells) {
+    uint32_t n = l->request->n_cells, order[NF_BOOKS_CELLS] = {0}, can[NF_BOOKS_GUESTS] = {0};
+    uint32_t place[NF_BOOKS_GUESTS], size;
     if (cells > n)
         put_in_order(l, books, cells, order);
     else
@@ -161,14 +161,14 @@ static bool place_one(const nf_ledger *l, book *books, uint32_t cells) {
     return true;
 }
 
-bool nf_ledger_count(const nf_ledger *l, uint32_t host, uint32_t cap, uint32_t *count) {
+bool nf_books_count(const nf_books *l, uint32_t host, uint32_t cap, uint32_t *count) {
     const nf_fleet *f = l->f;
     uint32_t first = f->host_first_cell[host], cells = nf_host_cells(f, host);
     uint32_t n = l->request->n_cells;
-    book books[NF_LEDGER_CELLS];
+    book books[NF_BOOKS_CELLS];
     *count = 0;
     if (cells < n) return true;
-    if (cells > NF_LEDGER_CELLS || cap > UINT16_MAX) return false;
+    if (cells > NF_BOOKS_CELLS || cap > UINT16_MAX) return false;
     if (l->request->n_nets && n != cells) return false; /* all cells are near all there is */
     if (l->options->strategy == NF_CLOSEST && f->host_distance_at[host] != UINT64_MAX) return false;
     nf_limits limits = nf_limits_for(f, host, l->options);

@@ -3,9 +3,9 @@
  * whole columns, a block of cells at a time: loops without branches, which compilers turn into
  * vector code. What a column cannot say is left to nf_pair(), whose verdict this always is.
  */
-#include "sieve.h"
+#include "cell_filter.h"
 
-static void all_of(nf_sieve *s, const int32_t *column, int64_t need) {
+static void all_of(nf_cell_filter *s, const int32_t *column, int64_t need) {
     if (need > INT32_MAX) s->none = true;
     s->all[s->n_all++] = (nf_test){column, (int32_t)need};
 }
@@ -15,15 +15,15 @@ static const int32_t *cores_with(const nf_fleet *f, uint32_t k) {
 }
 
 /* One page size: enough pages, in whole numbers. Absent sizes have no free pages. */
-static void or_pages(nf_sieve *s, const int32_t *pages, uint32_t size) {
+static void or_pages(nf_cell_filter *s, const int32_t *pages, uint32_t size) {
     int64_t need = s->want.kib / s->f->page_kib[size];
     if (!(s->want.whole_pages >> size & 1u) || need > INT32_MAX) return;
     s->pages[s->n_pages++] = (nf_test){pages + (size_t)size * s->f->n_cells, (int32_t)need};
 }
 
-static void ask_pages(nf_sieve *s) {
+static void ask_pages(nf_cell_filter *s) {
     const nf_fleet *f = s->f;
-    const nf_want *w = &s->want;
+    const nf_demand *w = &s->want;
     s->smallest = w->page_kib == NF_PAGES_NONE || w->page_kib == NF_PAGES_SMALL ||
                   w->page_kib == NF_PAGES_LARGE;
     /* no memory at all fits into no pages, but only where there are such pages */
@@ -35,7 +35,7 @@ static void ask_pages(nf_sieve *s) {
 }
 
 /* Can a cell of this layout, whatever is free in it? */
-static bool layout_can(const nf_want *w, const nf_layout *l) {
+static bool layout_can(const nf_demand *w, const nf_layout *l) {
     if (w->shares && w->n_shared > l->n_shared) return false;
     if (!w->pins || w->threads != NF_THREADS_ISOLATE) return true;
     return l->threads == 1 || (l->threads > 1 && l->same_sets);
@@ -43,8 +43,8 @@ static bool layout_can(const nf_want *w, const nf_layout *l) {
 
 static bool is_loose(const nf_layout *l) { return l->n_slots != l->n_cores << l->shift; }
 
-static void ask_cpus(nf_sieve *s) {
-    const nf_want *w = &s->want;
+static void ask_cpus(nf_cell_filter *s) {
+    const nf_demand *w = &s->want;
     int64_t n = w->n_dedicated, cpus = n + w->reserved;
     all_of(s, s->f->cell_free, cpus);
     if (!n && (w->threads == NF_THREADS_ISOLATE || w->reserved)) s->none = true;
@@ -60,7 +60,7 @@ static void ask_cpus(nf_sieve *s) {
 }
 
 /* What differs between layouts, where it does. A fleet has few; of many, each cell's is asked. */
-static void ask_layouts(nf_sieve *s) {
+static void ask_layouts(nf_cell_filter *s) {
     const uint32_t few = 64;
     const nf_fleet *f = s->f;
     bool isolate = s->want.pins && s->want.threads == NF_THREADS_ISOLATE;
@@ -83,14 +83,14 @@ static void ask_layouts(nf_sieve *s) {
         all_of(s, cores_with(f, f->layouts[0].threads), s->want.n_dedicated);
 }
 
-void nf_sieve_make(nf_sieve *s, const nf_fleet *f, const nf_guest_cell *g, bool reserve,
+void nf_cell_filter_make(nf_cell_filter *s, const nf_fleet *f, const nf_guest_cell *g, bool reserve,
                    const nf_options *options) {
-    memset(s, 0, offsetof(nf_sieve, pages));
+    memset(s, 0, offsetof(nf_cell_filter, pages));
     s->n_pages = 0;
     s->none = s->by_pair = s->smallest = s->listed = s->by_layout = s->given = false;
     s->f = f;
     s->options = options;
-    nf_want_from(f, g, reserve, &s->want);
+    nf_demand_of(f, g, reserve, &s->want);
     ask_pages(s);
     if (s->want.pins) ask_cpus(s);
     ask_layouts(s);
@@ -125,9 +125,9 @@ static void keep_any(int32_t *restrict ok, const nf_test *tests, uint32_t n_test
 }
 
 /* Pages where the cell's smallest size matters: false if that is not the same for all of these. */
-static bool keep_by_smallest(const nf_sieve *s, uint32_t first, uint32_t n, int32_t *ok) {
+static bool keep_by_smallest(const nf_cell_filter *s, uint32_t first, uint32_t n, int32_t *ok) {
     const nf_fleet *f = s->f;
-    const nf_want *w = &s->want;
+    const nf_demand *w = &s->want;
     const uint32_t *present = f->cell_page_sizes + first;
     uint32_t in_all = UINT32_MAX, in_any = 0;
     for (uint32_t i = 0; i < n; i++) {
@@ -136,7 +136,7 @@ static bool keep_by_smallest(const nf_sieve *s, uint32_t first, uint32_t n, int3
     }
     uint32_t smallest = in_any & (0u - in_any);
     if (!smallest || !(in_all & smallest)) return false;
-    nf_sieve some = {.f = f, .want = *w};
+    nf_cell_filter some = {.f = f, .want = *w};
     if (w->page_kib == NF_PAGES_LARGE) {
         if (!w->kib) return false;
         for (uint32_t left = in_any & ~smallest; left; left &= left - 1)
@@ -150,7 +150,7 @@ static bool keep_by_smallest(const nf_sieve *s, uint32_t first, uint32_t n, int3
 }
 
 /* CPUs that stand in some sibling set: each thread is counted by the cores that have so many. */
-static void keep_listed(const nf_sieve *s, uint32_t first, uint32_t n, int32_t *ok) {
+static void keep_listed(const nf_cell_filter *s, uint32_t first, uint32_t n, int32_t *ok) {
     int32_t sum[NF_BLOCK];
     memset(sum, 0, n * sizeof *sum);
     for (uint32_t k = 1; k <= s->f->max_threads; k++) {
@@ -160,9 +160,9 @@ static void keep_listed(const nf_sieve *s, uint32_t first, uint32_t n, int32_t *
     keep(ok, sum, (int32_t)(s->want.n_dedicated + s->want.reserved), n);
 }
 
-static void keep_by_layout(const nf_sieve *s, uint32_t first, uint32_t n, int32_t *ok) {
+static void keep_by_layout(const nf_cell_filter *s, uint32_t first, uint32_t n, int32_t *ok) {
     const nf_fleet *f = s->f;
-    const nf_want *w = &s->want;
+    const nf_demand *w = &s->want;
     bool isolate = w->pins && w->threads == NF_THREADS_ISOLATE;
     for (uint32_t i = 0; i < n; i++) {
         const nf_layout *l = &f->layouts[f->cell_layout[first + i]];
@@ -173,7 +173,7 @@ static void keep_by_layout(const nf_sieve *s, uint32_t first, uint32_t n, int32_
     }
 }
 
-static void keep_within_limits(const nf_sieve *s, uint32_t first, uint32_t n, int32_t *ok) {
+static void keep_within_limits(const nf_cell_filter *s, uint32_t first, uint32_t n, int32_t *ok) {
     const nf_fleet *f = s->f;
     double cpu_ratio = s->options->cpu_ratio, ram_ratio = s->options->ram_ratio;
     for (uint32_t i = 0; i < n; i++) {
@@ -186,7 +186,7 @@ static void keep_within_limits(const nf_sieve *s, uint32_t first, uint32_t n, in
     }
 }
 
-static void by_pair(const nf_sieve *s, uint32_t first, uint32_t n, int32_t *ok) {
+static void by_pair(const nf_cell_filter *s, uint32_t first, uint32_t n, int32_t *ok) {
     nf_limits limits = {false, 0.0, 0.0};
     uint32_t host = 0;
     bool own = s->options->limits == NF_LIMITS_HOST;
@@ -201,7 +201,7 @@ static void by_pair(const nf_sieve *s, uint32_t first, uint32_t n, int32_t *ok) 
     }
 }
 
-void nf_sieve_cells(const nf_sieve *s, uint32_t first, uint32_t n, int32_t *ok) {
+void nf_cell_filter_cells(const nf_cell_filter *s, uint32_t first, uint32_t n, int32_t *ok) {
     memset(ok, s->none ? 0 : 0xff, n * sizeof *ok);
     if (s->none) return;
     if (s->by_pair || (s->smallest && !keep_by_smallest(s, first, n, ok))) {

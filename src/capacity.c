@@ -1,7 +1,7 @@
 /* How many more guests like this fit on each host, one after the other? */
-#include "job.h"
-#include "ledger.h"
-#include "mirror.h"
+#include "capacity_books.h"
+#include "fit.h"
+#include "host_copy.h"
 
 #define MANY INT64_MAX
 
@@ -15,7 +15,7 @@ static int64_t times(int64_t there, int64_t need) {
 
 /* Guests for whose memory there are pages. Each takes pages of one size, the largest that still
  * has enough, so sizes add up. */
-static int64_t by_pages(const nf_fleet *f, uint32_t cell, const nf_want *w) {
+static int64_t by_pages(const nf_fleet *f, uint32_t cell, const nf_demand *w) {
     int64_t sum = 0;
     uint32_t present = f->cell_page_sizes[cell], sizes;
     if (w->kib == 0) return nf_choose_pages(f, cell, w) == NF_NONE ? 0 : MANY;
@@ -26,7 +26,7 @@ static int64_t by_pages(const nf_fleet *f, uint32_t cell, const nf_want *w) {
     return sum;
 }
 
-static int64_t by_memory(const nf_fleet *f, uint32_t cell, const nf_want *w) {
+static int64_t by_memory(const nf_fleet *f, uint32_t cell, const nf_demand *w) {
     uint32_t present = f->cell_page_sizes[cell];
     if (w->page_kib != NF_PAGES_NONE) return by_pages(f, cell, w);
     if (!w->pins) return MANY; /* shared guests overcommit: only the limits end it */
@@ -36,7 +36,7 @@ static int64_t by_memory(const nf_fleet *f, uint32_t cell, const nf_want *w) {
 }
 
 static int64_t by_limits(const nf_fleet *f, uint32_t cell, const nf_layout *layout,
-                         const nf_want *w, const nf_limits *limits) {
+                         const nf_demand *w, const nf_limits *limits) {
     double cpus = layout->n_shared * limits->cpu_ratio;
     double memory = (double)f->cell_memory[cell] * limits->ram_ratio;
     const double most = 9e15; /* beyond any sum of whole numbers that can occur */
@@ -48,7 +48,7 @@ static int64_t by_limits(const nf_fleet *f, uint32_t cell, const nf_layout *layo
 
 /* Guests that the free threads hold. False: it depends on which threads are taken. */
 static bool by_threads(const nf_fleet *f, uint32_t cell, const nf_layout *layout,
-                       const nf_want *w, int64_t *most) {
+                       const nf_demand *w, int64_t *most) {
     uint32_t n = w->n_dedicated + w->reserved;
     *most = MANY;
     if (!n) return true;
@@ -72,7 +72,7 @@ static bool by_threads(const nf_fleet *f, uint32_t cell, const nf_layout *layout
 }
 
 /* Guests of one cell that fit here one after the other. */
-static bool on_cell(const nf_fleet *f, uint32_t cell, const nf_want *w, const nf_limits *limits,
+static bool on_cell(const nf_fleet *f, uint32_t cell, const nf_demand *w, const nf_limits *limits,
                     int64_t *most) {
     *most = 0;
     if (nf_pair(f, cell, w, limits, NULL) != NF_OK) return true;
@@ -87,7 +87,7 @@ static bool on_cell(const nf_fleet *f, uint32_t cell, const nf_want *w, const nf
 
 /* Closed form: guests of one cell fill each cell by itself; guests whose alike cells take all of a
  * host's cells fit as often as in the fullest of them. */
-static bool in_closed_form(nf_job *j, const nf_want *want, int64_t *count) {
+static bool in_closed_form(nf_job *j, const nf_demand *want, int64_t *count) {
     const nf_request *r = j->request;
     bool one = r->n_cells == 1;
     if (r->n_pci || (!one && r->n_cells != j->n_cells)) return false;
@@ -112,80 +112,64 @@ static bool alike(const nf_request *r) {
 }
 
 typedef struct desk {
-    void *mirror_memory, *workspace;
-    size_t workspace_bytes;
+    void *copy;
+    nf_scratch scratch;
     nf_placement out;
 } desk;
 
-static size_t aligned(size_t n) { return (n + 7u) & ~(size_t)7u; }
-
-static uint32_t slots_of(const nf_request *r) {
-    uint32_t n = 0;
-    for (uint32_t g = 0; g < r->n_cells; g++) n += r->cells[g].n_dedicated;
-    return n;
-}
-
-static size_t lay_out(desk *d, const nf_fleet *f, const nf_request *r, char *at) {
-    char *start = at;
-    d->mirror_memory = at;
-    at += aligned(nf_mirror_bytes(f));
-    d->workspace = at;
-    at += d->workspace_bytes = aligned(nf_workspace_bytes(f, r));
-    d->out.cells = (nf_placed_cell *)(void *)at;
-    at += aligned(r->n_cells * sizeof *d->out.cells);
-    d->out.slots = (uint32_t *)(void *)at;
-    at += aligned(slots_of(r) * sizeof *d->out.slots);
-    d->out.draws = (nf_draw *)(void *)at;
-    at += aligned(nf_max_draws(f, r) * sizeof *d->out.draws);
-    return (size_t)(at - start);
+static void lay_out(desk *d, const nf_fleet *f, const nf_request *r, nf_arena *a) {
+    d->copy = nf_carve(a, 1, nf_host_copy_bytes(f));
+    d->scratch.bytes = nf_fit_bytes(f, r);
+    d->scratch.memory = nf_carve(a, 1, d->scratch.bytes);
+    nf_placement_lay_out(&d->out, r->n_cells, nf_max_slots(r), nf_max_draws(f, r), a);
 }
 
 size_t nf_capacity_bytes(const nf_fleet *f, const nf_request *r) {
-    static char base[8];
+    nf_arena a = {NULL, 0};
     desk d;
-    return nf_workspace_bytes(f, r) ? lay_out(&d, f, r, base) : 0;
+    if (!nf_fit_bytes(f, r)) return 0;
+    lay_out(&d, f, r, &a);
+    return a.used;
 }
 
 /* Place one after the other on a copy. A placement that cannot be claimed ends it, as in nova. */
 static int by_placing(const nf_fleet *f, uint32_t host, const nf_request *r,
                       const nf_options *options, uint32_t cap, desk *d, uint32_t *count) {
-    nf_mirror m;
-    nf_mirror_make(&m, f, host, d->mirror_memory);
+    nf_fleet copy;
+    nf_host_copy_make(&copy, f, host, d->copy);
     for (*count = 0; *count < cap; ++*count) {
-        int status = nf_fit(&m.fleet, 0, r, options, d->workspace, d->workspace_bytes, &d->out,
-                            NULL);
+        int status = nf_fit(&copy, 0, r, options, &d->scratch, &d->out, NULL);
         if (status < 0 || status == NF_UNDECIDED) return status;
-        if (status != NF_OK || nf_claim(&m.fleet, 0, r, &d->out, NULL) != NF_OK) break;
+        if (status != NF_OK || nf_claim(&copy, 0, r, &d->out, NULL) != NF_OK) break;
     }
     return NF_OK;
 }
 
-nf_status nf_capacity(const nf_fleet *f, const uint32_t *hosts, uint32_t first, uint32_t count,
-                      const nf_request *request, const nf_options *options, uint32_t cap,
-                      void *workspace, size_t workspace_bytes, uint32_t *counts) {
+nf_status nf_capacity(const nf_fleet *f, const nf_hosts *hosts, const nf_request *request,
+                      const nf_options *options, uint32_t cap, const nf_scratch *scratch,
+                      uint32_t *counts) {
     desk d;
     nf_job j;
-    nf_want want;
-    int result = NF_OK;
-    if ((count && !counts) || !workspace || ((uintptr_t)workspace & 7u)) return NF_EINVAL;
-    int status = nf_job_check(f, request, options, workspace, workspace_bytes);
+    nf_demand want;
+    int result = NF_OK, status = nf_job_check(f, request, options, scratch);
     if (status != NF_OK) return status;
+    if (!nf_hosts_ok(f, hosts) || (hosts->count && !counts)) return NF_EINVAL;
     if (!request->n_cells) return NF_EINVAL; /* nothing would ever run out */
-    if (workspace_bytes < nf_capacity_bytes(f, request)) return NF_ESPACE;
-    lay_out(&d, f, request, workspace);
-    nf_ledger ledger;
-    bool same = alike(request), booked = nf_ledger_open(&ledger, f, request, options);
-    nf_want_from(f, &request->cells[0], request->emulator_isolated, &want);
-    for (uint32_t i = 0; i < count; i++) {
-        uint32_t host = hosts ? hosts[i] : first + i;
+    if (!nf_scratch_ok(scratch, nf_capacity_bytes(f, request))) return NF_ESPACE;
+    nf_arena a = {scratch->memory, 0};
+    lay_out(&d, f, request, &a);
+    nf_books books;
+    bool same = alike(request), booked = nf_books_open(&books, f, request, options);
+    nf_demand_of(f, &request->cells[0], request->emulator_isolated, &want);
+    for (uint32_t i = 0; i < hosts->count; i++) {
+        uint32_t host = nf_hosts_at(hosts, i);
         int64_t most;
-        if (host >= f->n_hosts) return NF_EINVAL;
         nf_job_start(&j, f, host, request, options, NULL);
         if (same && in_closed_form(&j, &want, &most)) {
             counts[i] = most < cap ? (uint32_t)most : cap;
             continue;
         }
-        if (booked && nf_ledger_count(&ledger, host, cap, &counts[i])) continue;
+        if (booked && nf_books_count(&books, host, cap, &counts[i])) continue;
         status = by_placing(f, host, request, options, cap, &d, &counts[i]);
         if (status < 0) return status;
         if (status != NF_OK) result = status;

@@ -13,10 +13,10 @@
 /* Nodes of the flow: groups, ways into a place, ways out of it, guests. */
 static inline uint32_t node_in(const nf_search *s, uint32_t place) { return s->max_groups + place; }
 static inline uint32_t node_out(const nf_search *s, uint32_t place) {
-    return s->max_groups + s->n_hosts + place;
+    return s->max_groups + s->n_places + place;
 }
 static inline uint32_t node_guest(const nf_search *s, uint32_t guest) {
-    return s->max_groups + 2u * s->n_hosts + guest;
+    return s->max_groups + 2u * s->n_places + guest;
 }
 
 static void visit(nf_search *s, uint32_t node, uint32_t from, uint32_t *tail) {
@@ -29,18 +29,18 @@ static void visit(nf_search *s, uint32_t node, uint32_t from, uint32_t *tail) {
 /* Walk the path back and write down the flow that it makes; each node is passed once, so the
  * order of the writes does not matter. */
 static void apply_path(nf_search *s, uint32_t node, uint32_t group) {
-    uint32_t in = s->max_groups, out = in + s->n_hosts, guests = out + s->n_hosts;
+    uint32_t in = s->max_groups, out = in + s->n_places, guests = out + s->n_places;
     while (node != group) {
         uint32_t from = s->flow_parent[node];
         if (node >= guests) { /* a place takes a guest */
-            s->guest_host[node - guests] = from - out;
-            s->host_guest[from - out] = node - guests;
+            s->guest_place[node - guests] = from - out;
+            s->place_guest[from - out] = node - guests;
         } else if (node >= in && node < out && from >= out) { /* a place is given up */
-            s->host_group[node - in] = NF_NONE;
-            s->host_guest[node - in] = NF_NONE;
+            s->place_group[node - in] = NF_NONE;
+            s->place_guest[node - in] = NF_NONE;
         } else if (node >= in && node < out) { /* a group takes a place */
-            s->host_group[node - in] = from;
-            s->group_host[from] = node - in;
+            s->place_group[node - in] = from;
+            s->group_place[from] = node - in;
         }
         node = from;
     }
@@ -55,7 +55,7 @@ static void visit_guests(nf_search *s, uint32_t place, uint32_t first, uint32_t 
 
 /* One more unit of flow, from group to some open guest (those from first on are open). */
 static bool serve(nf_search *s, uint32_t group, uint32_t first) {
-    uint32_t in = s->max_groups, out = in + s->n_hosts, guests = out + s->n_hosts;
+    uint32_t in = s->max_groups, out = in + s->n_places, guests = out + s->n_places;
     uint32_t head = 0, tail = 0;
     nf_mask_zero(s->seen_flow, nf_words_for(guests + s->n_guests));
     visit(s, group, NF_NONE, &tail);
@@ -68,16 +68,16 @@ static bool serve(nf_search *s, uint32_t group, uint32_t first) {
                 visit(s, node_in(s, h), node, &tail);
         } else if (node < out) {
             uint32_t place = node - in;
-            if (s->host_group[place] == NF_NONE)
+            if (s->place_group[place] == NF_NONE)
                 visit(s, node_out(s, place), node, &tail);
             else
-                visit(s, s->host_group[place], node, &tail);
+                visit(s, s->place_group[place], node, &tail);
         } else if (node < guests) {
             uint32_t place = node - out;
             visit_guests(s, place, first, node, &tail);
-            if (s->host_group[place] != NF_NONE) visit(s, node_in(s, place), node, &tail);
+            if (s->place_group[place] != NF_NONE) visit(s, node_in(s, place), node, &tail);
         } else {
-            uint32_t place = s->guest_host[node - guests];
+            uint32_t place = s->guest_place[node - guests];
             if (place == NF_NONE) {
                 apply_path(s, node, group);
                 return true;
@@ -90,15 +90,15 @@ static bool serve(nf_search *s, uint32_t group, uint32_t first) {
 
 /* Take a group's place from it. */
 static void unserve(nf_search *s, uint32_t group) {
-    uint32_t place = s->group_host[group];
-    s->guest_host[s->host_guest[place]] = NF_NONE;
-    s->host_guest[place] = s->host_group[place] = NF_NONE;
-    s->group_host[group] = NF_NONE;
+    uint32_t place = s->group_place[group];
+    s->guest_place[s->place_guest[place]] = NF_NONE;
+    s->place_guest[place] = s->place_group[place] = NF_NONE;
+    s->group_place[group] = NF_NONE;
 }
 
 static uint32_t *copy_flow(nf_search *s, uint32_t *at, bool save) {
-    uint32_t *const parts[] = {s->group_host, s->host_group, s->host_guest, s->guest_host};
-    const size_t sizes[] = {s->max_groups, s->n_hosts, s->n_hosts, s->n_guests};
+    uint32_t *const parts[] = {s->group_place, s->place_group, s->place_guest, s->guest_place};
+    const size_t sizes[] = {s->max_groups, s->n_places, s->n_places, s->n_guests};
     for (int i = 0; i < 4; i++) {
         memcpy(save ? at : parts[i], save ? parts[i] : at, sizes[i] * sizeof *at);
         at += sizes[i];
@@ -115,7 +115,7 @@ static bool join(nf_search *s, uint32_t next, uint32_t n_sets, uint32_t group, u
     const nf_word *want = s->want_mask + (size_t)next * s->words;
     nf_word *mask = s->group_mask + (size_t)group * s->words;
     nf_word *saved_mask = s->mask_saves + (size_t)next * s->words;
-    size_t per_save = (size_t)s->max_groups + 2u * s->n_hosts + s->n_guests;
+    size_t per_save = (size_t)s->max_groups + 2u * s->n_places + s->n_guests;
     uint32_t *saved = s->saves + next * per_save;
     bool fresh = group == n_groups;
     if (fresh) {
@@ -126,7 +126,7 @@ static bool join(nf_search *s, uint32_t next, uint32_t n_sets, uint32_t group, u
     nf_mask_copy(saved_mask, mask, s->words);
     copy_flow(s, saved, true);
     for (uint32_t i = 0; i < s->words; i++) mask[i] = fresh ? want[i] : mask[i] & want[i];
-    bool served = !fresh && nf_bit_get(mask, s->group_host[group]);
+    bool served = !fresh && nf_bit_get(mask, s->group_place[group]);
     if (!served) {
         if (!fresh) unserve(s, group);
         served = serve(s, group, first);
@@ -183,7 +183,7 @@ static bool hit_by_matching(const nf_search *s, uint32_t n_sets, uint32_t first)
     for (uint32_t i = 0; i < n_sets; i++) {
         const nf_word *want = s->want_mask + (size_t)i * s->words;
         bool hit = false;
-        for (uint32_t g = first; g < s->n_guests && !hit; g++) hit = nf_bit_get(want, s->host_at[g]);
+        for (uint32_t g = first; g < s->n_guests && !hit; g++) hit = nf_bit_get(want, s->place_at[g]);
         if (!hit) return false;
     }
     return true;
@@ -213,8 +213,8 @@ bool nf_can_hit(nf_search *s) {
     }
     if (!collect(s, &n_sets)) return false;
     if (!forced && hit_by_matching(s, n_sets, first)) return true;
-    for (uint32_t i = 0; i < s->max_groups; i++) s->group_host[i] = NF_NONE;
-    for (uint32_t h = 0; h < s->n_hosts; h++) s->host_group[h] = s->host_guest[h] = NF_NONE;
-    for (uint32_t g = 0; g < s->n_guests; g++) s->guest_host[g] = NF_NONE;
+    for (uint32_t i = 0; i < s->max_groups; i++) s->group_place[i] = NF_NONE;
+    for (uint32_t h = 0; h < s->n_places; h++) s->place_group[h] = s->place_guest[h] = NF_NONE;
+    for (uint32_t g = 0; g < s->n_guests; g++) s->guest_place[g] = NF_NONE;
     return serve_forced(s, &n_groups, first) && place_sets(s, 0, n_sets, n_groups, first);
 }

@@ -1,15 +1,15 @@
 /*
  * A guest of one cell near networks and devices, on hosts of two cells: a block of hosts at a time
- * and almost without branches. The answers are those of nf_question_answer(), which serves all
+ * and almost without branches. The answers are those of nf_scan_plan_answer(), which serves all
  * other cases.
  */
-#include "question.h"
+#include "scan_plan.h"
 
 #define FEW_CLASSES 256u
 #define FEW_DEVICES 255u
 #define FEW_POOLS 256u
 
-bool nf_nearby_can(const nf_question *q) {
+bool nf_two_cell_hosts_can(const nf_scan_plan *q) {
     const nf_fleet *f = q->f;
     const nf_request *r = q->request;
     if (r->n_cells != 1 || !q->simple || f->net_words != 1 || q->settled) return false;
@@ -19,7 +19,7 @@ bool nf_nearby_can(const nf_question *q) {
 }
 
 /* Cells that are not near what the guest wants and the host has drop out. */
-static void keep_near(const nf_question *q, nf_block *b) {
+static void keep_near(const nf_scan_plan *q, nf_block *b) {
     const nf_word *nets = q->f->cell_nets + b->first_cell, wanted = q->nets[0];
     /* with NF_NETS_ALL: what another cell is near is missed even if this one is near it too */
     nf_word mine = q->options->net_affinity == NF_NETS_ALL ? 0 : ~(nf_word)0;
@@ -59,7 +59,7 @@ static inline int32_t served(lanes matching, lanes usable, uint32_t cell, uint32
     return -(int32_t)(there >= wanted);
 }
 
-static void keep_served(const nf_question *q, nf_block *b) {
+static void keep_served(const nf_scan_plan *q, nf_block *b) {
     const nf_fleet *f = q->f;
     const nf_pci_request *r = q->request->pci;
     const uint32_t *first = f->host_first_pool + b->first;
@@ -86,7 +86,7 @@ static void keep_served(const nf_question *q, nf_block *b) {
     }
 }
 
-void nf_nearby_keep(const nf_question *q, nf_block *b) {
+void nf_two_cell_hosts_keep(const nf_scan_plan *q, nf_block *b) {
     if (q->request->n_nets) keep_near(q, b);
     if (q->request->n_pci) keep_served(q, b);
 }

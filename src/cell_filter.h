@@ -1,6 +1,6 @@
 /* Which host cells can take a guest cell? Asked of many cells at once. */
-#ifndef NF_SIEVE_H
-#define NF_SIEVE_H
+#ifndef NF_CELL_FILTER_H
+#define NF_CELL_FILTER_H
 
 #include "engine.h"
 
@@ -12,14 +12,14 @@ typedef struct nf_test {
     int32_t need;
 } nf_test;
 
-#define NF_SIEVE_ALL 6u
+#define NF_FILTER_ALL 6u
 
 /* A guest cell's conditions as comparisons of columns. */
-typedef struct nf_sieve {
+typedef struct nf_cell_filter {
     const nf_fleet *f;
-    nf_want want;
+    nf_demand want;
     const nf_options *options;
-    nf_test all[NF_SIEVE_ALL]; /* each of these must hold */
+    nf_test all[NF_FILTER_ALL]; /* each of these must hold */
     uint32_t n_all;
     nf_test pages[NF_MAX_PAGE_SIZES]; /* one of these, where there are any */
     uint32_t n_pages;
@@ -29,13 +29,13 @@ typedef struct nf_sieve {
     bool listed;      /* CPUs that stand in no sibling set do not count */
     bool by_layout;   /* some layout cannot, or which column depends on it */
     bool given;       /* limits that are not the host's own */
-} nf_sieve;
+} nf_cell_filter;
 
-void nf_sieve_make(nf_sieve *s, const nf_fleet *f, const nf_guest_cell *g, bool reserve,
+void nf_cell_filter_make(nf_cell_filter *s, const nf_fleet *f, const nf_guest_cell *g, bool reserve,
                    const nf_options *options);
 
 /* ok[i] becomes -1 if cell first + i can take the guest cell, else 0; n is at most NF_BLOCK. The
  * verdict is that of nf_pair(). */
-void nf_sieve_cells(const nf_sieve *s, uint32_t first, uint32_t n, int32_t *ok);
+void nf_cell_filter_cells(const nf_cell_filter *s, uint32_t first, uint32_t n, int32_t *ok);
 
 #endif

@@ -1,0 +1,41 @@
+/* The counters that follow from a fleet's other columns. */
+#include "engine.h"
+#include "fleet_check.h"
+
+/* Free dedicated CPUs of a cell, and in with[k - 1] its cores with at least k free threads. */
+uint32_t nf_count_threads(const nf_fleet *f, uint32_t cell, uint32_t with[NF_WORD_BITS]) {
+    const nf_layout *layout = &f->layouts[f->cell_layout[cell]];
+    const nf_word *dedicated = nf_dedicated_mask(f, layout);
+    const nf_word *pinned = f->pinned + f->cell_mask_at[cell];
+    uint32_t free = 0;
+    memset(with, 0, NF_WORD_BITS * sizeof *with);
+    for (uint32_t i = 0; i < layout->n_words; i++) free += nf_popcount(dedicated[i] & ~pinned[i]);
+    for (uint32_t core = 0; core < layout->n_cores; core++) {
+        nf_word bits = nf_core_bits(dedicated, core, layout->shift) &
+                       ~nf_core_bits(pinned, core, layout->shift);
+        uint32_t threads = nf_popcount(bits);
+        for (uint32_t k = 0; k < threads; k++) with[k]++;
+    }
+    return free;
+}
+
+static void derive_cell(const nf_fleet *f, uint32_t host, uint32_t cell) {
+    uint32_t with[NF_WORD_BITS];
+    f->cell_free[cell] = (int32_t)nf_count_threads(f, cell, with);
+    for (uint32_t k = 0; k < f->max_threads; k++)
+        f->cell_cores[(size_t)k * f->n_cells + cell] = (int32_t)with[k];
+    nf_rooms rooms = nf_find_rooms(f, host, cell);
+    f->cell_cpu_room[cell] = rooms.cpus;
+    f->cell_memory_room[cell] = rooms.memory;
+}
+
+nf_status nf_derive(const nf_fleet *f, uint32_t first, uint32_t count, const char **reason) {
+    nf_status status = nf_check_derivable(f, first, count, reason);
+    if (status != NF_OK) return status;
+    uint32_t host = count ? nf_host_of(f, first) : 0;
+    for (uint32_t cell = first; cell < first + count; cell++) {
+        while (host + 1 < f->n_hosts && f->host_first_cell[host + 1] <= cell) host++;
+        derive_cell(f, host, cell);
+    }
+    return NF_OK;
+}

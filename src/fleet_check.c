@@ -1,0 +1,231 @@
+/*
+ * Do a fleet's columns hold together? Columns may come from a file that somebody changed, so what
+ * points into another column is checked before anything is looked up through it.
+ */
+#include "fleet_check.h"
+
+#include <math.h>
+
+#define MOST_MEMORY (INT64_MAX / 4096) /* MiB that are still a number of KiB */
+
+#define HOLD(condition, words)     \
+    do {                           \
+        if (!(condition)) {        \
+            *reason = (words);     \
+            return NF_EINVAL;      \
+        }                          \
+    } while (0)
+
+#define TRY(call)                               \
+    do {                                        \
+        nf_status status = (call);              \
+        if (status != NF_OK) return status;     \
+    } while (0)
+
+/* CPUs of the widest core. */
+static uint32_t widest(const nf_fleet *f, const nf_layout *l) {
+    uint32_t most = 0;
+    for (uint32_t core = 0; core < l->n_cores; core++) {
+        uint32_t here = 0;
+        for (uint32_t t = 0; t < 1u << l->shift; t++)
+            here += f->layout_cpus[l->cpu_at + (core << l->shift) + t] >= 0;
+        if (here > most) most = here;
+    }
+    return most;
+}
+
+static bool within(uint64_t at, uint64_t n, uint64_t length) {
+    return n <= length && at <= length - n;
+}
+
+static nf_status check_layout(const nf_fleet *f, const nf_layout *l, const char **reason) {
+    HOLD(l->shift <= 6, "layout: more than 64 slots a core");
+    HOLD(l->threads <= 1u << l->shift, "layout: threads exceed the slots of a core");
+    HOLD(l->threads <= f->max_threads, "layout: threads exceed max_threads");
+    HOLD(l->n_slots <= NF_MAX_SLOTS, "layout: too many slots");
+    HOLD(l->n_cores <= l->n_slots >> l->shift, "layout: cores exceed the slots");
+    HOLD(l->n_words == nf_words_for(l->n_slots), "layout: n_words does not hold the slots");
+    HOLD(l->n_words <= f->max_words, "layout: n_words exceeds max_words");
+    HOLD(within(l->mask_at, l->n_words, f->n_layout_words), "layout: mask_at beyond layout_words");
+    HOLD(within(l->cpu_at, l->n_slots, f->n_layout_cpus), "layout: cpu_at beyond layout_cpus");
+    HOLD(widest(f, l) == l->threads, "layout: threads are not those of the widest core");
+    HOLD(l->n_shared <= NF_MAX_SLOTS, "layout: too many shared CPUs");
+    const nf_word *dedicated = nf_dedicated_mask(f, l);
+    for (uint32_t slot = 0; slot < l->n_words * NF_WORD_BITS; slot++)
+        HOLD(!nf_bit_get(dedicated, slot) ||
+                 (slot < l->n_slots && f->layout_cpus[l->cpu_at + slot] >= 0),
+             "layout: a dedicated slot without a CPU");
+    HOLD(nf_mask_count(dedicated, l->n_words) == l->n_dedicated,
+         "layout: n_dedicated is not the count of its mask");
+    return NF_OK;
+}
+
+static nf_status check_counts(const nf_fleet *f, const char **reason) {
+    HOLD(f->n_page_sizes <= NF_MAX_PAGE_SIZES, "n_page_sizes: at most 32");
+    HOLD(f->max_cells <= NF_MAX_CELLS, "max_cells: at most 1024");
+    HOLD(f->max_threads <= NF_WORD_BITS, "max_threads: at most 64");
+    HOLD(f->max_words <= NF_MAX_SLOTS / NF_WORD_BITS, "max_words: at most 1024");
+    HOLD(f->net_words >= 1, "net_words: at least 1");
+    HOLD(f->n_hosts || !f->n_cells, "n_hosts: 0, beside cells");
+    HOLD(f->n_cells != UINT32_MAX && f->n_pools <= INT32_MAX, "n_cells, n_pools: too many");
+    return NF_OK;
+}
+
+static nf_status check_edges(const nf_fleet *f, const char **reason) {
+    const uint32_t *cell = f->host_first_cell, *pool = f->host_first_pool;
+    HOLD(cell[0] == 0, "host_first_cell: starts at 0");
+    HOLD(pool[0] == 0, "host_first_pool: starts at 0");
+    for (uint32_t h = 0; h < f->n_hosts; h++) {
+        HOLD(cell[h] <= cell[h + 1], "host_first_cell: falls");
+        HOLD(cell[h + 1] - cell[h] <= f->max_cells, "host_first_cell: more than max_cells");
+        HOLD(pool[h] <= pool[h + 1], "host_first_pool: falls");
+        HOLD(pool[h + 1] - pool[h] <= f->max_pools, "host_first_pool: more than max_pools");
+    }
+    HOLD(cell[f->n_hosts] == f->n_cells, "host_first_cell: does not end at n_cells");
+    HOLD(pool[f->n_hosts] == f->n_pools, "host_first_pool: does not end at n_pools");
+    return NF_OK;
+}
+
+static nf_status check_fleet(const nf_fleet *f, const char **reason) {
+    HOLD(f != NULL, "no fleet");
+    if (f->abi != NF_ABI_VERSION) {
+        *reason = "abi: built against another version of numafit.h";
+        return NF_EABI;
+    }
+    const char *missing = nf_missing_column(f);
+    HOLD(!missing, missing);
+    return check_counts(f, reason);
+}
+
+static nf_status check_layouts(const nf_fleet *f, const char **reason) {
+    for (uint32_t l = 0; l < f->n_layouts; l++) TRY(check_layout(f, &f->layouts[l], reason));
+    return NF_OK;
+}
+
+/* What of a cell finds memory, or is counted with. */
+static nf_status check_place(const nf_fleet *f, uint32_t cell, const char **reason) {
+    HOLD(f->cell_layout[cell] < f->n_layouts, "cell_layout: no such layout");
+    HOLD(within(f->cell_mask_at[cell], f->layouts[f->cell_layout[cell]].n_words, f->n_mask_words),
+         "cell_mask_at: beyond pinned");
+    return NF_OK;
+}
+
+nf_status nf_check_derivable(const nf_fleet *f, uint32_t first, uint32_t count,
+                             const char **reason) {
+    const char *unused;
+    if (!reason) reason = &unused;
+    TRY(check_fleet(f, reason));
+    HOLD(first <= f->n_cells && count <= f->n_cells - first, "cells: beyond n_cells");
+    for (uint32_t cell = first; cell < first + count; cell++) TRY(check_place(f, cell, reason));
+    if (count >= f->n_layouts) TRY(check_layouts(f, reason));
+    for (uint32_t cell = first; count < f->n_layouts && cell < first + count; cell++)
+        TRY(check_layout(f, &f->layouts[f->cell_layout[cell]], reason));
+    return NF_OK;
+}
+
+static nf_status check_pools(const nf_fleet *f, uint32_t host, const char **reason) {
+    for (uint32_t p = f->host_first_pool[host]; p < f->host_first_pool[host + 1]; p++) {
+        HOLD(f->pool_class[p] < f->n_classes, "pool_class: no such property set");
+        HOLD(f->pool_cell[p] >= NF_POOL_ELSEWHERE &&
+                 f->pool_cell[p] < (int32_t)nf_host_cells(f, host),
+             "pool_cell: no such cell");
+        HOLD(f->pool_kind[p] <= NF_KIND_VF, "pool_kind: no such kind");
+    }
+    return NF_OK;
+}
+
+/* NaN stands for a ratio that is not known. */
+static bool ratio_holds(double ratio) { return isnan(ratio) || (ratio >= 0.0 && isfinite(ratio)); }
+
+nf_status nf_check_still(const nf_fleet *f, const char **reason) {
+    uint64_t free_at = 0;
+    TRY(check_fleet(f, reason));
+    TRY(check_edges(f, reason));
+    TRY(check_layouts(f, reason));
+    for (uint32_t s = 0; s < f->n_page_sizes; s++) {
+        HOLD(f->page_kib[s] > 0, "page_kib: 0");
+        HOLD(!s || f->page_kib[s] > f->page_kib[s - 1], "page_kib: not ascending");
+    }
+    for (uint32_t cell = 0; cell < f->n_cells; cell++) {
+        TRY(check_place(f, cell, reason));
+        HOLD(f->cell_mask_at[cell] >= free_at, "cell_mask_at: masks overlap, or are out of order");
+        free_at = f->cell_mask_at[cell] + f->layouts[f->cell_layout[cell]].n_words;
+        HOLD(f->cell_id[cell] >= 0, "cell_id: negative");
+        HOLD(f->cell_socket[cell] >= -1, "cell_socket: below -1");
+        HOLD(f->n_page_sizes == NF_MAX_PAGE_SIZES || !(f->cell_page_sizes[cell] >> f->n_page_sizes),
+             "cell_page_sizes: no such page size");
+        HOLD(f->cell_memory[cell] >= 0, "cell_memory: negative");
+        HOLD(f->cell_memory[cell] <= MOST_MEMORY, "cell_memory: too much");
+        for (uint32_t s = 0; s < f->n_page_sizes; s++) {
+            int32_t total = f->pages_total[(size_t)s * f->n_cells + cell];
+            HOLD(total >= 0, "pages_total: negative");
+            HOLD(f->cell_page_sizes[cell] >> s & 1u || !total,
+                 "pages_total: pages of a size that the cell does not have");
+        }
+    }
+    for (uint32_t h = 0; h < f->n_hosts; h++) {
+        uint64_t cells = nf_host_cells(f, h), at = f->host_distance_at[h];
+        TRY(check_pools(f, h, reason));
+        HOLD(ratio_holds(f->host_cpu_ratio[h]), "host_cpu_ratio: expected 0 or more, or NaN");
+        HOLD(ratio_holds(f->host_ram_ratio[h]), "host_ram_ratio: expected 0 or more, or NaN");
+        HOLD(at == UINT64_MAX || within(at, cells * cells, f->n_distances),
+             "host_distance_at: beyond distances");
+        for (uint64_t i = 0; at != UINT64_MAX && i < cells * cells; i++)
+            HOLD(f->distances[at + i] >= 0, "distances: negative");
+    }
+    return NF_OK;
+}
+
+static nf_status check_usage(const nf_fleet *f, uint32_t host, uint32_t cell,
+                             const char **reason) {
+    const nf_layout *l = &f->layouts[f->cell_layout[cell]];
+    const nf_word *pinned = f->pinned + f->cell_mask_at[cell];
+    uint32_t tail = l->n_slots % NF_WORD_BITS, with[NF_WORD_BITS];
+    if (tail) HOLD(!(pinned[l->n_words - 1] >> tail), "pinned: a CPU beyond the last slot");
+    HOLD(f->cell_free[cell] == (int32_t)nf_count_threads(f, cell, with),
+         "cell_free: not the count of its mask");
+    for (uint32_t k = 0; k < f->max_threads; k++)
+        HOLD(f->cell_cores[(size_t)k * f->n_cells + cell] == (int32_t)with[k],
+             "cell_cores: not the count of its mask");
+    for (uint32_t s = 0; s < f->n_page_sizes; s++) {
+        size_t at = (size_t)s * f->n_cells + cell;
+        HOLD(f->pages_used[at] >= 0, "pages_used: negative");
+        HOLD(f->pages_free[at] <= (int64_t)f->pages_total[at] - f->pages_used[at],
+             "pages_free: more than total less used");
+    }
+    HOLD(f->cell_memory_used[cell] >= 0 && f->cell_cpu_used[cell] >= 0,
+         "cell_memory_used, cell_cpu_used: negative");
+    HOLD(f->cell_memory_used[cell] <= MOST_MEMORY && f->cell_cpu_used[cell] <= MOST_MEMORY,
+         "cell_memory_used, cell_cpu_used: too much");
+    nf_rooms rooms = nf_find_rooms(f, host, cell);
+    HOLD(f->cell_cpu_room[cell] == rooms.cpus && f->cell_memory_room[cell] == rooms.memory,
+         "cell_cpu_room, cell_memory_room: not what the host's ratios leave");
+    return NF_OK;
+}
+
+nf_status nf_check_host(const nf_fleet *f, uint32_t host, const char **reason) {
+    uint32_t first = f->host_first_pool[host], last = f->host_first_pool[host + 1];
+    for (uint32_t p = first; p < last; p++) {
+        HOLD(f->pool_count[p] >= NF_POOL_GONE, "pool_count: negative");
+        HOLD(f->pool_taken[p] >= 0 && f->pool_hidden[p] >= 0, "pool_taken, pool_hidden: negative");
+        HOLD((int64_t)f->pool_count[p] + f->pool_taken[p] + f->pool_hidden[p] <= INT32_MAX,
+             "pool_count, pool_taken, pool_hidden: more devices than can be counted");
+    }
+    for (uint32_t c = f->host_first_cell[host]; c < f->host_first_cell[host + 1]; c++) {
+        int64_t devices = 0;
+        for (uint32_t p = first; p < last; p++)
+            if (f->pool_cell[p] == (int32_t)(c - f->host_first_cell[host]) && f->pool_count[p] > 0)
+                devices += f->pool_count[p];
+        HOLD(devices == f->cell_devices[c], "cell_devices: not the sum of its pools");
+        TRY(check_usage(f, host, c, reason));
+    }
+    return NF_OK;
+}
+
+nf_status nf_fleet_check(const nf_fleet *f, const char **reason) {
+    const char *unused;
+    if (!reason) reason = &unused;
+    TRY(nf_check_still(f, reason));
+    for (uint32_t h = 0; h < f->n_hosts; h++) TRY(nf_check_host(f, h, reason));
+    return NF_OK;
+}

@@ -1,0 +1,116 @@
+/*
+ * A copy of one host, to place guests on without touching the fleet, or to look at while others
+ * claim. What claims change is copied, and so are columns in which the host's values do not stand
+ * side by side; the rest still points into the fleet.
+ */
+#include "host_copy.h"
+
+#include "fit.h"
+
+/* Values of a column that the copy of a host with so many cells and pools has for its own. */
+static size_t copied(const nf_fleet *f, const nf_column_info *c, uint32_t cells, uint32_t pools) {
+    switch ((nf_per)c->per) {
+    case NF_PER_HOST: return c->claimed;
+    case NF_PER_HOST_EDGE: return 2;
+    case NF_PER_CELL:
+        if (c->offset == offsetof(nf_fleet, cell_mask_at)) return cells; /* counted anew */
+        return c->claimed ? cells : 0;
+    case NF_PER_CELL_NET: return c->claimed ? (size_t)cells * f->net_words : 0;
+    case NF_PER_PAGE_CELL: return (size_t)cells * f->n_page_sizes;
+    case NF_PER_THREAD_CELL: return (size_t)cells * f->max_threads;
+    case NF_PER_POOL: return c->claimed ? pools : 0;
+    case NF_PER_MASK_WORD: return (size_t)cells * f->max_words;
+    default: return 0;
+    }
+}
+
+static void lay_out(nf_fleet *copy, const nf_fleet *f, uint32_t cells, uint32_t pools,
+                    nf_arena *a) {
+    const nf_column_info *c;
+    for (uint32_t i = 0; (c = nf_column(i)) != NULL; i++) {
+        size_t n = copied(f, c, cells, pools);
+        if (n) nf_set_column(copy, c, nf_carve(a, n, c->size));
+    }
+}
+
+size_t nf_host_copy_bytes(const nf_fleet *f) {
+    nf_fleet copy;
+    nf_arena a = {NULL, 0};
+    if (!f) return 0;
+    lay_out(&copy, f, f->max_cells, f->max_pools, &a);
+    return a.used;
+}
+
+/* n values from the first on: copied, or pointed to. */
+static void take_slice(nf_fleet *copy, const nf_fleet *f, const nf_column_info *c, size_t first,
+                       size_t n) {
+    const char *from = (const char *)nf_column_data(f, c) + first * c->size;
+    if (!n) return;
+    if (c->claimed)
+        memcpy(nf_column_data(copy, c), from, n * c->size);
+    else
+        nf_set_column(copy, c, from);
+}
+
+/* The host's part of each row. */
+static void take_rows(nf_fleet *copy, const nf_fleet *f, const nf_column_info *c, uint32_t rows,
+                      uint32_t first, uint32_t cells) {
+    const char *from = (const char *)nf_column_data(f, c) + (size_t)first * c->size;
+    char *to = nf_column_data(copy, c);
+    for (uint32_t r = 0; r < rows && cells; r++)
+        memcpy(to + (size_t)r * cells * c->size, from + (size_t)r * f->n_cells * c->size,
+               cells * c->size);
+}
+
+static void take_masks(nf_fleet *copy, const nf_fleet *f, uint32_t first, uint32_t cells) {
+    uint64_t *at = (uint64_t *)(uintptr_t)copy->cell_mask_at, words = 0;
+    for (uint32_t i = 0; i < cells; i++) {
+        uint32_t n = f->layouts[f->cell_layout[first + i]].n_words;
+        at[i] = words;
+        nf_mask_copy(copy->pinned + words, f->pinned + f->cell_mask_at[first + i], n);
+        words += n;
+    }
+    copy->n_mask_words = words;
+}
+
+void nf_host_copy_make(nf_fleet *copy, const nf_fleet *f, uint32_t host, void *memory) {
+    uint32_t first = f->host_first_cell[host], cells = nf_host_cells(f, host);
+    uint32_t pool = f->host_first_pool[host], pools = f->host_first_pool[host + 1] - pool;
+    const nf_column_info *c;
+    nf_arena a = {memory, 0};
+    *copy = *f;
+    copy->n_hosts = 1;
+    copy->n_cells = copy->max_cells = cells;
+    copy->n_pools = copy->max_pools = pools;
+    lay_out(copy, f, cells, pools, &a);
+    for (uint32_t i = 0; (c = nf_column(i)) != NULL; i++) {
+        uint32_t *edges = nf_column_data(copy, c);
+        switch ((nf_per)c->per) {
+        case NF_PER_HOST: take_slice(copy, f, c, host, 1); break;
+        case NF_PER_HOST_EDGE:
+            edges[0] = 0;
+            edges[1] = c->offset == offsetof(nf_fleet, host_first_pool) ? pools : cells;
+            break;
+        case NF_PER_CELL:
+            if (c->offset != offsetof(nf_fleet, cell_mask_at)) take_slice(copy, f, c, first, cells);
+            break;
+        case NF_PER_CELL_NET:
+            take_slice(copy, f, c, (size_t)first * f->net_words, (size_t)cells * f->net_words);
+            break;
+        case NF_PER_PAGE_CELL: take_rows(copy, f, c, f->n_page_sizes, first, cells); break;
+        case NF_PER_THREAD_CELL: take_rows(copy, f, c, f->max_threads, first, cells); break;
+        case NF_PER_POOL: take_slice(copy, f, c, pool, pools); break;
+        case NF_PER_MASK_WORD: take_masks(copy, f, first, cells); break;
+        default: break;
+        }
+    }
+}
+
+nf_status nf_copy_host(const nf_fleet *f, uint32_t host, const nf_scratch *memory, nf_fleet *copy) {
+    if (!f || !copy) return NF_EINVAL;
+    if (f->abi != NF_ABI_VERSION) return NF_EABI;
+    if (nf_missing_column(f) || host >= f->n_hosts) return NF_EINVAL;
+    if (!nf_scratch_ok(memory, nf_host_copy_bytes(f))) return NF_ESPACE;
+    nf_host_copy_make(copy, f, host, memory->memory);
+    return NF_OK;
+}
