@@ -156,8 +156,7 @@ nf_status nf_capacity(const nf_fleet *f, const nf_hosts *hosts, const nf_request
     if (!nf_hosts_ok(f, hosts) || (hosts->count && !counts)) return NF_EINVAL;
     if (!request->n_cells) return NF_EINVAL; /* nothing would ever run out */
     if (!nf_scratch_ok(scratch, nf_capacity_bytes(f, request))) return NF_ESPACE;
-    nf_arena a = {scratch->memory, 0};
-    lay_out(&d, f, request, &a);
+    bool laid_out = false;
     nf_books books;
     bool same = alike(request), booked = nf_books_open(&books, f, request, options);
     nf_demand_of(f, &request->cells[0], request->emulator_isolated, &want);
@@ -170,6 +169,11 @@ nf_status nf_capacity(const nf_fleet *f, const nf_hosts *hosts, const nf_request
             continue;
         }
         if (booked && nf_books_count(&books, host, cap, &counts[i])) continue;
+        if (!laid_out) {
+            nf_arena a = {scratch->memory, 0};
+            lay_out(&d, f, request, &a);
+            laid_out = true;
+        }
         status = by_placing(f, host, request, options, cap, &d, &counts[i]);
         if (status < 0) return status;
         if (status != NF_OK) result = status;

@@ -45,12 +45,15 @@ static void lay_out(nf_job *j, const nf_fleet *f, const nf_request *request, uin
         nf_search_lay_out(&j->search, cells, guests, request->n_nets + request->n_pci, a);
 }
 
-size_t nf_fit_bytes(const nf_fleet *f, const nf_request *request) {
+static size_t bytes_for(const nf_fleet *f, const nf_request *request) {
     nf_job j;
     nf_arena a = {NULL, 0};
-    if (!f || !request || !nf_request_ok(request)) return 0;
     lay_out(&j, f, request, f->max_cells, &a);
     return a.used;
+}
+
+size_t nf_fit_bytes(const nf_fleet *f, const nf_request *request) {
+    return f && request && nf_request_ok(request) ? bytes_for(f, request) : 0;
 }
 
 uint32_t nf_max_slots(const nf_request *request) {
@@ -98,7 +101,7 @@ int nf_job_check(const nf_fleet *f, const nf_request *request, const nf_options 
     if (f->abi != NF_ABI_VERSION || request->abi != NF_ABI_VERSION) return NF_EABI;
     if (f->identity != request->fleet) return NF_EFLEET;
     if (!nf_request_ok(request) || !nf_options_ok(options) || nf_missing_column(f)) return NF_EINVAL;
-    if (!nf_scratch_ok(scratch, nf_fit_bytes(f, request))) return NF_ESPACE;
+    if (!nf_scratch_ok(scratch, bytes_for(f, request))) return NF_ESPACE;
     return NF_OK;
 }
 

@@ -8,29 +8,32 @@
 #include "fit.h"
 
 /* Values of a column that the copy of a host with so many cells and pools has for its own. */
-static size_t copied(const nf_fleet *f, const nf_column_info *c, uint32_t cells, uint32_t pools) {
-    switch ((nf_per)c->per) {
-    case NF_PER_HOST: return c->claimed;
+static inline size_t copied(const nf_fleet *f, size_t offset, nf_per per, bool claimed,
+                            uint32_t cells, uint32_t pools) {
+    switch (per) {
+    case NF_PER_HOST: return claimed;
     case NF_PER_HOST_EDGE: return 2;
-    case NF_PER_CELL:
-        if (c->offset == offsetof(nf_fleet, cell_mask_at)) return cells; /* counted anew */
-        return c->claimed ? cells : 0;
-    case NF_PER_CELL_NET: return c->claimed ? (size_t)cells * f->net_words : 0;
+    case NF_PER_CELL: /* where masks begin is counted anew */
+        return claimed || offset == offsetof(nf_fleet, cell_mask_at) ? cells : 0;
+    case NF_PER_CELL_NET: return claimed ? (size_t)cells * f->net_words : 0;
     case NF_PER_PAGE_CELL: return (size_t)cells * f->n_page_sizes;
     case NF_PER_THREAD_CELL: return (size_t)cells * f->max_threads;
-    case NF_PER_POOL: return c->claimed ? pools : 0;
+    case NF_PER_POOL: return claimed ? pools : 0;
     case NF_PER_MASK_WORD: return (size_t)cells * f->max_words;
     default: return 0;
     }
 }
 
+/* Asked in every call that may need a copy: what does not depend on the fleet is known to the
+ * compiler. */
 static void lay_out(nf_fleet *copy, const nf_fleet *f, uint32_t cells, uint32_t pools,
                     nf_arena *a) {
-    const nf_column_info *c;
-    for (uint32_t i = 0; (c = nf_column(i)) != NULL; i++) {
-        size_t n = copied(f, c, cells, pools);
-        if (n) nf_set_column(copy, c, nf_carve(a, n, c->size));
+#define LAY_OUT(field, per, derived)                                                              \
+    {                                                                                             \
+        size_t n = copied(f, offsetof(nf_fleet, field), per, NF_CLAIMED(field), cells, pools);    \
+        if (n) copy->field = nf_carve(a, n, sizeof *copy->field);                                 \
     }
+    NF_COLUMNS(LAY_OUT)
 }
 
 size_t nf_host_copy_bytes(const nf_fleet *f) {
