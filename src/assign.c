@@ -156,7 +156,6 @@ void nf_search_lay_out(nf_search *s, uint32_t places, uint32_t guests, uint32_t 
     s->rows = nf_carve(a, (size_t)guests * words, sizeof *s->rows);
     s->hits = nf_carve(a, (size_t)hits * words, sizeof *s->hits);
     s->forced = nf_carve(a, words, sizeof *s->forced);
-    s->place = nf_carve(a, guests, sizeof *s->place);
     s->chosen = nf_carve(a, words, sizeof *s->chosen);
     s->guest_at = nf_carve(a, places, sizeof *s->guest_at);
     s->place_at = nf_carve(a, guests, sizeof *s->place_at);

@@ -15,72 +15,60 @@ static int64_t times(int64_t there, int64_t need) {
 
 /* Guests for whose memory there are pages. Each takes pages of one size, the largest that still
  * has enough, so sizes add up. */
-static int64_t by_pages(const nf_fleet *f, uint32_t cell, const nf_demand *w) {
+static int64_t by_pages(const nf_cell *c, const nf_demand *w) {
     int64_t sum = 0;
-    uint32_t present = f->cell_page_sizes[cell], sizes;
-    if (w->kib == 0) return nf_choose_pages(f, cell, w) == NF_NONE ? 0 : MANY;
-    for (sizes = nf_page_candidates(present, w) & w->whole_pages; sizes; sizes &= sizes - 1) {
+    uint32_t sizes;
+    if (w->kib == 0) return nf_choose_pages(c, w) == NF_NONE ? 0 : MANY;
+    for (sizes = nf_page_candidates(c->page_sizes, w) & w->whole_pages; sizes; sizes &= sizes - 1) {
         uint32_t s = nf_lowest(sizes);
-        sum += times(f->pages_free[(size_t)s * f->n_cells + cell], w->kib / f->page_kib[s]);
+        sum += times(nf_pages_free(c, s), w->kib / c->page_kib[s]);
     }
     return sum;
 }
 
-static int64_t by_memory(const nf_fleet *f, uint32_t cell, const nf_demand *w) {
-    uint32_t present = f->cell_page_sizes[cell];
-    if (w->page_kib != NF_PAGES_NONE) return by_pages(f, cell, w);
+static int64_t by_memory(const nf_cell *c, const nf_demand *w) {
+    if (w->page_kib != NF_PAGES_NONE) return by_pages(c, w);
     if (!w->pins) return MANY; /* shared guests overcommit: only the limits end it */
-    if (!present) return times(f->cell_memory[cell] - f->cell_memory_used[cell], w->memory);
-    uint32_t s = nf_lowest(present);
-    return times(f->pages_free[(size_t)s * f->n_cells + cell], w->kib / f->page_kib[s]);
+    if (!c->page_sizes) return times(c->memory - c->memory_used, w->memory);
+    uint32_t s = nf_lowest(c->page_sizes);
+    return times(nf_pages_free(c, s), w->kib / c->page_kib[s]);
 }
 
-static int64_t by_limits(const nf_fleet *f, uint32_t cell, const nf_layout *layout,
-                         const nf_demand *w, const nf_limits *limits) {
-    double cpus = layout->n_shared * limits->cpu_ratio;
-    double memory = (double)f->cell_memory[cell] * limits->ram_ratio;
-    const double most = 9e15; /* beyond any sum of whole numbers that can occur */
-    int64_t cpu_limit = cpus < most ? (int64_t)cpus : (int64_t)most;
-    int64_t memory_limit = memory < most ? (int64_t)memory : (int64_t)most;
-    return least(times(cpu_limit - f->cell_cpu_used[cell], w->n_shared),
-                 times(memory_limit - f->cell_memory_used[cell], w->memory));
+static int64_t by_limits(const nf_cell *c, const nf_demand *w, const nf_limits *limits) {
+    return least(times(nf_cpu_limit(c, limits) - c->cpu_used, w->n_shared),
+                 times(nf_memory_limit(c, limits) - c->memory_used, w->memory));
 }
 
 /* Guests that the free threads hold. False: it depends on which threads are taken. */
-static bool by_threads(const nf_fleet *f, uint32_t cell, const nf_layout *layout,
-                       const nf_demand *w, int64_t *most) {
-    uint32_t n = w->n_dedicated + w->reserved;
+static bool by_threads(const nf_cell *c, const nf_demand *w, int64_t *most) {
+    uint32_t n = w->n_dedicated + w->reserved, threads = c->layout->threads;
     *most = MANY;
     if (!n) return true;
     switch (w->threads) {
     case NF_THREADS_ISOLATE:
-        if (layout->threads == 1) break; /* a core is a thread */
+        if (threads == 1) break; /* a core is a thread */
         if (w->reserved) return false;
-        *most = times(nf_cores_with(f, cell, layout->threads), n);
+        *most = times(nf_cores_with(c, threads), n);
         return true;
     case NF_THREADS_REQUIRE:
         /* on cores of two threads each guest takes whole cores, and half of the last one */
-        if (layout->threads != 2 || w->reserved) return false;
-        *most = times(nf_cores_with(f, cell, 2), (n + 1) / 2);
+        if (threads != 2 || w->reserved) return false;
+        *most = times(nf_cores_with(c, 2), (n + 1) / 2);
         return true;
     default: break;
     }
-    int64_t listed = 0;
-    for (uint32_t k = 1; k <= layout->threads; k++) listed += nf_cores_with(f, cell, k);
-    *most = times(listed, n);
+    *most = times(nf_listed(c), n);
     return true;
 }
 
 /* Guests of one cell that fit here one after the other. */
-static bool on_cell(const nf_fleet *f, uint32_t cell, const nf_demand *w, const nf_limits *limits,
-                    int64_t *most) {
+static bool on_cell(const nf_cell *c, const nf_demand *w, const nf_limits *limits, int64_t *most) {
     *most = 0;
-    if (nf_pair(f, cell, w, limits, NULL) != NF_OK) return true;
-    const nf_layout *layout = &f->layouts[f->cell_layout[cell]];
-    *most = by_memory(f, cell, w);
-    if (w->shares && limits->on) *most = least(*most, by_limits(f, cell, layout, w, limits));
+    if (nf_pair(c, w, limits, NULL) != NF_OK) return true;
+    *most = by_memory(c, w);
+    if (w->shares && limits->on) *most = least(*most, by_limits(c, w, limits));
     int64_t threads = MANY;
-    if (w->pins && !by_threads(f, cell, layout, w, &threads)) return false;
+    if (w->pins && !by_threads(c, w, &threads)) return false;
     *most = least(*most, threads);
     return true;
 }
@@ -94,9 +82,11 @@ static bool in_closed_form(nf_job *j, const nf_demand *want, int64_t *count) {
     int64_t sum = 0, smallest = MANY;
     for (uint32_t i = 0; i < j->n_cells; i++) {
         int64_t here;
+        nf_cell c;
         uint32_t cell = j->first_cell + i;
         if (one && r->n_nets && !nf_near_networks(j, cell)) continue;
-        if (!on_cell(j->f, cell, want, &j->limits, &here)) return false;
+        nf_cell_load(&c, j->f, cell);
+        if (!on_cell(&c, want, &j->limits, &here)) return false;
         sum = sum > MANY - here ? MANY : sum + here;
         smallest = least(smallest, here);
     }
@@ -104,10 +94,9 @@ static bool in_closed_form(nf_job *j, const nf_demand *want, int64_t *count) {
     return true;
 }
 
-static bool alike(const nf_request *r) {
-    if (r->emulator_isolated && r->n_cells > 1) return false;
+static bool all_alike(const nf_request *r) {
     for (uint32_t g = 1; g < r->n_cells; g++)
-        if (memcmp(&r->cells[0], &r->cells[g], sizeof *r->cells)) return false;
+        if (!nf_alike(r, 0, g)) return false;
     return true;
 }
 
@@ -158,8 +147,8 @@ nf_status nf_capacity(const nf_fleet *f, const nf_hosts *hosts, const nf_request
     if (!nf_scratch_ok(scratch, nf_capacity_bytes(f, request))) return NF_ESPACE;
     bool laid_out = false;
     nf_books books;
-    bool same = alike(request), booked = nf_books_open(&books, f, request, options);
-    nf_demand_of(f, &request->cells[0], request->emulator_isolated, &want);
+    bool same = all_alike(request), booked = nf_books_open(&books, f, request, options);
+    nf_demand_of(f, request, 0, &want);
     for (uint32_t i = 0; i < hosts->count; i++) {
         uint32_t host = nf_hosts_at(hosts, i);
         int64_t most;

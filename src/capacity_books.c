@@ -1,125 +1,83 @@
 /*
  * How many guests of several cells fit one after the other? Where thread policies only count
  * threads, and nothing ties the cells together, a guest takes numbers from each cell: no mask has
- * to be looked at. Order and choice of cells are those of nf_fit(), guest after guest.
+ * to be looked at. Each book holds the state of a host cell, so that rules, order and choice are
+ * those of nf_fit(), guest after guest.
  */
 #include "capacity_books.h"
 
-/* What a cell has left. */
+/* The state of a cell, and the numbers that it points to. */
 typedef struct book {
-    int64_t free, listed, pairs; /* CPUs; CPUs in sibling sets; cores with two free threads */
-    int64_t cpu_used, cpu_room;
-    int64_t memory, memory_used, memory_room;
-    int64_t devices;
-    int64_t pages[NF_BOOKS_SIZES], total[NF_BOOKS_SIZES];
-    uint32_t present, n_shared, threads;
+    nf_cell cell;
+    int32_t cores[NF_BOOKS_THREADS], pages_free[NF_BOOKS_SIZES], pages_used[NF_BOOKS_SIZES],
+        pages_total[NF_BOOKS_SIZES];
 } book;
 
 bool nf_books_open(nf_books *l, const nf_fleet *f, const nf_request *r,
-                    const nf_options *options) {
+                   const nf_options *options) {
     *l = (nf_books){.f = f, .request = r, .options = options};
     if (r->n_cells < 2 || r->n_cells > NF_BOOKS_GUESTS || r->n_pci ||
         f->n_page_sizes > NF_BOOKS_SIZES)
         return false;
     for (uint32_t g = 0; g < r->n_cells; g++) {
-        const nf_guest_cell *cell = &r->cells[g];
         nf_demand *w = &l->want[g];
-        nf_demand_of(f, cell, r->emulator_isolated && g == 0, w);
+        nf_demand_of(f, r, g, w);
         if (w->pins && w->threads == NF_THREADS_ISOLATE) return false;
         if (w->pins && w->threads == NF_THREADS_REQUIRE && w->reserved) return false;
         if (!w->kib || w->kib > INT32_MAX) return false; /* 2 TiB: no sum of them overflows */
-        for (uint32_t s = 0; s < f->n_page_sizes; s++) l->need[g][s] = w->kib / f->page_kib[s];
+        if (w->pins && w->threads == NF_THREADS_REQUIRE)
+            l->some_require = true;
+        else if (w->pins)
+            l->others_pin = true;
         l->kind[g] = g;
-        for (uint32_t k = 0; k < g; k++)
-            if (!memcmp(&r->cells[k], cell, sizeof *cell) && l->want[k].reserved == w->reserved) {
-                l->kind[g] = l->kind[k];
-                break;
-            }
+        for (uint32_t k = 0; k < g && l->kind[g] == g; k++)
+            if (nf_alike(r, k, g)) l->kind[g] = l->kind[k];
     }
     return true;
 }
 
-static int64_t whole(double limit) { return limit < 9e15 ? (int64_t)limit : (int64_t)9e15; }
+/* Do counts say what threads are left? Not which cores have how many, once cells that require
+ * siblings share cores with others, or leave more than one thread of a core. */
+static bool counts_do(const nf_books *l, const nf_layout *layout) {
+    if (layout->threads > NF_BOOKS_THREADS) return false;
+    return !l->some_require || (layout->threads <= 2 && !l->others_pin);
+}
 
-static void open_book(const nf_fleet *f, uint32_t cell, const nf_limits *limits, book *b) {
-    const nf_layout *layout = &f->layouts[f->cell_layout[cell]];
-    *b = (book){.free = f->cell_free[cell],
-                .cpu_used = f->cell_cpu_used[cell],
-                .memory = f->cell_memory[cell],
-                .memory_used = f->cell_memory_used[cell],
-                .devices = f->cell_devices[cell],
-                .present = f->cell_page_sizes[cell],
-                .n_shared = layout->n_shared,
-                .threads = layout->threads};
-    for (uint32_t k = 1; k <= layout->threads; k++) b->listed += nf_cores_with(f, cell, k);
-    if (layout->threads == 2) b->pairs = nf_cores_with(f, cell, 2);
+static void open_book(book *b, const nf_fleet *f, uint32_t cell) {
+    nf_cell *c = &b->cell, own;
+    nf_cell_load(&own, f, cell);
+    *c = own;
+    for (uint32_t k = 0; k < own.layout->threads; k++) b->cores[k] = own.cores[k * own.stride];
     for (uint32_t s = 0; s < f->n_page_sizes; s++) {
-        b->pages[s] = f->pages_free[(size_t)s * f->n_cells + cell];
-        b->total[s] = f->pages_total[(size_t)s * f->n_cells + cell];
+        b->pages_free[s] = own.pages_free[s * own.stride];
+        b->pages_used[s] = own.pages_used[s * own.stride];
+        b->pages_total[s] = own.pages_total[s * own.stride];
     }
-    b->cpu_room = b->memory_room = INT64_MAX;
-    if (!limits->on) return;
-    b->cpu_room = whole(layout->n_shared * limits->cpu_ratio) - b->cpu_used;
-    b->memory_room = whole((double)b->memory * limits->ram_ratio) - b->memory_used;
+    c->stride = 1;
+    c->cores = b->cores;
+    c->pages_free = b->pages_free;
+    c->pages_used = b->pages_used;
+    c->pages_total = b->pages_total;
 }
 
-/* The page size that the guest cell would get: NF_NONE: none has to be asked for. */
-static bool pages_fit(const book *b, const nf_demand *w, const int64_t *need, uint32_t *size) {
-    *size = NF_NONE;
-    if (w->page_kib != NF_PAGES_NONE) {
-        uint32_t sizes = nf_page_candidates(b->present, w) & w->whole_pages;
-        for (; sizes; sizes &= ~(1u << *size)) {
-            *size = 31u - (uint32_t)__builtin_clz(sizes);
-            if (need[*size] <= b->pages[*size]) return true;
-        }
-        return false;
+/* Threads: whole cores and half of the last one, or any. In the latter case nobody asks which
+ * cores they come from (counts_do()), only how many threads are left in all. */
+static void use_threads(book *b, const nf_demand *w) {
+    int32_t n = (int32_t)(w->n_dedicated + w->reserved);
+    if (!w->pins || !b->cell.layout->threads) return;
+    b->cell.free -= n;
+    if (w->threads == NF_THREADS_REQUIRE) {
+        b->cores[1] -= (n + 1) / 2;
+        n /= 2;
     }
-    if (!b->present) return w->memory <= b->memory - (w->pins ? b->memory_used : 0);
-    *size = nf_lowest(b->present);
-    if (!(w->whole_pages >> *size & 1u)) return false;
-    return need[*size] <= (w->pins ? b->pages[*size] : b->total[*size]);
+    b->cores[0] -= n;
 }
 
-static bool cpus_fit(const book *b, const nf_demand *w) {
-    int64_t n = w->n_dedicated, cpus = n + w->reserved;
-    if (w->shares && (w->n_shared > b->n_shared || w->n_shared > b->cpu_room)) return false;
-    if (w->shares && w->memory > b->memory_room) return false;
-    if (!w->pins) return true;
-    if (w->threads == NF_THREADS_REQUIRE && (b->pairs < 1 || 2 * b->pairs < n)) return false;
-    return cpus <= b->free && cpus <= b->listed && (n || !w->reserved);
-}
-
-static void take(book *b, const nf_demand *w, const int64_t *need) {
-    uint32_t size;
-    int64_t n = w->pins ? w->n_dedicated + w->reserved : 0;
-    pages_fit(b, w, need, &size);
-    if (size != NF_NONE) b->pages[size] -= need[size];
-    b->free -= n;
-    b->listed -= n;
-    if (w->threads == NF_THREADS_REQUIRE) b->pairs -= (n + 1) / 2;
-    b->cpu_used += w->n_shared;
-    b->memory_used += w->memory;
-    b->cpu_room -= w->n_shared;
-    b->memory_room -= w->memory;
-}
-
-/* As order.c puts them. */
-static bool before(const book *a, const book *b, bool shares, bool pack) {
-    int64_t sign = pack ? -1 : 1;
-    int64_t cpus = shares ? a->cpu_used - b->cpu_used : b->free - a->free;
-    int64_t memory = (a->memory_used - a->memory) - (b->memory_used - b->memory);
-    if (a->devices != b->devices) return a->devices < b->devices;
-    return cpus ? sign * cpus < 0 : sign * memory < 0;
-}
-
-static void put_in_order(const nf_books *l, const book *books, uint32_t cells, uint32_t *order) {
-    bool pack = l->options->strategy != NF_SPREAD, shares = !l->want[0].pins;
-    for (uint32_t i = 0; i < cells; i++) {
-        uint32_t at = i;
-        for (; at && before(&books[i], &books[order[at - 1]], shares, pack); at--)
-            order[at] = order[at - 1];
-        order[at] = i;
-    }
+static void use(book *b, const nf_guest_cell *g, const nf_demand *w) {
+    uint32_t s = w->page_kib == NF_PAGES_NONE ? NF_NONE : nf_choose_pages(&b->cell, w);
+    nf_usage u = nf_usage_of(&b->cell, g, s == NF_NONE ? 0 : b->cell.page_kib[s]);
+    nf_cell_use(&b->cell, &u, 1);
+    use_threads(b, w);
 }
 
 /* Guest cell g and those behind it: the first places in order that do. can[g]: places that g alone
@@ -137,27 +95,28 @@ static bool find_places(const nf_books *l, const uint32_t *can, uint32_t g, uint
     return false;
 }
 
-static bool place_one(const nf_books *l, book *books, uint32_t cells) {
-    uint32_t n = l->request->n_cells, order[NF_BOOKS_CELLS] = {0}, can[NF_BOOKS_GUESTS] = {0};
-    uint32_t place[NF_BOOKS_GUESTS], size;
-    if (cells > n)
-        put_in_order(l, books, cells, order);
-    else
-        for (uint32_t i = 0; i < cells; i++) order[i] = i;
+static bool place_one(const nf_books *l, book *books, uint32_t cells, const nf_limits *limits) {
+    uint32_t n = l->request->n_cells, order[NF_BOOKS_CELLS], can[NF_BOOKS_GUESTS] = {0};
+    uint32_t place[NF_BOOKS_GUESTS];
+    for (uint32_t i = 0; i < cells; i++) order[i] = i;
+    if (cells > n) {
+        nf_cell states[NF_BOOKS_CELLS];
+        nf_ordering by = nf_ordering_of(l->request, l->options);
+        for (uint32_t i = 0; i < cells; i++) states[i] = books[i].cell;
+        nf_order(states, cells, &by, order);
+    }
     for (uint32_t g = 0; g < n; g++) {
         if (l->kind[g] != g) {
             can[g] = can[l->kind[g]];
             continue;
         }
-        for (uint32_t i = 0; i < cells; i++) {
-            const book *b = &books[order[i]];
-            if (cpus_fit(b, &l->want[g]) && pages_fit(b, &l->want[g], l->need[g], &size))
+        for (uint32_t i = 0; i < cells; i++)
+            if (nf_pair(&books[order[i]].cell, &l->want[g], limits, NULL) == NF_OK)
                 can[g] |= 1u << i;
-        }
         if (!can[g]) return false;
     }
     if (!find_places(l, can, 0, 0, place)) return false;
-    for (uint32_t g = 0; g < n; g++) take(&books[order[place[g]]], &l->want[g], l->need[g]);
+    for (uint32_t g = 0; g < n; g++) use(&books[order[place[g]]], &l->request->cells[g], &l->want[g]);
     return true;
 }
 
@@ -173,12 +132,9 @@ bool nf_books_count(const nf_books *l, uint32_t host, uint32_t cap, uint32_t *co
     if (l->options->strategy == NF_CLOSEST && f->host_distance_at[host] != UINT64_MAX) return false;
     nf_limits limits = nf_limits_for(f, host, l->options);
     for (uint32_t i = 0; i < cells; i++) {
-        const nf_layout *layout = &f->layouts[f->cell_layout[first + i]];
-        for (uint32_t g = 0; g < n; g++)
-            if (l->want[g].pins && l->want[g].threads == NF_THREADS_REQUIRE && layout->threads > 2)
-                return false;
-        open_book(f, first + i, &limits, &books[i]);
+        if (!counts_do(l, &f->layouts[f->cell_layout[first + i]])) return false;
+        open_book(&books[i], f, first + i);
     }
-    while (*count < cap && place_one(l, books, cells)) ++*count;
+    while (*count < cap && place_one(l, books, cells, &limits)) ++*count;
     return true;
 }

@@ -1,4 +1,4 @@
-/* How many guests of several cells, by books of counts instead of placing them? */
+/* How many guests of several cells, by counting in books instead of placing them? */
 #ifndef NF_CAPACITY_BOOKS_H
 #define NF_CAPACITY_BOOKS_H
 
@@ -7,6 +7,7 @@
 #define NF_BOOKS_GUESTS 4u
 #define NF_BOOKS_CELLS 8u
 #define NF_BOOKS_SIZES 4u
+#define NF_BOOKS_THREADS 8u
 
 /* A guest whose cells can be booked. */
 typedef struct nf_books {
@@ -14,7 +15,7 @@ typedef struct nf_books {
     const nf_request *request;
     const nf_options *options;
     nf_demand want[NF_BOOKS_GUESTS];
-    int64_t need[NF_BOOKS_GUESTS][NF_BOOKS_SIZES]; /* pages of each size */
+    bool some_require, others_pin; /* among the cells that pin */
     uint32_t kind[NF_BOOKS_GUESTS]; /* the first guest cell that asks for the same */
 } nf_books;
 

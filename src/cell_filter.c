@@ -83,14 +83,14 @@ static void ask_layouts(nf_cell_filter *s) {
         all_of(s, cores_with(f, f->layouts[0].threads), s->want.n_dedicated);
 }
 
-void nf_cell_filter_make(nf_cell_filter *s, const nf_fleet *f, const nf_guest_cell *g, bool reserve,
-                   const nf_options *options) {
+void nf_cell_filter_make(nf_cell_filter *s, const nf_fleet *f, const nf_request *r, uint32_t g,
+                         const nf_options *options) {
     memset(s, 0, offsetof(nf_cell_filter, pages));
     s->n_pages = 0;
     s->none = s->by_pair = s->smallest = s->listed = s->by_layout = s->given = false;
     s->f = f;
     s->options = options;
-    nf_demand_of(f, g, reserve, &s->want);
+    nf_demand_of(f, r, g, &s->want);
     ask_pages(s);
     if (s->want.pins) ask_cpus(s);
     ask_layouts(s);
@@ -168,7 +168,7 @@ static void keep_by_layout(const nf_cell_filter *s, uint32_t first, uint32_t n, 
         const nf_layout *l = &f->layouts[f->cell_layout[first + i]];
         if (!ok[i]) continue;
         if (!layout_can(w, l) ||
-            (isolate && nf_cores_with(f, first + i, l->threads) < (int64_t)w->n_dedicated))
+            (isolate && cores_with(f, l->threads)[first + i] < (int64_t)w->n_dedicated))
             ok[i] = 0;
     }
 }
@@ -178,16 +178,17 @@ static void keep_within_limits(const nf_cell_filter *s, uint32_t first, uint32_t
     double cpu_ratio = s->options->cpu_ratio, ram_ratio = s->options->ram_ratio;
     for (uint32_t i = 0; i < n; i++) {
         uint32_t cell = first + i;
-        double cpus = (double)(f->cell_cpu_used[cell] + s->want.n_shared);
-        double memory = (double)(f->cell_memory_used[cell] + s->want.memory);
-        bool over = cpus > f->layouts[f->cell_layout[cell]].n_shared * cpu_ratio ||
-                    memory > (double)f->cell_memory[cell] * ram_ratio;
+        int64_t cpus = f->cell_cpu_used[cell] + s->want.n_shared;
+        int64_t memory = f->cell_memory_used[cell] + s->want.memory;
+        bool over = cpus > nf_limit(f->layouts[f->cell_layout[cell]].n_shared, cpu_ratio) ||
+                    memory > nf_limit((double)f->cell_memory[cell], ram_ratio);
         ok[i] &= -(int32_t)!over;
     }
 }
 
 static void by_pair(const nf_cell_filter *s, uint32_t first, uint32_t n, int32_t *ok) {
     nf_limits limits = {false, 0.0, 0.0};
+    nf_cell c;
     uint32_t host = 0;
     bool own = s->options->limits == NF_LIMITS_HOST;
     if (own) host = nf_host_of(s->f, first);
@@ -197,7 +198,8 @@ static void by_pair(const nf_cell_filter *s, uint32_t first, uint32_t n, int32_t
             while (s->f->host_first_cell[host + 1] <= first + i) host++;
             limits = nf_limits_for(s->f, host, s->options);
         }
-        ok[i] = -(int32_t)(nf_pair(s->f, first + i, &s->want, &limits, NULL) == NF_OK);
+        nf_cell_load(&c, s->f, first + i);
+        ok[i] = -(int32_t)(nf_pair(&c, &s->want, &limits, NULL) == NF_OK);
     }
 }
 

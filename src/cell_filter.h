@@ -31,8 +31,9 @@ typedef struct nf_cell_filter {
     bool given;       /* limits that are not the host's own */
 } nf_cell_filter;
 
-void nf_cell_filter_make(nf_cell_filter *s, const nf_fleet *f, const nf_guest_cell *g, bool reserve,
-                   const nf_options *options);
+/* For guest cell g of the request. */
+void nf_cell_filter_make(nf_cell_filter *s, const nf_fleet *f, const nf_request *r, uint32_t g,
+                         const nf_options *options);
 
 /* ok[i] becomes -1 if cell first + i can take the guest cell, else 0; n is at most NF_BLOCK. The
  * verdict is that of nf_pair(). */

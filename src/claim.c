@@ -85,57 +85,50 @@ static int turn_cpus(const hold *h, bool take, nf_reason *why) {
     return NF_OK;
 }
 
-/* How many pages of which size: those that were asked for, else the cell's smallest. */
-static uint32_t pages_of(const hold *h, int64_t *count) {
-    const nf_fleet *f = h->f;
-    uint32_t present = f->cell_page_sizes[h->placed->cell];
-    *count = 0;
-    if (!present) return NF_NONE;
-    uint32_t s = nf_lowest(present);
-    if (h->placed->page_kib)
-        for (s = 0; s < f->n_page_sizes && f->page_kib[s] != h->placed->page_kib; s++) {}
-    if (s == f->n_page_sizes || !(present >> s & 1u)) return NF_NONE;
-    *count = h->guest->memory * 1024 / f->page_kib[s];
-    return s;
+/* May it be taken from the cell? Others may overcommit: only pages that were asked for, and the
+ * memory of pinned guests, must be there. */
+static int may_take(const nf_cell *c, const nf_usage *u, bool pins, bool asked, nf_reason *why) {
+    if (u->size == NF_NONE) {
+        int64_t left = c->memory - c->memory_used;
+        return pins && u->memory > left ? nf_refuse(why, NF_STALE, 0, u->memory, left) : NF_OK;
+    }
+    int64_t free = nf_pages_free(c, u->size), used = c->pages_used[u->size * c->stride];
+    bool short_of = (asked || pins) && u->pages > free;
+    /* overcommitted as it may be, the count stays one */
+    if (short_of || u->pages > INT32_MAX - used || u->pages > free - INT32_MIN)
+        return nf_refuse(why, NF_STALE, c->page_kib[u->size], u->pages, free);
+    return NF_OK;
+}
+
+/* Is it in use, so that it can be given back? */
+static int may_give_back(const nf_cell *c, const nf_usage *u, nf_reason *why) {
+    if (u->size != NF_NONE) {
+        int64_t used = c->pages_used[u->size * c->stride];
+        if (u->pages > used) return nf_refuse(why, NF_STALE, c->page_kib[u->size], u->pages, used);
+    }
+    if (u->memory > c->memory_used || u->cpus > c->cpu_used)
+        return nf_refuse(why, NF_STALE, 0, u->memory, c->memory_used);
+    return NF_OK;
 }
 
 static int turn_memory(const hold *h, bool take, nf_reason *why) {
-    const nf_fleet *f = h->f;
-    uint32_t cell = h->placed->cell;
-    bool pins = h->guest->policy == NF_POLICY_DEDICATED || h->guest->policy == NF_POLICY_MIXED;
-    int64_t memory = h->guest->memory, cpus = h->guest->n_shared, pages;
-    uint32_t s = pages_of(h, &pages);
-    if (s == NF_NONE && h->placed->page_kib)
-        return nf_refuse(why, NF_STALE, (int64_t)h->placed->page_kib, memory * 1024, 0);
-    size_t at = (size_t)(s == NF_NONE ? 0 : s) * f->n_cells + cell;
+    nf_cell c;
+    int status = NF_OK;
+    uint32_t page_kib = h->placed->page_kib;
+    nf_cell_load(&c, h->f, h->placed->cell);
+    nf_usage u = nf_usage_of(&c, h->guest, page_kib);
+    if (u.size == NF_NONE && page_kib)
+        return nf_refuse(why, NF_STALE, (int64_t)page_kib, h->guest->memory * 1024, 0);
     if (h->undo) {
         /* an overcommitted cell would fail the checks below, and it was there before */
     } else if (take) {
-        bool held = h->placed->page_kib || pins; /* others may overcommit */
-        if (s != NF_NONE && held && pages > f->pages_free[at])
-            return nf_refuse(why, NF_STALE, f->page_kib[s], pages, f->pages_free[at]);
-        /* overcommitted as it may be, the count stays one */
-        if (s != NF_NONE && (pages > INT32_MAX - f->pages_used[at] ||
-                             pages > (int64_t)f->pages_free[at] - INT32_MIN))
-            return nf_refuse(why, NF_STALE, f->page_kib[s], pages, f->pages_free[at]);
-        int64_t left = f->cell_memory[cell] - f->cell_memory_used[cell];
-        if (s == NF_NONE && pins && memory > left) return nf_refuse(why, NF_STALE, 0, memory, left);
+        status = may_take(&c, &u, nf_pins(h->guest), page_kib != 0, why);
     } else {
-        if (s != NF_NONE && pages > f->pages_used[at])
-            return nf_refuse(why, NF_STALE, f->page_kib[s], pages, f->pages_used[at]);
-        if (memory > f->cell_memory_used[cell] || cpus > f->cell_cpu_used[cell])
-            return nf_refuse(why, NF_STALE, 0, memory, f->cell_memory_used[cell]);
+        status = may_give_back(&c, &u, why);
     }
-    int64_t sign = take ? 1 : -1;
-    if (s != NF_NONE) {
-        f->pages_used[at] += (int32_t)(sign * pages);
-        f->pages_free[at] -= (int32_t)(sign * pages);
-    }
-    f->cell_memory_used[cell] += sign * memory;
-    f->cell_cpu_used[cell] += sign * cpus;
-    nf_rooms rooms = nf_find_rooms(f, h->host, cell);
-    f->cell_cpu_room[cell] = rooms.cpus;
-    f->cell_memory_room[cell] = rooms.memory;
+    if (status != NF_OK) return status;
+    nf_cell_use(&c, &u, take ? 1 : -1);
+    nf_cell_store(&c, h->f, h->host, h->placed->cell);
     return NF_OK;
 }
 

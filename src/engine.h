@@ -4,30 +4,9 @@
 
 #include "arena.h"
 #include "bits.h"
+#include "cell.h"
 #include "columns.h"
 #include "numafit/numafit.h"
-
-#define NF_NONE UINT32_MAX
-
-/* A guest cell ready to be compared with host cells: nothing here is looked up again. */
-typedef struct nf_demand {
-    int64_t memory;       /* MiB */
-    int64_t kib;
-    int64_t page_kib;     /* as asked for */
-    uint32_t page_class;  /* index of a size asked for by number, NF_NONE: the fleet has none */
-    uint32_t whole_pages; /* bit s: kib is a whole number of pages of size s */
-    uint32_t n_shared;
-    uint32_t n_dedicated;
-    uint32_t reserved;    /* CPUs for emulator threads: 0 or 1 */
-    uint32_t threads;
-    bool pins;            /* dedicated or mixed */
-    bool shares;          /* shared, mixed or no policy */
-} nf_demand;
-
-typedef struct nf_limits {
-    bool on;
-    double cpu_ratio, ram_ratio;
-} nf_limits;
 
 static inline int nf_refuse(nf_reason *why, int status, int64_t detail, int64_t wanted,
                             int64_t available) {
@@ -48,10 +27,6 @@ static inline const nf_word *nf_dedicated_mask(const nf_fleet *f, const nf_layou
     return f->layout_words + layout->mask_at;
 }
 
-static inline int32_t nf_cores_with(const nf_fleet *f, uint32_t cell, uint32_t k) {
-    return f->cell_cores[(size_t)(k - 1) * f->n_cells + cell];
-}
-
 /* The host that a cell belongs to. */
 static inline uint32_t nf_host_of(const nf_fleet *f, uint32_t cell) {
     uint32_t low = 0, high = f->n_hosts;
@@ -65,34 +40,18 @@ static inline uint32_t nf_host_of(const nf_fleet *f, uint32_t cell) {
     return low;
 }
 
-/* cell.c: does this guest cell fit this host cell? */
-/* Room of a cell under the ratios that its host carries. */
-typedef struct nf_rooms {
-    int32_t cpus, memory;
-} nf_rooms;
-nf_rooms nf_find_rooms(const nf_fleet *f, uint32_t host, uint32_t cell);
-void nf_demand_of(const nf_fleet *f, const nf_guest_cell *g, bool reserve, nf_demand *w);
-nf_limits nf_limits_for(const nf_fleet *f, uint32_t host, const nf_options *options);
-int nf_pair(const nf_fleet *f, uint32_t cell, const nf_demand *w, const nf_limits *limits,
-            nf_reason *why);
-/* The sizes that will do: small means the cell's smallest, large all but that, any all. */
-static inline uint32_t nf_page_candidates(uint32_t present, const nf_demand *w) {
-    switch (w->page_kib) {
-    case NF_PAGES_SMALL: return present & (0u - present);
-    case NF_PAGES_LARGE: return present & (present - 1u);
-    case NF_PAGES_ANY: return present;
-    default: return w->page_class == NF_NONE ? 0u : present & (1u << w->page_class);
-    }
-}
-uint32_t nf_choose_pages(const nf_fleet *f, uint32_t cell, const nf_demand *w);
-
 /* pin.c: which threads? Room for w->n_dedicated slots; the pair must fit. */
-void nf_pin(const nf_fleet *f, uint32_t cell, const nf_demand *w, uint32_t *slots,
-            int32_t *reserved);
+void nf_pin(const nf_fleet *f, uint32_t cell, const nf_cell *c, const nf_demand *w,
+            uint32_t *slots, int32_t *reserved);
 
-/* order.c: in which order are the host's cells looked at? order: room for its cells. */
-void nf_order(const nf_fleet *f, uint32_t host, bool shares, uint32_t strategy, bool wants_devices,
-              uint32_t *order);
+/* order.c: in which order are a host's cells looked at? order: room for n of them. */
+typedef struct nf_ordering {
+    bool shares;         /* guest cell 0 does not pin */
+    bool pack;
+    bool wants_devices;
+} nf_ordering;
+nf_ordering nf_ordering_of(const nf_request *r, const nf_options *options);
+void nf_order(const nf_cell *cells, uint32_t n, const nf_ordering *by, uint32_t *order);
 
 /* assign.c: which guest cell goes to which place in the order? */
 typedef struct nf_search nf_search;
@@ -107,7 +66,7 @@ struct nf_search {
     nf_word *rows;           /* [class][word]: places where the class fits */
     nf_word *hits;           /* [hit][word]: sets of which one place must be chosen */
     nf_word *forced;         /* [word]: places that must be chosen */
-    uint32_t *place;         /* [guest]: the answer */
+    uint32_t *place;         /* [guest]: the answer, in the caller's memory */
     nf_word *chosen;         /* [word]: the places of the guests decided so far */
     nf_accept accept;        /* NULL: all will do */
     void *context;

@@ -34,21 +34,28 @@ static uint32_t at_least_one(uint32_t n) { return n ? n : 1; }
 static void lay_out(nf_job *j, const nf_fleet *f, const nf_request *request, uint32_t n_cells,
                     nf_arena *a) {
     uint32_t cells = at_least_one(n_cells), guests = at_least_one(request->n_cells);
+    j->states = nf_carve(a, cells, sizeof *j->states);
     j->order = nf_carve(a, cells, sizeof *j->order);
+    j->place = nf_carve(a, guests, sizeof *j->place);
     j->cells = nf_carve(a, guests, sizeof *j->cells);
     j->best_place = nf_carve(a, guests, sizeof *j->best_place);
     j->first_alike = nf_carve(a, guests, sizeof *j->first_alike);
     j->cell_mask = nf_carve(a, nf_words_for(cells), sizeof *j->cell_mask);
     j->wants = nf_carve(a, guests, sizeof *j->wants);
     nf_pci_lay_out(&j->pci, f, request, cells, a);
-    if (request->n_cells)
-        nf_search_lay_out(&j->search, cells, guests, request->n_nets + request->n_pci, a);
+}
+
+/* Most fits need no search: it is laid out behind the rest where one begins. */
+static void lay_out_search(nf_job *j, const nf_request *r, uint32_t n_cells, nf_arena *a) {
+    nf_search_lay_out(&j->search, at_least_one(n_cells), at_least_one(r->n_cells),
+                      r->n_nets + r->n_pci, a);
 }
 
 static size_t bytes_for(const nf_fleet *f, const nf_request *request) {
     nf_job j;
     nf_arena a = {NULL, 0};
     lay_out(&j, f, request, f->max_cells, &a);
+    if (request->n_cells) lay_out_search(&j, request, f->max_cells, &a);
     return a.used;
 }
 
@@ -118,41 +125,38 @@ void nf_job_start(nf_job *j, const nf_fleet *f, uint32_t host, const nf_request 
     j->budget = options->budget ? options->budget : DEFAULT_BUDGET;
 }
 
-static bool pins(const nf_guest_cell *g) {
-    return g->policy == NF_POLICY_DEDICATED || g->policy == NF_POLICY_MIXED;
-}
-
 void nf_job_prepare(nf_job *j, void *memory) {
-    nf_arena a = {memory, 0};
     const nf_request *r = j->request;
     uint32_t guests = r->n_cells;
-    lay_out(j, j->f, r, j->n_cells, &a);
+    j->rest = (nf_arena){memory, 0};
+    lay_out(j, j->f, r, j->n_cells, &j->rest);
     if (r->n_pci)
         nf_pci_start(&j->pci, j->f, j->host, r, j->options->pci_matching == NF_MATCH_EXACT,
                      &j->budget);
-    if (!r->n_cells) return;
-    for (uint32_t g = 0; g < r->n_cells; g++)
-        nf_demand_of(j->f, &r->cells[g], r->emulator_isolated && g == 0, &j->wants[g]);
-    j->search.budget = &j->budget;
-    if (j->n_cells > guests)
-        nf_order(j->f, j->host, !pins(&r->cells[0]), j->options->strategy, r->n_pci > 0, j->order);
-    else /* every cell is taken: nova leaves the host's order alone */
-        for (uint32_t i = 0; i < j->n_cells; i++) j->order[i] = j->first_cell + i;
+    if (!guests) return;
+    for (uint32_t g = 0; g < guests; g++) nf_demand_of(j->f, r, g, &j->wants[g]);
+    for (uint32_t i = 0; i < j->n_cells; i++)
+        nf_cell_load(&j->states[i], j->f, j->first_cell + i);
+    if (j->n_cells > guests) {
+        nf_ordering by = nf_ordering_of(r, j->options);
+        nf_order(j->states, j->n_cells, &by, j->order);
+    } else { /* every cell is taken: nova leaves the host's order alone */
+        for (uint32_t i = 0; i < j->n_cells; i++) j->order[i] = i;
+    }
+    for (uint32_t i = 0; i < j->n_cells; i++) j->order[i] += j->first_cell;
 }
 
-/* Guests that ask for the same are of one class; isolated emulator threads set guest 0 apart. */
+static int pair_at(const nf_job *j, uint32_t place, uint32_t guest) {
+    return nf_pair(&j->states[j->order[place] - j->first_cell], &j->wants[guest], &j->limits, NULL);
+}
+
+/* Guests that ask for the same are of one class. */
 static void classify(nf_job *j) {
     nf_search *s = &j->search;
     s->n_classes = 0;
     for (uint32_t g = 0; g < s->n_guests; g++) {
-        const nf_guest_cell *mine = &j->request->cells[g];
         uint32_t c = 0;
-        for (; c < s->n_classes; c++) {
-            uint32_t other = j->first_alike[c];
-            if (j->wants[other].reserved == j->wants[g].reserved &&
-                !memcmp(&j->request->cells[other], mine, sizeof *mine))
-                break;
-        }
+        while (c < s->n_classes && !nf_alike(j->request, j->first_alike[c], g)) c++;
         if (c == s->n_classes) j->first_alike[s->n_classes++] = g;
         s->class_of[g] = c;
     }
@@ -172,7 +176,7 @@ static void near_devices(nf_job *j) {
 
 static void choose(nf_job *j, uint32_t depth) {
     for (uint32_t g = 0; g < depth; g++)
-        j->cells[g] = j->order[j->search.place[g]];
+        j->cells[g] = j->order[j->place[g]];
     nf_pci_choose(&j->pci, j->cells, depth);
 }
 
@@ -247,14 +251,15 @@ static int search_places(nf_job *j, uint32_t *matched) {
 static int assign(nf_job *j) {
     nf_search *s = &j->search;
     uint32_t matched = 0;
+    lay_out_search(j, j->request, j->n_cells, &j->rest);
+    s->place = j->place;
+    s->budget = &j->budget;
     classify(j);
     for (uint32_t c = 0; c < s->n_classes; c++) {
         nf_word *row = s->rows + (size_t)c * s->words;
         nf_mask_zero(row, s->words);
         for (uint32_t place = 0; place < j->n_cells; place++)
-            if (nf_pair(j->f, j->order[place], &j->wants[j->first_alike[c]], &j->limits, NULL) ==
-                NF_OK)
-                nf_bit_set(row, place);
+            if (pair_at(j, place, j->first_alike[c]) == NF_OK) nf_bit_set(row, place);
         if (nf_mask_empty(row, s->words)) return nf_refuse_pair(j, j->first_alike[c]);
     }
     nf_near(j->f, j->host, j->request, j->options->net_affinity, j->order, 0, j->request->n_nets,
@@ -293,9 +298,9 @@ bool nf_near_networks(const nf_job *j, uint32_t cell) {
 /* One guest cell: the first host cell that does, and no search at all. */
 static bool assign_one(nf_job *j) {
     for (uint32_t place = 0; place < j->n_cells; place++) {
-        if (nf_pair(j->f, j->order[place], &j->wants[0], &j->limits, NULL) != NF_OK) continue;
+        if (pair_at(j, place, 0) != NF_OK) continue;
         if (!nf_near_networks(j, j->order[place])) continue;
-        j->search.place[0] = place;
+        j->place[0] = place;
         if (!j->request->n_pci) return true;
         choose(j, 1);
         if (nf_pci_serve(&j->pci)) return true;
@@ -323,13 +328,14 @@ static void write_down(const nf_job *j, nf_placement *out) {
     for (uint32_t g = 0; g < j->request->n_cells; g++) {
         const nf_demand *w = &j->wants[g];
         nf_placed_cell *placed = &out->cells[g];
-        uint32_t cell = j->order[j->search.place[g]];
+        uint32_t cell = j->order[j->place[g]];
+        const nf_cell *state = &j->states[cell - j->first_cell];
         placed->cell = cell;
         placed->page_kib =
-            w->page_kib == NF_PAGES_NONE ? 0 : j->f->page_kib[nf_choose_pages(j->f, cell, w)];
+            w->page_kib == NF_PAGES_NONE ? 0 : j->f->page_kib[nf_choose_pages(state, w)];
         placed->first_slot = slot;
         placed->n_slots = w->pins ? w->n_dedicated : 0;
-        nf_pin(j->f, cell, w, out->slots + slot, &placed->reserved);
+        nf_pin(j->f, cell, state, w, out->slots + slot, &placed->reserved);
         slot += placed->n_slots;
     }
     out->n_draws = j->request->n_pci ? j->pci.n_draws : 0;
@@ -388,11 +394,13 @@ nf_status nf_explain(const nf_fleet *f, uint32_t host, const nf_request *request
     if (!reasons || n_reasons < (size_t)request->n_cells * cells) return NF_ESPACE;
     for (uint32_t g = 0; g < request->n_cells; g++) {
         nf_demand w;
-        nf_demand_of(f, &request->cells[g], request->emulator_isolated && g == 0, &w);
+        nf_demand_of(f, request, g, &w);
         for (uint32_t i = 0; i < cells; i++) {
             nf_reason *here = &reasons[(size_t)g * cells + i];
             *here = (nf_reason){0, 0, 0, 0};
-            nf_pair(f, first + i, &w, &limits, here);
+            nf_cell c;
+            nf_cell_load(&c, f, first + i);
+            nf_pair(&c, &w, &limits, here);
         }
     }
     return NF_OK;

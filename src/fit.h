@@ -12,12 +12,15 @@ typedef struct nf_job {
     uint32_t host, first_cell, n_cells;
     nf_limits limits;
     int64_t budget;
+    nf_cell *states;       /* [cell of the host]: what it has left */
     uint32_t *order;       /* [place]: cell, in the order in which they are tried */
+    uint32_t *place;       /* [guest]: the answer */
     uint32_t *cells;       /* [guest]: scratch */
     uint32_t *best_place;  /* [guest] */
     uint32_t *first_alike; /* [class]: the first guest of it */
     nf_word *cell_mask;    /* [word]: scratch, cells of the host */
-    nf_demand *wants;        /* [guest] */
+    nf_demand *wants;      /* [guest] */
+    nf_arena rest;         /* memory that is not laid out yet: the search's */
     nf_search search;
     nf_pci_job pci;
 } nf_job;

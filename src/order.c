@@ -2,44 +2,35 @@
  * CPUs, then by memory; equals keep the host's order. */
 #include "engine.h"
 
-typedef struct keys {
-    int64_t devices, cpus, memory;
-} keys;
-
-/* Every key such that smaller comes first. */
-static keys keys_of(const nf_fleet *f, uint32_t cell, bool shares, bool pack, bool wants_devices) {
-    int64_t devices = f->cell_devices[cell];
-    int64_t cpus = shares ? f->cell_cpu_used[cell] : -(int64_t)f->cell_free[cell];
-    int64_t memory = f->cell_memory_used[cell] - f->cell_memory[cell];
-    /* nova sorts by devices the same way whether it packs or spreads */
-    return (keys){wants_devices ? -devices : devices, pack ? -cpus : cpus,
-                  pack ? -memory : memory};
+nf_ordering nf_ordering_of(const nf_request *r, const nf_options *options) {
+    return (nf_ordering){.shares = !nf_pins(&r->cells[0]),
+                         .pack = options->strategy != NF_SPREAD,
+                         .wants_devices = r->n_pci > 0};
 }
 
-static bool before(const keys *a, const keys *b) {
-    if (a->devices != b->devices) return a->devices < b->devices;
-    if (a->cpus != b->cpus) return a->cpus < b->cpus;
-    return a->memory < b->memory;
+/* nova sorts by devices the same way whether it packs or spreads */
+static bool before(const nf_cell *a, const nf_cell *b, const nf_ordering *by) {
+    if (a->devices != b->devices)
+        return by->wants_devices ? a->devices > b->devices : a->devices < b->devices;
+    int64_t cpus = by->shares ? a->cpu_used - b->cpu_used : b->free - a->free;
+    int64_t memory = (a->memory_used - a->memory) - (b->memory_used - b->memory);
+    int64_t first = cpus ? cpus : memory;
+    return by->pack ? first > 0 : first < 0;
 }
 
-void nf_order(const nf_fleet *f, uint32_t host, bool shares, uint32_t strategy, bool wants_devices,
-              uint32_t *order) {
-    uint32_t first = f->host_first_cell[host], n = nf_host_cells(f, host);
-    bool pack = strategy != NF_SPREAD;
+void nf_order(const nf_cell *cells, uint32_t n, const nf_ordering *by, uint32_t *order) {
     for (uint32_t i = 0; i < n; i++) {
-        keys mine = keys_of(f, first + i, shares, pack, wants_devices);
         /* binary search for the place behind all that are not larger: stable, and cheap enough
          * for the 1024 cells that a host may have */
         uint32_t low = 0, high = i;
         while (low < high) {
             uint32_t mid = (low + high) / 2;
-            keys theirs = keys_of(f, order[mid], shares, pack, wants_devices);
-            if (before(&mine, &theirs))
+            if (before(&cells[i], &cells[order[mid]], by))
                 high = mid;
             else
                 low = mid + 1;
         }
         memmove(order + low + 1, order + low, (i - low) * sizeof *order);
-        order[low] = first + i;
+        order[low] = i;
     }
 }

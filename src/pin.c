@@ -11,9 +11,9 @@ static inline nf_word free_threads(const cores *c, uint32_t core) {
 }
 
 /* The most threads a core that still make n: emptier cores first, as nova prefers. 0: none do. */
-static uint32_t threads_per_core(const nf_fleet *f, uint32_t cell, uint32_t threads, uint32_t n) {
-    for (uint32_t k = threads; k; k--)
-        if ((int64_t)k * nf_cores_with(f, cell, k) >= n) return k;
+static uint32_t threads_per_core(const nf_cell *c, uint32_t n) {
+    for (uint32_t k = c->layout->threads; k; k--)
+        if ((int64_t)k * nf_cores_with(c, k) >= n) return k;
     return 0;
 }
 
@@ -43,9 +43,9 @@ static int32_t reserve(const cores *c, bool isolate, const uint32_t *slots, uint
     return -1;
 }
 
-void nf_pin(const nf_fleet *f, uint32_t cell, const nf_demand *w, uint32_t *slots,
-            int32_t *reserved) {
-    const nf_layout *layout = &f->layouts[f->cell_layout[cell]];
+void nf_pin(const nf_fleet *f, uint32_t cell, const nf_cell *state, const nf_demand *w,
+            uint32_t *slots, int32_t *reserved) {
+    const nf_layout *layout = state->layout;
     const cores c = {nf_dedicated_mask(f, layout), f->pinned + f->cell_mask_at[cell],
                      layout->n_cores, layout->shift};
     bool isolate = w->threads == NF_THREADS_ISOLATE;
@@ -54,7 +54,7 @@ void nf_pin(const nf_fleet *f, uint32_t cell, const nf_demand *w, uint32_t *slot
     if (isolate) {
         take(&c, layout->threads, 1, w->n_dedicated, slots);
     } else {
-        uint32_t k = threads_per_core(f, cell, layout->threads, w->n_dedicated);
+        uint32_t k = threads_per_core(state, w->n_dedicated);
         take(&c, k ? k : 1, k ? k : 1u << layout->shift, w->n_dedicated, slots);
     }
     if (w->reserved) *reserved = reserve(&c, isolate, slots, w->n_dedicated);

@@ -5,7 +5,7 @@
 int nf_refuse_pair(nf_job *j, uint32_t guest) {
     nf_reason furthest = {0, 0, 0, 0}, here;
     for (uint32_t i = 0; i < j->n_cells; i++) {
-        nf_pair(j->f, j->first_cell + i, &j->wants[guest], &j->limits, &here);
+        nf_pair(&j->states[i], &j->wants[guest], &j->limits, &here);
         if (here.status > furthest.status) furthest = here;
     }
     return nf_refuse(j->why, furthest.status, furthest.detail, furthest.wanted,

@@ -1,22 +1,17 @@
 /*
- * Can the guest go on this host? Asked of host after host. The cells of many hosts are sieved at
- * once; for guests that nothing ties together that is the answer, by Hall's theorem: guest cells
+ * Can the guest go on this host? Asked of host after host. The cells of many hosts are filtered
+ * at once; for guests that nothing ties together that is the answer, by Hall's theorem: guest cells
  * find places of their own if every few kinds of them find as many cells as they need. The others
  * are asked one by one, those that are left.
  */
 #include "scan_plan.h"
-
-static bool same_kind(const nf_request *r, uint32_t a, uint32_t b) {
-    if (r->emulator_isolated && (a == 0) != (b == 0)) return false;
-    return !memcmp(&r->cells[a], &r->cells[b], sizeof *r->cells);
-}
 
 static void find_kinds(nf_scan_plan *q) {
     const nf_request *r = q->request;
     uint32_t example[NF_KINDS];
     for (uint32_t g = 0; g < r->n_cells; g++) {
         uint32_t k = 0;
-        while (k < q->n_kinds && !same_kind(r, example[k], g)) k++;
+        while (k < q->n_kinds && !nf_alike(r, example[k], g)) k++;
         if (k == NF_KINDS) {
             q->n_kinds = 0;
             return;
@@ -28,8 +23,7 @@ static void find_kinds(nf_scan_plan *q) {
         q->kind_count[k]++;
     }
     for (uint32_t k = 0; k < q->n_kinds; k++)
-        nf_cell_filter_make(&q->sieve[k], q->f, &r->cells[example[k]],
-                      r->emulator_isolated && example[k] == 0, q->options);
+        nf_cell_filter_make(&q->filter[k], q->f, r, example[k], q->options);
 }
 
 void nf_scan_plan_make(nf_scan_plan *q, const nf_fleet *f, const nf_request *r,
@@ -116,7 +110,7 @@ void nf_scan_plan_look(const nf_scan_plan *q, uint32_t first, uint32_t most, nf_
     if (last == first || !q->n_kinds) return; /* a host of very many cells is asked */
     uint32_t n = first_cell[last] - b->first_cell;
     for (uint32_t k = 0; k < q->n_kinds; k++)
-        nf_cell_filter_cells(&q->sieve[k], b->first_cell, n, b->ok[k]);
+        nf_cell_filter_cells(&q->filter[k], b->first_cell, n, b->ok[k]);
     b->settled = q->settled;
     if (q->nearby && b->pairs) {
         nf_two_cell_hosts_keep(q, b);

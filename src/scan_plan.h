@@ -5,7 +5,7 @@
 #include "fit.h"
 #include "cell_filter.h"
 
-#define NF_KINDS 3u          /* kinds of guest cells that are sieved */
+#define NF_KINDS 3u          /* kinds of guest cells that are filtered */
 #define NF_FEW_NET_WORDS 4u
 
 typedef struct nf_scan_plan {
@@ -13,9 +13,9 @@ typedef struct nf_scan_plan {
     const nf_request *request;
     const nf_options *options;
     void *memory;
-    uint32_t n_kinds;             /* 0: more than are sieved */
+    uint32_t n_kinds;             /* 0: more than are filtered */
     uint32_t kind_count[NF_KINDS];
-    nf_cell_filter sieve[NF_KINDS];
+    nf_cell_filter filter[NF_KINDS];
     bool settled;                 /* tied by neither networks nor devices: the cells decide */
     bool nearby;                  /* nearby.c can answer, where hosts have two cells */
     bool simple;                  /* at most one PCI request, of the simple kind */

@@ -185,8 +185,10 @@ static bool still_holds(const nf_fleet *f, const nf_claim_item *t) {
     nf_limits limits = nf_limits_for(f, t->host, t->options);
     for (uint32_t g = 0; g < t->request->n_cells; g++) {
         nf_demand w;
-        nf_demand_of(f, &t->request->cells[g], t->request->emulator_isolated && g == 0, &w);
-        if (nf_pair(f, t->placement->cells[g].cell, &w, &limits, NULL) != NF_OK) return false;
+        nf_cell c;
+        nf_demand_of(f, t->request, g, &w);
+        nf_cell_load(&c, f, t->placement->cells[g].cell);
+        if (nf_pair(&c, &w, &limits, NULL) != NF_OK) return false;
     }
     return true;
 }
