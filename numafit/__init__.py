@@ -19,7 +19,7 @@ except ModuleNotFoundError as error:
         "and start Python from another folder."
     ) from error
 
-from numafit.claim import Claim
+from numafit.claims import Claim
 from numafit.linking import get_include, get_library_dir
 from numafit.model.device_spec import DeviceSpec, parse_device_specs
 from numafit.model.flavor import Flavor, Image, guest_topology

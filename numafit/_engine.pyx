@@ -24,7 +24,7 @@ from weakref import WeakSet
 
 import numpy as np
 
-from numafit.layouts import LAYOUT_DTYPE
+from numafit.columns.layouts import LAYOUT_DTYPE
 from numafit.errors import InvalidRequest, MisuseError, StalePlacement
 from numafit.model import pci_filter
 from numafit.model.guest import Limits
