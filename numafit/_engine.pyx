@@ -26,7 +26,7 @@ import numpy as np
 
 from numafit.columns.layouts import LAYOUT_DTYPE
 from numafit.errors import InvalidRequest, MisuseError, StalePlacement
-from numafit.model import pci_filter
+from numafit.rules import pci_filter
 from numafit.model.guest import Limits
 from numafit.model.placement import PciAllocation, Placement, PlacementCell
 from numafit.model.refusal import Refusal
