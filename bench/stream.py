@@ -12,7 +12,7 @@ from bench.core import NOVA_FILTER_STEP
 from bench.report import Row
 from bench.wide import wide
 from numafit import Fleet, Request
-from numafit.claim import Claim
+from numafit.claims import Claim
 
 HOSTS = 1000
 REQUESTS = 100_000

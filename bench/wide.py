@@ -14,7 +14,7 @@ from bench import cases
 from numafit import Fleet, Host
 from numafit._engine import ManyHosts
 from numafit.columns import Columns
-from numafit.names import Names
+from numafit.columns.names import Names
 
 TEMPLATES = 16
 

@@ -19,23 +19,24 @@ except ModuleNotFoundError as error:
         "and start Python from another folder."
     ) from error
 
-from numafit.claim import Claim
+from numafit.claims import Claim
 from numafit.linking import get_include, get_library_dir
-from numafit.model.device_spec import DeviceSpec, parse_device_specs
-from numafit.model.flavor import Flavor, Image, guest_topology
+from numafit.model.flavor import Flavor, Image
 from numafit.model.guest import GuestCell, GuestTopology, Limits, Networks, PciRequest
 from numafit.model.hostinfo import HostCell, HostInfo, PagePool, PciPool
-from numafit.model.multiqueue import Multiqueue, multiqueue
-from numafit.model.network import Port
 from numafit.model.pci_address import PciAddress
-from numafit.model.pci_alias import Alias, Aliases, parse_aliases, pci_requests
 from numafit.model.pci_device import PciDevice
-from numafit.model.pci_policy import pci_numa_policy
-from numafit.model.pci_pools import pools_from_devices
 from numafit.model.placement import PciAllocation, PciSupport, Placement, PlacementCell
 from numafit.model.refusal import CellRefusal, Refusal
 from numafit.model.request import Request
-from numafit.model.topology import CpuTopology, cpu_topology
+from numafit.rules.device_spec import DeviceSpec, parse_device_specs
+from numafit.rules.guest_topology import guest_topology
+from numafit.rules.multiqueue import Multiqueue, multiqueue
+from numafit.rules.network import Port
+from numafit.rules.pci_alias import Alias, Aliases, parse_aliases, pci_requests
+from numafit.rules.pci_policy import pci_numa_policy
+from numafit.rules.pci_pools import pools_from_devices
+from numafit.rules.topology import CpuTopology, cpu_topology
 
 __version__ = "0.1.0"
 

@@ -7,7 +7,7 @@ are read. What it never does: decide anything about fitting; those rules live in
 
 cimport cython
 from cpython.object cimport PyObject_GenericSetAttr
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t, uintptr_t
+from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
@@ -24,9 +24,9 @@ from weakref import WeakSet
 
 import numpy as np
 
-from numafit.layouts import LAYOUT_DTYPE
+from numafit.columns.layouts import LAYOUT_DTYPE
 from numafit.errors import InvalidRequest, MisuseError, StalePlacement
-from numafit.model import pci_filter
+from numafit.rules import pci_filter
 from numafit.model.guest import Limits
 from numafit.model.placement import PciAllocation, Placement, PlacementCell
 from numafit.model.refusal import Refusal

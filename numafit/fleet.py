@@ -9,22 +9,21 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from numafit import saved
 from numafit._engine import ManyHosts, Prepared
-from numafit.claim import Claim, device_lists, give_back, take, take_all
-from numafit.columns import Columns
+from numafit.claims import Claim, device_lists, give_back, take, take_all
+from numafit.columns import Columns, npz
+from numafit.columns.snapshot import host_info
 from numafit.errors import InputError, MisuseError, StalePlacement
 from numafit.model.guest import Limits
 from numafit.model.hostinfo import HostInfo
 from numafit.model.placement import Placement
 from numafit.model.refusal import Refusal
 from numafit.model.request import Request
-from numafit.snapshot import host_info
-from numafit.spans import Hosts, host_index, host_indices, mix_shares, spread
+from numafit.spans import Hosts, host_index, host_indices, in_threads, mix_shares
 from numafit.stream import CLAIM_ATTEMPTS, Chooser, schedule
 
 if TYPE_CHECKING:
-    from numafit.rowcolumns import Row
+    from numafit.columns.nova_rows import Row
 
 Options = tuple[str, Limits | str | None, str, str]
 DEFAULT_CAP = 500
@@ -68,7 +67,7 @@ class Fleet:
         Needs msgspec (``numafit[rows]``). Raises InputError that names the row, the key and the
         value at fault.
         """
-        from numafit.rowcolumns import gather_rows
+        from numafit.columns.nova_rows import gather_rows
 
         return cls._of(Columns(gather_rows(rows, progress)))
 
@@ -77,13 +76,13 @@ class Fleet:
 
         What other threads claim and release meanwhile is not in it. Raises ``OSError``.
         """
-        saved.save(self._still(), path)
+        npz.save(self._still(), path)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Fleet:
         """A fleet that ``save`` wrote. Raises InputError for a file that is cut, changed or not
         one of numafit's."""
-        columns = saved.load(path)
+        columns = npz.load(path)
         try:
             return cls._of(columns)
         except MisuseError as error:
@@ -92,18 +91,18 @@ class Fleet:
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Arrow's PyCapsule interface: ``pyarrow.table(fleet)``, ``polars.from_arrow(fleet)``.
 
-        A snapshot with a row a host (numafit/arrow.py has its columns), so that what ``scan`` and
-        ``capacity`` answer stands beside it. Needs nanoarrow (``numafit[arrow]``).
+        A snapshot with one row per host (numafit/columns/to_arrow.py has its columns), so that what
+        ``scan`` and ``capacity`` answer stands beside it. Needs nanoarrow (``numafit[arrow]``).
         """
-        from numafit import arrow
+        from numafit.columns import to_arrow
 
-        return arrow.stream(self._still()).__arrow_c_stream__(None)
+        return to_arrow.stream(self._still()).__arrow_c_stream__(None)
 
     def __arrow_c_schema__(self) -> object:
         """The type of a row, as Arrow's PyCapsule interface hands it over."""
-        from numafit import arrow
+        from numafit.columns import to_arrow
 
-        return arrow.schema().__arrow_c_schema__()
+        return to_arrow.schema().__arrow_c_schema__()
 
     @classmethod
     def from_arrow(cls, source: Any) -> Fleet:
@@ -111,9 +110,9 @@ class Fleet:
         are passed over. Raises InputError that names the row, the key and the value at fault.
         Needs nanoarrow (``numafit[arrow]``).
         """
-        from numafit import arrow, arrowrows
+        from numafit.columns import from_arrow, to_arrow
 
-        gatherer, generations = arrowrows.gather(arrow.rows(source))
+        gatherer, generations = from_arrow.gather(to_arrow.rows(source))
         columns = Columns(gatherer)
         columns.host_generation[:] = generations
         return cls._of(columns)
@@ -190,7 +189,7 @@ class Fleet:
             some = None if chosen is None else chosen[first:last]
             self._engine.scan(query, some, first, last - first, fits[first:last])
 
-        spread(part, len(fits), threads)
+        in_threads(part, len(fits), threads)
         return fits.view(np.bool_)
 
     def capacity(
@@ -235,7 +234,7 @@ class Fleet:
             else:
                 self._engine.capacity(queries[0], *span)
 
-        spread(part, n, threads)
+        in_threads(part, n, threads)
         return counts
 
     def fit(

@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from numafit._engine import Engine
-from numafit.claim import Claim, give_back, take
+from numafit.claims import Claim, give_back, take
 from numafit.columns import Columns
+from numafit.columns.snapshot import free_pools
 from numafit.model.guest import Limits, PciRequest
 from numafit.model.hostinfo import HostInfo, PagePool, PciPool
 from numafit.model.placement import PciSupport, Placement
 from numafit.model.refusal import Refusal
 from numafit.model.request import Request
-from numafit.snapshot import free_pools
 
 
 class Host:

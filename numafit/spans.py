@@ -55,7 +55,7 @@ def mix_shares(weights: Sequence[float] | None, n: int, mixed: bool) -> list[flo
     return shares
 
 
-def spread(part: Callable[[int, int], object], total: int, threads: int) -> None:
+def in_threads(part: Callable[[int, int], object], total: int, threads: int) -> None:
     """``part(first, last)`` for one range a thread; the threads end with the call."""
     if type(threads) is not int or threads < 1:
         raise MisuseError(f"threads={threads!r}: expected 1 or more")

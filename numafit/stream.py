@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numafit._engine import BY, ManyHosts, Prepared, Query
-from numafit.claim import Claim, device_lists
+from numafit.claims import Claim, device_lists
 from numafit.errors import MisuseError, StalePlacement
 from numafit.model.placement import Placement
 from numafit.model.request import Request

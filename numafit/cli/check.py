@@ -6,13 +6,13 @@ import click
 
 from numafit.cli.networks import HostNetworks, network_options
 from numafit.cli.output import format_option, print_json
+from numafit.diagnosis.affinity import Affinities
+from numafit.diagnosis.check import SEVERITIES, Machine, check_host
+from numafit.diagnosis.finding import ERROR, Finding
 from numafit.errors import InputError
-from numafit.model.affinity import Affinities
-from numafit.model.check import SEVERITIES, Machine, check_host
-from numafit.model.finding import ERROR, Finding
 from numafit.model.interface import netdevs_of
-from numafit.model.nova_config import NovaConfig
 from numafit.readers.sysfs import LIVE, SysfsMachine, read_sysfs
+from numafit.rules.nova_config import NovaConfig
 
 NOVA_CONF = "/etc/nova/nova.conf"
 """What nova-compute reads, where no --config is given on the host itself."""

@@ -9,8 +9,8 @@ import click
 from numafit.cli.networks import HostNetworks, network_options
 from numafit.cli.output import format_option, print_json, print_table
 from numafit.cpuset import format_cpu_list
-from numafit.model.affinity import Affinities, Affinity, nova_conf_text
-from numafit.model.check import spread_words
+from numafit.diagnosis.affinity import Affinities, Affinity, nova_conf_text
+from numafit.diagnosis.check import spread_words
 from numafit.model.interface import NetInterface
 from numafit.readers.sysfs_net import read_interfaces, read_nodes, read_nodes_by_address
 from numafit.readers.tree import open_tree

@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from numafit.cli.output import format_option, print_json
+from numafit.diagnosis.multiqueue_advice import Advice, advise
 from numafit.errors import InputError, shorten
 from numafit.model.flavor import Flavor
-from numafit.model.multiqueue import multiqueue
-from numafit.model.multiqueue_advice import Advice, advise
 from numafit.readers.checks import nearest
 from numafit.readers.flavors import read_flavors, read_image
+from numafit.rules.multiqueue import multiqueue
 
 RULE_FILE = "/etc/udev/rules.d/70-virtio-net-queues.rules"
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from numafit.model.affinity import Affinities, HostNetwork, find_affinities
+from numafit.diagnosis.affinity import Affinities, HostNetwork, find_affinities
 from numafit.model.interface import NetInterface
 from numafit.model.neutron_config import NeutronConfig, Switch
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from numafit.errors import InputError, InvalidRequest
-from numafit.model.network import Port
 from numafit.readers.checks import known_keys
+from numafit.rules.network import Port
 
 KEYS = ("vnic_type", "physnet", "network_type", "trusted", "numa_affinity_policy")
 

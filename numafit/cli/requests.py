@@ -15,11 +15,11 @@ from numafit.cli.sources import given_config
 from numafit.errors import InputError, InvalidRequest, shorten
 from numafit.model.flavor import Flavor, Image
 from numafit.model.guest import Limits, Networks
-from numafit.model.network import Port
-from numafit.model.pci_alias import Aliases, parse_aliases
 from numafit.model.request import Request
 from numafit.readers.checks import nearest
 from numafit.readers.flavors import read_flavors, read_image
+from numafit.rules.network import Port
+from numafit.rules.pci_alias import Aliases, parse_aliases
 
 _GUEST = (
     "flavors_file",

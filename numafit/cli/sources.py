@@ -14,15 +14,15 @@ from typing import Any
 
 import click
 
+from numafit.diagnosis.usage import Difference
 from numafit.errors import InputError, MissingExtra
 from numafit.fleet import Fleet
-from numafit.model.device_spec import parse_device_specs
 from numafit.model.hostinfo import HostInfo
 from numafit.model.interface import NetInterface, netdevs_of
-from numafit.model.nova_config import NovaConfig, apply_config
 from numafit.model.pci_device import PciDevice
-from numafit.model.pci_pools import functions_of, pools_from_devices
-from numafit.model.usage import Difference
+from numafit.rules.device_spec import parse_device_specs
+from numafit.rules.nova_config import NovaConfig, apply_config
+from numafit.rules.pci_pools import functions_of, pools_from_devices
 
 Given = Mapping[str, Any]
 """Names of options (with underscores) -> values; tuples where an option may stand twice."""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from numafit.errors import InputError, MisuseError, shorten
-from numafit.model.flavor import Flavor, Image, guest_topology
+from numafit.errors import MisuseError, shorten
+from numafit.model.flavor import Flavor, Image
 from numafit.model.guest import GuestTopology, Networks, PciRequest
-from numafit.model.network import Port, networks_of, port_requests
-from numafit.model.pci_alias import Alias, parse_aliases, pci_requests
-from numafit.model.pci_policy import pci_numa_policy
+
+if TYPE_CHECKING:
+    from numafit.rules.network import Port
+    from numafit.rules.pci_alias import Alias
 
 
 class Request:
@@ -70,17 +70,10 @@ class Request:
 
         Raises ``InvalidRequest`` for the first thing that nova would refuse.
         """
-        guest = guest_topology(flavor, image)
-        policy = pci_numa_policy(flavor, image)
-        if not isinstance(aliases, Mapping):
-            aliases = parse_aliases(aliases)
-        pci = pci_requests(flavor, aliases, policy)
-        ports = _ports(ports)
-        pci += port_requests(ports, policy)
-        if guest is None and pci and pci_implies_topology:
-            asked = replace(flavor, extra_specs={**flavor.extra_specs, "hw:numa_nodes": "1"})
-            guest = guest_topology(asked, image)
-        return cls(guest, networks_of(ports), pci)
+        # the one way up from this room: a value that knows how nova's API comes by it
+        from numafit.rules.server import asked_of_server
+
+        return cls(*asked_of_server(flavor, image, ports, aliases, pci_implies_topology))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Request):
@@ -95,17 +88,3 @@ class Request:
 
     def __repr__(self) -> str:
         return f"Request({self.guest!r}, networks={self.networks!r}, pci={list(self.pci)!r})"
-
-
-def _ports(found: Iterable[Port | Mapping[str, Any]]) -> list[Port]:
-    ports = []
-    for n, port in enumerate(found):
-        if isinstance(port, Mapping):
-            try:
-                port = Port.from_dict(port)
-            except InputError as error:
-                raise error.within(key=f"ports[{n}]") from None
-        if not isinstance(port, Port):
-            raise MisuseError(f"ports[{n}]={shorten(port)}: expected a Port")
-        ports.append(port)
-    return ports

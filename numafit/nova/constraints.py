@@ -7,15 +7,14 @@ from typing import Any
 from nova import exception, objects
 
 from numafit.errors import InvalidRequest, MisuseError
-from numafit.model import flavor as model
-from numafit.model import multiqueue, topology
 from numafit.nova import answers, convert
+from numafit.rules import guest_topology, multiqueue, topology
 
 
 def numa_get_constraints(flavor: Any, image_meta: Any) -> Any:
     """The guest's ``InstanceNUMATopology``, or ``None`` where nothing asks for one."""
     try:
-        guest = model.guest_topology(convert.flavor(flavor), convert.image(image_meta))
+        guest = guest_topology.guest_topology(convert.flavor(flavor), convert.image(image_meta))
     except InvalidRequest as error:
         raise answers.error(error) from error
     except MisuseError as error:

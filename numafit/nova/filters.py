@@ -22,11 +22,11 @@ from nova.scheduler import filters, utils
 from oslo_log import log
 
 from numafit.errors import NumafitError
-from numafit.model import pci_filter
 from numafit.model.request import Request
 from numafit.nova import convert, modes
 from numafit.nova.table import HOSTS, Block, Entry, Ratios
 from numafit.nova.together import Round, Rounds
+from numafit.rules import pci_filter
 
 LOG = log.getLogger(__name__)
 

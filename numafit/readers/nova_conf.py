@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 from numafit.errors import InputError
 from numafit.model.hostinfo import MAX_ID, MAX_PAGE_KIB, MAX_PAGES
-from numafit.model.nova_config import NovaConfig, ReservedPages
-from numafit.model.pages import size_in_kib
 from numafit.readers import checks
 from numafit.readers.oslo_files import Options, OsloFiles, of_type
+from numafit.rules.nova_config import NovaConfig, ReservedPages
+from numafit.rules.pages import size_in_kib
 
 _SECTION = "neutron_physnet_"
 _PAGES = "node, size and count, such as node:0,size:2048,count:64"

@@ -15,10 +15,10 @@ from types import TracebackType
 from typing import Any
 from urllib.parse import quote
 
+from numafit.diagnosis.usage import Difference, HostSum, Instance, usage_differences
 from numafit.errors import InputError
 from numafit.extras import need
 from numafit.model.hostinfo import HostInfo
-from numafit.model.usage import Difference, HostSum, Instance, usage_differences
 from numafit.readers.nova_instances import instance_cells
 from numafit.readers.nova_rows import host_from_nova
 

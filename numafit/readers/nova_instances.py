@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from numafit.diagnosis.usage import InstanceCell
 from numafit.errors import InputError
 from numafit.model.guest import MAX_MEMORY_MB
 from numafit.model.hostinfo import MAX_ID, MAX_PAGE_KIB
-from numafit.model.usage import InstanceCell
 from numafit.readers import checks
 from numafit.readers.nova_objects import OBJECT_NAME, decode, unwrap
 

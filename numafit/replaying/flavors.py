@@ -8,16 +8,16 @@ from typing import Any
 
 from numafit.errors import InvalidRequest
 from numafit.host import Host
-from numafit.model.device_spec import DeviceSpec, parse_device_specs
-from numafit.model.flavor import guest_topology
 from numafit.model.guest import GuestTopology, PciRequest
-from numafit.model.multiqueue import multiqueue
 from numafit.model.pci_address import PciAddress
-from numafit.model.pci_policy import pci_numa_policy
-from numafit.model.pci_pools import pools_from_devices
-from numafit.model.topology import cpu_topology
 from numafit.replaying.cases import Case
 from numafit.replaying.requests import flavor_and_image, pci_of, pci_request
+from numafit.rules.device_spec import DeviceSpec, parse_device_specs
+from numafit.rules.guest_topology import guest_topology
+from numafit.rules.multiqueue import multiqueue
+from numafit.rules.pci_policy import pci_numa_policy
+from numafit.rules.pci_pools import pools_from_devices
+from numafit.rules.topology import cpu_topology
 
 
 def constraints(case: Case) -> Any:

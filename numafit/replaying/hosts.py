@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from numafit.claim import Claim
+from numafit.claims import Claim
 from numafit.errors import StalePlacement
 from numafit.fleet import Fleet
 from numafit.host import Host

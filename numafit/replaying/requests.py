@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from numafit.model.flavor import Flavor, Image, guest_topology
+from numafit.model.flavor import Flavor, Image
 from numafit.model.guest import GuestCell, GuestTopology, Limits, Networks, PciRequest
-from numafit.model.pci_alias import parse_aliases, pci_requests
-from numafit.model.pci_policy import pci_numa_policy
 from numafit.model.request import Request
 from numafit.replaying.cases import Case
+from numafit.rules.guest_topology import guest_topology
+from numafit.rules.pci_alias import parse_aliases, pci_requests
+from numafit.rules.pci_policy import pci_numa_policy
 
 
 def flavor_and_image(case: Case) -> tuple[Flavor, Image]:

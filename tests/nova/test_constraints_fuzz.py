@@ -17,10 +17,11 @@ from typing import Any
 import pytest
 
 from numafit.errors import InvalidRequest
-from numafit.model.flavor import Flavor, Image, guest_topology
-from numafit.model.multiqueue import multiqueue
-from numafit.model.pci_policy import pci_numa_policy
-from numafit.model.topology import cpu_topology
+from numafit.model.flavor import Flavor, Image
+from numafit.rules.guest_topology import guest_topology
+from numafit.rules.multiqueue import multiqueue
+from numafit.rules.pci_policy import pci_numa_policy
+from numafit.rules.topology import cpu_topology
 
 pytestmark = pytest.mark.nova
 

@@ -18,11 +18,11 @@ import pytest
 from numafit.cpuset import format_cpu_list
 from numafit.errors import InputError
 from numafit.model.hostinfo import HostCell, HostInfo, PagePool
-from numafit.model.nova_config import apply_config
 from numafit.readers.libvirt import read_capabilities
 from numafit.readers.nova_conf import read_nova_conf
 from numafit.readers.nova_rows import host_from_nova
 from numafit.readers.sysfs import read_sysfs
+from numafit.rules.nova_config import apply_config
 
 pytestmark = pytest.mark.nova
 

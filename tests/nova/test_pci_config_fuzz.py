@@ -26,7 +26,7 @@ from numafit import (
     pci_requests,
     pools_from_devices,
 )
-from numafit.model.network import networks_of, port_requests
+from numafit.rules.network import networks_of, port_requests
 
 _SPEC = importlib.util.spec_from_file_location(
     "pci_questions", Path(__file__).parent / "pci_questions.py"

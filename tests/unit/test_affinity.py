@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from numafit.model.affinity import Affinities, HostNetwork, find_affinities, nova_conf_text
+from numafit.diagnosis.affinity import Affinities, HostNetwork, find_affinities, nova_conf_text
 from numafit.model.neutron_config import NeutronConfig, Switch, SwitchPort
 from numafit.readers.neutron_conf import from_ovn
 from numafit.readers.nova_conf import read_nova_conf

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from numafit.model.affinity import HostNetwork, find_affinities
-from numafit.model.check import Machine, check_host
+from numafit.diagnosis.affinity import HostNetwork, find_affinities
+from numafit.diagnosis.check import Machine, check_host
 from numafit.model.hostinfo import HostCell, HostInfo, PagePool
 from numafit.model.neutron_config import NeutronConfig
-from numafit.model.nova_config import NovaConfig, ReservedPages
 from numafit.model.pci_device import PciDevice
+from numafit.rules.nova_config import NovaConfig, ReservedPages
 
 
 @dataclass(frozen=True)

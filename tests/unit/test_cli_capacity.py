@@ -135,7 +135,7 @@ def test_rows_are_read_the_fast_way_with_the_same_answer(
     fast = json.loads(numafit(*asked).out)
     assert fast["hosts"][3:] == ["compute1"] * 3
     monkeypatch.setitem(sys.modules, "msgspec", None)
-    for name in ("numafit.rowcolumns", "numafit.readers.nova_bulk"):
+    for name in ("numafit.columns.nova_rows", "numafit.readers.nova_bulk"):
         monkeypatch.delitem(sys.modules, name, raising=False)
     assert json.loads(numafit(*asked).out) == fast
 

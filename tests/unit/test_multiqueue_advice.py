@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from numafit.cli import main
+from numafit.diagnosis.multiqueue_advice import Advice, advise
 from numafit.errors import MisuseError
 from numafit.model.flavor import Flavor, Image
-from numafit.model.multiqueue import multiqueue
-from numafit.model.multiqueue_advice import Advice, advise
+from numafit.rules.multiqueue import multiqueue
 
 ON = {"hw:vif_multiqueue_enabled": "true"}
 

@@ -12,8 +12,8 @@ import pytest
 from numafit.cli import main
 from numafit.errors import InputError
 from numafit.model.hostinfo import HostCell, HostInfo, PagePool
-from numafit.model.nova_config import NovaConfig, ReservedPages, apply_config, config_faults
 from numafit.readers.nova_conf import read_nova_conf
+from numafit.rules.nova_config import NovaConfig, ReservedPages, apply_config, config_faults
 
 FULL = """\
 [DEFAULT]

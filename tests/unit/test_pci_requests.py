@@ -17,10 +17,10 @@ from numafit import (
     Request,
     parse_aliases,
 )
-from numafit.model.check_pci import pci_findings
-from numafit.model.nova_config import NovaConfig
+from numafit.diagnosis.check_pci import pci_findings
+from numafit.diagnosis.remote_managed import check_computes, findings
 from numafit.model.pci_device import PciDevice
-from numafit.model.remote_managed import check_computes, findings
+from numafit.rules.nova_config import NovaConfig
 
 ALIAS = '{"name": "qat", "vendor_id": "8086", "product_id": "0443", "numa_policy": "required"}'
 DEVICES = {"pci_passthrough:alias": "qat:2"}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from numafit.model.flavor import Flavor, Image, asked_for
+from numafit.model.flavor import Flavor, Image
 from numafit.model.guest import PCI_NUMA_POLICIES
 from numafit.model.values import conflict, refuse
+from numafit.rules.extra_specs import asked_for
 
 
 def pci_numa_policy(flavor: Flavor, image: Image | None = None) -> str | None:

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from numafit.columns.layouts import Layouts
+from numafit.columns.names import Names
+from numafit.columns.pools import Pools
 from numafit.errors import InputError
-from numafit.layouts import Layouts
 from numafit.model.hostinfo import HostInfo, PciPool
-from numafit.names import Names
-from numafit.poolcolumns import Pools
 
 MAX_PAGE_SIZES = 32
 UNKNOWN = 2**64 - 1

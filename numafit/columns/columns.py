@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from numafit.gather import Gatherer
+from numafit.columns.gather import Gatherer
+from numafit.columns.pools import Pools
 from numafit.model.hostinfo import HostInfo
 from numafit.model.placement import PciAllocation
-from numafit.poolcolumns import Pools
 
 
 class Columns:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from numafit.errors import InvalidRequest
-from numafit.model.device_spec import DeviceSpec, Functions
 from numafit.model.hostinfo import MAX_ID, PciPool
 from numafit.model.pci_device import (
     PciDevice,
@@ -15,6 +14,7 @@ from numafit.model.pci_device import (
     with_parent_serials,
 )
 from numafit.model.values import refuse
+from numafit.rules.device_spec import DeviceSpec, Functions
 
 _IGNORED = frozenset({"resource_class", "traits", "rp_uuid"})
 """Placement matches these; pools are not told apart by them."""

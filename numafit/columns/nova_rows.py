@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from numafit.columns.gather import Gatherer
+from numafit.columns.layouts import Layout
 from numafit.errors import InputError
-from numafit.gather import Gatherer
-from numafit.layouts import Layout
 from numafit.model.hostinfo import HostCell, PciPool
 from numafit.readers import checks
 from numafit.readers.nova_bulk import Cell, cpu_sets, decode

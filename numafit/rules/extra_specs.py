@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from numafit.model.image_properties import ImageProperties
+from numafit.model.flavor import Flavor, Image
+from numafit.rules.image_properties import ImageProperties
 
 
 class Asked(NamedTuple):
@@ -19,3 +20,9 @@ class Asked(NamedTuple):
     memory_mb: int
     specs: Mapping[str, str]
     image: ImageProperties
+
+
+def asked_for(flavor: Flavor, image: Image | None) -> Asked:
+    """Flavor and image side by side; raises ``InvalidRequest`` for the image's properties."""
+    properties = ImageProperties(image.properties if image is not None else {})
+    return Asked(flavor.vcpus, flavor.memory_mb, flavor.extra_specs, properties)

@@ -6,12 +6,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from numafit.cpuset import format_cpu_list
-from numafit.model.affinity import Affinities, Affinity
-from numafit.model.check_pci import pci_findings
-from numafit.model.finding import ERROR, NOTE, WARNING, Finding
+from numafit.diagnosis.affinity import Affinities, Affinity
+from numafit.diagnosis.check_pci import pci_findings
+from numafit.diagnosis.finding import ERROR, NOTE, WARNING, Finding
 from numafit.model.hostinfo import HostInfo
-from numafit.model.nova_config import DEDICATED, TUNNEL, NovaConfig, cell_cpus, config_faults
 from numafit.model.pci_device import PciDevice
+from numafit.rules.nova_config import DEDICATED, TUNNEL, NovaConfig, cell_cpus, config_faults
 
 SEVERITIES = (ERROR, WARNING, NOTE)
 

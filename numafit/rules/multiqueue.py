@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from numafit.errors import MisuseError, shorten
-from numafit.model.extra_specs import Asked
-from numafit.model.flavor import Flavor, Image, asked_for
+from numafit.model.flavor import Flavor, Image
 from numafit.model.values import conflict, flag
+from numafit.rules.extra_specs import Asked, asked_for
 
 _TAP_QUEUES = {0: 1, 1: 1, 2: 1, 3: 8, 4: 256}
 """Queues of a tap device by the kernel's major version (nova bug 1570631); none from 5 on."""

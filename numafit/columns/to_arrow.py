@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from numafit.columns import Columns
+from numafit.columns.columns import Columns
 from numafit.cpuset import format_cpu_list
 from numafit.errors import InputError
 from numafit.extras import need

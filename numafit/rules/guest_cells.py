@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from numafit.cpuset import format_cpu_list
 from numafit.errors import InvalidRequest
-from numafit.model.cpurules import CpuRules, cpus_of, read_cpu_rules
-from numafit.model.extra_specs import Asked
-from numafit.model.image_properties import numbered
 from numafit.model.values import bad_cpu_list, conflict, refuse
+from numafit.rules.cpurules import CpuRules, cpus_of, read_cpu_rules
+from numafit.rules.extra_specs import Asked
+from numafit.rules.image_properties import numbered
 
 _EXCLUSIVE = "Describe the guest's NUMA cells in one of them."
 

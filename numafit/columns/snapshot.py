@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from numafit.columns import Columns
+from numafit.columns.columns import Columns
 from numafit.model.hostinfo import HostCell, HostInfo, PagePool, PciPool
 
 _UNKNOWN = np.iinfo(np.uint64).max

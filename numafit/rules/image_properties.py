@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
-from numafit.model.cpurules import CpuRules, read_cpu_rules
-from numafit.model.image_fields import FIELDS, NUMBER, OLDER_NAMES, Kind
 from numafit.model.values import bad_cpu_list, refuse
+from numafit.rules.cpurules import CpuRules, read_cpu_rules
+from numafit.rules.image_fields import FIELDS, NUMBER, OLDER_NAMES, Kind
 
 NUMA_NODES_MAX = 128
 """nova looks for ``hw:numa_cpus.N`` and the like with N up to 127."""

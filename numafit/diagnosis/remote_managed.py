@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from numafit.model.finding import ERROR, WARNING, Finding
+from numafit.diagnosis.finding import ERROR, WARNING, Finding
 from numafit.model.hostinfo import PciPool
-from numafit.model.network import Port
 from numafit.model.values import flag, refuse
+from numafit.rules.network import Port
 
 YOGA = 61
 """Nova's service version from which all computes know remote-managed ports."""

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from numafit.errors import shorten
-from numafit.model.extra_specs import Asked
-from numafit.model.flavor import Flavor, Image, asked_for
+from numafit.model.flavor import Flavor, Image
 from numafit.model.values import conflict, refuse
+from numafit.rules.extra_specs import Asked, asked_for
 
 _UNLIMITED = 65536
 _PARTS = ("sockets", "cores", "threads")

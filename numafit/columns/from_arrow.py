@@ -1,4 +1,4 @@
-"""Rows of Arrow data, as ``numafit.arrow`` writes them -> HostInfo."""
+"""Rows of Arrow data, as ``numafit.columns.to_arrow`` writes them -> HostInfo."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache, partial
 from typing import Any
 
+from numafit.columns.gather import Gatherer
 from numafit.cpuset import MAX_CPU_ID, parse_cpu_list
 from numafit.errors import InputError
-from numafit.gather import Gatherer
 from numafit.model.guest import MAX_MEMORY_MB
 from numafit.model.hostinfo import MAX_ID, HostCell, HostInfo, PagePool, PciPool
 from numafit.readers import checks

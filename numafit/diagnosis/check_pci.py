@@ -6,18 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from numafit.diagnosis import remote_managed
+from numafit.diagnosis.finding import ERROR, NOTE, WARNING, Finding
 from numafit.errors import InvalidRequest
-from numafit.model import remote_managed
-from numafit.model.device_spec import DeviceSpec, Netdevs
-from numafit.model.finding import ERROR, NOTE, WARNING, Finding
 from numafit.model.guest import PciRequest
 from numafit.model.hostinfo import PciPool
-from numafit.model.nova_config import NovaConfig
-from numafit.model.pci_alias import Aliases, parse_aliases
 from numafit.model.pci_device import PciDevice, drop_unaddressable, with_parent_serials
-from numafit.model.pci_filter import matches, usable
-from numafit.model.pci_pools import functions_of, pools_from_devices
 from numafit.model.values import flag
+from numafit.rules.device_spec import DeviceSpec, Netdevs
+from numafit.rules.nova_config import NovaConfig
+from numafit.rules.pci_alias import Aliases, parse_aliases
+from numafit.rules.pci_filter import matches, usable
+from numafit.rules.pci_pools import functions_of, pools_from_devices
 
 _SPEC = "[pci] device_spec"
 _SHOWN = 4

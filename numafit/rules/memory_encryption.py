@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from numafit.model.extra_specs import Asked
 from numafit.model.values import conflict, flag, refuse
+from numafit.rules.extra_specs import Asked
 
 _STATELESS_MODELS = ("amd-sev-snp", "intel-tdx")
 _MODELS = ("amd-sev", "amd-sev-es", *_STATELESS_MODELS)

@@ -6,10 +6,10 @@ import re
 from typing import NamedTuple
 
 from numafit.errors import InvalidRequest
-from numafit.model.cpurules import read_cpu_rules
-from numafit.model.extra_specs import Asked
 from numafit.model.guest import CPU_POLICIES, EMULATOR_POLICIES, THREAD_POLICIES
 from numafit.model.values import bad_cpu_list, conflict, flag, refuse
+from numafit.rules.cpurules import read_cpu_rules
+from numafit.rules.extra_specs import Asked
 
 _TRAIT = "HW_CPU_HYPERTHREADING"
 # nova matches the beginning of the key only, and group 0 is no group

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from numafit.errors import MisuseError, shorten
 from numafit.model.flavor import Flavor, Image
-from numafit.model.multiqueue import Multiqueue
+from numafit.rules.multiqueue import Multiqueue
 
 _ON = "hw:vif_multiqueue_enabled=true"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 import re
 
-from numafit.model.extra_specs import Asked
 from numafit.model.guest import MAX_MEMORY_MB, PAGES_ANY, PAGES_LARGE, PAGES_SMALL
 from numafit.model.values import conflict, refuse
+from numafit.rules.extra_specs import Asked
 
 _KEY = "hw:mem_page_size"
 _IMAGE_KEY = "hw_mem_page_size"

@@ -1,0 +1,1 @@
+"""Advice to operators on their hosts, their configuration and their flavors."""

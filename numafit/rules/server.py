@@ -1,0 +1,50 @@
+"""What flavor, image and ports of a server ask for together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from numafit.errors import InputError, MisuseError, shorten
+from numafit.model.flavor import Flavor, Image
+from numafit.model.guest import GuestTopology, Networks, PciRequest
+from numafit.rules.guest_topology import guest_topology
+from numafit.rules.network import Port, networks_of, port_requests
+from numafit.rules.pci_alias import Alias, parse_aliases, pci_requests
+from numafit.rules.pci_policy import pci_numa_policy
+
+
+def asked_of_server(
+    flavor: Flavor,
+    image: Image | None,
+    ports: Iterable[Port | Mapping[str, Any]],
+    aliases: Mapping[str, Alias] | Iterable[str],
+    pci_implies_topology: bool,
+) -> tuple[GuestTopology | None, Networks | None, list[PciRequest]]:
+    """Guest, networks and devices, as ``Request.for_server`` has them."""
+    guest = guest_topology(flavor, image)
+    policy = pci_numa_policy(flavor, image)
+    if not isinstance(aliases, Mapping):
+        aliases = parse_aliases(aliases)
+    pci = pci_requests(flavor, aliases, policy)
+    ports = _ports(ports)
+    pci += port_requests(ports, policy)
+    if guest is None and pci and pci_implies_topology:
+        asked = replace(flavor, extra_specs={**flavor.extra_specs, "hw:numa_nodes": "1"})
+        guest = guest_topology(asked, image)
+    return guest, networks_of(ports), pci
+
+
+def _ports(found: Iterable[Port | Mapping[str, Any]]) -> list[Port]:
+    ports = []
+    for n, port in enumerate(found):
+        if isinstance(port, Mapping):
+            try:
+                port = Port.from_dict(port)
+            except InputError as error:
+                raise error.within(key=f"ports[{n}]") from None
+        if not isinstance(port, Port):
+            raise MisuseError(f"ports[{n}]={shorten(port)}: expected a Port")
+        ports.append(port)
+    return ports
