@@ -13,7 +13,17 @@ static inline uint32_t nf_words_for(uint32_t bits) {
     return (bits + NF_WORD_BITS - 1u) / NF_WORD_BITS;
 }
 
-static inline uint32_t nf_popcount(nf_word w) { return (uint32_t)__builtin_popcountll(w); }
+/* Where the processor may lack the instruction, compilers call a function: this is shorter. */
+static inline uint32_t nf_popcount(nf_word w) {
+#ifdef __POPCNT__
+    return (uint32_t)__builtin_popcountll(w);
+#else
+    w -= (w >> 1) & 0x5555555555555555u;
+    w = (w & 0x3333333333333333u) + ((w >> 2) & 0x3333333333333333u);
+    w = (w + (w >> 4)) & 0x0f0f0f0f0f0f0f0fu;
+    return (uint32_t)((w * 0x0101010101010101u) >> 56);
+#endif
+}
 
 static inline uint32_t nf_lowest(nf_word w) { return (uint32_t)__builtin_ctzll(w); }
 

@@ -2,6 +2,7 @@
 #include "capacity_books.h"
 #include "fit.h"
 #include "host_copy.h"
+#include "pair.h"
 
 #define MANY INT64_MAX
 
@@ -62,9 +63,9 @@ static bool by_threads(const nf_cell *c, const nf_demand *w, int64_t *most) {
 }
 
 /* Guests of one cell that fit here one after the other. */
-static bool on_cell(const nf_cell *c, const nf_demand *w, const nf_limits *limits, int64_t *most) {
+static inline bool on_cell(const nf_cell *c, const nf_demand *w, const nf_limits *limits, int64_t *most) {
     *most = 0;
-    if (nf_pair(c, w, limits, NULL) != NF_OK) return true;
+    if (nf_pair_rule(c, w, limits, NULL) != NF_OK) return true;
     *most = by_memory(c, w);
     if (w->shares && limits->on) *most = least(*most, by_limits(c, w, limits));
     int64_t threads = MANY;
@@ -157,7 +158,7 @@ nf_status nf_capacity(const nf_fleet *f, const nf_hosts *hosts, const nf_request
             counts[i] = most < cap ? (uint32_t)most : cap;
             continue;
         }
-        if (booked && nf_books_count(&books, host, cap, &counts[i])) continue;
+        if (booked && nf_books_count(&books, host, &j.limits, cap, &counts[i])) continue;
         if (!laid_out) {
             nf_arena a = {scratch->memory, 0};
             lay_out(&d, f, request, &a);

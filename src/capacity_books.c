@@ -6,6 +6,8 @@
  */
 #include "capacity_books.h"
 
+#include "pair.h"
+
 /* The state of a cell, and the numbers that it points to. */
 typedef struct book {
     nf_cell cell;
@@ -74,8 +76,8 @@ static void use_threads(book *b, const nf_demand *w) {
 }
 
 static void use(book *b, const nf_guest_cell *g, const nf_demand *w) {
-    uint32_t s = w->page_kib == NF_PAGES_NONE ? NF_NONE : nf_choose_pages(&b->cell, w);
-    nf_usage u = nf_usage_of(&b->cell, g, s == NF_NONE ? 0 : b->cell.page_kib[s]);
+    uint32_t size = w->page_kib == NF_PAGES_NONE ? NF_NONE : nf_choose_pages(&b->cell, w);
+    nf_usage u = nf_usage_of(&b->cell, g, size);
     nf_cell_use(&b->cell, &u, 1);
     use_threads(b, w);
 }
@@ -98,12 +100,13 @@ static bool find_places(const nf_books *l, const uint32_t *can, uint32_t g, uint
 static bool place_one(const nf_books *l, book *books, uint32_t cells, const nf_limits *limits) {
     uint32_t n = l->request->n_cells, order[NF_BOOKS_CELLS], can[NF_BOOKS_GUESTS] = {0};
     uint32_t place[NF_BOOKS_GUESTS];
-    for (uint32_t i = 0; i < cells; i++) order[i] = i;
     if (cells > n) {
         nf_cell states[NF_BOOKS_CELLS];
         nf_ordering by = nf_ordering_of(l->request, l->options);
         for (uint32_t i = 0; i < cells; i++) states[i] = books[i].cell;
         nf_order(states, cells, &by, order);
+    } else {
+        for (uint32_t i = 0; i < cells; i++) order[i] = i;
     }
     for (uint32_t g = 0; g < n; g++) {
         if (l->kind[g] != g) {
@@ -111,7 +114,7 @@ static bool place_one(const nf_books *l, book *books, uint32_t cells, const nf_l
             continue;
         }
         for (uint32_t i = 0; i < cells; i++)
-            if (nf_pair(&books[order[i]].cell, &l->want[g], limits, NULL) == NF_OK)
+            if (nf_pair_rule(&books[order[i]].cell, &l->want[g], limits, NULL) == NF_OK)
                 can[g] |= 1u << i;
         if (!can[g]) return false;
     }
@@ -120,7 +123,8 @@ static bool place_one(const nf_books *l, book *books, uint32_t cells, const nf_l
     return true;
 }
 
-bool nf_books_count(const nf_books *l, uint32_t host, uint32_t cap, uint32_t *count) {
+bool nf_books_count(const nf_books *l, uint32_t host, const nf_limits *limits, uint32_t cap,
+                    uint32_t *count) {
     const nf_fleet *f = l->f;
     uint32_t first = f->host_first_cell[host], cells = nf_host_cells(f, host);
     uint32_t n = l->request->n_cells;
@@ -130,11 +134,10 @@ bool nf_books_count(const nf_books *l, uint32_t host, uint32_t cap, uint32_t *co
     if (cells > NF_BOOKS_CELLS || cap > UINT16_MAX) return false;
     if (l->request->n_nets && n != cells) return false; /* all cells are near all there is */
     if (l->options->strategy == NF_CLOSEST && f->host_distance_at[host] != UINT64_MAX) return false;
-    nf_limits limits = nf_limits_for(f, host, l->options);
     for (uint32_t i = 0; i < cells; i++) {
         if (!counts_do(l, &f->layouts[f->cell_layout[first + i]])) return false;
         open_book(&books[i], f, first + i);
     }
-    while (*count < cap && place_one(l, books, cells, &limits)) ++*count;
+    while (*count < cap && place_one(l, books, cells, limits)) ++*count;
     return true;
 }

@@ -23,6 +23,7 @@ typedef struct nf_books {
 bool nf_books_open(nf_books *l, const nf_fleet *f, const nf_request *r,
                     const nf_options *options);
 /* Guests that fit one after the other, at most cap. False: not to be said for this host. */
-bool nf_books_count(const nf_books *l, uint32_t host, uint32_t cap, uint32_t *count);
+bool nf_books_count(const nf_books *l, uint32_t host, const nf_limits *limits, uint32_t cap,
+                    uint32_t *count);
 
 #endif

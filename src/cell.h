@@ -51,8 +51,15 @@ static inline int64_t nf_cores_with(const nf_cell *c, uint32_t k) {
     return c->cores[(k - 1) * c->stride];
 }
 
-/* Free dedicated CPUs that stand in some sibling set. */
-int64_t nf_listed(const nf_cell *c);
+/* Free dedicated CPUs that stand in some sibling set: each is counted by the cores that have so
+ * many. */
+static inline int64_t nf_listed(const nf_cell *c) {
+    const nf_layout *layout = c->layout;
+    int64_t listed = 0;
+    if (layout->n_slots == layout->n_cores << layout->shift) return c->free;
+    for (uint32_t k = 1; k <= layout->threads; k++) listed += nf_cores_with(c, k);
+    return listed;
+}
 
 /* Cores with sibling threads free, times the threads of each that a guest would take: the most
  * vCPUs that require can place. */
@@ -83,8 +90,20 @@ static inline uint32_t nf_page_candidates(uint32_t present, const nf_demand *w) 
     }
 }
 
+static inline int64_t nf_kib_in(const nf_cell *c, const int32_t *pages, uint32_t s) {
+    return (int64_t)pages[s * c->stride] * c->page_kib[s];
+}
+
 /* The largest size that was asked for and has enough free pages; NF_NONE: none has. */
-uint32_t nf_choose_pages(const nf_cell *c, const nf_demand *w);
+static inline uint32_t nf_choose_pages(const nf_cell *c, const nf_demand *w) {
+    uint32_t sizes = nf_page_candidates(c->page_sizes, w) & w->whole_pages;
+    while (sizes) {
+        uint32_t s = 31u - (uint32_t)__builtin_clz(sizes);
+        if (w->kib <= nf_kib_in(c, c->pages_free, s)) return s;
+        sizes &= ~(1u << s);
+    }
+    return NF_NONE;
+}
 
 /* What a guest cell takes of a cell beside its dedicated CPUs. */
 typedef struct nf_usage {
@@ -93,8 +112,11 @@ typedef struct nf_usage {
     uint32_t size;        /* of the pages; NF_NONE: the cell has none */
 } nf_usage;
 
-/* page_kib: the size that it was placed with, 0: it asked for none and takes the smallest. */
-nf_usage nf_usage_of(const nf_cell *c, const nf_guest_cell *g, int64_t page_kib);
+/* size: of the pages that it asked for and got; NF_NONE: it asked for none and takes the smallest. */
+nf_usage nf_usage_of(const nf_cell *c, const nf_guest_cell *g, uint32_t size);
+
+/* The cell's pages of so many KiB; NF_NONE: it has none of them. */
+uint32_t nf_page_class(const nf_cell *c, int64_t page_kib);
 
 /* More (sign 1) or less (-1) in use; pages change where they stand. */
 void nf_cell_use(nf_cell *c, const nf_usage *u, int sign);

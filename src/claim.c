@@ -24,7 +24,9 @@ static bool turn(const nf_fleet *f, uint32_t cell, const nf_layout *layout, uint
     nf_word own = nf_core_bits(whole, core, layout->shift);
     uint32_t before = nf_popcount(own & ~nf_core_bits(mask, core, layout->shift));
     *pinned ^= bits;
-    recount(f, cell, before, nf_popcount(own & ~nf_core_bits(mask, core, layout->shift)));
+    bits &= dedicated;
+    uint32_t turned = bits & (bits - 1u) ? nf_popcount(bits) : bits != 0;
+    recount(f, cell, before, take ? before - turned : before + turned);
     return true;
 }
 
@@ -116,9 +118,10 @@ static int turn_memory(const hold *h, bool take, nf_reason *why) {
     int status = NF_OK;
     uint32_t page_kib = h->placed->page_kib;
     nf_cell_load(&c, h->f, h->placed->cell);
-    nf_usage u = nf_usage_of(&c, h->guest, page_kib);
-    if (u.size == NF_NONE && page_kib)
+    uint32_t size = page_kib ? nf_page_class(&c, page_kib) : NF_NONE;
+    if (size == NF_NONE && page_kib)
         return nf_refuse(why, NF_STALE, (int64_t)page_kib, h->guest->memory * 1024, 0);
+    nf_usage u = nf_usage_of(&c, h->guest, size);
     if (h->undo) {
         /* an overcommitted cell would fail the checks below, and it was there before */
     } else if (take) {

@@ -308,12 +308,20 @@ static bool assign_one(nf_job *j) {
     return false;
 }
 
+/* Is there a cell that guest cell 0 fits, whatever else keeps it off? */
+static bool any_pair(const nf_job *j) {
+    for (uint32_t place = 0; place < j->n_cells; place++)
+        if (pair_at(j, place, 0) == NF_OK) return true;
+    return false;
+}
+
 int nf_job_assign(nf_job *j) {
     uint32_t guests = j->request->n_cells;
     if (guests && !j->n_cells) return nf_refuse(j->why, NF_NO_TOPOLOGY, 0, guests, 0);
     if (j->n_cells < guests) return nf_refuse(j->why, NF_TOO_FEW_CELLS, 0, guests, j->n_cells);
     bool done = guests == 1 && assign_one(j);
     if (guests == 1 && !done && !j->why) return j->budget < 0 ? NF_UNDECIDED : NF_ASSIGNMENT;
+    if (guests == 1 && !done && !any_pair(j)) return nf_refuse_pair(j, 0);
     if (guests && !done) {
         int status = assign(j);
         if (status != NF_OK) return status;

@@ -16,6 +16,8 @@ SEEDS = range(8)
 HOSTS, REQUESTS = 70, 60
 POLICIES = ("required", "socket", "legacy", "preferred")
 SIZES = (4, 2048, 1048576)
+CPU_POLICIES = ("dedicated", "dedicated", "shared", "mixed")
+THREADS = (None, None, "prefer", "isolate", "require")
 
 
 def make_cell(rng: random.Random, n: int, plain: bool) -> HostCell:
@@ -97,11 +99,13 @@ def make_guest_cell(rng: random.Random, policy: str, threads: str | None) -> Gue
 
 
 def make_request(rng: random.Random, tied: bool) -> Request:
-    policy = rng.choice(["dedicated", "dedicated", "shared", "mixed"])
-    threads = rng.choice([None, None, "prefer", "isolate", "require"])
+    policy = rng.choice(CPU_POLICIES)
+    threads = rng.choice(THREADS)
     cells = [make_guest_cell(rng, policy, threads)] * rng.choice([1, 1, 1, 2, 2, 3])
     if rng.random() < 0.4:
         cells = [make_guest_cell(rng, policy, threads) for _ in cells]
+    elif rng.random() < 0.4:  # cells that differ in their policies too
+        cells = [make_guest_cell(rng, rng.choice(CPU_POLICIES), rng.choice(THREADS)) for _ in cells]
     pci = []
     for _ in range(rng.choice([0, 1, 1, 2]) if tied else 0):
         spec: dict[str, Any] = {"vendor_id": "8086"}
@@ -120,7 +124,7 @@ def make_request(rng: random.Random, tied: bool) -> Request:
 def make_options(rng: random.Random) -> dict[str, Any]:
     return {
         "strategy": rng.choice(["spread", "pack"]),
-        "limits": rng.choice(["host", "host", None, Limits(4.0, 1.2)]),
+        "limits": rng.choice(["host", "host", None, Limits(4.0, 1.2), Limits(1e17, 1e300)]),
         "physnet_affinity": rng.choice(["any", "any", "all"]),
     }
 
@@ -197,6 +201,6 @@ def test_capacity_is_the_count_of_fits_and_claims(seed: int) -> None:
         counts = fleet.capacity(request, cap=40, **options).tolist()
         one_by_one = [by_fitting(Host(info), request, options, 40) for info in infos]
         assert counts == one_by_one, (request, options)
-        most = max(most, *(count for count in counts if count < 40))
+        most = max([most, *(count for count in counts if count < 40)])
     assert most > 2
     assert fleet.check() is None
