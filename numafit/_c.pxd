@@ -46,6 +46,8 @@ cdef extern from "numafit/numafit.h" nogil:
         uint32_t n_pools
         uint32_t max_pools
         uint32_t n_classes
+        uint32_t n_resources
+        uint32_t n_host_classes
         uint64_t identity
         uint64_t n_mask_words
         uint64_t n_layout_words
@@ -55,7 +57,11 @@ cdef extern from "numafit/numafit.h" nogil:
         const double *host_cpu_ratio
         const double *host_ram_ratio
         const uint64_t *host_distance_at
+        const uint32_t *host_class
         uint64_t *host_generation
+        const int64_t *resource_limit
+        int64_t *resource_used
+        int32_t *resource_room
         const int32_t *cell_id
         const int32_t *cell_socket
         const uint32_t *cell_layout
@@ -147,6 +153,10 @@ cdef extern from "numafit/numafit.h" nogil:
         uint32_t n_providers
         const nf_provider *providers
 
+    ctypedef struct nf_resource:
+        uint32_t resource
+        uint32_t amount
+
     ctypedef struct nf_request:
         uint32_t abi
         uint32_t n_cells
@@ -157,6 +167,9 @@ cdef extern from "numafit/numafit.h" nogil:
         uint32_t n_pci
         const nf_pci_request *pci
         uint64_t fleet
+        uint32_t n_resources
+        const nf_resource *resources
+        const uint64_t *host_classes
 
     enum:
         NF_SPREAD

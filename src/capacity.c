@@ -3,6 +3,7 @@
 #include "fit.h"
 #include "host_copy.h"
 #include "pair.h"
+#include "resources.h"
 
 #define MANY INT64_MAX
 
@@ -79,8 +80,11 @@ static inline bool on_cell(const nf_cell *c, const nf_demand *w, const nf_limits
 static bool in_closed_form(nf_job *j, const nf_demand *want, int64_t *count) {
     const nf_request *r = j->request;
     bool one = r->n_cells == 1;
-    if (r->n_pci || (!one && r->n_cells != j->n_cells)) return false;
     int64_t sum = 0, smallest = MANY;
+    *count = MANY;
+    if (r->n_pci) return false;
+    if (!r->n_cells) return true; /* the host's own resources end it */
+    if (!one && r->n_cells != j->n_cells) return false;
     for (uint32_t i = 0; i < j->n_cells; i++) {
         int64_t here;
         nf_cell c;
@@ -135,6 +139,12 @@ static int by_placing(const nf_fleet *f, uint32_t host, const nf_request *r,
     return NF_OK;
 }
 
+bool nf_bounded(const nf_request *r) {
+    bool devices = false;
+    for (uint32_t p = 0; p < r->n_pci; p++) devices |= r->pci[p].count > 0;
+    return r->n_cells || r->n_resources || devices;
+}
+
 nf_status nf_capacity(const nf_fleet *f, const nf_hosts *hosts, const nf_request *request,
                       const nf_options *options, uint32_t cap, const nf_scratch *scratch,
                       uint32_t *counts) {
@@ -144,27 +154,28 @@ nf_status nf_capacity(const nf_fleet *f, const nf_hosts *hosts, const nf_request
     int result = NF_OK, status = nf_job_check(f, request, options, scratch);
     if (status != NF_OK) return status;
     if (!nf_hosts_ok(f, hosts) || (hosts->count && !counts)) return NF_EINVAL;
-    if (!request->n_cells) return NF_EINVAL; /* nothing would ever run out */
+    if (!nf_bounded(request)) return NF_EINVAL; /* nothing would ever run out */
     if (!nf_scratch_ok(scratch, nf_capacity_bytes(f, request))) return NF_ESPACE;
-    bool laid_out = false;
+    bool laid_out = false, asks = nf_asks_host(request);
     nf_books books;
     bool same = all_alike(request), booked = nf_books_open(&books, f, request, options);
-    nf_demand_of(f, request, 0, &want);
+    if (request->n_cells) nf_demand_of(f, request, 0, &want);
     for (uint32_t i = 0; i < hosts->count; i++) {
         uint32_t host = nf_hosts_at(hosts, i);
-        int64_t most;
+        int64_t most, units = asks ? nf_resources_count(f, host, request) : MANY;
+        uint32_t at_most = units < cap ? (uint32_t)units : cap;
         nf_job_start(&j, f, host, request, options, NULL);
         if (same && in_closed_form(&j, &want, &most)) {
-            counts[i] = most < cap ? (uint32_t)most : cap;
+            counts[i] = most < at_most ? (uint32_t)most : at_most;
             continue;
         }
-        if (booked && nf_books_count(&books, host, &j.limits, cap, &counts[i])) continue;
+        if (booked && nf_books_count(&books, host, &j.limits, at_most, &counts[i])) continue;
         if (!laid_out) {
             nf_arena a = {scratch->memory, 0};
             lay_out(&d, f, request, &a);
             laid_out = true;
         }
-        status = by_placing(f, host, request, options, cap, &d, &counts[i]);
+        status = by_placing(f, host, request, options, at_most, &d, &counts[i]);
         if (status < 0) return status;
         if (status != NF_OK) result = status;
     }

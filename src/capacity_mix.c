@@ -89,7 +89,7 @@ nf_status nf_mix(const nf_fleet *f, const nf_hosts *hosts, const nf_arrival *kin
     for (uint32_t k = 0; k < n_kinds; k++) {
         int status = nf_job_check(f, kinds[k].request, options, scratch);
         if (status != NF_OK) return status;
-        if (!kinds[k].request->n_cells) return NF_EINVAL; /* nothing would ever run out */
+        if (!nf_bounded(kinds[k].request)) return NF_EINVAL; /* nothing would ever run out */
     }
     if (!nf_hosts_ok(f, hosts) || (hosts->count && !counts)) return NF_EINVAL;
     if (!nf_scratch_ok(scratch, nf_mix_bytes(f, kinds, n_kinds))) return NF_ESPACE;

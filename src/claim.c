@@ -1,5 +1,6 @@
 /* Take what a placement holds, or give it back. */
 #include "engine.h"
+#include "resources.h"
 
 /* Threads of one core change hands: keep the counters of the cell true. */
 static void recount(const nf_fleet *f, uint32_t cell, uint32_t before, uint32_t after) {
@@ -204,6 +205,7 @@ static int turn_draws(const nf_fleet *f, uint32_t host, const nf_placement *p, b
 static bool placement_ok(const nf_fleet *f, uint32_t host, const nf_request *r,
                          const nf_placement *p) {
     if (host >= f->n_hosts || r->n_cells > NF_MAX_GUEST || nf_missing_column(f)) return false;
+    if (!nf_resources_ok(f, r)) return false;
     if (r->n_cells && (!r->cells || !p->cells || p->cells_size < r->n_cells)) return false;
     if (p->slots_size && !p->slots) return false;
     if (p->n_draws && (!p->draws || p->n_draws > p->draws_size)) return false;
@@ -234,13 +236,19 @@ nf_status nf_turn(const nf_fleet *f, uint32_t host, const nf_request *r, const n
     if (f->abi != NF_ABI_VERSION || r->abi != NF_ABI_VERSION) return NF_EABI;
     if (f->identity != r->fleet) return NF_EFLEET;
     if (!placement_ok(f, host, r, p)) return NF_EINVAL;
-    int status = turn_draws(f, host, p, take, why);
+    int status = nf_resources_turn(f, host, r, take, undo, why);
     if (status != NF_OK) return status;
+    status = turn_draws(f, host, p, take, why);
+    if (status != NF_OK) {
+        nf_resources_turn(f, host, r, !take, true, NULL);
+        return status;
+    }
     for (uint32_t g = 0; g < r->n_cells; g++) {
         status = turn_cell(f, host, r, p, g, take, undo, why);
         if (status == NF_OK) continue;
         while (g--) turn_cell(f, host, r, p, g, !take, true, NULL);
         turn_draws(f, host, p, !take, NULL);
+        nf_resources_turn(f, host, r, !take, true, NULL);
         return status;
     }
     f->host_generation[host]++;

@@ -5,7 +5,8 @@
 
 #define COUNTS(X) \
     X(n_hosts) X(n_cells) X(n_layouts) X(n_page_sizes) X(max_threads) X(max_cells) X(max_words) \
-    X(net_words) X(n_pools) X(max_pools) X(n_classes) X(identity) X(n_mask_words) \
+    X(net_words) X(n_pools) X(max_pools) X(n_classes) X(n_resources) X(n_host_classes) \
+    X(identity) X(n_mask_words) \
     X(n_layout_words) X(n_layout_cpus) X(n_distances)
 
 #define INDEX(field, ...) INDEX_##field,
@@ -48,6 +49,7 @@ static inline uint64_t rows_of(const nf_fleet *f, nf_per per) {
     switch (per) {
     case NF_PER_HOST: return f->n_hosts;
     case NF_PER_HOST_EDGE: return (uint64_t)f->n_hosts + 1;
+    case NF_PER_RESOURCE_HOST: return f->n_resources;
     case NF_PER_CELL: case NF_PER_CELL_NET: return f->n_cells;
     case NF_PER_PAGE_CELL: case NF_PER_PAGE_SIZE: return f->n_page_sizes;
     case NF_PER_THREAD_CELL: return f->max_threads;
@@ -62,8 +64,12 @@ static inline uint64_t rows_of(const nf_fleet *f, nf_per per) {
 }
 
 static inline uint64_t row_length(const nf_fleet *f, nf_per per) {
-    if (per == NF_PER_CELL_NET) return f->net_words;
-    return per == NF_PER_PAGE_CELL || per == NF_PER_THREAD_CELL ? f->n_cells : 1;
+    switch (per) {
+    case NF_PER_CELL_NET: return f->net_words;
+    case NF_PER_PAGE_CELL: case NF_PER_THREAD_CELL: return f->n_cells;
+    case NF_PER_RESOURCE_HOST: return f->n_hosts;
+    default: return 1;
+    }
 }
 
 uint32_t nf_column_shape(const nf_fleet *f, uint32_t i, uint64_t shape[2]) {
@@ -71,7 +77,10 @@ uint32_t nf_column_shape(const nf_fleet *f, uint32_t i, uint64_t shape[2]) {
     nf_per per = (nf_per)TABLE[i].per;
     shape[0] = rows_of(f, per);
     shape[1] = row_length(f, per);
-    return per == NF_PER_CELL_NET || per == NF_PER_PAGE_CELL || per == NF_PER_THREAD_CELL ? 2 : 1;
+    return per == NF_PER_CELL_NET || per == NF_PER_PAGE_CELL || per == NF_PER_THREAD_CELL ||
+                   per == NF_PER_RESOURCE_HOST
+               ? 2
+               : 1;
 }
 
 /* Asked in every call: what a column is for is known to the compiler, and each costs a test. */

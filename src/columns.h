@@ -19,7 +19,11 @@ enum { NF_GIVEN = 0, NF_DERIVED = 1 };
     X(host_cpu_ratio, NF_PER_HOST, NF_GIVEN) \
     X(host_ram_ratio, NF_PER_HOST, NF_GIVEN) \
     X(host_distance_at, NF_PER_HOST, NF_GIVEN) \
+    X(host_class, NF_PER_HOST, NF_GIVEN) \
     X(host_generation, NF_PER_HOST, NF_GIVEN) \
+    X(resource_limit, NF_PER_RESOURCE_HOST, NF_GIVEN) \
+    X(resource_used, NF_PER_RESOURCE_HOST, NF_GIVEN) \
+    X(resource_room, NF_PER_RESOURCE_HOST, NF_DERIVED) \
     X(cell_id, NF_PER_CELL, NF_GIVEN) \
     X(cell_socket, NF_PER_CELL, NF_GIVEN) \
     X(cell_layout, NF_PER_CELL, NF_GIVEN) \

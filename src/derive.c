@@ -1,6 +1,7 @@
 /* The counters that follow from a fleet's other columns. */
 #include "engine.h"
 #include "fleet_check.h"
+#include "resources.h"
 
 /* Free dedicated CPUs of a cell, and in with[k - 1] its cores with at least k free threads. */
 uint32_t nf_count_threads(const nf_fleet *f, uint32_t cell, uint32_t with[NF_WORD_BITS]) {
@@ -29,12 +30,27 @@ static void derive_cell(const nf_fleet *f, uint32_t host, uint32_t cell) {
     f->cell_memory_room[cell] = rooms.memory;
 }
 
+static void derive_host(const nf_fleet *f, uint32_t host) {
+    for (uint32_t r = 0; r < f->n_resources; r++) {
+        size_t at = nf_resource_at(f, r, host);
+        f->resource_room[at] = nf_resource_room(f->resource_limit[at], f->resource_used[at]);
+    }
+}
+
 nf_status nf_derive(const nf_fleet *f, uint32_t first, uint32_t count, const char **reason) {
     nf_status status = nf_check_derivable(f, first, count, reason);
     if (status != NF_OK) return status;
     uint32_t host = count ? nf_host_of(f, first) : 0;
+    if (count == f->n_cells) {
+        for (uint32_t h = 0; h < f->n_hosts; h++) derive_host(f, h);
+    } else if (count) {
+        derive_host(f, host);
+    }
     for (uint32_t cell = first; cell < first + count; cell++) {
-        while (host + 1 < f->n_hosts && f->host_first_cell[host + 1] <= cell) host++;
+        while (host + 1 < f->n_hosts && f->host_first_cell[host + 1] <= cell) {
+            host++;
+            if (count != f->n_cells) derive_host(f, host);
+        }
         derive_cell(f, host, cell);
     }
     return NF_OK;

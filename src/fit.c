@@ -1,6 +1,8 @@
 /* Does the guest fit this host, and where does it land? */
 #include "fit.h"
 
+#include "resources.h"
+
 #define DEFAULT_BUDGET 200000u
 
 bool nf_request_ok(const nf_request *r) {
@@ -108,6 +110,7 @@ int nf_job_check(const nf_fleet *f, const nf_request *request, const nf_options 
     if (f->abi != NF_ABI_VERSION || request->abi != NF_ABI_VERSION) return NF_EABI;
     if (f->identity != request->fleet) return NF_EFLEET;
     if (!nf_request_ok(request) || !nf_options_ok(options) || nf_missing_column(f)) return NF_EINVAL;
+    if (request->n_resources && !nf_resources_ok(f, request)) return NF_EINVAL;
     if (!nf_scratch_ok(scratch, bytes_for(f, request))) return NF_ESPACE;
     return NF_OK;
 }
@@ -317,6 +320,10 @@ static bool any_pair(const nf_job *j) {
 
 int nf_job_assign(nf_job *j) {
     uint32_t guests = j->request->n_cells;
+    if (nf_asks_host(j->request)) {
+        int whole = nf_resources_fit(j->f, j->host, j->request, j->why);
+        if (whole != NF_OK) return whole;
+    }
     if (guests && !j->n_cells) return nf_refuse(j->why, NF_NO_TOPOLOGY, 0, guests, 0);
     if (j->n_cells < guests) return nf_refuse(j->why, NF_TOO_FEW_CELLS, 0, guests, j->n_cells);
     bool done = guests == 1 && assign_one(j);

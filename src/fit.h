@@ -27,6 +27,8 @@ typedef struct nf_job {
 
 bool nf_request_ok(const nf_request *request);
 bool nf_options_ok(const nf_options *options);
+/* capacity.c: does anything that it asks for run out? */
+bool nf_bounded(const nf_request *request);
 bool nf_hosts_ok(const nf_fleet *f, const nf_hosts *hosts);
 /* The i-th of them. */
 static inline uint32_t nf_hosts_at(const nf_hosts *hosts, uint32_t i) {

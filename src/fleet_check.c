@@ -4,9 +4,13 @@
  */
 #include "fleet_check.h"
 
+#include "resources.h"
+
 #include <math.h>
 
 #define MOST_MEMORY (INT64_MAX / 4096) /* MiB that are still a number of KiB */
+
+#define MOST_RESOURCES 4096u /* placement names no more classes in one cloud */
 
 #define HOLD(condition, words)     \
     do {                           \
@@ -66,6 +70,8 @@ static nf_status check_counts(const nf_fleet *f, const char **reason) {
     HOLD(f->max_threads <= NF_WORD_BITS, "max_threads: at most 64");
     HOLD(f->max_words <= NF_MAX_SLOTS / NF_WORD_BITS, "max_words: at most 1024");
     HOLD(f->net_words >= 1, "net_words: at least 1");
+    HOLD(f->n_host_classes >= 1, "n_host_classes: at least 1");
+    HOLD(f->n_resources <= MOST_RESOURCES, "n_resources: at most 4096");
     HOLD(f->n_hosts || !f->n_cells, "n_hosts: 0, beside cells");
     HOLD(f->n_cells != UINT32_MAX && f->n_pools <= INT32_MAX, "n_cells, n_pools: too many");
     return NF_OK;
@@ -166,6 +172,11 @@ nf_status nf_check_still(const nf_fleet *f, const char **reason) {
     for (uint32_t h = 0; h < f->n_hosts; h++) {
         uint64_t cells = nf_host_cells(f, h), at = f->host_distance_at[h];
         TRY(check_pools(f, h, reason));
+        HOLD(f->host_class[h] < f->n_host_classes, "host_class: no such class");
+        for (uint32_t r = 0; r < f->n_resources; r++)
+            HOLD(f->resource_limit[nf_resource_at(f, r, h)] >= -1 &&
+                     f->resource_limit[nf_resource_at(f, r, h)] <= MOST_MEMORY,
+                 "resource_limit: below -1, or too many units");
         HOLD(ratio_holds(f->host_cpu_ratio[h]), "host_cpu_ratio: expected 0 or more, or NaN");
         HOLD(ratio_holds(f->host_ram_ratio[h]), "host_ram_ratio: expected 0 or more, or NaN");
         HOLD(at == UINT64_MAX || within(at, cells * cells, f->n_distances),
@@ -210,6 +221,13 @@ nf_status nf_check_host(const nf_fleet *f, uint32_t host, const char **reason) {
         HOLD(f->pool_taken[p] >= 0 && f->pool_hidden[p] >= 0, "pool_taken, pool_hidden: negative");
         HOLD((int64_t)f->pool_count[p] + f->pool_taken[p] + f->pool_hidden[p] <= INT32_MAX,
              "pool_count, pool_taken, pool_hidden: more devices than can be counted");
+    }
+    for (uint32_t r = 0; r < f->n_resources; r++) {
+        size_t at = nf_resource_at(f, r, host);
+        HOLD(f->resource_used[at] >= 0 && f->resource_used[at] <= MOST_MEMORY,
+             "resource_used: negative, or too many units");
+        HOLD(f->resource_room[at] == nf_resource_room(f->resource_limit[at], f->resource_used[at]),
+             "resource_room: not what the limit leaves");
     }
     for (uint32_t c = f->host_first_cell[host]; c < f->host_first_cell[host + 1]; c++) {
         int64_t devices = 0;

@@ -13,6 +13,7 @@ static inline size_t copied(const nf_fleet *f, size_t offset, nf_per per, bool c
     switch (per) {
     case NF_PER_HOST: return claimed;
     case NF_PER_HOST_EDGE: return 2;
+    case NF_PER_RESOURCE_HOST: return f->n_resources;
     case NF_PER_CELL: /* where masks begin is counted anew */
         return claimed || offset == offsetof(nf_fleet, cell_mask_at) ? cells : 0;
     case NF_PER_CELL_NET: return claimed ? (size_t)cells * f->net_words : 0;
@@ -55,14 +56,13 @@ static void take_slice(nf_fleet *copy, const nf_fleet *f, const nf_column_info *
         nf_set_column(copy, c, from);
 }
 
-/* The host's part of each row. */
+/* n values from the first on of each row; length: of the fleet's rows. */
 static void take_rows(nf_fleet *copy, const nf_fleet *f, const nf_column_info *c, uint32_t rows,
-                      uint32_t first, uint32_t cells) {
+                      uint32_t length, uint32_t first, uint32_t n) {
     const char *from = (const char *)nf_column_data(f, c) + (size_t)first * c->size;
     char *to = nf_column_data(copy, c);
-    for (uint32_t r = 0; r < rows && cells; r++)
-        memcpy(to + (size_t)r * cells * c->size, from + (size_t)r * f->n_cells * c->size,
-               cells * c->size);
+    for (uint32_t r = 0; r < rows && n; r++)
+        memcpy(to + (size_t)r * n * c->size, from + (size_t)r * length * c->size, n * c->size);
 }
 
 static void take_masks(nf_fleet *copy, const nf_fleet *f, uint32_t first, uint32_t cells) {
@@ -100,8 +100,15 @@ void nf_host_copy_make(nf_fleet *copy, const nf_fleet *f, uint32_t host, void *m
         case NF_PER_CELL_NET:
             take_slice(copy, f, c, (size_t)first * f->net_words, (size_t)cells * f->net_words);
             break;
-        case NF_PER_PAGE_CELL: take_rows(copy, f, c, f->n_page_sizes, first, cells); break;
-        case NF_PER_THREAD_CELL: take_rows(copy, f, c, f->max_threads, first, cells); break;
+        case NF_PER_PAGE_CELL:
+            take_rows(copy, f, c, f->n_page_sizes, f->n_cells, first, cells);
+            break;
+        case NF_PER_THREAD_CELL:
+            take_rows(copy, f, c, f->max_threads, f->n_cells, first, cells);
+            break;
+        case NF_PER_RESOURCE_HOST:
+            take_rows(copy, f, c, f->n_resources, f->n_hosts, host, 1);
+            break;
         case NF_PER_POOL: take_slice(copy, f, c, pool, pools); break;
         case NF_PER_MASK_WORD: take_masks(copy, f, first, cells); break;
         default: break;

@@ -6,6 +6,8 @@
  */
 #include "scan_plan.h"
 
+#include "resources.h"
+
 static void find_kinds(nf_scan_plan *q) {
     const nf_request *r = q->request;
     uint32_t example[NF_KINDS];
@@ -92,7 +94,7 @@ static void unlike_pairs(const nf_scan_plan *q, nf_block *b) {
                                 (int32_t)both);
 }
 
-void nf_scan_plan_look(const nf_scan_plan *q, uint32_t first, uint32_t most, nf_block *b) {
+static void look_at_cells(const nf_scan_plan *q, uint32_t first, uint32_t most, nf_block *b) {
     const uint32_t *first_cell = q->f->host_first_cell;
     uint32_t last = first, end = first + (most < NF_BLOCK ? most : NF_BLOCK);
     b->first = first;
@@ -127,6 +129,11 @@ void nf_scan_plan_look(const nf_scan_plan *q, uint32_t first, uint32_t most, nf_
     for (uint32_t h = first; h < last; h++)
         b->maybe[h - first] = all_find_cells(q, b, first_cell[h] - b->first_cell,
                                              nf_host_cells(q->f, h));
+}
+
+void nf_scan_plan_look(const nf_scan_plan *q, uint32_t first, uint32_t most, nf_block *b) {
+    look_at_cells(q, first, most, b);
+    if (nf_asks_host(q->request)) nf_resources_keep(q->f, first, b->count, q->request, b->maybe);
 }
 
 /* Is the cell near all that the guest wants and the host has? With NF_NETS_ALL: and no other. */

@@ -11,6 +11,8 @@ static const entry REASONS[NF_STATUS_END] = {
     ENTRY(NF_OK, "fits"),
     ENTRY(NF_NO_TOPOLOGY, "the host has no NUMA topology"),
     ENTRY(NF_TOO_FEW_CELLS, "too few NUMA cells"),
+    ENTRY(NF_HOST_CLASS, "the host's traits, aggregates, zone, units or service rule it out"),
+    ENTRY(NF_RESOURCE, "too few free units of a resource class"),
     ENTRY(NF_PAGE_SIZE, "no pages of that size"),
     ENTRY(NF_PAGE_MULTIPLE, "memory is no whole number of pages"),
     ENTRY(NF_PAGES, "too little memory in free pages"),

@@ -101,7 +101,7 @@ world *world_new(const shape *s) {
     *f = (nf_fleet){.abi = NF_ABI_VERSION, .n_hosts = hosts, .n_cells = cells,
                     .n_page_sizes = PAGE_SIZES, .max_threads = 2, .max_cells = s->cells,
                     .max_words = 2, .net_words = 1, .n_pools = pools, .max_pools = s->pools,
-                    .n_classes = CLASSES};
+                    .n_classes = CLASSES, .n_host_classes = 1};
     make_layouts(w, s);
     f->n_mask_words = (uint64_t)2 * cells;
     uint32_t *first_cell = room(w, hosts + 1, 4), *first_pool = room(w, hosts + 1, 4);
@@ -114,6 +114,7 @@ world *world_new(const shape *s) {
     uint32_t *class = room(w, pools, 4), *kind = room(w, pools, 4);
     int32_t *near = room(w, pools, 4);
     f->pool_provider = room(w, pools, 4);
+    f->host_class = room(w, hosts, 4);
     f->pool_family = room(w, pools, 4);
     COLUMN(host_generation, hosts);
     COLUMN(cell_memory_used, cells);

@@ -44,6 +44,7 @@ class Columns:
         self.host_ram_ratio = _own(g.ram_ratio, np.float64)
         self.host_distance_at = _own(g.distance_at, np.uint64)
         self.host_generation = np.zeros(self.n_hosts, np.uint64)
+        self._fill_resources()
         self.distances = _own(g.distances, np.int32)
         self.cell_id = _own(g.cell_id, np.int32)
         self.cell_socket = _own(g.socket, np.int32)
@@ -69,8 +70,17 @@ class Columns:
         self._count()
         self._make_room()
 
+    def _fill_resources(self) -> None:
+        """No inventories, and all hosts of one class."""
+        self.host_class = np.zeros(self.n_hosts, np.uint32)
+        self.resource_limit = np.zeros((0, self.n_hosts), np.int64)
+        self.resource_used = np.zeros((0, self.n_hosts), np.int64)
+
     def _make_room(self) -> None:
         """Columns that the engine derives from the others."""
+        if not hasattr(self, "host_class"):  # a file of before there were resources
+            self._fill_resources()
+        self.resource_room = np.zeros(self.resource_limit.shape, np.int32)
         self.cell_free = np.zeros(self.n_cells, np.int32)
         self.cell_cpu_room = np.zeros(self.n_cells, np.int32)
         self.cell_memory_room = np.zeros(self.n_cells, np.int32)
@@ -99,6 +109,8 @@ class Columns:
             "n_pools": len(self.pool_count),
             "max_pools": self.max_pools,
             "n_classes": len(self.classes),
+            "n_resources": len(self.resource_limit),
+            "n_host_classes": 1,
             "n_mask_words": len(self.pinned),
             "n_layout_words": len(self.layout_words),
             "n_layout_cpus": len(self.layout_cpus),

@@ -22,6 +22,8 @@ void fixture_make(fixture *f, uint32_t hosts) {
                           .n_pools = 2 * hosts,
                           .max_pools = 2,
                           .n_classes = CLASSES,
+                          .n_resources = RESOURCES,
+                          .n_host_classes = 2,
                           .n_mask_words = cells,
                           .n_layout_words = 1,
                           .n_layout_cpus = SLOTS,
@@ -35,6 +37,8 @@ void fixture_make(fixture *f, uint32_t hosts) {
     OWN(nf_layout, layouts);
     OWN(uint32_t, host_first_cell);
     OWN(uint32_t, host_first_pool);
+    OWN(uint32_t, host_class);
+    OWN(int64_t, resource_limit);
     OWN(double, host_cpu_ratio);
     OWN(double, host_ram_ratio);
     OWN(uint64_t, host_distance_at);
@@ -64,6 +68,9 @@ void fixture_make(fixture *f, uint32_t hosts) {
         host_first_cell[h + 1] = host_first_pool[h + 1] = 2 * (h + 1);
         host_cpu_ratio[h] = host_ram_ratio[h] = 2.0;
         host_distance_at[h] = UINT64_MAX;
+        host_class[h] = h % 2;
+        resource_limit[h] = 100;
+        resource_limit[hosts + h] = h % 2 ? -1 : (int64_t)1 << 40;
         pool_class[2 * h + 1] = 1;
         pool_cell[2 * h + 1] = NF_POOL_ANYWHERE;
         pool_count[2 * h] = 4;

@@ -4,14 +4,15 @@
 
 #include <numafit/numafit.h>
 
-enum { CORES = 4, THREADS = 2, SLOTS = CORES * THREADS, SIZES = 2, CLASSES = 2 };
+enum { CORES = 4, THREADS = 2, SLOTS = CORES * THREADS, SIZES = 2, CLASSES = 2, RESOURCES = 2 };
 
 typedef struct fixture {
     nf_fleet fleet;
 } fixture;
 
 /* Cells have 4096 MiB: 4 KiB pages, and 64 pages of 2 MiB; physnet 1 is near cell 1, the tunnel
- * near cell 0; two PCI pools a host: 4 devices of class 0 at cell 0, 2 of class 1 anywhere. */
+ * near cell 0; 100 units of resource 0 on each host, 2^40 of resource 1 on hosts of even number,
+ * which are of class 0, the others of class 1; two PCI pools a host: 4 devices of class 0 at cell 0, 2 of class 1 anywhere. */
 void fixture_make(fixture *f, uint32_t hosts);
 void fixture_free(fixture *f);
 

@@ -11,20 +11,22 @@
 static void structs(void) {
     CHECK(NF_ABI_VERSION == 2);
     CHECK(sizeof(nf_reason) == 24 && sizeof(nf_layout) == 48 && sizeof(nf_guest_cell) == 32);
-    CHECK(sizeof(nf_provider) == 8 && sizeof(nf_pci_request) == 40 && sizeof(nf_request) == 56);
+    CHECK(sizeof(nf_provider) == 8 && sizeof(nf_pci_request) == 40 && sizeof(nf_request) == 80 && sizeof(nf_resource) == 8);
     CHECK(sizeof(nf_options) == 40 && sizeof(nf_placed_cell) == 20 && sizeof(nf_draw) == 12);
     CHECK(sizeof(nf_placement) == 40 && sizeof(nf_scratch) == 16 && sizeof(nf_hosts) == 16);
     CHECK(sizeof(nf_lock) == 64 && sizeof(nf_shared) == 24 && sizeof(nf_claim_item) == 40);
     AT(nf_fleet, abi, 0);
     AT(nf_fleet, n_hosts, 4);
     AT(nf_fleet, n_classes, 44);
-    AT(nf_fleet, identity, 48);
-    AT(nf_fleet, n_distances, 80);
-    AT(nf_fleet, host_first_cell, 88);
-    AT(nf_fleet, cell_id, 128);
-    AT(nf_fleet, cell_free, 224);
-    AT(nf_fleet, host_first_pool, 272);
-    AT(nf_fleet, distances, 376);
+    AT(nf_fleet, n_host_classes, 52);
+    AT(nf_fleet, identity, 56);
+    AT(nf_fleet, n_distances, 88);
+    AT(nf_fleet, host_first_cell, 96);
+    AT(nf_fleet, resource_room, 160);
+    AT(nf_fleet, cell_id, 168);
+    AT(nf_fleet, cell_free, 264);
+    AT(nf_fleet, host_first_pool, 312);
+    AT(nf_fleet, distances, 416);
     AT(nf_request, cells, 8);
     AT(nf_request, fleet, 48);
     AT(nf_placement, n_draws, 36);
@@ -36,7 +38,7 @@ static void columns(void) {
     const nf_column_info *c;
     nf_fleet f = {.n_hosts = 3, .n_cells = 5, .n_page_sizes = 2, .max_threads = 4, .net_words = 6,
                   .n_pools = 7, .n_layouts = 8, .n_mask_words = 9, .n_layout_words = 10,
-                  .n_layout_cpus = 11, .n_distances = 12};
+                  .n_layout_cpus = 11, .n_distances = 12, .n_resources = 13};
     uint32_t n = 0, claimed = 0, derived = 0;
     uint64_t shape[2];
     for (; (c = nf_column(n)) != NULL; n++) {
@@ -48,12 +50,13 @@ static void columns(void) {
         CHECK(!c->derived || c->claimed); /* what follows from changes changes */
         claimed += c->claimed;
         derived += c->derived;
+        if (!strcmp(c->name, "resource_room")) CHECK(shape[0] == 13 && shape[1] == 3);
         if (!strcmp(c->name, "cell_nets")) CHECK(shape[0] == 5 && shape[1] == 6);
         if (!strcmp(c->name, "pages_free")) CHECK(shape[0] == 2 && shape[1] == 5);
         if (!strcmp(c->name, "cell_cores")) CHECK(shape[0] == 4 && shape[1] == 5);
         if (!strcmp(c->name, "host_first_pool")) CHECK(shape[0] == 4 && shape[1] == 1);
     }
-    CHECK(n == 37 && claimed == 14 && derived == 4);
+    CHECK(n == 41 && claimed == 16 && derived == 5);
     CHECK(!nf_column(n) && !nf_column(UINT32_MAX) && !nf_column_shape(&f, n, shape));
 }
 

@@ -7,6 +7,7 @@ import random
 import tempfile
 import threading
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -112,10 +113,8 @@ class FleetMachine(RuleBasedStateMachine):
             self.take(dice.choice(found))
 
     def take(self, placement: Placement) -> None:
-        try:
+        with suppress(StalePlacement):  # nova too fits some guests that it then cannot take
             self.held.append(self.fleet.claim(placement))
-        except StalePlacement:
-            pass  # nova too fits some guests that it then cannot take
 
     @rule(dice=DICE, tied=st.booleans(), choose=st.sampled_from(["first", "spread", "pack"]))
     def schedule_a_few(self, dice: random.Random, tied: bool, choose: str) -> None:

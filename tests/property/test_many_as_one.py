@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from numafit import Fleet, Host, Placement, Request, StalePlacement
-from numafit.model.hostinfo import HostInfo
 from tests.property.worlds import make_host, make_options, make_request
 
 SEEDS = range(8)

@@ -42,6 +42,7 @@ extern "C" {
 #define NF_MAX_PAGE_SIZES 32u
 #define NF_MAX_NETS 64u     /* networks of one guest */
 #define NF_MAX_PCI 64u      /* PCI requests of one guest */
+#define NF_MAX_RESOURCES 256u /* resource classes of one guest */
 #define NF_TUNNEL_NET 0u    /* network id 0: the tunnel endpoint; physnets follow from 1 */
 
 typedef enum nf_status {
@@ -49,6 +50,9 @@ typedef enum nf_status {
     /* the host as a whole */
     NF_NO_TOPOLOGY,     /* the host has no NUMA cells */
     NF_TOO_FEW_CELLS,   /* cells wanted, cells there */
+    NF_HOST_CLASS,      /* the request does not take hosts of this class (detail): their traits,
+                           aggregates, zone or units, or a service that takes no guests */
+    NF_RESOURCE,        /* detail = resource class: units wanted, units free */
     /* one guest cell on one host cell; memory in KiB, detail = page size asked for */
     NF_PAGE_SIZE,       /* the cell has no pages of that size */
     NF_PAGE_MULTIPLE,   /* memory is no whole number of pages (wanted: KiB, available: page KiB) */
@@ -127,6 +131,8 @@ typedef struct nf_fleet {
     uint32_t n_pools;     /* PCI pools */
     uint32_t max_pools;   /* of one host */
     uint32_t n_classes;   /* distinct property sets of pools */
+    uint32_t n_resources; /* resource classes that some host has an inventory of */
+    uint32_t n_host_classes; /* distinct kinds of hosts, at least 1 */
     uint64_t identity;    /* the same in all requests prepared for this fleet; 0 will do for one */
     uint64_t n_mask_words;   /* entries of pinned */
     uint64_t n_layout_words; /* of layout_words */
@@ -138,7 +144,16 @@ typedef struct nf_fleet {
     const double *host_cpu_ratio;    /* allocation ratios; NaN: none known */
     const double *host_ram_ratio;
     const uint64_t *host_distance_at; /* first entry in distances, UINT64_MAX: unknown */
+    const uint32_t *host_class;       /* what requests choose hosts by, interned: traits,
+                                         aggregates, zone... */
     uint64_t *host_generation;        /* counts claims and releases */
+
+    /* placement's inventories of the hosts themselves: VCPU, PCPU, MEMORY_MB, DISK_GB... */
+    const int64_t *resource_limit; /* [resource][host]: units that may be in use, (total - reserved)
+                                      x allocation ratio, rounded down; -1: no inventory */
+    int64_t *resource_used;        /* [resource][host] */
+    int32_t *resource_room;        /* [resource][host]: limit - used, derived by nf_derive();
+                                      INT32_MIN: no inventory, INT32_MAX: that or more */
 
     /* cells as built */
     const int32_t *cell_id;
@@ -192,6 +207,7 @@ enum { NF_INT32 = 0, NF_UINT32, NF_INT64, NF_UINT64, NF_DOUBLE, NF_LAYOUT_STRUCT
 typedef enum nf_per {
     NF_PER_HOST,
     NF_PER_HOST_EDGE,   /* and one more: where the host's cells or pools begin */
+    NF_PER_RESOURCE_HOST, /* [resource][host] */
     NF_PER_CELL,
     NF_PER_CELL_NET,    /* [cell][word of net_words] */
     NF_PER_PAGE_CELL,   /* [page size][cell] */
@@ -258,6 +274,12 @@ typedef struct nf_pci_request {
     const nf_provider *providers;
 } nf_pci_request;
 
+/** amount units of a resource class, of the host itself */
+typedef struct nf_resource {
+    uint32_t resource; /* index of the class */
+    uint32_t amount;   /* at least 1 */
+} nf_resource;
+
 typedef struct nf_request {
     uint32_t abi; /* NF_ABI_VERSION */
     uint32_t n_cells;
@@ -268,6 +290,9 @@ typedef struct nf_request {
     uint32_t n_pci;
     const nf_pci_request *pci; /* in nova's order: the flavor's aliases, then the ports */
     uint64_t fleet; /* identity of the fleet in whose numbers its networks and devices are */
+    uint32_t n_resources;
+    const nf_resource *resources;  /* each class once */
+    const uint64_t *host_classes;  /* bit c: it takes hosts of class c; NULL: of any */
 } nf_request;
 
 enum { NF_SPREAD = 0, NF_PACK = 1, NF_CLOSEST = 2 };
@@ -354,7 +379,8 @@ const nf_count_info *nf_count(uint32_t i);
 /** Does every column hold together? Cost: one pass. NF_EINVAL names the first column at fault. */
 nf_status nf_fleet_check(const nf_fleet *fleet, const char **reason);
 
-/** Fill the derived columns of cells first .. first + count - 1, once all that this reads has been
+/** Fill the derived columns of cells first .. first + count - 1, and of the hosts that they stand
+ * in (of all hosts where these are all cells), once all that this reads has been
  * checked: NF_EINVAL names the first column at fault, and nothing is filled. */
 nf_status nf_derive(const nf_fleet *fleet, uint32_t first, uint32_t count, const char **reason);
 

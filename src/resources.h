@@ -1,0 +1,43 @@
+/* Does the host itself have what the guest asks of it: its class, and units of its resources? */
+#ifndef NF_RESOURCES_H
+#define NF_RESOURCES_H
+
+#include "engine.h"
+
+static inline size_t nf_resource_at(const nf_fleet *f, uint32_t resource, uint32_t host) {
+    return (size_t)resource * f->n_hosts + host;
+}
+
+/* Room as the column holds it: what no request can ask for is INT32_MAX. */
+static inline int32_t nf_resource_room(int64_t limit, int64_t used) {
+    if (limit < 0) return INT32_MIN;
+    int64_t left = limit - used;
+    if (left > INT32_MAX) return INT32_MAX;
+    return left < -INT32_MAX ? -INT32_MAX : (int32_t)left;
+}
+
+static inline bool nf_takes_class(const nf_request *r, uint32_t host_class) {
+    return !r->host_classes || nf_bit_get(r->host_classes, host_class);
+}
+
+/* Is anything asked of the host itself? */
+static inline bool nf_asks_host(const nf_request *r) { return r->n_resources || r->host_classes; }
+
+/* Every index within the fleet, every amount one that can be counted. */
+bool nf_resources_ok(const nf_fleet *f, const nf_request *r);
+
+/* NF_OK, or the first thing that the host lacks. */
+int nf_resources_fit(const nf_fleet *f, uint32_t host, const nf_request *r, nf_reason *why);
+
+/* keep[i] becomes 0 where host first + i lacks something. */
+void nf_resources_keep(const nf_fleet *f, uint32_t first, uint32_t n, const nf_request *r,
+                       uint8_t *keep);
+
+/* How many guests the host's units are enough for; INT64_MAX: it asks for none. */
+int64_t nf_resources_count(const nf_fleet *f, uint32_t host, const nf_request *r);
+
+/* Take or give back; NF_STALE, and nothing changed, where it is not there. */
+int nf_resources_turn(const nf_fleet *f, uint32_t host, const nf_request *r, bool take, bool undo,
+                      nf_reason *why);
+
+#endif

@@ -1,0 +1,124 @@
+/* Placement's half of the decision: units of the host, and the classes of hosts that a request
+ * takes. The counts are worked out by hand. */
+#include "check.h"
+#include "fixture.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { HOSTS = 4 };
+
+/* Hosts 0 and 2 are of class 0 and have much of resource 1; all have 100 units of resource 0. */
+static fixture f;
+static nf_options options = {.limits = NF_LIMITS_HOST};
+
+static nf_request asking(const nf_guest_cell *cell, const nf_resource *resources, uint32_t n,
+                         const uint64_t *classes) {
+    nf_request r = request_of(cell, cell ? 1 : 0);
+    r.resources = resources;
+    r.n_resources = n;
+    r.host_classes = classes;
+    return r;
+}
+
+static void ask(const nf_request *r, const char *expected, const uint32_t *counts) {
+    nf_scratch scratch = {.bytes = nf_capacity_bytes(&f.fleet, r)};
+    nf_hosts all = {NULL, 0, HOSTS};
+    uint8_t fits[HOSTS];
+    uint32_t found[HOSTS];
+    nf_reason why;
+    answer a;
+    scratch.memory = malloc(scratch.bytes);
+    CHECK(nf_scan(&f.fleet, &all, r, &options, &scratch, fits) == NF_OK);
+    CHECK(nf_capacity(&f.fleet, &all, r, &options, 1000, &scratch, found) == NF_OK);
+    for (uint32_t h = 0; h < HOSTS; h++) {
+        CHECK(fits[h] == (expected[h] == 'y'));
+        CHECK((fit(&f.fleet, h, r, &options, &a, &why) == NF_OK) == (expected[h] == 'y'));
+        CHECK(found[h] == counts[h]);
+    }
+    free(scratch.memory);
+}
+
+static void units_and_classes(void) {
+    nf_guest_cell cell = pinned(2, 64);
+    nf_resource one[] = {{0, 30}}, both[] = {{0, 1}, {1, 1u << 30}}, much[] = {{0, 101}};
+    uint64_t even = 1, odd = 2;
+    nf_request r = asking(&cell, one, 1, NULL);
+    ask(&r, "yyyy", (uint32_t[]){3, 3, 3, 3}); /* 8 by their CPUs */
+    r = asking(&cell, one, 1, &even);
+    ask(&r, "ynyn", (uint32_t[]){3, 0, 3, 0});
+    r = asking(&cell, NULL, 0, &odd);
+    ask(&r, "nyny", (uint32_t[]){0, 8, 0, 8});
+    r = asking(&cell, both, 2, NULL);
+    ask(&r, "ynyn", (uint32_t[]){8, 0, 8, 0});
+    r = asking(&cell, much, 1, NULL);
+    ask(&r, "nnnn", (uint32_t[]){0, 0, 0, 0});
+    /* no topology: the host's units alone end it */
+    r = asking(NULL, one, 1, NULL);
+    ask(&r, "yyyy", (uint32_t[]){3, 3, 3, 3});
+    r = asking(NULL, &both[1], 1, NULL);
+    ask(&r, "ynyn", (uint32_t[]){1000, 0, 1000, 0}); /* 1024, but no more than asked for */
+}
+
+static void refusals_say_what_is_short(void) {
+    nf_guest_cell cell = pinned(2, 64);
+    nf_resource much[] = {{1, 7}, {0, 101}};
+    uint64_t even = 1;
+    nf_request r = asking(&cell, much, 2, NULL);
+    nf_reason why;
+    answer a;
+    CHECK(fit(&f.fleet, 0, &r, &options, &a, &why) == NF_RESOURCE);
+    CHECK(why.detail == 0 && why.wanted == 101 && why.available == 100);
+    CHECK(fit(&f.fleet, 1, &r, &options, &a, &why) == NF_RESOURCE);
+    CHECK(why.detail == 1 && why.wanted == 7 && why.available == 0);
+    r = asking(&cell, NULL, 0, &even);
+    CHECK(fit(&f.fleet, 3, &r, &options, &a, &why) == NF_HOST_CLASS && why.detail == 1);
+}
+
+static void claims_count_units(void) {
+    nf_guest_cell cell = pinned(2, 64);
+    nf_resource one[] = {{0, 30}};
+    nf_request r = asking(&cell, one, 1, NULL);
+    uint64_t before = fixture_digest(&f);
+    answer a[4];
+    for (int i = 0; i < 3; i++) {
+        CHECK(fit(&f.fleet, 2, &r, &options, &a[i], NULL) == NF_OK);
+        CHECK(nf_claim(&f.fleet, 2, &r, &a[i].placement, NULL) == NF_OK);
+        CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    }
+    CHECK(f.fleet.resource_used[2] == 90 && f.fleet.resource_room[2] == 10);
+    nf_reason why;
+    CHECK(fit(&f.fleet, 2, &r, &options, &a[3], &why) == NF_RESOURCE && why.available == 10);
+    memcpy(&a[3], &a[2], sizeof a[3]); /* a placement of before: what it holds is not there */
+    uint64_t full = fixture_digest(&f);
+    CHECK(nf_claim(&f.fleet, 2, &r, &a[2].placement, &why) == NF_STALE);
+    CHECK(fixture_digest(&f) == full);
+    for (int i = 0; i < 3; i++) CHECK(nf_release(&f.fleet, 2, &r, &a[i].placement, NULL) == NF_OK);
+    CHECK(nf_release(&f.fleet, 2, &r, &a[0].placement, NULL) == NF_STALE);
+    CHECK(fixture_digest(&f) == before);
+}
+
+static void misuse(void) {
+    nf_guest_cell cell = pinned(2, 64);
+    nf_resource wrong[][2] = {{{RESOURCES, 1}, {0, 1}}, {{0, 0}, {1, 1}}, {{0, 1u << 31}, {1, 1}},
+                              {{1, 1}, {1, 2}}};
+    answer a;
+    for (int i = 0; i < 4; i++) {
+        nf_request r = asking(&cell, wrong[i], 2, NULL);
+        CHECK(fit(&f.fleet, 0, &r, &options, &a, NULL) == NF_EINVAL);
+        CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, NULL) == NF_EINVAL);
+    }
+    nf_request r = asking(&cell, NULL, 1, NULL);
+    CHECK(fit(&f.fleet, 0, &r, &options, &a, NULL) == NF_EINVAL);
+}
+
+int main(void) {
+    fixture_make(&f, HOSTS);
+    CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    units_and_classes();
+    refusals_say_what_is_short();
+    claims_count_units();
+    misuse();
+    fixture_free(&f);
+    return FAILURES();
+}
