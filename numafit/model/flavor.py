@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from numafit.errors import MisuseError, shorten
 from numafit.model.guest import MAX_MEMORY_MB
+from numafit.model.resources import MAX_UNITS
 
 MAX_VCPUS = 65536
 """More than any hypervisor starts; keeps a text of ten digits from asking for billions."""
@@ -16,6 +17,7 @@ MAX_VCPUS = 65536
 class Flavor:
     """A nova flavor. ``memory_mb``: MiB. ``extra_specs``: text to text, in the order of the
     flavor; nova looks at the first of several hyperthreading traits, so the order is kept.
+    ``disk_gb``: GiB of the root disk; ``ephemeral_gb``: GiB; ``swap_mb``: MiB.
 
     Raises ``MisuseError`` for wrong types and numbers out of bounds. What the extra specs say
     is read when it is needed.
@@ -25,9 +27,15 @@ class Flavor:
     vcpus: int = 1
     memory_mb: int = 0
     extra_specs: Mapping[str, str] = field(default_factory=dict)
+    disk_gb: int = 0
+    ephemeral_gb: int = 0
+    swap_mb: int = 0
 
     def __post_init__(self) -> None:
         _check_name(self.name)
+        _check_number("disk_gb", self.disk_gb, 0, MAX_UNITS, "GiB")
+        _check_number("ephemeral_gb", self.ephemeral_gb, 0, MAX_UNITS, "GiB")
+        _check_number("swap_mb", self.swap_mb, 0, MAX_UNITS, "MiB")
         _check_number("vcpus", self.vcpus, 1, MAX_VCPUS, "vCPUs")
         _check_number("memory_mb", self.memory_mb, 0, MAX_MEMORY_MB, "MiB")
         specs = _copy_of("extra_specs", self.extra_specs)

@@ -20,6 +20,7 @@ from numafit.readers import checks
 from numafit.readers.textfile import load
 
 _OWN = ("name", "vcpus", "memory_mb", "extra_specs")
+_OWN_DISKS = ("disk_gb", "ephemeral_gb", "swap_mb")
 _KEY = r"[A-Za-z0-9_:. -]+"
 # a value ends at the quote that the next key, or nothing, follows: quotes inside are not escaped
 _PROPERTY = re.compile(rf"({_KEY})='(.*?)'(?:, (?={_KEY}=')|$)", re.DOTALL)
@@ -33,16 +34,26 @@ class _Shape(NamedTuple):
     vcpus: str
     memory: str
     specs: str
+    disks: tuple[str, str, str]
     hint: str
 
 
-_LISTED = _Shape("Name", "VCPUs", "RAM", "Properties", "List the flavors with --long.")
-_SHOWN = _Shape("name", "vcpus", "ram", "properties", "")
+_LISTED = _Shape(
+    "Name",
+    "VCPUs",
+    "RAM",
+    "Properties",
+    ("Disk", "Ephemeral", "Swap"),
+    "List the flavors with --long.",
+)
+_API_DISKS = ("disk", "OS-FLV-EXT-DATA:ephemeral", "swap")
+_SHOWN = _Shape("name", "vcpus", "ram", "properties", _API_DISKS, "")
 _API = _Shape(
     "name",
     "vcpus",
     "ram",
     "extra_specs",
+    _API_DISKS,
     "Ask nova's API with microversion 2.61 or later, which puts them into the flavor.",
 )
 
@@ -97,7 +108,7 @@ def _flavor(value: object) -> Flavor:
             "the extra specs; the key is missing",
             shape.hint or checks.nearest(shape.specs, data.keys()),
         )
-    return _build(data, shape.name, shape.vcpus, shape.memory, shape.specs, data[shape.specs])
+    return _build(data, shape[:4], shape.disks, data[shape.specs])
 
 
 def _shape_of(data: Mapping[str, Any]) -> _Shape | None:
@@ -109,13 +120,17 @@ def _shape_of(data: Mapping[str, Any]) -> _Shape | None:
 
 
 def _own_flavor(data: Mapping[str, Any]) -> Flavor:
-    checks.known_keys(data, _OWN)
-    return _build(data, *_OWN, data.get("extra_specs", {}))
+    checks.known_keys(data, (*_OWN, *_OWN_DISKS))
+    return _build(data, _OWN, _OWN_DISKS, data.get("extra_specs", {}))
 
 
 def _build(
-    data: Mapping[str, Any], name: str, vcpus: str, memory: str, specs: str, found: object
+    data: Mapping[str, Any],
+    keys: tuple[str, str, str, str],
+    disks: tuple[str, str, str],
+    found: object,
 ) -> Flavor:
+    name, vcpus, memory, specs = keys
     try:
         extra_specs = _extra_specs(found)
     except InputError as error:
@@ -127,7 +142,14 @@ def _build(
         vcpus=checks.whole(vcpus, count, 1, MAX_VCPUS),
         memory_mb=checks.whole(memory, size, 1, MAX_ID, "MiB"),
         extra_specs=extra_specs,
+        **{field: _disk(data, key) for field, key in zip(_OWN_DISKS, disks, strict=True)},
     )
+
+
+def _disk(data: Mapping[str, Any], key: str) -> int:
+    """GiB or MiB; tools print no swap as nothing at all, and leave out what they do not know."""
+    value = data.get(key)
+    return 0 if value in (None, "") else checks.whole(key, value, 0, MAX_ID)
 
 
 def _extra_specs(found: object) -> dict[str, str]:

@@ -67,6 +67,29 @@ def cpu_demand(asked: Asked) -> CpuDemand:
     return CpuDemand(policy, thread_policy, emulator, dedicated)
 
 
+class CpuPolicies(NamedTuple):
+    """The words of flavor and image alone. ``dedicated``: mask of a mixed guest's vCPUs that get
+    a host CPU of their own."""
+
+    policy: str | None
+    thread_policy: str | None
+    emulator_threads: str | None
+    dedicated: int
+
+
+def cpu_policies(asked: Asked) -> CpuPolicies:
+    """What the policies say, before ``resources:PCPU`` and traits are looked at. Raises
+    ``InvalidRequest`` for words that nova does not know."""
+    policy = _cpu_policy(asked)
+    thread_policy = _thread_policy(asked)
+    emulator = _emulator_threads(asked)
+    dedicated = 0
+    if policy == "mixed":
+        dedicated, realtime = _dedicated_mask(asked), _realtime(asked)
+        dedicated = dedicated or realtime
+    return CpuPolicies(policy, thread_policy, emulator, dedicated)
+
+
 def _cpu_policy(asked: Asked) -> str | None:
     flavor = asked.specs.get("hw:cpu_policy")
     image = asked.image.text("hw_cpu_policy")

@@ -43,11 +43,20 @@ def check_locked_memory(asked: Asked) -> None:
 
 
 def _check_encryption(asked: Asked) -> None:
+    encryption_model(asked)
+
+
+def encryption_model(asked: Asked) -> str | None:
+    """The model of memory encryption that is asked for, ``None`` for none.
+
+    Raises ``InvalidRequest`` where flavor and image contradict each other, or the image lacks
+    what the model needs.
+    """
     key, image_key = "hw:mem_encryption", "hw_mem_encryption"
     flavor = _flag_of_flavor(asked, key)
     image = asked.image.flag(image_key)
     if not flavor and not image:
-        return
+        return None
     if flavor is not None and image is not None and flavor != image:
         raise conflict(
             "FlavorImageConflict",
@@ -57,7 +66,9 @@ def _check_encryption(asked: Asked) -> None:
             image,
             "Set it in one of them.",
         )
-    _check_image_for(asked, _model(asked))
+    model = _model(asked)
+    _check_image_for(asked, model)
+    return model
 
 
 def _model(asked: Asked) -> str:

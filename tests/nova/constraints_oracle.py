@@ -12,9 +12,9 @@ from types import SimpleNamespace
 from unittest import mock
 
 from nova import conf, objects
-from nova.image import glance
 from nova.virt import hardware
 from nova.virt.libvirt import vif
+from oracle_tools import error, read_image
 
 objects.register_all()
 
@@ -53,17 +53,6 @@ def queues(flavor, image, question):
 
 def pci_policy(flavor, image, question):
     return hardware.get_pci_numa_policy_constraint(flavor, image)
-
-
-def error(found, stage):
-    # what json raises is a ValueError too, and has no name of its own in nova
-    name = "ValueError" if isinstance(found, json.JSONDecodeError) else type(found).__name__
-    return {"error": name, "stage": stage}
-
-
-def read_image(image):
-    # the image service's text becomes lists in nova's client, before the properties are typed
-    return objects.ImageMeta.from_dict(glance._convert_from_string(image))
 
 
 def answer(question):

@@ -1,0 +1,127 @@
+"""What placement knows of a host and is asked for by a guest: inventories, resources, traits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from numafit.errors import InputError
+
+MAX_UNITS = (1 << 31) - 1
+"""Placement keeps totals and amounts in columns of 32 bits."""
+
+STANDARD_CLASSES = frozenset(
+    """VCPU MEMORY_MB DISK_GB PCI_DEVICE SRIOV_NET_VF NUMA_SOCKET NUMA_CORE NUMA_THREAD
+    NUMA_MEMORY_MB IPV4_ADDRESS VGPU VGPU_DISPLAY_HEAD NET_BW_EGR_KILOBIT_PER_SEC
+    NET_BW_IGR_KILOBIT_PER_SEC PCPU MEM_ENCRYPTION_CONTEXT FPGA PGPU
+    NET_PACKET_RATE_KILOPACKET_PER_SEC NET_PACKET_RATE_EGR_KILOPACKET_PER_SEC
+    NET_PACKET_RATE_IGR_KILOPACKET_PER_SEC""".split()
+)
+"""Resource classes that every placement knows (``os_resource_classes`` 1.1)."""
+
+
+def is_resource_class(name: str) -> bool:
+    """A class that nova asks placement for: a standard one, or one that a site made up."""
+    return name in STANDARD_CLASSES or name.startswith("CUSTOM_")
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Units of one resource class that a host has. A guest gets ``min_unit`` to ``max_unit`` of
+    them at once, in multiples of ``step_size``. ``used``: in allocations, those of guests that
+    are moving included. ``derived``: worked out from the host, not told by placement.
+    """
+
+    total: int
+    reserved: int = 0
+    allocation_ratio: float = 1.0
+    min_unit: int = 1
+    max_unit: int = MAX_UNITS
+    step_size: int = 1
+    used: int = 0
+    derived: bool = field(default=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for name, low in (
+            ("total", 0),
+            ("reserved", 0),
+            ("min_unit", 1),
+            ("max_unit", 1),
+            ("step_size", 1),
+            ("used", 0),
+        ):
+            value = getattr(self, name)
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int)
+                or not low <= value <= MAX_UNITS
+            ):
+                raise InputError(None, name, value, f"a whole number from {low} to {MAX_UNITS}")
+        ratio = self.allocation_ratio
+        if isinstance(ratio, bool) or not isinstance(ratio, int | float):
+            raise InputError(None, "allocation_ratio", ratio, "a number")
+        if not 0.0 <= float(ratio) < math.inf:
+            raise InputError(None, "allocation_ratio", ratio, "a number of 0 or more")
+
+    @property
+    def limit(self) -> int:
+        """Units that may be in use: (total - reserved) x allocation ratio, rounded down; 0 where
+        more is reserved than there is."""
+        return max(0, math.floor((self.total - self.reserved) * float(self.allocation_ratio)))
+
+    def takes(self, amount: int) -> bool:
+        """Can one guest get so many units, whatever is in use?"""
+        return self.min_unit <= amount <= self.max_unit and amount % self.step_size == 0
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceGroup:
+    """What one resource provider has to serve: amounts by class, traits it must and must not
+    have. ``suffix``: the group's, ``""`` for the one without."""
+
+    suffix: str = ""
+    resources: Mapping[str, int] = field(default_factory=dict)
+    required: frozenset[str] = frozenset()
+    forbidden: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Everything that a guest asks of placement. ``group_policy``: ``"none"``, ``"isolate"`` or
+    ``None``; ``ignored``: extra specs that nova passes over with a warning in its log, each with
+    the reason."""
+
+    groups: tuple[ResourceGroup, ...] = ()
+    group_policy: str | None = None
+    ignored: tuple[tuple[str, str], ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "groups", tuple(self.groups))
+        object.__setattr__(self, "ignored", tuple(self.ignored))
+
+    @property
+    def amounts(self) -> dict[str, int]:
+        """Units by class, of all groups together."""
+        return _sums(group.resources for group in self.groups)
+
+    @property
+    def required(self) -> frozenset[str]:
+        return frozenset().union(*(group.required for group in self.groups))
+
+    @property
+    def forbidden(self) -> frozenset[str]:
+        return frozenset().union(*(group.forbidden for group in self.groups))
+
+    @property
+    def numbered(self) -> tuple[ResourceGroup, ...]:
+        """The groups with a suffix: each is served by one provider."""
+        return tuple(group for group in self.groups if group.suffix)
+
+
+def _sums(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for part in parts:
+        for name, amount in part.items():
+            sums[name] = sums.get(name, 0) + amount
+    return sums
