@@ -6,6 +6,7 @@ cdef extern from "numafit/numafit.h" nogil:
         NF_ABI_VERSION
         NF_MAX_NETS
         NF_MAX_PCI
+        NF_MAX_RESOURCES
         NF_MAX_PAGE_SIZES
         NF_TUNNEL_NET
         NF_STATUS_END
@@ -15,6 +16,8 @@ cdef extern from "numafit/numafit.h" nogil:
         NF_OK
         NF_NETWORKS
         NF_PHYSNET
+        NF_HOST_CLASS
+        NF_RESOURCE
         NF_STALE
         NF_UNDECIDED
         NF_EINVAL

@@ -61,7 +61,7 @@ class Engine:
 
 class Query:
     @property
-    def has_guest(self) -> bool: ...
+    def bounded(self) -> bool: ...
 
 class ManyHosts(Engine):
     def query(

@@ -27,6 +27,7 @@ import numpy as np
 from numafit.columns.layouts import LAYOUT_DTYPE
 from numafit.errors import InvalidRequest, MisuseError, StalePlacement
 from numafit.rules import pci_filter
+from numafit.rules.candidates import why_not
 from numafit.model.guest import Limits
 from numafit.model.placement import PciAllocation, Placement, PlacementCell
 from numafit.model.refusal import Refusal
@@ -83,35 +84,7 @@ def unlock_after_fork():
 os.register_at_fork(after_in_child=unlock_after_fork)
 
 
-cdef object identities = itertools.count(1)
-cdef tuple DTYPES = (
-    np.dtype(np.int32), np.dtype(np.uint32), np.dtype(np.int64), np.dtype(np.uint64),
-    np.dtype(np.float64), LAYOUT_DTYPE,
-)
-
-
-cdef object shape_of(const nf_fleet *fleet, uint32_t i):
-    cdef uint64_t shape[2]
-    if nf.column_shape(fleet, i, shape) == 1:
-        return (shape[0],)
-    return (shape[0], shape[1])
-
-
-cdef int set_count(nf_fleet *fleet, str name, uint64_t value) except -1:
-    cdef uint32_t i = 0
-    cdef const nf_count_info *count
-    while nf.count(i) != NULL:
-        count = nf.count(i)
-        if count.name.decode() == name:
-            if count.size == 4:
-                if value > 0xffffffff:
-                    raise MisuseError(f"{name}={value}: expected at most 4294967295")
-                (<uint32_t *>(<char *>fleet + count.offset))[0] = value
-            else:
-                (<uint64_t *>(<char *>fleet + count.offset))[0] = value
-            return 0
-        i += 1
-    raise MisuseError(f"{name}: no count of struct nf_fleet")
+include "_lent.pxi"
 
 
 cdef class Engine:
@@ -245,17 +218,19 @@ cdef class Engine:
         p = self.prepare_parts(
             () if guest is None else guest.cells,
             guest is not None and guest.emulator_threads_policy == "isolate",
-            request.networks, tuple(request.pci), getattr(request, "provider_mapping", None))
+            request.networks, tuple(request.pci), getattr(request, "provider_mapping", None),
+            getattr(request, "resources", None))
         p.request = request
         return p
 
     cdef Prepared prepare_parts(self, tuple cells, bint isolated, object networks, tuple pci,
-                                object mapping):
+                                object mapping, object resources=None):
         cdef Prepared p = Prepared.__new__(Prepared)
         p.columns = self.columns
         prepare_cells(p, cells, isolated)
         prepare_nets(p, networks, self.columns.nets)
         prepare_pci(p, pci, self.columns, self.spec_masks, mapping)
+        prepare_resources(p, resources, self.columns)
         p.c.fleet = self.c.identity
         p.workspace_bytes = nf.fit_bytes(&self.c, &p.c)
         p.max_slots = nf.max_slots(&p.c)
@@ -339,8 +314,13 @@ cdef class Engine:
         if why.status == NF_PHYSNET:
             network = next(name for i, name in enumerate(p.net_names)
                            if p.nets[i] == <uint32_t>why.detail)
+        words = ""
+        if why.status == NF_HOST_CLASS or why.status == NF_RESOURCE:
+            words = self.columns.host_refusal(host, why.status == NF_RESOURCE, why.detail,
+                                              why.wanted, why.available, p.request.resources)
         return Refusal(REASONS[why.status], why.wanted, why.available, why.detail,
-                       host=self.names[host] or host, network=network, native=native)
+                       host=self.names[host] or host, network=network, words=words,
+                       native=native)
 
     def host_of(self, placement):
         """Index of the host that this fleet made the placement for, else ``None``."""

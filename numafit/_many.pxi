@@ -8,9 +8,13 @@ cdef class Query:
     cdef nf_options o
 
     @property
-    def has_guest(self):
-        """False: it asks for devices and networks alone."""
-        return self.prepared.c.n_cells > 0
+    def bounded(self):
+        """Does it ask for anything that runs out?"""
+        cdef uint32_t i
+        for i in range(self.prepared.c.n_pci):
+            if self.prepared.c.pci[i].count:
+                return True
+        return self.prepared.c.n_cells > 0 or self.prepared.c.n_resources > 0
 
 
 cdef void *address(object array):

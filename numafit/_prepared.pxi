@@ -27,6 +27,8 @@ cdef class Prepared:
     cdef nf_pci_request *requests
     cdef uint64_t *masks
     cdef nf_provider *providers
+    cdef nf_resource *resources
+    cdef uint64_t *host_kinds
     cdef readonly object request
     cdef object columns  # those in whose numbers it is
     cdef readonly tuple guest
@@ -42,6 +44,8 @@ cdef class Prepared:
         free(self.requests)
         free(self.masks)
         free(self.providers)
+        free(self.resources)
+        free(self.host_kinds)
 
 
 cdef void *zeroed(size_t count, size_t size) except NULL:
@@ -134,4 +138,32 @@ cdef int prepare_pci(Prepared p, tuple requests, object columns, object spec_mas
             q.n_providers += 1
     p.c.n_pci = len(requests)
     p.c.pci = p.requests
+    return 0
+
+
+cdef int prepare_resources(Prepared p, object asked, object columns) except -1:
+    """What is asked of hosts themselves: units by class, and the kinds of hosts that will do."""
+    cdef size_t n = 0, words, i
+    if asked is None:
+        return 0
+    kinds = columns.host_kinds
+    words = (len(kinds) + 63) // 64
+    p.host_kinds = <uint64_t *>zeroed(words, sizeof(uint64_t))
+    for i in range(<size_t>len(kinds)):
+        if not why_not(kinds[i], asked):
+            p.host_kinds[i // 64] |= <uint64_t>1 << (i % 64)
+    amounts = [(columns.resource_classes[name], amount) for name, amount in asked.amounts.items()
+               if name in columns.resource_classes]
+    if len(amounts) > NF_MAX_RESOURCES:
+        raise InvalidRequest(
+            f"resources: {len(amounts)} classes, expected at most {NF_MAX_RESOURCES} of one guest",
+            nova_exception="Invalid", key="resources")
+    p.resources = <nf_resource *>zeroed(len(amounts), sizeof(nf_resource))
+    for number, amount in amounts:
+        p.resources[n].resource = number
+        p.resources[n].amount = min(amount, 0x7fffffff)  # no host has as many
+        n += 1
+    p.c.host_classes = p.host_kinds
+    p.c.n_resources = n
+    p.c.resources = p.resources
     return 0

@@ -219,8 +219,8 @@ class Fleet:
             self._engine.query(one, strategy, limits, physnet_affinity, pci_matching)
             for one in (request if isinstance(request, Sequence) else [request])
         ]
-        if not all(query.has_guest for query in queries):
-            raise MisuseError("capacity: a request without a guest topology has no bound")
+        if not all(query.bounded for query in queries):
+            raise MisuseError("capacity: the request asks for nothing that runs out")
         shares = mix_shares(weights, len(queries), mixed)
         chosen = host_indices(hosts, len(self))
         n = len(self) if chosen is None else len(chosen)

@@ -9,7 +9,7 @@ from typing import Any
 from numafit._engine import Engine
 from numafit.claims import Claim, give_back, take
 from numafit.columns import Columns
-from numafit.columns.snapshot import free_pools
+from numafit.columns.snapshot import free_pools, provider_now
 from numafit.model.guest import Limits, PciRequest
 from numafit.model.hostinfo import HostInfo, PagePool, PciPool
 from numafit.model.placement import PciSupport, Placement
@@ -151,7 +151,8 @@ class Host:
                 )
             )
         pools = None if self._info.pci_pools is None else tuple(self.pools())
-        return replace(self._info, cells=tuple(cells), pci_pools=pools)
+        provider = provider_now(self._columns, 0)
+        return replace(self._info, cells=tuple(cells), pci_pools=pools, provider=provider)
 
     def _repr_svg_(self) -> str:
         """The picture that notebooks show."""

@@ -14,8 +14,11 @@ import numpy.typing as npt
 
 from numafit.columns.gather import Gatherer
 from numafit.columns.pools import Pools
+from numafit.columns.resources import NOTHING_KNOWN, HostResources
 from numafit.model.hostinfo import HostInfo
 from numafit.model.placement import PciAllocation
+from numafit.model.resources import Resources
+from numafit.rules.candidates import why_not
 
 
 class Columns:
@@ -44,7 +47,7 @@ class Columns:
         self.host_ram_ratio = _own(g.ram_ratio, np.float64)
         self.host_distance_at = _own(g.distance_at, np.uint64)
         self.host_generation = np.zeros(self.n_hosts, np.uint64)
-        self._fill_resources()
+        self._fill_resources(g.resources)
         self.distances = _own(g.distances, np.int32)
         self.cell_id = _own(g.cell_id, np.int32)
         self.cell_socket = _own(g.socket, np.int32)
@@ -70,16 +73,20 @@ class Columns:
         self._count()
         self._make_room()
 
-    def _fill_resources(self) -> None:
-        """No inventories, and all hosts of one class."""
-        self.host_class = np.zeros(self.n_hosts, np.uint32)
-        self.resource_limit = np.zeros((0, self.n_hosts), np.int64)
-        self.resource_used = np.zeros((0, self.n_hosts), np.int64)
+    def _fill_resources(self, resources: HostResources) -> None:
+        self.resource_classes = resources.classes
+        self.providers_of_hosts = resources.providers
+        self.host_kinds = resources.kinds or [NOTHING_KNOWN]
+        self.host_class = _own(resources.kind, np.uint32)
+        self.resource_limit, self.resource_used = resources.columns()
 
     def _make_room(self) -> None:
         """Columns that the engine derives from the others."""
         if not hasattr(self, "host_class"):  # a file of before there were resources
-            self._fill_resources()
+            unknown = HostResources()
+            for _host in range(self.n_hosts):
+                unknown.add_host(None)
+            self._fill_resources(unknown)
         self.resource_room = np.zeros(self.resource_limit.shape, np.int32)
         self.cell_free = np.zeros(self.n_cells, np.int32)
         self.cell_cpu_room = np.zeros(self.n_cells, np.int32)
@@ -94,6 +101,22 @@ class Columns:
         self.net_words = self.cell_nets.shape[1]
         self.max_words = max((layout.n_words for layout in self.cpu_layouts), default=0)
         self.max_threads = max((layout.threads for layout in self.cpu_layouts), default=0)
+
+    def host_refusal(
+        self,
+        host: int,
+        units: bool,
+        number: int,
+        wanted: int,
+        available: int,
+        asked: Resources,
+    ) -> str:
+        """In words: what rules a host out, or (``units``) what it has too little of."""
+        if not units:
+            return why_not(self.host_kinds[number], asked)
+        name = next(name for name, n in self.resource_classes.items() if n == number)
+        limit = int(self.resource_limit[number, host])
+        return f"{name}: {wanted} wanted, {max(available, 0)} free of {limit}"
 
     def counts(self) -> dict[str, int]:
         """The numbers of ``struct nf_fleet`` by their names."""
@@ -110,7 +133,7 @@ class Columns:
             "max_pools": self.max_pools,
             "n_classes": len(self.classes),
             "n_resources": len(self.resource_limit),
-            "n_host_classes": 1,
+            "n_host_classes": len(self.host_kinds),
             "n_mask_words": len(self.pinned),
             "n_layout_words": len(self.layout_words),
             "n_layout_cpus": len(self.layout_cpus),

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from numafit.columns.layouts import Layouts
 from numafit.columns.names import Names
 from numafit.columns.pools import Pools
+from numafit.columns.resources import HostResources
 from numafit.errors import InputError
 from numafit.model.hostinfo import HostInfo, PciPool
 
@@ -31,6 +32,7 @@ class Gatherer:
         self.names = Names()
         self.layouts = Layouts()
         self.pools = Pools()
+        self.resources = HostResources()
         self.nets: dict[str, int] = {}
         self.first_cell = array("I", [0])
         self.cpu_ratio = array("d")
@@ -93,8 +95,9 @@ class Gatherer:
         ram_ratio: float | None,
         pools: Iterable[PciPool],
         distances: tuple[tuple[int, ...], ...] = (),
+        known: HostInfo | None = None,
     ) -> None:
-        """All cells since the last host are this one's."""
+        """All cells since the last host are this one's. ``known``: holds what placement knows."""
         first = self.first_cell[-1]
         self.first_cell.append(len(self.cell_id))
         self.names.append(name)
@@ -102,6 +105,7 @@ class Gatherer:
         self.ram_ratio.append(NAN if ram_ratio is None else ram_ratio)
         self.distance_at.append(self._distance(distances) if distances else UNKNOWN)
         self.pools.add_host(pools, self.cell_id[first:], first)
+        self.resources.add_host(known)
 
     def _distance(self, matrix: tuple[tuple[int, ...], ...]) -> int:
         if matrix not in self._known_distances:
@@ -131,6 +135,7 @@ class Gatherer:
             host.ram_allocation_ratio,
             host.pci_pools or (),
             host.distances,
+            host,
         )
 
     def page_columns(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], Any]:

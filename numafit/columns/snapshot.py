@@ -8,6 +8,7 @@ import numpy as np
 
 from numafit.columns.columns import Columns
 from numafit.model.hostinfo import HostCell, HostInfo, PagePool, PciPool
+from numafit.model.resources import Provider
 
 _UNKNOWN = np.iinfo(np.uint64).max
 
@@ -35,7 +36,24 @@ def _host(columns: Columns, host: int) -> HostInfo:
         cpu_allocation_ratio=_known(columns.host_cpu_ratio[host]),
         ram_allocation_ratio=_known(columns.host_ram_ratio[host]),
         distances=_distances(columns, host, last - first),
+        provider=provider_now(columns, host),
+        zone=columns.host_kinds[columns.host_class[host]].zone,
+        disabled=columns.host_kinds[columns.host_class[host]].disabled,
     )
+
+
+def provider_now(columns: Columns, host: int) -> Provider | None:
+    """What placement knows of a host, with the units that are in use now."""
+    given = columns.providers_of_hosts.get(host)
+    if given is None:
+        return None
+    now = {
+        name: replace(
+            inventory, used=int(columns.resource_used[columns.resource_classes[name], host])
+        )
+        for name, inventory in given.inventories.items()
+    }
+    return replace(given, inventories=now)
 
 
 def _known(ratio: float) -> float | None:

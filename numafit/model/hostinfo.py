@@ -8,6 +8,7 @@ from typing import Any
 
 from numafit.errors import InputError
 from numafit.model.guest import MAX_MEMORY_MB
+from numafit.model.resources import Provider
 
 MAX_CELLS = 1024
 """Linux numbers at most 1024 NUMA nodes (``CONFIG_NODES_SHIFT`` is at most 10)."""
@@ -136,7 +137,9 @@ class HostInfo:
 
     ``pci_pools`` is ``None`` where nothing is known of devices. Ratios are ``None`` where the
     source does not hold them: then no limits apply. ``distances[i][j]`` is the NUMA distance
-    from ``cells[i]`` to ``cells[j]`` (ACPI SLIT: 10 is local), empty if unknown.
+    from ``cells[i]`` to ``cells[j]`` (ACPI SLIT: 10 is local), empty if unknown. ``provider``:
+    what placement knows of the host, ``None`` where the source does not tell; ``zone``: its
+    availability zone; ``disabled``: why the compute service takes no guests, empty where it does.
     """
 
     cells: tuple[HostCell, ...]
@@ -145,10 +148,15 @@ class HostInfo:
     cpu_allocation_ratio: float | None = None
     ram_allocation_ratio: float | None = None
     distances: tuple[tuple[int, ...], ...] = ()
+    provider: Provider | None = None
+    zone: str | None = None
+    disabled: str = ""
 
     def __post_init__(self) -> None:
         put = object.__setattr__
         put(self, "cells", tuple(self.cells))
+        if self.provider is not None and not isinstance(self.provider, Provider):
+            raise InputError(None, "provider", self.provider, "a Provider, or None")
         if len(self.cells) > MAX_CELLS:
             raise InputError(None, "cells", len(self.cells), f"at most {MAX_CELLS} cells")
         ids = [cell.id for cell in self.cells]

@@ -11,6 +11,8 @@ _PAGE_WORDS = {-1: "small", -2: "large", -3: "any size of"}
 # what a status says, with the quantities it comes with; memory quantities are KiB or MiB as
 # numafit.h says at each status
 _SENTENCES = {
+    "host_class": "the host is ruled out whatever is free on it",
+    "resource": "{wanted} units wanted, {available} free",
     "no_topology": "the host has no NUMA topology",
     "too_few_cells": "the guest has {wanted} cells, the host {available}",
     "page_size": "the cell has no {pages} pages",
@@ -105,6 +107,7 @@ class Refusal:
         *,
         host: str | int = "",
         network: str = "",
+        words: str = "",
         cells: Iterable[CellRefusal] = (),
         native: Any = None,
     ) -> None:
@@ -113,7 +116,7 @@ class Refusal:
         self.available = available
         self.detail = detail
         self.host = host
-        self.message = sentence(reason, wanted, available, detail, network)
+        self.message = words or sentence(reason, wanted, available, detail, network)
         self._native = native
         self._cells = None if native is not None else tuple(cells)
 

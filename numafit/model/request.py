@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from numafit.errors import MisuseError, shorten
 from numafit.model.flavor import Flavor, Image
 from numafit.model.guest import GuestTopology, Networks, PciRequest
+from numafit.model.resources import Resources
 
 if TYPE_CHECKING:
     from numafit.rules.network import Port
@@ -20,17 +21,19 @@ class Request:
     ``guest``: a GuestTopology, or ``None`` for a server that asks for devices and networks alone.
     ``networks``: those that may have NUMA affinity. ``pci``: PciRequests in nova's order, the
     flavor's aliases before the ports. ``provider_mapping``: placement's allocation (request group
-    -> resource provider uuids), where the scheduler has one.
+    -> resource provider uuids), where the scheduler has one. ``resources``: what it asks of
+    placement, ``None`` where that is not to be judged.
 
     Not to be changed once made: fleets remember by identity what they looked up for it.
     """
 
-    __slots__ = ("__weakref__", "guest", "networks", "pci", "provider_mapping")
+    __slots__ = ("__weakref__", "guest", "networks", "pci", "provider_mapping", "resources")
 
     guest: GuestTopology | None
     networks: Networks | None
     pci: tuple[PciRequest, ...]
     provider_mapping: Mapping[str, Sequence[str]] | None
+    resources: Resources | None
 
     def __init__(
         self,
@@ -38,11 +41,15 @@ class Request:
         networks: Networks | None = None,
         pci: Iterable[PciRequest] = (),
         provider_mapping: Mapping[str, Sequence[str]] | None = None,
+        resources: Resources | None = None,
     ) -> None:
         if guest is not None and not isinstance(guest, GuestTopology):
             raise MisuseError(f"guest={shorten(guest)}: expected a GuestTopology or None")
         if networks is not None and not isinstance(networks, Networks):
             raise MisuseError(f"networks={shorten(networks)}: expected a Networks or None")
+        if resources is not None and not isinstance(resources, Resources):
+            raise MisuseError(f"resources={shorten(resources)}: expected a Resources or None")
+        self.resources = resources
         self.guest = guest
         self.networks = networks
         self.pci = tuple(pci)
@@ -59,6 +66,8 @@ class Request:
         ports: Iterable[Port | Mapping[str, Any]] = (),
         aliases: Mapping[str, Alias] | Iterable[str] = (),
         pci_implies_topology: bool = False,
+        volume_backed: bool = False,
+        zone: str | None = None,
     ) -> Request:
         """All that flavor, image and ports ask for, derived as nova's API derives it.
 
@@ -67,13 +76,17 @@ class Request:
         beats that of flavor and image, which beats the alias's. ``pci_implies_topology``: a guest
         that asks for devices and for no topology gets one of one cell, as the networking guide
         has it; nova's code (and the default) looks at its devices alone, wherever they are.
+        ``volume_backed``: its root disk takes nothing of the host's. ``zone``: the availability
+        zone that it is to start in.
 
         Raises ``InvalidRequest`` for the first thing that nova would refuse.
         """
         # the one way up from this room: a value that knows how nova's API comes by it
-        from numafit.rules.server import asked_of_server
+        from numafit.rules.server import asked_of_server, placement_asks
 
-        return cls(*asked_of_server(flavor, image, ports, aliases, pci_implies_topology))
+        guest, networks, pci = asked_of_server(flavor, image, ports, aliases, pci_implies_topology)
+        resources = placement_asks(flavor, image, volume_backed, zone)
+        return cls(guest, networks, pci, resources=resources)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Request):
@@ -84,7 +97,7 @@ class Request:
         return hash((self.guest, self.networks, len(self.pci)))
 
     def _parts(self) -> tuple[object, ...]:
-        return (self.guest, self.networks, self.pci, self.provider_mapping)
+        return (self.guest, self.networks, self.pci, self.provider_mapping, self.resources)
 
     def __repr__(self) -> str:
         return f"Request({self.guest!r}, networks={self.networks!r}, pci={list(self.pci)!r})"

@@ -12,11 +12,29 @@ MAX_UNITS = (1 << 31) - 1
 """Placement keeps totals and amounts in columns of 32 bits."""
 
 STANDARD_CLASSES = frozenset(
-    """VCPU MEMORY_MB DISK_GB PCI_DEVICE SRIOV_NET_VF NUMA_SOCKET NUMA_CORE NUMA_THREAD
-    NUMA_MEMORY_MB IPV4_ADDRESS VGPU VGPU_DISPLAY_HEAD NET_BW_EGR_KILOBIT_PER_SEC
-    NET_BW_IGR_KILOBIT_PER_SEC PCPU MEM_ENCRYPTION_CONTEXT FPGA PGPU
-    NET_PACKET_RATE_KILOPACKET_PER_SEC NET_PACKET_RATE_EGR_KILOPACKET_PER_SEC
-    NET_PACKET_RATE_IGR_KILOPACKET_PER_SEC""".split()
+    (
+        "VCPU",
+        "PCPU",
+        "MEMORY_MB",
+        "DISK_GB",
+        "VGPU",
+        "VGPU_DISPLAY_HEAD",
+        "PGPU",
+        "FPGA",
+        "PCI_DEVICE",
+        "SRIOV_NET_VF",
+        "MEM_ENCRYPTION_CONTEXT",
+        "IPV4_ADDRESS",
+        "NUMA_SOCKET",
+        "NUMA_CORE",
+        "NUMA_THREAD",
+        "NUMA_MEMORY_MB",
+        "NET_BW_EGR_KILOBIT_PER_SEC",
+        "NET_BW_IGR_KILOBIT_PER_SEC",
+        "NET_PACKET_RATE_KILOPACKET_PER_SEC",
+        "NET_PACKET_RATE_EGR_KILOPACKET_PER_SEC",
+        "NET_PACKET_RATE_IGR_KILOPACKET_PER_SEC",
+    )
 )
 """Resource classes that every placement knows (``os_resource_classes`` 1.1)."""
 
@@ -76,6 +94,29 @@ class Inventory:
 
 
 @dataclass(frozen=True, slots=True)
+class Provider:
+    """A host's own resource provider. ``traits`` and ``aggregates`` (uuids or names) are ``None``
+    where the source does not tell; ``elsewhere``: classes that other providers of the host have
+    (nested ones, or those that share with it), ``None``: not known.
+    """
+
+    inventories: Mapping[str, Inventory]
+    traits: frozenset[str] | None = None
+    aggregates: frozenset[str] | None = None
+    elsewhere: frozenset[str] | None = None
+
+    def __post_init__(self) -> None:
+        for name, inventory in self.inventories.items():
+            if not isinstance(name, str) or not isinstance(inventory, Inventory):
+                raise InputError(None, f"inventories.{name}", inventory, "an Inventory")
+        object.__setattr__(self, "inventories", dict(self.inventories))
+        for name in ("traits", "aggregates", "elsewhere"):
+            value = getattr(self, name)
+            if value is not None:
+                object.__setattr__(self, name, frozenset(value))
+
+
+@dataclass(frozen=True, slots=True)
 class ResourceGroup:
     """What one resource provider has to serve: amounts by class, traits it must and must not
     have. ``suffix``: the group's, ``""`` for the one without."""
@@ -90,13 +131,19 @@ class ResourceGroup:
 class Resources:
     """Everything that a guest asks of placement. ``group_policy``: ``"none"``, ``"isolate"`` or
     ``None``; ``ignored``: extra specs that nova passes over with a warning in its log, each with
-    the reason."""
+    the reason. ``member_of``: sets of aggregates, the host is in one of each; ``zone``: the
+    availability zone, ``None`` for any."""
 
     groups: tuple[ResourceGroup, ...] = ()
     group_policy: str | None = None
     ignored: tuple[tuple[str, str], ...] = ()
+    member_of: tuple[frozenset[str], ...] = ()
+    forbidden_aggregates: frozenset[str] = frozenset()
+    zone: str | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "member_of", tuple(map(frozenset, self.member_of)))
+        object.__setattr__(self, "forbidden_aggregates", frozenset(self.forbidden_aggregates))
         object.__setattr__(self, "groups", tuple(self.groups))
         object.__setattr__(self, "ignored", tuple(self.ignored))
 

@@ -72,7 +72,7 @@ def required(data: Mapping[str, Any], key: str, expected: str) -> Any:
     return data[key]
 
 
-def whole(key: str, value: object, low: int, high: int, unit: str = "") -> int:
+def whole(key: str | None, value: object, low: int, high: int, unit: str = "") -> int:
     """``value`` as a whole number; ``True`` and ``4.0`` are none."""
     if type(value) is not int or not low <= value <= high:
         of = f" ({unit})" if unit else ""

@@ -20,13 +20,15 @@ from numafit.errors import InputError
 from numafit.model.hostinfo import MAX_CELLS, MAX_ID, HostInfo, PciPool
 from numafit.readers import checks
 from numafit.readers.hostcell import check_cells, read_cell, write_cell
+from numafit.readers.hostresources import KEYS as PLACEMENT
+from numafit.readers.hostresources import read_provider, write_provider
 from numafit.readers.textfile import load
 
 VERSION = 1
 _DIRECT_TAGS = ("dev_type", "physical_network", "address", "trusted", "remote_managed")
 """Properties of a PCI pool that stand beside its ids; all others stand under ``tags``."""
 
-_TOP = ("version", "name", "cells", "distances", "pci", "limits")
+_TOP = ("version", "name", "cells", "distances", "pci", "limits", "zone", "disabled", *PLACEMENT)
 _POOL_COLUMNS = ("vendor_id", "product_id", "numa_node", "count")
 _PCI = (*_POOL_COLUMNS, "devices", "tags", *_DIRECT_TAGS)
 _LIMITS = ("cpu_allocation_ratio", "ram_allocation_ratio")
@@ -86,7 +88,11 @@ def _host(data: Mapping[str, Any]) -> HostInfo:
         name=checks.label("name", data.get("name", "")),
         pci_pools=pools,
         distances=_distances(data.get("distances", ())),
-        **ratios,
+        provider=read_provider(data),
+        zone=checks.label("zone", data["zone"]) if "zone" in data else None,
+        disabled=checks.label("disabled", data.get("disabled", "")),
+        cpu_allocation_ratio=ratios.get("cpu_allocation_ratio"),
+        ram_allocation_ratio=ratios.get("ram_allocation_ratio"),
     )
 
 
@@ -156,6 +162,12 @@ def host_to_mapping(hostinfo: HostInfo) -> dict[str, Any]:
     ratios = {key: getattr(hostinfo, key) for key in _LIMITS if getattr(hostinfo, key) is not None}
     if ratios:
         data["limits"] = ratios
+    if hostinfo.provider is not None:
+        data |= write_provider(hostinfo.provider)
+    if hostinfo.zone is not None:
+        data["zone"] = hostinfo.zone
+    if hostinfo.disabled:
+        data["disabled"] = hostinfo.disabled
     return data
 
 

@@ -9,10 +9,12 @@ from typing import Any
 from numafit.errors import InputError, MisuseError, shorten
 from numafit.model.flavor import Flavor, Image
 from numafit.model.guest import GuestTopology, Networks, PciRequest
+from numafit.model.resources import Resources
 from numafit.rules.guest_topology import guest_topology
 from numafit.rules.network import Port, networks_of, port_requests
 from numafit.rules.pci_alias import Alias, parse_aliases, pci_requests
 from numafit.rules.pci_policy import pci_numa_policy
+from numafit.rules.resources import resources_of
 
 
 def asked_of_server(
@@ -34,6 +36,13 @@ def asked_of_server(
         asked = replace(flavor, extra_specs={**flavor.extra_specs, "hw:numa_nodes": "1"})
         guest = guest_topology(asked, image)
     return guest, networks_of(ports), pci
+
+
+def placement_asks(
+    flavor: Flavor, image: Image | None, volume_backed: bool, zone: str | None
+) -> Resources:
+    """What placement is asked for, as ``Request.for_server`` has it."""
+    return replace(resources_of(flavor, image, volume_backed=volume_backed), zone=zone)
 
 
 def _ports(found: Iterable[Port | Mapping[str, Any]]) -> list[Port]:

@@ -13,7 +13,7 @@ from numafit.readers.flavors import flavors_from, image_from, read_flavors, read
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SPECS = {"hw:cpu_policy": "dedicated", "hw:mem_page_size": "1GB"}
-WANTED = Flavor("p4", 4, 8192, SPECS)
+WANTED = Flavor("p4", 4, 8192, SPECS, disk_gb=20)
 LISTED = {
     "ID": "1",
     "Name": "p4",
@@ -45,9 +45,9 @@ SHOWN = {
         LISTED,
         [SHOWN],
         SHOWN,
-        {"flavor": {"name": "p4", "vcpus": 4, "ram": 8192, "extra_specs": SPECS}},
-        {"flavors": [{"name": "p4", "vcpus": 4, "ram": 8192, "extra_specs": SPECS}]},
-        [{"name": "p4", "vcpus": 4, "memory_mb": 8192, "extra_specs": SPECS}],
+        {"flavor": {"name": "p4", "vcpus": 4, "ram": 8192, "disk": 20, "extra_specs": SPECS}},
+        {"flavors": [{"name": "p4", "vcpus": 4, "ram": 8192, "disk": 20, "extra_specs": SPECS}]},
+        [{"name": "p4", "vcpus": 4, "memory_mb": 8192, "disk_gb": 20, "extra_specs": SPECS}],
         [LISTED | {"Properties": "hw:cpu_policy='dedicated', hw:mem_page_size='1GB'"}],
     ],
 )

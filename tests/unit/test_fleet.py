@@ -77,6 +77,7 @@ def pinned(vcpus: int = 2, pci: int = 0, networks: Networks | None = None) -> Re
 
 SHARED = Request(GuestTopology([GuestCell(range(2), (), 512, None, "shared")]))
 DEVICES_ONLY = Request(None, pci=[PciRequest(1, [{"vendor_id": "8086"}])])
+NOTHING = Request(None, pci=[PciRequest(0, [{"vendor_id": "8086"}])])
 
 
 def same(a: Fleet, b: Fleet, generations: bool = True) -> None:
@@ -167,8 +168,8 @@ BAD_CALLS = [
     (lambda f: f.claim(pinned(), host=-1), "host"),
     (lambda f: f.claim(Placement([])), "host"),
     (lambda f: f.claim_all([Placement([])], hosts=[1, 2]), "hosts"),
-    (lambda f: f.capacity(DEVICES_ONLY), "capacity"),
-    (lambda f: f.capacity(f.prepare(DEVICES_ONLY)), "capacity"),
+    (lambda f: f.capacity(NOTHING), "capacity"),
+    (lambda f: f.capacity(f.prepare(NOTHING)), "capacity"),
     (lambda f: f.capacity(pinned(), cap=-1), "cap"),
     (lambda f: f.schedule([pinned()], choose="best"), "choose"),
     (lambda f: f.schedule([pinned()], choose=[1.0] * 10), "choose"),
@@ -380,7 +381,16 @@ def test_weights_are_numbers_above_zero(fleet: Fleet, weights: list[float]) -> N
 def test_mixes_that_make_no_sense(fleet: Fleet) -> None:
     with pytest.raises(MisuseError, match="at least one"):
         fleet.capacity([])
-    with pytest.raises(MisuseError, match="no bound"):
-        fleet.capacity([pinned(), DEVICES_ONLY])
+    with pytest.raises(MisuseError, match="nothing that runs out"):
+        fleet.capacity([pinned(), NOTHING])
     with pytest.raises(MisuseError, match="list of requests"):
         fleet.capacity(pinned(), weights=[1])
+
+
+def test_guests_of_devices_alone_are_counted_by_their_devices() -> None:
+    pools = (PciPool("8086", "1515", 0, 3), PciPool("8086", "1521", None, 2))
+    fleet = Fleet([HostInfo((), pci_pools=pools), HostInfo((), pci_pools=())])
+    assert fleet.capacity(DEVICES_ONLY).tolist() == [5, 0]
+    two = Request(None, pci=[PciRequest(2, [{"vendor_id": "8086"}])])
+    assert fleet.capacity(two).tolist() == [2, 0]
+    assert fleet.capacity([DEVICES_ONLY, two], cap=9).tolist() == [[3, 1], [0, 0]]

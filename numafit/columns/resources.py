@@ -1,0 +1,52 @@
+"""What placement knows of hosts -> columns: units by class, hosts by kind."""
+
+from __future__ import annotations
+
+from array import array
+
+import numpy as np
+import numpy.typing as npt
+
+from numafit.model.hostinfo import HostInfo
+from numafit.model.resources import Provider
+from numafit.rules.candidates import UNLIMITED, HostKind, kind_of
+
+NOTHING_KNOWN = HostKind(None, None, None, None, None, "")
+
+
+class HostResources:
+    """Of hosts, one after the other; ``classes``: resource class -> row of the columns;
+    ``kinds``: the distinct kinds of hosts, by their numbers;
+    ``providers``: host -> what was said of it."""
+
+    def __init__(self) -> None:
+        self.classes: dict[str, int] = {}
+        self.kinds: list[HostKind] = []
+        self.kind = array("I")
+        self._numbers: dict[HostKind, int] = {}
+        self.providers: dict[int, Provider] = {}
+
+    def add_host(self, host: HostInfo | None) -> None:
+        """``None``: nothing is known of it."""
+        kind = NOTHING_KNOWN if host is None else kind_of(host)
+        number = self._numbers.get(kind)
+        if number is None:
+            number = self._numbers[kind] = len(self.kinds)
+            self.kinds.append(kind)
+        if host is not None and host.provider is not None:
+            self.providers[len(self.kind)] = host.provider
+            for name in host.provider.inventories:
+                self.classes.setdefault(name, len(self.classes))
+        self.kind.append(number)
+
+    def columns(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Units that may be in use and units in use, [class][host]. A class that a host has no
+        inventory of ends nothing there: whether it is a candidate all the same, its kind says."""
+        shape = (len(self.classes), len(self.kind))
+        limit = np.full(shape, UNLIMITED, np.int64)
+        used = np.zeros(shape, np.int64)
+        for host, provider in self.providers.items():
+            for name, inventory in provider.inventories.items():
+                limit[self.classes[name], host] = inventory.limit
+                used[self.classes[name], host] = inventory.used
+        return limit, used

@@ -1,0 +1,110 @@
+"""Is a host a candidate by what placement knows of it, whatever is in use there?
+
+By placement's rules for allocation candidates of one provider, and nova's for services and zones.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from numafit.model.hostinfo import HostInfo
+from numafit.model.resources import Resources
+
+
+class HostKind(NamedTuple):
+    """What requests choose hosts by; hosts of a fleet share a few of these. ``None``: not known,
+    and so not judged.
+
+    ``units``: resource class -> (min_unit, max_unit, step_size) of the host's own inventories.
+    ``elsewhere``: classes that other providers of the host have, nested or shared.
+    """
+
+    units: tuple[tuple[str, tuple[int, int, int]], ...] | None
+    elsewhere: frozenset[str] | None
+    traits: frozenset[str] | None
+    aggregates: frozenset[str] | None
+    zone: str | None
+    disabled: str
+
+
+def kind_of(host: HostInfo) -> HostKind:
+    provider = host.provider
+    if provider is None:
+        return HostKind(None, None, None, None, host.zone, host.disabled)
+    units = tuple(
+        sorted(
+            (name, (inventory.min_unit, inventory.max_unit, inventory.step_size))
+            for name, inventory in provider.inventories.items()
+        )
+    )
+    return HostKind(
+        units,
+        provider.elsewhere,
+        provider.traits,
+        provider.aggregates,
+        host.zone,
+        host.disabled,
+    )
+
+
+def why_not(kind: HostKind, asked: Resources) -> str:
+    """The first thing that rules the host out, in words; empty: nothing does."""
+    if kind.disabled:
+        return f"the compute service takes no guests: {kind.disabled}"
+    if asked.zone is not None and kind.zone is not None and asked.zone != kind.zone:
+        return f"availability zone {asked.zone} wanted, the host is in {kind.zone}"
+    if kind.traits is not None:
+        for trait in sorted(asked.required - kind.traits):
+            return f"trait {trait} wanted, the host does not have it"
+        for trait in sorted(asked.forbidden & kind.traits):
+            return f"trait {trait} forbidden, the host has it"
+    if kind.aggregates is not None:
+        for one_of in asked.member_of:
+            if not one_of & kind.aggregates:
+                names = " or ".join(sorted(one_of))
+                return f"aggregate {names} wanted, the host is in none of them"
+        for name in sorted(asked.forbidden_aggregates & kind.aggregates):
+            return f"aggregate {name} forbidden, the host is in it"
+    return "" if kind.units is None else _no_units(kind, asked)
+
+
+def _no_units(kind: HostKind, asked: Resources) -> str:
+    units = dict(kind.units or ())
+    for name, amount in asked.amounts.items():
+        if name not in units:
+            if kind.elsewhere is not None and name not in kind.elsewhere:
+                return f"{name}: {amount} wanted, the host has no inventory of it"
+            continue
+        low, high, step = units[name]
+        if not low <= amount <= high:
+            return f"{name}: {amount} wanted, a guest gets {low} to {high} at once"
+        if amount % step:
+            return f"{name}: {amount} wanted, given out in steps of {step}"
+    return ""
+
+
+def not_judged(kind: HostKind, asked: Resources) -> Iterator[str]:
+    """What an answer for this host leaves open, in words."""
+    units = dict(kind.units or ())
+    for name in asked.amounts:
+        if name not in units:
+            where = "the host's inventories are not known"
+            if kind.units is not None:
+                where = "another provider of the host may have it"
+            yield f"{name}: {where}"
+    if kind.traits is None and (asked.required or asked.forbidden):
+        names = ", ".join(sorted(asked.required | asked.forbidden))
+        yield f"traits {names}: the host's are not known"
+    if kind.aggregates is None and (asked.member_of or asked.forbidden_aggregates):
+        yield "aggregates: the host's are not known"
+    if kind.zone is None and asked.zone is not None:
+        yield f"availability zone {asked.zone}: the host's is not known"
+    with_units = [group for group in asked.numbered if group.resources]
+    if asked.group_policy == "isolate" and len(with_units) > 1:
+        suffixes = ", ".join(group.suffix for group in with_units)
+        yield f"groups {suffixes}: each wants a provider of its own, one was looked at"
+
+
+UNLIMITED = 1 << 50
+"""More units than any host has: what is not judged ends nothing."""

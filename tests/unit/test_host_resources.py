@@ -1,0 +1,140 @@
+"""Placement's half of the decision, of hosts that say what placement knows of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from numafit import Flavor, Fleet, Host, Placement, Refusal, Request
+from numafit.errors import InputError
+from numafit.readers.hostfile import host_from_mapping, host_to_mapping
+
+CELL = {"id": 0, "cpus": "0-15", "dedicated_cpus": "4-15", "shared_cpus": "0-3", "memory_mb": 65536}
+FULL = {
+    "VCPU": {"total": 4, "allocation_ratio": 4.0, "used": 2},
+    "PCPU": 12,
+    "MEMORY_MB": {"total": 65536, "reserved": 512},
+    "DISK_GB": {"total": 100, "min_unit": 5, "max_unit": 50, "step_size": 5},
+}
+
+
+def host(name: str = "h", **more: Any) -> Any:
+    data = {"version": 1, "name": name, "cells": [CELL], "resources": FULL, **more}
+    return host_from_mapping(data)
+
+
+def ask(
+    vcpus: int = 1, memory: int = 512, specs: dict[str, str] | None = None, **more: Any
+) -> Request:
+    zone = more.pop("zone", None)
+    return Request.for_server(Flavor("f", vcpus, memory, specs or {}, **more), zone=zone)
+
+
+PINNED = {"hw:cpu_policy": "dedicated"}
+
+
+@pytest.mark.parametrize(
+    ("request_", "said"),
+    [
+        (ask(4000), "VCPU: 4000 wanted, 14 free of 16"),
+        (ask(15), "VCPU: 15 wanted, 14 free of 16"),
+        (ask(1, 65025), "MEMORY_MB: 65025 wanted, 65024 free of 65024"),
+        (ask(13, 512, PINNED), "PCPU: 13 wanted, 12 free of 12"),
+        (ask(disk_gb=55), "DISK_GB: 55 wanted, a guest gets 5 to 50 at once"),
+        (ask(disk_gb=3), "DISK_GB: 3 wanted, a guest gets 5 to 50 at once"),
+        (ask(disk_gb=7), "DISK_GB: 7 wanted, given out in steps of 5"),
+        (ask(specs={"resources:VGPU": "1"}), "VGPU: 1 wanted, the host has no inventory of it"),
+        (
+            ask(specs={"trait:A_X": "required"}),
+            "trait A_X wanted, the host does not have it",
+        ),
+        (
+            ask(specs={"trait:A_SSD": "forbidden"}),
+            "trait A_SSD forbidden, the host has it",
+        ),
+        (ask(zone="west"), "availability zone west wanted, the host is in east"),
+    ],
+)
+def test_a_refusal_names_the_class_and_what_there_is(request_: Request, said: str) -> None:
+    info = host(traits=["A_SSD"], zone="east")
+    found = Host(info).fit(request_)
+    assert isinstance(found, Refusal)
+    assert found.message == said
+    fleet = Fleet([info, info])
+    assert fleet.scan(request_).tolist() == [False, False]
+    assert fleet.capacity(request_).tolist() == [0, 0]
+
+
+def test_a_host_whose_service_takes_no_guests_takes_none() -> None:
+    info = host(disabled="maintenance")
+    found = Host(info).fit(ask())
+    assert isinstance(found, Refusal)
+    assert found.message == "the compute service takes no guests: maintenance"
+
+
+def test_every_flavor_has_a_count() -> None:
+    fleet = Fleet([host()])
+    # 14 VCPU free, 65024 MiB, 100 GiB in pieces of 5: whichever runs out first
+    assert fleet.capacity(ask(1, 512)).tolist() == [14]
+    assert fleet.capacity(ask(1, 16384)).tolist() == [3]
+    assert fleet.capacity(ask(1, 512, disk_gb=20)).tolist() == [5]
+    assert fleet.capacity(ask(4, 512, PINNED)).tolist() == [3]
+
+
+def test_claims_count_units_and_give_them_back() -> None:
+    one = Host(host())
+    asked = ask(4, 1024, PINNED, disk_gb=10)
+    claims = []
+    for _ in range(3):
+        placement = one.fit(asked)
+        assert isinstance(placement, Placement)
+        claims.append(one.claim(placement))
+    assert one.check() is None
+    provider = one.hostinfo.provider
+    used = {name: inventory.used for name, inventory in provider.inventories.items()}
+    assert used == {"VCPU": 2, "PCPU": 12, "MEMORY_MB": 3072, "DISK_GB": 30}
+    for claim in claims:
+        one.release(claim)
+    assert one.hostinfo.provider == host().provider
+
+
+def test_what_a_source_does_not_tell_is_not_judged() -> None:
+    bare = host_from_mapping({"version": 1, "name": "bare", "cells": [CELL]})
+    assert Fleet([bare]).scan(ask(4000)).tolist() == [True]
+    other = host(other_classes=["VGPU"])
+    assert Fleet([other]).scan(ask(specs={"resources:VGPU": "1"})).tolist() == [True]
+
+
+def test_groups_are_served_by_the_host_together() -> None:
+    asked = ask(
+        specs={"resources1:CUSTOM_A": "2", "resources2:CUSTOM_A": "2", "group_policy": "none"}
+    )
+    resources = {**FULL, "CUSTOM_A": 7}
+    fleet = Fleet([host(resources=resources)])
+    assert fleet.capacity(asked).tolist() == [1]
+
+
+def test_a_host_file_keeps_what_placement_knows() -> None:
+    info = host(traits=["B", "A"], aggregates=["x"], zone="east", other_classes=["VGPU"])
+    assert host_from_mapping(host_to_mapping(info)) == info
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"resources": {"VCPUS": 1}}, "resources.VCPUS: got 'VCPUS', expected a standard resource"),
+        ({"resources": {"VCPU": -1}}, "resources.VCPU: got -1, expected a whole number from 0"),
+        ({"resources": {"VCPU": {"totl": 1}}}, "resources.VCPU.totl: got 'totl'"),
+        ({"resources": {"VCPU": {}}}, "resources.VCPU.total: got None"),
+        ({"resources": {"VCPU": {"total": 1, "step_size": 0}}}, "resources.VCPU.step_size: got 0"),
+        ({"resources": []}, "resources: got [], expected a mapping of inventories"),
+        ({"traits": "A"}, "traits: got 'A', expected a list of names"),
+        ({"aggregates": [1]}, "aggregates[0]: got 1"),
+        ({"zone": 3}, "zone: got 3"),
+    ],
+)
+def test_what_is_wrong_with_resources_is_named(more: dict[str, Any], said: str) -> None:
+    with pytest.raises(InputError) as caught:
+        host(**more)
+    assert said in str(caught.value)
