@@ -132,7 +132,8 @@ class Resources:
     """Everything that a guest asks of placement. ``group_policy``: ``"none"``, ``"isolate"`` or
     ``None``; ``ignored``: extra specs that nova passes over with a warning in its log, each with
     the reason. ``member_of``: sets of aggregates, the host is in one of each; ``zone``: the
-    availability zone, ``None`` for any."""
+    availability zone, ``None`` for any; ``vcpus_for_pcpus``: units of ``VCPU`` that a host may
+    give in the place of ``PCPU``, 0: it may not."""
 
     groups: tuple[ResourceGroup, ...] = ()
     group_policy: str | None = None
@@ -140,6 +141,7 @@ class Resources:
     member_of: tuple[frozenset[str], ...] = ()
     forbidden_aggregates: frozenset[str] = frozenset()
     zone: str | None = None
+    vcpus_for_pcpus: int = 0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "member_of", tuple(map(frozenset, self.member_of)))

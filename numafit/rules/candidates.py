@@ -72,6 +72,9 @@ def why_not(kind: HostKind, asked: Resources) -> str:
 def _no_units(kind: HostKind, asked: Resources) -> str:
     units = dict(kind.units or ())
     for name, amount in asked.amounts.items():
+        if name == "PCPU" and name not in units and asked.vcpus_for_pcpus:
+            # nova asks a second time, for VCPU: its hosts of before Train have no PCPU
+            name, amount = "VCPU", asked.vcpus_for_pcpus
         if name not in units:
             if kind.elsewhere is not None and name not in kind.elsewhere:
                 return f"{name}: {amount} wanted, the host has no inventory of it"
@@ -88,7 +91,9 @@ def not_judged(kind: HostKind, asked: Resources) -> Iterator[str]:
     """What an answer for this host leaves open, in words."""
     units = dict(kind.units or ())
     for name in asked.amounts:
-        if name not in units:
+        if name == "PCPU" and name not in units and "VCPU" in units and asked.vcpus_for_pcpus:
+            yield "PCPU: the host has none, nova takes VCPU instead, which is not counted here"
+        elif name not in units:
             where = "the host's inventories are not known"
             if kind.units is not None:
                 where = "another provider of the host may have it"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 from numafit.model.flavor import Flavor, Image
 from numafit.model.resources import ResourceGroup, Resources, is_resource_class
@@ -101,7 +102,8 @@ def resources_of(
     if pci_numa_policy(flavor, image) == "socket":
         groups.require("COMPUTE_SOCKET_PCI_NUMA_AFFINITY")
     _ask_for_firmware(asked, groups)
-    return groups.done()
+    fallback = asked.vcpus if cpu_policies(asked).policy == "dedicated" else 0
+    return replace(groups.done(), vcpus_for_pcpus=fallback)
 
 
 def _read_extra_specs(asked: Asked, groups: _Groups) -> None:

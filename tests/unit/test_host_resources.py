@@ -138,3 +138,13 @@ def test_what_is_wrong_with_resources_is_named(more: dict[str, Any], said: str) 
     with pytest.raises(InputError) as caught:
         host(**more)
     assert said in str(caught.value)
+
+
+def test_pinned_guests_take_vcpus_of_hosts_without_pcpus() -> None:
+    # nova's scheduler asks placement a second time, for VCPU; not so for a mixed guest
+    old = {"VCPU": {"total": 16, "max_unit": 8}, "MEMORY_MB": 65536}
+    fleet = Fleet([host(resources=old)])
+    assert fleet.scan(ask(4, 512, PINNED)).tolist() == [True]
+    assert fleet.scan(ask(9, 512, PINNED)).tolist() == [False]
+    mixed = {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "^0"}
+    assert fleet.scan(ask(4, 512, mixed)).tolist() == [False]
