@@ -3,6 +3,7 @@
 from numafit.errors import (
     InputError,
     InvalidRequest,
+    InvalidValue,
     MisuseError,
     NumafitError,
     StalePlacement,
@@ -24,6 +25,7 @@ from numafit.linking import get_include, get_library_dir
 from numafit.model.flavor import Flavor, Image
 from numafit.model.guest import GuestCell, GuestTopology, Limits, Networks, PciRequest
 from numafit.model.hostinfo import HostCell, HostInfo, PagePool, PciPool
+from numafit.model.options import FitOptions
 from numafit.model.pci_address import PciAddress
 from numafit.model.pci_device import PciDevice
 from numafit.model.placement import PciAllocation, PciSupport, Placement, PlacementCell
@@ -47,6 +49,7 @@ __all__ = [
     "Claim",
     "CpuTopology",
     "DeviceSpec",
+    "FitOptions",
     "Fleet",
     "Flavor",
     "GuestCell",
@@ -57,6 +60,7 @@ __all__ = [
     "Image",
     "InputError",
     "InvalidRequest",
+    "InvalidValue",
     "Limits",
     "MisuseError",
     "Multiqueue",

@@ -4,7 +4,8 @@ from typing import Any
 import numpy.typing as npt
 
 from numafit.columns import Columns
-from numafit.model.guest import Limits, PciRequest
+from numafit.model.guest import PciRequest
+from numafit.model.options import FitOptions
 from numafit.model.placement import PciAllocation, Placement, PlacementCell
 from numafit.model.refusal import Refusal
 
@@ -24,7 +25,8 @@ class Placed:
     @property
     def prepared(self) -> Prepared: ...
     def decode(self) -> tuple[PlacementCell, ...]: ...
-    def decode_host(self) -> str | int: ...
+    @property
+    def host_name(self) -> str: ...
     def decode_pci(self) -> tuple[PciAllocation, ...]: ...
 
 class Engine:
@@ -38,22 +40,17 @@ class Engine:
     def check(self) -> str | None: ...
     def prepare(self, request: Any) -> Prepared: ...
     def fit(
-        self,
-        host: int,
-        request: Any,
-        strategy: str = "spread",
-        limits: Limits | str | None = "host",
-        affinity: str = "any",
-        matching: str = "nova",
+        self, host: int, request: Any, options: FitOptions | None = None
     ) -> Placement | Refusal: ...
     def supports_pci(
         self,
         host: int,
         requests: tuple[PciRequest, ...],
         cells: tuple[int, ...],
-        matching: str = "nova",
         mapping: Mapping[str, Sequence[str]] | None = None,
+        options: FitOptions | None = None,
     ) -> list[tuple[int, int, int]] | None: ...
+    def known_as(self, host: int) -> str: ...
     def host_of(self, placement: Placement) -> int | None: ...
     def adopt(self, host: int, placement: Placement) -> Placed: ...
     def claim(self, placed: list[Placed]) -> None: ...
@@ -64,14 +61,7 @@ class Query:
     def bounded(self) -> bool: ...
 
 class ManyHosts(Engine):
-    def query(
-        self,
-        request: Any,
-        strategy: str = "spread",
-        limits: Limits | str | None = "host",
-        affinity: str = "any",
-        matching: str = "nova",
-    ) -> Query: ...
+    def query(self, request: Any, options: FitOptions | None = None) -> Query: ...
     def scan(self, q: Query, hosts: Any, first: int, count: int, fits: Any) -> bool: ...
     def capacity(
         self, q: Query, hosts: Any, first: int, count: int, cap: int, counts: Any

@@ -25,12 +25,14 @@ from weakref import WeakSet
 import numpy as np
 
 from numafit.columns.layouts import LAYOUT_DTYPE
-from numafit.errors import InvalidRequest, MisuseError, StalePlacement
+from numafit.errors import InvalidRequest, MisuseError, StalePlacement, shorten
 from numafit.rules import pci_filter
 from numafit.rules.candidates import why_not
-from numafit.model.guest import Limits
+from numafit.model import options as known_options
+from numafit.model.options import FitOptions
 from numafit.model.placement import PciAllocation, Placement, PlacementCell
 from numafit.model.refusal import Refusal
+from numafit.model.request import Request
 
 cdef const nf_api *nf = nf_functions()
 
@@ -39,10 +41,7 @@ cdef enum:
     STACK_WORDS = 2048
     LOCAL_DISTANCE = 10  # ACPI SLIT: of a node to itself
 
-cdef dict STRATEGIES = {"spread": NF_SPREAD, "pack": NF_PACK, "closest": NF_CLOSEST}
-cdef dict MATCHINGS = {"nova": NF_MATCH_NOVA, "exact": NF_MATCH_EXACT}
 BY = {"first": NF_BY_INDEX, "spread": NF_BY_ROOM, "pack": NF_BY_FULLNESS, "score": NF_BY_SCORE}
-cdef dict AFFINITIES = {"any": NF_NETS_ANY, "all": NF_NETS_ALL}
 cdef frozenset EMPTY = frozenset()
 cdef tuple REASONS = tuple(
     nf.status_name(status).decode()[3:].lower() for status in range(NF_STATUS_END)
@@ -59,11 +58,7 @@ cdef object misuse(int status, str what):
     return MisuseError(f"{what}: {text}", status)
 
 
-cdef inline object choose(dict known, object word, str name):
-    found = known.get(word)
-    if found is None:
-        raise MisuseError(f"{name}={word!r}: expected one of {', '.join(map(repr, known))}")
-    return found
+include "_options.pxi"
 
 
 include "_prepared.pxi"
@@ -214,12 +209,14 @@ cdef class Engine:
 
     cpdef Prepared prepare(self, request):
         """Look the request's names up once."""
+        if not isinstance(request, Request):
+            raise MisuseError(
+                f"request={shorten(request)}: expected a Request, or what prepare() returns")
         guest = request.guest
         p = self.prepare_parts(
             () if guest is None else guest.cells,
             guest is not None and guest.emulator_threads_policy == "isolate",
-            request.networks, tuple(request.pci), getattr(request, "provider_mapping", None),
-            getattr(request, "resources", None))
+            request.networks, request.pci, request.provider_mapping, request.resources)
         p.request = request
         return p
 
@@ -239,27 +236,7 @@ cdef class Engine:
             raise misuse(NF_EINVAL, "request")
         return p
 
-    cdef int options(self, nf_options *o, object strategy, object limits,
-                     object affinity, object matching) except -1:
-        o.pci_matching = choose(MATCHINGS, matching, "pci_matching")
-        o.strategy = choose(STRATEGIES, strategy, "strategy")
-        o.net_affinity = choose(AFFINITIES, affinity, "physnet_affinity")
-        o.budget = 0
-        o.cpu_ratio = o.ram_ratio = 0.0
-        if limits is None:
-            o.limits = NF_LIMITS_NONE
-        elif type(limits) is Limits:
-            o.limits = NF_LIMITS_GIVEN
-            o.cpu_ratio = limits.cpu_allocation_ratio
-            o.ram_ratio = limits.ram_allocation_ratio
-        elif limits == "host":
-            o.limits = NF_LIMITS_HOST
-        else:
-            raise MisuseError(f"limits={limits!r}: expected a Limits, 'host' or None")
-        return 0
-
-    def fit(self, uint32_t host, request, strategy="spread", limits="host", affinity="any",
-            matching="nova"):
+    def fit(self, uint32_t host, request, options=None):
         """Placement or Refusal."""
         cdef Prepared p = self.prepared(request)
         cdef nf_reason why
@@ -268,7 +245,7 @@ cdef class Engine:
         if host >= self.c.n_hosts:
             raise MisuseError(f"host={host}: expected 0 to {self.c.n_hosts - 1}")
         placed = new_placed(self, p, host)
-        self.options(&placed.options, strategy, limits, affinity, matching)
+        placed.options = native_options(options).c
         status = self.fit_one(placed, &why)
         if status == NF_OK:
             return placement_of(placed)
@@ -319,8 +296,12 @@ cdef class Engine:
             words = self.columns.host_refusal(host, why.status == NF_RESOURCE, why.detail,
                                               why.wanted, why.available, p.request.resources)
         return Refusal(REASONS[why.status], why.wanted, why.available, why.detail,
-                       host=self.names[host] or host, network=network, words=words,
+                       host=host, host_name=self.names[host], network=network, words=words,
                        native=native)
+
+    def known_as(self, uint32_t host):
+        """The host in a message: by its name, or its index where it has none."""
+        return f"host {self.names[host] or host}"
 
     def host_of(self, placement):
         """Index of the host that this fleet made the placement for, else ``None``."""
@@ -345,12 +326,13 @@ cdef class Engine:
             ids[self.c.cell_id[g]] = g
         p = self.prepare_parts(cells, False, None, tuple(placement.pci_requests), None)
         placed = new_placed(self, p, host)
-        self.options(&placed.options, "spread", None, "any", "nova")
+        placed.options = PHYSICAL.c
         for g in range(p.c.n_cells):
             cell = cells[g]
             c = &placed.out.cells[g]
             if cell.host_cell not in ids:
-                raise MisuseError(f"host_cell={cell.host_cell}: the host has {sorted(ids)}")
+                raise MisuseError(
+                    f"host_cell={cell.host_cell}: {self.known_as(host)} has {sorted(ids)}")
             c.cell = ids[cell.host_cell]
             c.page_kib = cell.pagesize or 0
             c.first_slot = slot
@@ -364,7 +346,9 @@ cdef class Engine:
             slot_of = self.columns.cpu_layouts[self.c.cell_layout[c.cell]].slot_of
             for cpu in [cell.pinning[vcpu] for vcpu in p.vcpus[g]] + list(cell.reserved):
                 if cpu not in slot_of:
-                    raise MisuseError(f"CPU {cpu}: not in host cell {cell.host_cell}")
+                    raise MisuseError(
+                        f"pinning: CPU {cpu} is not in cell {cell.host_cell} of "
+                        f"{self.known_as(host)}")
             for vcpu in p.vcpus[g]:
                 placed.out.slots[slot] = slot_of[cell.pinning[vcpu]]
                 slot += 1
@@ -373,10 +357,10 @@ cdef class Engine:
         if placement.pci:
             self.redraw(placed, placement.pci)
         elif p.c.n_pci:
-            self.draw(placed, [placed.out.cells[g].cell for g in range(p.c.n_cells)], "nova")
+            self.draw(placed, [placed.out.cells[g].cell for g in range(p.c.n_cells)])
             if not placed.out.n_draws and any(r.count > 0 for r in p.pci):
                 raise StalePlacement(
-                    f"host {self.names[host] or host}: its PCI pools cannot serve the placement")
+                    f"{self.known_as(host)}: its PCI pools cannot serve the placement")
         return placed
 
     cdef int redraw(self, Placed placed, tuple allocations) except -1:
@@ -396,10 +380,9 @@ cdef class Engine:
             placed.out.n_draws += 1
         return 0
 
-    cdef int draw(self, Placed placed, list cells, object matching) except -1:
+    cdef int draw(self, Placed placed, list cells) except -1:
         """Serve the PCI requests from the pools as they are, near these cells."""
         cdef Prepared p = placed.prepared
-        cdef nf_options o
         cdef uint32_t n = len(cells), i
         cdef uint32_t *chosen = <uint32_t *>zeroed(n, sizeof(uint32_t))
         cdef nf_scratch scratch
@@ -408,12 +391,11 @@ cdef class Engine:
         scratch.bytes = p.workspace_bytes
         try:
             scratch.memory = zeroed(scratch.bytes, 1)
-            self.options(&o, "spread", None, "any", matching)
             for i in range(n):
                 chosen[i] = cells[i]
             with nogil:
-                status = nf.shared_pci(&self.shared, placed.host, &p.c, &o, chosen, n, &scratch,
-                                       &placed.out)
+                status = nf.shared_pci(&self.shared, placed.host, &p.c, &placed.options, chosen, n,
+                                       &scratch, &placed.out)
         finally:
             free(chosen)
             free(scratch.memory)
@@ -421,16 +403,18 @@ cdef class Engine:
             raise misuse(status, "pci")
         return status == NF_OK
 
-    def supports_pci(self, uint32_t host, requests, cells, matching="nova", mapping=None):
+    def supports_pci(self, uint32_t host, tuple requests, cells, mapping=None, options=None):
         """The draws as (request, pool, count), or ``None`` where it cannot be done."""
-        cdef Prepared p = self.prepare_parts((), False, None, tuple(requests), mapping)
+        cdef Prepared p = self.prepare_parts((), False, None, requests, mapping)
         cdef Placed placed = new_placed(self, p, host)
         cdef uint32_t i, first = self.c.host_first_cell[host]
         ids = {self.c.cell_id[i]: i for i in range(first, self.c.host_first_cell[host + 1])}
         for cell in cells:
             if cell not in ids:
-                raise MisuseError(f"cells: the host has no cell {cell}, expected of {sorted(ids)}")
-        if not self.draw(placed, [ids[cell] for cell in cells], matching):
+                raise MisuseError(
+                    f"cells: {self.known_as(host)} has no cell {cell}, expected of {sorted(ids)}")
+        placed.options = native_options(options).c
+        if not self.draw(placed, [ids[cell] for cell in cells]):
             return None
         return [(placed.out.draws[i].request, placed.out.draws[i].pool, placed.out.draws[i].count)
                 for i in range(placed.out.n_draws)]
@@ -468,7 +452,7 @@ cdef class Engine:
         if status < 0:
             return misuse(status, "placement")
         return StalePlacement(
-            f"host {self.names[placed.host] or placed.host}: what the placement holds is not there "
+            f"{self.known_as(placed.host)}: what the placement holds is not there "
             f"({why.wanted} wanted, {why.available} there; see Host.usage())")
 
 

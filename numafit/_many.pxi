@@ -31,11 +31,11 @@ cdef void hosts_of(nf_hosts *chosen, object indices, uint32_t first, uint32_t co
 cdef class ManyHosts(Engine):
     """The verbs of a fleet. Arrays are checked by fleet.py: uint32 indices within the fleet."""
 
-    def query(self, request, strategy="spread", limits="host", affinity="any", matching="nova"):
+    def query(self, request, options=None):
         """A Query for scan() and capacity()."""
         cdef Query q = Query.__new__(Query)
         q.prepared = self.prepared(request)
-        self.options(&q.o, strategy, limits, affinity, matching)
+        q.o = native_options(options).c
         return q
 
     def scan(self, Query q, hosts, uint32_t first, uint32_t count, fits):

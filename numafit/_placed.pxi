@@ -52,9 +52,10 @@ cdef class Placed:
             cells.append(cell)
         return tuple(cells)
 
-    def decode_host(self):
-        """Name of the host, or its index where it has none."""
-        return self.engine.names[self.host] or self.host
+    @property
+    def host_name(self):
+        """Name of the host; empty where it has none."""
+        return self.engine.names[self.host]
 
     def decode_pci(self):
         """The pools it draws on, and the devices where the host came with a list of them."""
@@ -127,9 +128,9 @@ cdef Placed new_placed(Engine engine, Prepared prepared, uint32_t host):
 
 
 cdef object placement_of(Placed placed):
-    """Its cells, devices and host are decoded when somebody reads them."""
+    """Its cells, devices and host's name are decoded when somebody reads them."""
     placement = Placement.__new__(Placement)
-    placement._cells = placement._pci = placement._host = None
+    placement._cells = placement._pci = placement._host = placement._host_name = None
     placement._native = placed
     placement.pci_requests = placed.prepared.pci
     return placement

@@ -14,12 +14,15 @@ _NO_DEVICES = nullcontext()
 
 
 class Claim:
-    """What a placement took; ``host``: index in the fleet; ``pci``: the pools and devices it
-    holds. Give it back with ``release`` of the Host or Fleet that it was claimed from."""
+    """What a placement took. ``host``: index in the fleet (0 of a Host), ``host_name``: the host's
+    name, ``""`` where it has none; ``pci``: the pools and devices it holds. Give it back with
+    ``release`` of the Host or Fleet that it was claimed from."""
 
     __slots__ = ("_columns", "_held", "host", "pci", "placement")
 
     def __init__(self, placement: Placement, placed: Placed, columns: Columns) -> None:
+        if not isinstance(placed, Placed):
+            raise MisuseError("Claim: claim() of a Host or a Fleet makes it")
         self.placement = placement
         self.host = placed.host
         self.pci: tuple[PciAllocation, ...] = ()
@@ -28,6 +31,10 @@ class Claim:
         self._columns = columns
         # popping is atomic, so of two threads that release the same claim one comes too late
         self._held = [placed]
+
+    @property
+    def host_name(self) -> str:
+        return self._columns.names[self.host]
 
     def _let_go(self, columns: Columns) -> Placed:
         if columns is not self._columns:

@@ -66,7 +66,7 @@ class InputError(NumafitError, ValueError):
         if key:
             glue = "" if not inner or inner.startswith("[") else "."
             inner = f"{key}{glue}{inner}"
-        return type(self)(self.file or file, inner or None, self.value, self.expected, self.hint)
+        return InputError(self.file or file, inner or None, self.value, self.expected, self.hint)
 
 
 class InvalidRequest(NumafitError, ValueError):
@@ -107,7 +107,8 @@ class StalePlacement(NumafitError, RuntimeError):
 
 
 class MisuseError(NumafitError, ValueError):
-    """A call that makes no sense, whatever the hosts hold; ``status`` is the engine's code."""
+    """A call that makes no sense, whatever the hosts hold: an argument of another type or out of
+    bounds, a claim of another fleet. ``status`` is the engine's code."""
 
     def __init__(self, message: str, status: int = 0) -> None:
         super().__init__(message)
@@ -115,6 +116,21 @@ class MisuseError(NumafitError, ValueError):
 
     def __reduce__(self) -> Any:
         return type(self), (str(self), self.status)
+
+
+class InvalidValue(MisuseError, InputError):
+    """A value that a guest, a host, a placement or an option cannot have.
+
+    One kind for all of them: a MisuseError to a program that made the value, an InputError to a
+    reader, which adds the file. ``key`` names the argument, ``expected`` says what it may hold.
+    """
+
+    def __init__(self, key: str, value: object, expected: str, hint: str = "") -> None:
+        InputError.__init__(self, None, key, value, expected, hint)
+        self.status = 0
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.key, self.value, self.expected, self.hint)
 
 
 class MissingExtra(NumafitError, ImportError):

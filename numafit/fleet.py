@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, Unpack
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +12,14 @@ import numpy.typing as npt
 from numafit._engine import ManyHosts, Prepared
 from numafit.claims import Claim, device_lists, give_back, take, take_all
 from numafit.columns import Columns, npz
-from numafit.columns.snapshot import host_info
-from numafit.errors import InputError, MisuseError, StalePlacement
-from numafit.model.guest import Limits
-from numafit.model.hostinfo import HostInfo
-from numafit.model.placement import Placement
+from numafit.columns.snapshot import free_pools, host_info
+from numafit.devices import pci_support
+from numafit.errors import InputError, InvalidValue, MisuseError, StalePlacement, shorten
+from numafit.model import fields
+from numafit.model.guest import PciRequest
+from numafit.model.hostinfo import HostInfo, PciPool
+from numafit.model.options import FitKeywords, FitOptions, chosen
+from numafit.model.placement import PciSupport, Placement
 from numafit.model.refusal import Refusal
 from numafit.model.request import Request
 from numafit.spans import Hosts, host_index, host_indices, in_threads, mix_shares
@@ -25,7 +28,9 @@ from numafit.stream import CLAIM_ATTEMPTS, Chooser, schedule
 if TYPE_CHECKING:
     from numafit.columns.nova_rows import Row
 
-Options = tuple[str, Limits | str | None, str, str]
+Asked = Request | Prepared
+_ONE = (Request, Prepared, str, bytes)
+"""What is no mix of requests, before a look that takes longer."""
 DEFAULT_CAP = 500
 
 
@@ -40,18 +45,29 @@ def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return view
 
 
-class Fleet:
-    """Hosts as columns. ``scan``, ``fit`` and ``capacity`` take the same options:
+def info_of(key: str, host: HostInfo | HasHostInfo) -> HostInfo:
+    """The HostInfo that a value is or has."""
+    info = host if isinstance(host, HostInfo) else getattr(host, "hostinfo", None)
+    if not isinstance(info, HostInfo):
+        raise InvalidValue(key, host, "a HostInfo, or a Host")
+    return info
 
-    ``strategy``, ``physnet_affinity`` and ``pci_matching`` as ``Host.fit`` has them; ``limits``:
-    ``"host"`` (each host's own ratios), a Limits for all, or ``None``; ``hosts``: indices to look
-    at, in the order of the answer (default: all); ``threads``: how many to use, each started for
-    the call and ended with it.
+
+class Fleet:
+    """Hosts as columns.
+
+    Every verb that fits takes ``options``, or the fields of FitOptions as keywords of its own:
+    ``fleet.scan(request, strategy="pack", limits=None)``. Those over many hosts take ``hosts``
+    too: indices to look at, in the order of the answer (default: all), and ``threads``: how many
+    to use, each started for the call and ended with it. ``host`` is one index; ``index`` finds
+    it by name. A request is a Request, or what ``prepare`` made of it.
+
+    Arguments of another kind raise MisuseError, which names what was expected.
     """
 
     def __init__(self, hosts: Iterable[HostInfo | HasHostInfo]) -> None:
-        infos = [host if isinstance(host, HostInfo) else host.hostinfo for host in hosts]
-        self._columns = Columns(infos)
+        given = fields.iterable("hosts", hosts, "a list of HostInfo or Host")
+        self._columns = Columns(info_of(f"hosts[{n}]", host) for n, host in enumerate(given))
         self._engine = ManyHosts(self._columns)
 
     @classmethod
@@ -69,20 +85,23 @@ class Fleet:
         """
         from numafit.columns.nova_rows import gather_rows
 
-        return cls._of(Columns(gather_rows(rows, progress)))
+        if progress is not None and not callable(progress):
+            raise InvalidValue("progress", progress, "a function of one number, or None")
+        given = fields.iterable("rows", rows, "rows of compute_nodes")
+        return cls._of(Columns(gather_rows(given, progress)))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fleet with its usage to an ``.npz`` file, as a whole or not at all.
 
         What other threads claim and release meanwhile is not in it. Raises ``OSError``.
         """
-        npz.save(self._still(), path)
+        npz.save(self._still(), _path(path))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Fleet:
         """A fleet that ``save`` wrote. Raises InputError for a file that is cut, changed or not
         one of numafit's."""
-        columns = npz.load(path)
+        columns = npz.load(_path(path))
         try:
             return cls._of(columns)
         except MisuseError as error:
@@ -138,10 +157,11 @@ class Fleet:
 
     def index(self, name: str) -> int:
         """Index of the first host of this name. Raises MisuseError where there is none."""
+        fields.text("name", name)
         try:
             return self._columns.names.index(name)
         except ValueError:
-            raise MisuseError(f"name={name!r}: no host of the fleet has it") from None
+            raise MisuseError(f"name={shorten(name)}: no host of the fleet has it") from None
 
     def hostinfo(self, host: int) -> HostInfo:
         """One host with its usage, as it is now: a value that later claims do not change."""
@@ -149,8 +169,8 @@ class Fleet:
 
     def hostinfos(self, hosts: Hosts = None) -> Iterator[HostInfo]:
         """``hostinfo`` of each host, one after the other."""
-        chosen = host_indices(hosts, len(self))
-        everything = range(len(self)) if chosen is None else chosen.tolist()
+        indices = host_indices(hosts, len(self))
+        everything = range(len(self)) if indices is None else indices.tolist()
         return (host_info(self._columns, host) for host in everything)
 
     def prepare(self, request: Request) -> Prepared:
@@ -161,6 +181,7 @@ class Fleet:
         """The arrays of ``struct nf_fleet`` (numafit.h says what each holds, and in what unit) by
         their names: of this moment, or with ``copy=False`` read-only views that show what claims
         change, as they change it."""
+        copy = fields.yes_or_no("copy", copy)
         lent = self._engine.lent
         arrays = {**lent, **self._engine.copies()} if copy else lent
         return {name: _read_only(array) for name, array in arrays.items()}
@@ -172,21 +193,21 @@ class Fleet:
 
     def scan(
         self,
-        request: Request | Prepared,
-        strategy: str = "spread",
-        limits: Limits | str | None = "host",
-        physnet_affinity: str = "any",
-        pci_matching: str = "nova",
+        request: Asked,
+        options: FitOptions | None = None,
         hosts: Hosts = None,
         threads: int = 1,
+        **keywords: Unpack[FitKeywords],
     ) -> npt.NDArray[np.bool_]:
         """Which hosts can take the guest: a bool a host."""
-        query = self._engine.query(request, strategy, limits, physnet_affinity, pci_matching)
-        chosen = host_indices(hosts, len(self))
-        fits = np.zeros(len(self) if chosen is None else len(chosen), np.uint8)
+        if keywords:
+            options = chosen(options, keywords)
+        query = self._engine.query(request, options)
+        indices = host_indices(hosts, len(self))
+        fits = np.zeros(len(self) if indices is None else len(indices), np.uint8)
 
         def part(first: int, last: int) -> None:
-            some = None if chosen is None else chosen[first:last]
+            some = None if indices is None else indices[first:last]
             self._engine.scan(query, some, first, last - first, fits[first:last])
 
         in_threads(part, len(fits), threads)
@@ -194,15 +215,13 @@ class Fleet:
 
     def capacity(
         self,
-        request: Request | Prepared | Sequence[Request | Prepared],
-        strategy: str = "spread",
-        limits: Limits | str | None = "host",
-        physnet_affinity: str = "any",
-        pci_matching: str = "nova",
+        request: Asked | Sequence[Asked],
+        options: FitOptions | None = None,
         hosts: Hosts = None,
         threads: int = 1,
         cap: int = DEFAULT_CAP,
         weights: Sequence[float] | None = None,
+        **keywords: Unpack[FitKeywords],
     ) -> npt.NDArray[np.uint32]:
         """How many guests like this fit on each host, one after the other, at most ``cap``.
 
@@ -212,22 +231,21 @@ class Fleet:
         ``(arrived + 1) / weight``, among equals the first in the list; one that is refused, or has
         come ``cap`` times, comes no more, and the others go on until none is left.
         """
-        if not 0 <= cap <= 0xFFFFFFFF:
-            raise MisuseError(f"cap={cap}: expected 0 to {0xFFFFFFFF}")
-        mixed = isinstance(request, Sequence)
-        queries = [
-            self._engine.query(one, strategy, limits, physnet_affinity, pci_matching)
-            for one in (request if isinstance(request, Sequence) else [request])
-        ]
+        if keywords:
+            options = chosen(options, keywords)
+        cap = fields.number("cap", cap, 0, 0xFFFFFFFF)
+        mixed = not isinstance(request, _ONE) and isinstance(request, Sequence)
+        asked: Sequence[Any] = request if mixed else (request,)  # type: ignore[assignment]
+        queries = [self._engine.query(one, options) for one in asked]
         if not all(query.bounded for query in queries):
             raise MisuseError("capacity: the request asks for nothing that runs out")
         shares = mix_shares(weights, len(queries), mixed)
-        chosen = host_indices(hosts, len(self))
-        n = len(self) if chosen is None else len(chosen)
+        indices = host_indices(hosts, len(self))
+        n = len(self) if indices is None else len(indices)
         counts = np.zeros((n, len(queries)) if mixed else n, np.uint32)
 
         def part(first: int, last: int) -> None:
-            some = None if chosen is None else chosen[first:last]
+            some = None if indices is None else indices[first:last]
             span = (some, first, last - first, cap, counts[first:last])
             if mixed:
                 self._engine.mix(queries, shares, *span)
@@ -239,66 +257,119 @@ class Fleet:
 
     def fit(
         self,
-        request: Request | Prepared,
-        strategy: str = "spread",
-        limits: Limits | str | None = "host",
-        physnet_affinity: str = "any",
-        pci_matching: str = "nova",
+        request: Asked,
+        options: FitOptions | None = None,
         hosts: Hosts = None,
         threads: int = 1,
         limit: int | None = None,
+        **keywords: Unpack[FitKeywords],
     ) -> list[Placement]:
         """Placements on the hosts that can, in order; no more than ``limit`` of them."""
-        options = (strategy, limits, physnet_affinity, pci_matching)
-        if limit is not None and limit < 0:
-            raise MisuseError(f"limit={limit}: expected 0 or more placements")
+        if keywords:
+            options = chosen(options, keywords)
+        if limit is not None:
+            limit = fields.number("limit", limit, 0, 0xFFFFFFFF, "placements")
         found: list[Placement] = []
         for host in self._candidates(request, options, hosts, threads, limit):
             if limit is not None and len(found) >= limit:
                 break
-            placement = self._engine.fit(host, request, *options)
+            placement = self._engine.fit(host, request, options)
             if isinstance(placement, Placement):
                 found.append(placement)
         return found
 
+    def fit_on(
+        self,
+        request: Asked,
+        host: int,
+        options: FitOptions | None = None,
+        **keywords: Unpack[FitKeywords],
+    ) -> Placement | Refusal:
+        """Where the guest lands on this host, or why it does not fit. The host is left as it is."""
+        if keywords:
+            options = chosen(options, keywords)
+        return self._engine.fit(host_index(host, len(self)), request, options)
+
+    def explain(
+        self,
+        request: Asked,
+        host: int,
+        options: FitOptions | None = None,
+        **keywords: Unpack[FitKeywords],
+    ) -> Refusal | None:
+        """Why the guest does not fit this host; ``None`` if it does."""
+        found = self.fit_on(request, host, options, **keywords)
+        return found if isinstance(found, Refusal) else None
+
+    def supports_pci(
+        self,
+        requests: Iterable[PciRequest],
+        host: int,
+        cells: Iterable[int] | None = None,
+        provider_mapping: Mapping[str, Sequence[str]] | None = None,
+        options: FitOptions | None = None,
+        **keywords: Unpack[FitKeywords],
+    ) -> PciSupport:
+        """Can the host's pools serve these requests for a guest on these of its cells (ids;
+        ``None``: a guest without NUMA topology)? The host is left as it is.
+
+        ``provider_mapping`` is placement's allocation: request group -> provider uuids. Of the
+        options ``pci_matching`` alone has a bearing on the answer.
+        """
+        if keywords:
+            options = chosen(options, keywords)
+        host = host_index(host, len(self))
+        return pci_support(self._engine, host, requests, cells, provider_mapping, options)
+
     def claim(
         self,
-        what: Request | Prepared | Placement,
+        what: Asked | Placement,
         host: int | None = None,
-        strategy: str = "spread",
-        limits: Limits | str | None = "host",
-        physnet_affinity: str = "any",
-        pci_matching: str = "nova",
+        options: FitOptions | None = None,
+        **keywords: Unpack[FitKeywords],
     ) -> Claim:
         """Take a placement, or fit a request on ``host`` and take that, in one atomic step.
 
-        A placement that ``fit`` made on an earlier state of the host is judged again, limits
-        included; StalePlacement where it does not hold: nothing is taken then. A Request that
-        does not fit raises StalePlacement too, with the refusal in words.
+        Of a placement is checked what is physical: CPUs, pages, memory, devices. One that ``fit``
+        made on an earlier state of the host is judged again, limits included; StalePlacement where
+        it does not hold: nothing is taken then. A request that does not fit raises StalePlacement
+        too, with the refusal in words. MisuseError where a placement does not speak of the host's
+        cells and CPUs.
         """
-        options = (strategy, limits, physnet_affinity, pci_matching)
         if isinstance(what, Placement):
             return self._take(what, host)
+        if not isinstance(what, Request | Prepared):
+            raise MisuseError(f"claim: got {shorten(what)}, expected a Placement or a Request")
         if host is None:
             raise MisuseError("host: expected the index of the host to take the request on")
+        if keywords:
+            options = chosen(options, keywords)
         host = host_index(host, len(self))
         for _attempt in range(CLAIM_ATTEMPTS):
-            placement = self._engine.fit(host, what, *options)
+            placement = self._engine.fit(host, what, options)
             if isinstance(placement, Refusal):
-                raise StalePlacement(f"host {placement.host}: {placement.message}")
+                raise StalePlacement(f"{self._engine.known_as(host)}: {placement.message}")
             try:
                 return self._take(placement, None)
             except StalePlacement:
                 continue  # another thread was faster; what is left may still do
-        raise StalePlacement(f"host {host}: changed under {CLAIM_ATTEMPTS} attempts in a row")
+        raise StalePlacement(
+            f"{self._engine.known_as(host)}: changed under {CLAIM_ATTEMPTS} attempts in a row"
+        )
 
     def claim_all(self, placements: Iterable[Placement], hosts: Hosts = None) -> list[Claim]:
         """Take all of these placements or, raising StalePlacement, none.
 
         ``hosts``: the index for each, where the placements were not made by this fleet.
         """
-        wanted = list(placements)
-        where = [None] * len(wanted) if hosts is None else list(hosts)
+        wanted = fields.many(
+            "placements", placements, Placement, "a Placement", "a list of Placements"
+        )
+        where = (
+            (None,) * len(wanted)
+            if hosts is None
+            else fields.listed("hosts", hosts, "a list of host indices")
+        )
         if len(where) != len(wanted):
             raise MisuseError(f"hosts: {len(where)} indices for {len(wanted)} placements")
         placed = [
@@ -311,19 +382,28 @@ class Fleet:
         placed = self._engine.adopt(self._host_of(placement, host), placement)
         return take(self._engine, placement, placed)
 
-    def release(self, claim: Claim | Iterable[Claim]) -> None:
-        """Give a claim back, or several: all of them or, raising StalePlacement, none."""
-        give_back(self._engine, [claim] if isinstance(claim, Claim) else list(claim))
+    def release(self, what: Claim | Placement | Iterable[Claim], host: int | None = None) -> None:
+        """Give a claim back, or several: all of them or, raising StalePlacement, none.
+
+        A Placement too, which was in use when ``host`` was read.
+        """
+        if isinstance(what, Placement):
+            self._engine.release([self._engine.adopt(self._host_of(what, host), what)])
+            return
+        if host is not None:
+            raise MisuseError("host: expected none beside claims, which know theirs")
+        if not isinstance(what, Claim):
+            expected = "a Claim, a list of Claims or a Placement"
+            what = fields.many("claims", what, Claim, "a Claim", expected)
+        give_back(self._engine, (what,) if isinstance(what, Claim) else what)
 
     def schedule(
         self,
-        requests: Iterable[Request | Prepared],
+        requests: Iterable[Asked],
         choose: str | npt.NDArray[np.float64] = "first",
-        strategy: str = "spread",
-        limits: Limits | str | None = "host",
-        physnet_affinity: str = "any",
-        pci_matching: str = "nova",
+        options: FitOptions | None = None,
         hosts: Hosts = None,
+        **keywords: Unpack[FitKeywords],
     ) -> Iterator[Claim | None]:
         """For each request of a stream: choose a host, take it, yield the Claim (``None``: no host
         can). Claims may be released while the stream goes on.
@@ -334,8 +414,12 @@ class Fleet:
         another thread changes between choice and claim is chosen again; after
         ``CLAIM_ATTEMPTS`` of those StalePlacement says so.
         """
-        options = (strategy, limits, physnet_affinity, pci_matching)
-        return schedule(self._engine, requests, Chooser(self._engine, choose, hosts), options)
+        if keywords:
+            options = chosen(options, keywords)
+        if options is not None:
+            fields.instance("options", options, FitOptions)
+        given = fields.iterable("requests", requests, "a list of Requests")
+        return schedule(self._engine, given, Chooser(self._engine, choose, hosts), options)
 
     def _host_of(self, placement: Placement, host: int | None) -> int:
         if host is None:
@@ -345,22 +429,15 @@ class Fleet:
         return host_index(host, len(self))
 
     def usage(self, host: int) -> list[dict[str, Any]]:
-        """As ``Host.usage`` of one host."""
+        """What is in use in each cell of the host: ``id``, ``cpu_usage`` (shared vCPUs),
+        ``memory_usage`` (MiB), ``pinned_cpus`` (host CPU ids, ascending) and ``mempages``
+        (``size_kb``, ``used`` pages)."""
         return self._columns.usage(host_index(host, len(self)))
 
-    def explain(
-        self,
-        request: Request | Prepared,
-        host: int,
-        strategy: str = "spread",
-        limits: Limits | str | None = "host",
-        physnet_affinity: str = "any",
-        pci_matching: str = "nova",
-    ) -> Refusal | None:
-        """Why the guest does not fit this host; ``None`` if it does."""
-        host = host_index(host, len(self))
-        found = self._engine.fit(host, request, strategy, limits, physnet_affinity, pci_matching)
-        return found if isinstance(found, Refusal) else None
+    def pools(self, host: int) -> list[PciPool]:
+        """The host's PCI pools with what is free in them, in nova's order; those used up are left
+        out."""
+        return list(free_pools(self._columns, host_index(host, len(self))))
 
     def check(self) -> str | None:
         """The first invariant that does not hold, in words; ``None``: all is well."""
@@ -368,19 +445,26 @@ class Fleet:
 
     def _candidates(
         self,
-        request: Request | Prepared,
-        options: Options,
+        request: Asked,
+        options: FitOptions | None,
         hosts: Hosts,
         threads: int,
         limit: int | None,
     ) -> Iterator[int]:
         """Hosts that can. With a limit there is no point in asking all of them first."""
-        chosen = host_indices(hosts, len(self))
-        everything = range(len(self)) if chosen is None else chosen.tolist()
+        indices = host_indices(hosts, len(self))
+        everything = range(len(self)) if indices is None else indices.tolist()
         if limit is not None:
             yield from everything
             return
-        fits = self.scan(request, *options, hosts=chosen, threads=threads)
+        fits = self.scan(request, options, indices, threads)
         for host, fit in zip(everything, fits.tolist(), strict=True):
             if fit:
                 yield host
+
+
+def _path(path: Any) -> str:
+    try:
+        return os.fsdecode(path)
+    except TypeError:
+        raise InvalidValue("path", path, "the path of a file") from None

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Unpack
 
-from numafit._engine import Engine
+import numpy.typing as npt
+
+from numafit._engine import Prepared
 from numafit.claims import Claim, give_back, take
-from numafit.columns import Columns
-from numafit.columns.snapshot import free_pools, provider_now
-from numafit.model.guest import Limits, PciRequest
-from numafit.model.hostinfo import HostInfo, PagePool, PciPool
+from numafit.fleet import DEFAULT_CAP, Asked, Fleet, HasHostInfo, info_of
+from numafit.model import fields
+from numafit.model.guest import PciRequest
+from numafit.model.hostinfo import HostInfo, PciPool
+from numafit.model.options import FitKeywords, FitOptions, chosen
 from numafit.model.placement import PciSupport, Placement
 from numafit.model.refusal import Refusal
 from numafit.model.request import Request
@@ -21,15 +23,16 @@ class Host:
     """One host with its usage: fits guests, keeps what they take.
 
     Made from a HostInfo (any reader gives one) or by ``Host.from_nova``. May be used from several
-    threads at once.
+    threads at once. The verbs are those of a Fleet and take what they take, but ``host``, ``hosts``
+    and ``threads``; where a Fleet answers with a value a host, a Host answers with the value. What
+    only makes sense for many (``fit`` over hosts, files, Arrow) has ``Fleet([host])``.
     """
 
-    __slots__ = ("_columns", "_engine", "_info")
+    __slots__ = ("_engine", "_fleet")
 
-    def __init__(self, hostinfo: HostInfo) -> None:
-        self._info = hostinfo
-        self._columns = Columns([hostinfo])
-        self._engine = Engine(self._columns)
+    def __init__(self, hostinfo: HostInfo | HasHostInfo) -> None:
+        self._fleet = Fleet((info_of("hostinfo", hostinfo),))
+        self._engine = self._fleet._engine
 
     @classmethod
     def from_nova(
@@ -48,111 +51,118 @@ class Host:
 
     @property
     def name(self) -> str:
-        return self._info.name
+        return self._fleet.names[0]
+
+    @property
+    def hostinfo(self) -> HostInfo:
+        """The host with its usage, as it is now: a value that later claims do not change."""
+        return self._fleet.hostinfo(0)
+
+    def prepare(self, request: Request) -> Prepared:
+        """As ``Fleet.prepare``."""
+        return self._fleet.prepare(request)
 
     def fit(
         self,
-        request: Request,
-        strategy: str = "spread",
-        limits: Limits | str | None = "host",
-        physnet_affinity: str = "any",
-        pci_matching: str = "nova",
+        request: Asked,
+        options: FitOptions | None = None,
+        **keywords: Unpack[FitKeywords],
     ) -> Placement | Refusal:
-        """Where the guest lands, or why it does not fit. The host is left as it is.
+        """Where the guest lands, or why it does not fit. The host is left as it is."""
+        if keywords:
+            options = chosen(options, keywords)
+        return self._engine.fit(0, request, options)
 
-        ``strategy``: ``"spread"`` and ``"pack"`` look at host cells in nova's order
-        (``[compute] packing_host_numa_cells_allocation_strategy``); ``"closest"`` chooses the
-        cells with the smallest NUMA distances between them. ``limits``: ratios for shared guests,
-        ``"host"`` for those that the host carries, ``None`` for none. ``physnet_affinity``:
-        ``"any"``: one guest cell near a physical network will do, as nova decides; ``"all"``: the
-        guest covers every cell that is near it. ``pci_matching``: ``"nova"`` serves request after
-        request and takes nothing back; ``"exact"`` finds an allocation whenever there is one.
-        """
-        return self._engine.fit(0, request, strategy, limits, physnet_affinity, pci_matching)
+    def explain(
+        self,
+        request: Asked,
+        options: FitOptions | None = None,
+        **keywords: Unpack[FitKeywords],
+    ) -> Refusal | None:
+        """Why the guest does not fit; ``None`` if it does."""
+        return self._fleet.explain(request, 0, options, **keywords)
+
+    def scan(
+        self,
+        request: Asked,
+        options: FitOptions | None = None,
+        **keywords: Unpack[FitKeywords],
+    ) -> bool:
+        """Whether the host can take the guest."""
+        return bool(self._fleet.scan(request, options, **keywords)[0])
+
+    def capacity(
+        self,
+        request: Asked | Sequence[Asked],
+        options: FitOptions | None = None,
+        cap: int = DEFAULT_CAP,
+        weights: Sequence[float] | None = None,
+        **keywords: Unpack[FitKeywords],
+    ) -> int | list[int]:
+        """How many guests like this fit, one after the other: a number, or a list of them for a mix
+        (``Fleet.capacity`` says how those arrive)."""
+        counts = self._fleet.capacity(request, options, cap=cap, weights=weights, **keywords)
+        found: int | list[int] = counts[0].tolist()
+        return found
 
     def supports_pci(
         self,
         requests: Iterable[PciRequest],
         cells: Iterable[int] | None = None,
-        pci_matching: str = "nova",
         provider_mapping: Mapping[str, Sequence[str]] | None = None,
+        options: FitOptions | None = None,
+        **keywords: Unpack[FitKeywords],
     ) -> PciSupport:
-        """Can the pools serve these requests for a guest on these host cells (ids; ``None``: a
-        guest without NUMA topology)? The host is left as it is.
+        """As ``Fleet.supports_pci``."""
+        return self._fleet.supports_pci(requests, 0, cells, provider_mapping, options, **keywords)
 
-        ``provider_mapping`` is placement's allocation: request group -> provider uuids.
-        """
-        columns = self._columns
-        draws = self._engine.supports_pci(
-            0, tuple(requests), tuple(cells or ()), pci_matching, provider_mapping
-        )
-        if draws is None:
-            return PciSupport(False)
-        left = columns.pool_count.tolist()
-        for _request, pool, count in draws:
-            left[pool] -= count
-        drawn = {pool for _request, pool, _count in draws}
-        return PciSupport(
-            True,
-            tuple(draws),
-            tuple(
-                replace(info, count=max(count, 0))
-                for n, (info, count) in enumerate(zip(columns.pools, left, strict=True))
-                if count > 0 or (count == 0 and n not in drawn)
-            ),
-        )
+    def claim(
+        self,
+        what: Asked | Placement,
+        options: FitOptions | None = None,
+        **keywords: Unpack[FitKeywords],
+    ) -> Claim:
+        """As ``Fleet.claim``, of a placement or a request. A placement may come from elsewhere."""
+        if isinstance(what, Placement):
+            return take(self._engine, what, self._engine.adopt(0, what))
+        return self._fleet.claim(what, 0, options, **keywords)
 
-    def claim(self, placement: Placement) -> Claim:
-        """Take what the placement holds: CPUs, pages, memory, devices.
+    def claim_all(self, placements: Iterable[Placement]) -> list[Claim]:
+        """Take all of these placements or, raising StalePlacement, none."""
+        wanted = fields.listed("placements", placements, "a list of Placements")
+        return self._fleet.claim_all(wanted, hosts=(0,) * len(wanted))
 
-        Checked is what is physical. A placement that ``fit`` made on an earlier state of the host
-        is judged again, limits included. Raises StalePlacement where it does not hold (nothing
-        changes then), MisuseError where it does not speak of this host's cells and CPUs.
-        """
-        placed = self._engine.adopt(0, placement)
-        return take(self._engine, placement, placed)
+    def release(self, what: Claim | Placement | Iterable[Claim]) -> None:
+        """Give back a claim, several, or a placement that was in use when the host was read."""
+        if isinstance(what, Claim):
+            give_back(self._engine, (what,))
+        else:
+            self._fleet.release(what, 0 if isinstance(what, Placement) else None)
 
-    def release(self, claim: Claim | Placement) -> None:
-        """Give back a claim, or a placement that was in use when the host was read."""
-        if isinstance(claim, Placement):
-            self._engine.release([self._engine.adopt(0, claim)])
-            return
-        give_back(self._engine, [claim])
+    def schedule(
+        self,
+        requests: Iterable[Asked],
+        options: FitOptions | None = None,
+        **keywords: Unpack[FitKeywords],
+    ) -> Iterator[Claim | None]:
+        """For each request of a stream: take it, yield the Claim (``None``: it does not fit)."""
+        return self._fleet.schedule(requests, options=options, **keywords)
 
     def usage(self) -> list[dict[str, Any]]:
-        """Per cell: ``id``, ``cpu_usage`` (shared vCPUs), ``memory_usage`` (MiB), ``pinned_cpus``
-        (host CPU ids, ascending) and ``mempages`` (``size_kb``, ``used`` pages)."""
-        return self._columns.usage(0)
+        """Per cell, as ``Fleet.usage``."""
+        return self._fleet.usage(0)
 
     def pools(self) -> list[PciPool]:
         """PCI pools with what is free in them, in nova's order; those used up are left out."""
-        return list(free_pools(self._columns, 0))
+        return self._fleet.pools(0)
+
+    def columns(self, copy: bool = True) -> dict[str, npt.NDArray[Any]]:
+        """As ``Fleet.columns``."""
+        return self._fleet.columns(copy)
 
     def check(self) -> str | None:
         """The first invariant that does not hold, in words; ``None``: all is well."""
-        return self._engine.check()
-
-    @property
-    def hostinfo(self) -> HostInfo:
-        """The host as it is now."""
-        cells = []
-        for cell, used in zip(self._info.cells, self.usage(), strict=True):
-            pages = {page["size_kb"]: page["used"] for page in used["mempages"]}
-            cells.append(
-                replace(
-                    cell,
-                    cpu_usage=used["cpu_usage"],
-                    memory_usage=used["memory_usage"],
-                    pinned_cpus=frozenset(used["pinned_cpus"]),
-                    page_pools=tuple(
-                        PagePool(p.size_kib, p.total, pages[p.size_kib], p.reserved)
-                        for p in cell.page_pools
-                    ),
-                )
-            )
-        pools = None if self._info.pci_pools is None else tuple(self.pools())
-        provider = provider_now(self._columns, 0)
-        return replace(self._info, cells=tuple(cells), pci_pools=pools, provider=provider)
+        return self._fleet.check()
 
     def _repr_svg_(self) -> str:
         """The picture that notebooks show."""
@@ -161,4 +171,4 @@ class Host:
         return host_svg(self.hostinfo)
 
     def __repr__(self) -> str:
-        return f"Host({self.name!r}, {self._columns.n_cells} cells)"
+        return f"Host({self.name!r}, {self._engine.columns.n_cells} cells)"

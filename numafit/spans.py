@@ -3,7 +3,6 @@ share the work."""
 
 from __future__ import annotations
 
-import math
 import operator
 import threading
 from collections.abc import Callable, Sequence
@@ -13,7 +12,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from numafit.errors import MisuseError
+from numafit.errors import MisuseError, shorten
+from numafit.model import fields
 
 Hosts = Sequence[int] | npt.NDArray[np.integer[Any]] | None
 
@@ -21,11 +21,12 @@ Hosts = Sequence[int] | npt.NDArray[np.integer[Any]] | None
 def host_index(host: object, n_hosts: int) -> int:
     """One host's index, counted from 0."""
     try:
-        index = operator.index(host)  # type: ignore[arg-type]
+        index = -1 if isinstance(host, bool) else operator.index(host)  # type: ignore[arg-type]
     except TypeError:
         index = -1
     if not 0 <= index < n_hosts:
-        raise MisuseError(f"host={host!r}: expected an index from 0 to {n_hosts - 1}")
+        name = " (Fleet.index() finds a name's)" if isinstance(host, str) else ""
+        raise MisuseError(f"host={shorten(host)}: expected an index from 0 to {n_hosts - 1}{name}")
     return index
 
 
@@ -33,10 +34,14 @@ def host_indices(hosts: Hosts, n_hosts: int) -> npt.NDArray[np.uint32] | None:
     """Indices as the engine reads them; ``None``: all hosts. One may stand more than once."""
     if hosts is None:
         return None
-    given = np.asarray(hosts)
+    try:
+        given = np.asarray(hosts)
+    except ValueError:  # rows of unlike lengths
+        given = np.empty((0, 0))
     if given.ndim != 1 or (given.size and not np.issubdtype(given.dtype, np.integer)):
         raise MisuseError(
-            "hosts: expected a flat sequence of host indices; numpy.flatnonzero() of a mask is one"
+            f"hosts={shorten(hosts)}: expected a flat sequence of host indices; "
+            "numpy.flatnonzero() of a mask is one"
         )
     if given.size and (int(given.min()) < 0 or int(given.max()) >= n_hosts):
         raise MisuseError(f"hosts: expected indices from 0 to {n_hosts - 1}")
@@ -49,16 +54,19 @@ def mix_shares(weights: Sequence[float] | None, n: int, mixed: bool) -> list[flo
         raise MisuseError("weights: expected none beside a request alone; pass a list of requests")
     if mixed and not n:
         raise MisuseError("capacity: expected at least one request in the mix")
-    shares = [1.0] * n if weights is None else [float(weight) for weight in weights]
-    if len(shares) != n or not all(0.0 < share < math.inf for share in shares):
-        raise MisuseError(f"weights={weights!r}: expected {n} numbers above 0")
+    if weights is None:
+        return [1.0] * n
+    expected = f"{n} numbers above 0"
+    shares = [fields.real("weights", one) for one in fields.listed("weights", weights, expected)]
+    if len(shares) != n or not all(shares):
+        raise MisuseError(f"weights={shorten(weights)}: expected {expected}")
     return shares
 
 
 def in_threads(part: Callable[[int, int], object], total: int, threads: int) -> None:
     """``part(first, last)`` for one range a thread; the threads end with the call."""
     if type(threads) is not int or threads < 1:
-        raise MisuseError(f"threads={threads!r}: expected 1 or more")
+        raise MisuseError(f"threads={shorten(threads)}: expected 1 or more")
     # a thread for less than a host each would have nothing to do
     threads = max(1, min(threads, total))
     if threads == 1:

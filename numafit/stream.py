@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from numafit._engine import BY, ManyHosts, Prepared, Query
 from numafit.claims import Claim, device_lists
-from numafit.errors import MisuseError, StalePlacement
+from numafit.errors import InvalidValue, MisuseError, StalePlacement
+from numafit.model.options import FitOptions
 from numafit.model.placement import Placement
 from numafit.model.request import Request
 from numafit.spans import Hosts, host_indices
@@ -46,12 +46,10 @@ class Chooser:
 
 
 def _preference(choose: str | Scores, n_hosts: int) -> tuple[int, Scores | None]:
-    if isinstance(choose, str):
-        if choose not in BY or choose == "score":
-            raise MisuseError(f"choose={choose!r}: expected 'first', 'spread', 'pack' or scores")
+    if isinstance(choose, str) and choose in BY and choose != "score":
         return BY[choose], None
     if not isinstance(choose, np.ndarray):
-        raise MisuseError(f"choose={choose!r}: expected 'first', 'spread', 'pack' or scores")
+        raise InvalidValue("choose", choose, "'first', 'spread', 'pack' or an array of scores")
     if choose.shape != (n_hosts,) or choose.dtype != np.float64:
         raise MisuseError(f"choose: expected {n_hosts} scores of float64")
     if not choose.flags.c_contiguous:
@@ -63,8 +61,8 @@ def schedule(
     engine: ManyHosts,
     requests: Iterable[Request | Prepared],
     chooser: Chooser,
-    options: tuple[Any, ...],
+    options: FitOptions | None,
 ) -> Iterator[Claim | None]:
     """One after the other: the claim, or ``None`` where no host can."""
     for request in requests:
-        yield chooser.take(engine.query(request, *options))
+        yield chooser.take(engine.query(request, options))

@@ -126,7 +126,7 @@ def command(
     saved = [Fleet.load(file) for file in fleet_files]
     fleets = saved if saved and not sources.given_any else sources.fleets() + saved
     names = [name for fleet in fleets for name in fleet.names]
-    options = guests.fit_options | {"cap": cap, "threads": threads}
+    options = {"options": guests.options, "cap": cap, "threads": threads}
     if mix:
         counts = _count_mix(fleets, wanted, options, list(mix.values()))
     else:

@@ -11,11 +11,9 @@ import click
 from numafit.cli.output import cpu_text, format_option, print_json, print_table, size_text
 from numafit.cli.requests import Guests, guest_options
 from numafit.cli.sources import HostSources, host_sources
-from numafit.fleet import Fleet
 from numafit.model.flavor import Flavor
 from numafit.model.placement import PciAllocation, Placement, PlacementCell
 from numafit.model.refusal import CellRefusal, Refusal
-from numafit.model.request import Request
 from numafit.readers.hostcell import page_size_text
 
 # pairs of cells say nothing about these
@@ -53,7 +51,7 @@ def command(guests: Guests, sources: HostSources, output: str) -> int:
     wanted = guests.read(sources.aliases())
     fleets = sources.fleets()
     answers = [
-        Answer(flavor, name, _ask(fleet, n, request, guests.fit_options))
+        Answer(flavor, name, fleet.fit_on(request, n, guests.options))
         for flavor, request in wanted
         for fleet in fleets
         for n, name in enumerate(fleet.names)
@@ -65,11 +63,6 @@ def command(guests: Guests, sources: HostSources, output: str) -> int:
             _show(answer)
     fitting = {one.flavor.name for one in answers if one.found}
     return 0 if all(flavor.name in fitting for flavor, _ in wanted) else 1
-
-
-def _ask(fleet: Fleet, host: int, request: Request, options: dict[str, Any]) -> Placement | Refusal:
-    refusal = fleet.explain(request, host, **options)
-    return fleet.fit(request, hosts=[host], **options)[0] if refusal is None else refusal
 
 
 def _show(one: Answer) -> None:

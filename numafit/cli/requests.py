@@ -15,6 +15,7 @@ from numafit.cli.sources import given_config
 from numafit.errors import InputError, InvalidRequest, shorten
 from numafit.model.flavor import Flavor, Image
 from numafit.model.guest import Limits, Networks
+from numafit.model.options import PCI_MATCHINGS, PHYSNET_AFFINITIES, STRATEGIES, FitOptions
 from numafit.model.request import Request
 from numafit.readers.checks import nearest
 from numafit.readers.flavors import read_flavors, read_image
@@ -73,7 +74,7 @@ _OPTIONS = (
     click.option("--tunneled", is_flag=True, help="The guest is on a tunnel network."),
     click.option(
         "--strategy",
-        type=click.Choice(["spread", "pack", "closest"]),
+        type=click.Choice(STRATEGIES),
         help="Which host cells are tried first; spread and pack are nova's. Default: what --config "
         "says, else spread.",
     ),
@@ -86,14 +87,14 @@ _OPTIONS = (
     ),
     click.option(
         "--physnet-affinity",
-        type=click.Choice(["any", "all"]),
+        type=click.Choice(PHYSNET_AFFINITIES),
         default="any",
         show_default=True,
         help="Be near a physical network with one guest cell, or cover all cells near it.",
     ),
     click.option(
         "--pci-matching",
-        type=click.Choice(["nova", "exact"]),
+        type=click.Choice(PCI_MATCHINGS),
         default="nova",
         show_default=True,
         help="Serve PCI requests greedily as nova does, or find any allocation there is.",
@@ -104,12 +105,12 @@ _OPTIONS = (
 class Guests:
     """The guests that the command line asks about, and how to fit them.
 
-    ``fit_options``: the keywords that ``Host.fit`` and the verbs of a Fleet share.
+    ``options``: how to fit them.
     """
 
-    def __init__(self, given: dict[str, Any], fit_options: dict[str, Any]) -> None:
+    def __init__(self, given: dict[str, Any], options: FitOptions) -> None:
         self.given = given
-        self.fit_options = fit_options
+        self.options = options
 
     def only(self, names: Sequence[str]) -> None:
         """Ask about these flavors, which another option than --flavor has named."""
@@ -214,7 +215,7 @@ def guest_options(function: Callable[..., Any]) -> Callable[..., Any]:
         if fit_options["strategy"] is None:
             config = given_config(kwargs)
             fit_options["strategy"] = "spread" if config is None else config.strategy
-        return function(*args, guests=Guests(given, fit_options), **kwargs)
+        return function(*args, guests=Guests(given, FitOptions(**fit_options)), **kwargs)
 
     wrapped: Callable[..., Any] = command
     for option in reversed(_OPTIONS):

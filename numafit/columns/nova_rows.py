@@ -135,7 +135,7 @@ def gather_rows(rows: Iterable[Row], progress: Callable[[int], object] | None) -
         try:
             if isinstance(row, Mapping):
                 gatherer.add_row(*_columns(row))
-            elif 3 <= len(row) <= 5:
+            elif _is_sequence(row) and 3 <= len(row) <= 5:
                 gatherer.add_row(*row)
             else:
                 raise InputError(None, None, row, "name, numa_topology, pci_stats and two ratios")
@@ -146,6 +146,11 @@ def gather_rows(rows: Iterable[Row], progress: Callable[[int], object] | None) -
     if progress is not None:
         progress(n + 1)
     return gatherer
+
+
+def _is_sequence(row: object) -> bool:
+    """Database drivers have rows that are none of Python's sequences, and do what those do."""
+    return hasattr(row, "__getitem__") and not isinstance(row, str | bytes)
 
 
 def _columns(row: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -159,5 +164,8 @@ def _columns(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 
 def _name_of(row: Row) -> str:
-    name = _columns(row)[0] if isinstance(row, Mapping) else row[0]
+    if isinstance(row, Mapping):
+        name = _columns(row)[0]
+    else:
+        name = row[0] if _is_sequence(row) and len(row) else None
     return f" ({name})" if isinstance(name, str) and name else ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from numafit.errors import MisuseError, shorten
+from numafit.errors import InvalidValue, shorten
+from numafit.model import fields
 from numafit.model.guest import MAX_MEMORY_MB
 from numafit.model.resources import MAX_UNITS
 
@@ -32,19 +33,17 @@ class Flavor:
     swap_mb: int = 0
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
-        _check_number("disk_gb", self.disk_gb, 0, MAX_UNITS, "GiB")
-        _check_number("ephemeral_gb", self.ephemeral_gb, 0, MAX_UNITS, "GiB")
-        _check_number("swap_mb", self.swap_mb, 0, MAX_UNITS, "MiB")
-        _check_number("vcpus", self.vcpus, 1, MAX_VCPUS, "vCPUs")
-        _check_number("memory_mb", self.memory_mb, 0, MAX_MEMORY_MB, "MiB")
-        specs = _copy_of("extra_specs", self.extra_specs)
+        fields.text("name", self.name)
+        fields.keep_number(self, "vcpus", 1, MAX_VCPUS, "vCPUs")
+        fields.keep_number(self, "memory_mb", 0, MAX_MEMORY_MB, "MiB")
+        fields.keep_number(self, "disk_gb", 0, MAX_UNITS, "GiB")
+        fields.keep_number(self, "ephemeral_gb", 0, MAX_UNITS, "GiB")
+        fields.keep_number(self, "swap_mb", 0, MAX_UNITS, "MiB")
+        specs = fields.mapping("extra_specs", self.extra_specs)
         for key, value in specs.items():
             if not isinstance(value, str):
-                raise MisuseError(
-                    f"extra_specs[{key!r}]={shorten(value)}: expected text. "
-                    "Extra specs are text; write numbers in quotes"
-                )
+                hint = "Extra specs are text; write numbers in quotes."
+                raise InvalidValue(f"extra_specs[{shorten(key)}]", value, "text", hint)
         object.__setattr__(self, "extra_specs", specs)
 
 
@@ -60,33 +59,14 @@ class Image:
     properties: Mapping[str, str | int | float | bool] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        _check_name(self.name)
-        properties = _copy_of("properties", self.properties)
+        fields.text("name", self.name)
+        properties = fields.mapping("properties", self.properties)
         for key, value in properties.items():
             if not isinstance(value, str | int | float):
-                raise MisuseError(
-                    f"properties[{key!r}]={shorten(value)}: expected text, a number or a "
-                    "boolean. Leave out properties of the image that hold other things"
+                raise InvalidValue(
+                    f"properties[{shorten(key)}]",
+                    value,
+                    "text, a number or a boolean",
+                    "Leave out properties of the image that hold other things.",
                 )
         object.__setattr__(self, "properties", properties)
-
-
-def _check_name(name: object) -> None:
-    if not isinstance(name, str):
-        raise MisuseError(f"name={shorten(name)}: expected text")
-
-
-def _check_number(key: str, value: object, low: int, high: int, unit: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise MisuseError(
-            f"{key}={shorten(value)}: expected a whole number from {low} to {high} {unit}"
-        )
-
-
-def _copy_of(key: str, value: object) -> dict[str, object]:
-    if not isinstance(value, Mapping):
-        raise MisuseError(f"{key}={shorten(value)}: expected a mapping")
-    for name in value:
-        if not isinstance(name, str):
-            raise MisuseError(f"{key}: the key {shorten(name)} is not text")
-    return dict(value)

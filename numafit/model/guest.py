@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from numafit.errors import MisuseError
+from numafit.errors import InvalidValue
+from numafit.model import fields
 
 PAGES_SMALL = -1
 PAGES_LARGE = -2
@@ -38,14 +39,13 @@ class GuestCell:
     cpu_thread_policy: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "cpuset", frozenset(self.cpuset))
-        object.__setattr__(self, "pcpuset", frozenset(self.pcpuset))
-        if not 0 <= self.memory_mb <= MAX_MEMORY_MB:
-            raise MisuseError(f"memory_mb={self.memory_mb}: expected 0 to {MAX_MEMORY_MB} MiB")
-        if self.pagesize is not None and not -3 <= self.pagesize <= MAX_MEMORY_MB:
-            raise MisuseError(f"pagesize={self.pagesize}: expected KiB, or -1, -2 or -3")
-        _one_of("cpu_policy", self.cpu_policy, CPU_POLICIES)
-        _one_of("cpu_thread_policy", self.cpu_thread_policy, THREAD_POLICIES)
+        object.__setattr__(self, "cpuset", fields.ids("cpuset", self.cpuset, "vCPU ids"))
+        object.__setattr__(self, "pcpuset", fields.ids("pcpuset", self.pcpuset, "vCPU ids"))
+        fields.keep_number(self, "memory_mb", 0, MAX_MEMORY_MB, "MiB")
+        if self.pagesize is not None:
+            fields.keep_number(self, "pagesize", PAGES_ANY, MAX_MEMORY_MB, "KiB")
+        fields.word("cpu_policy", self.cpu_policy, CPU_POLICIES)
+        fields.word("cpu_thread_policy", self.cpu_thread_policy, THREAD_POLICIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +56,13 @@ class GuestTopology:
     emulator_threads_policy: str | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "cells", tuple(self.cells))
-        if not self.cells:
-            raise MisuseError("a guest topology has at least one cell; pass None for no topology")
-        _one_of("emulator_threads_policy", self.emulator_threads_policy, EMULATOR_POLICIES)
+        cells = fields.many("cells", self.cells, GuestCell, "a GuestCell", "a list of GuestCells")
+        object.__setattr__(self, "cells", cells)
+        if not cells:
+            raise InvalidValue(
+                "cells", self.cells, "at least one cell", "Pass None for a guest of no topology."
+            )
+        fields.word("emulator_threads_policy", self.emulator_threads_policy, EMULATOR_POLICIES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +77,8 @@ class Networks:
     tunneled: bool = False
 
     def __post_init__(self) -> None:
-        given: object = self.physnets
-        if isinstance(given, str):
-            raise MisuseError(f"physnets={given!r}: expected a set of names, not a string")
-        object.__setattr__(self, "physnets", frozenset(self.physnets))
-        object.__setattr__(self, "tunneled", bool(self.tunneled))
+        object.__setattr__(self, "physnets", fields.names("physnets", self.physnets))
+        object.__setattr__(self, "tunneled", fields.yes_or_no("tunneled", self.tunneled))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +103,12 @@ class PciRequest:
         alias_name: str | None = None,
         request_id: str | None = None,
     ) -> None:
-        _one_of("numa_policy", numa_policy, PCI_NUMA_POLICIES)
-        object.__setattr__(self, "count", int(count))
-        object.__setattr__(self, "spec", tuple(dict(entry) for entry in spec))
+        fields.word("numa_policy", numa_policy, PCI_NUMA_POLICIES)
+        fields.text("alias_name", alias_name, none=True)
+        fields.text("request_id", request_id, none=True)
+        entries = fields.many("spec", spec, Mapping, "a mapping", "a list of mappings")
+        object.__setattr__(self, "count", fields.whole("count", count))
+        object.__setattr__(self, "spec", tuple(map(dict, entries)))
         object.__setattr__(self, "numa_policy", numa_policy)
         object.__setattr__(self, "alias_name", alias_name)
         object.__setattr__(self, "request_id", request_id)
@@ -121,12 +124,4 @@ class Limits:
 
     def __post_init__(self) -> None:
         for name in ("cpu_allocation_ratio", "ram_allocation_ratio"):
-            value = float(getattr(self, name))
-            if not 0.0 <= value < float("inf"):
-                raise MisuseError(f"{name}={value}: expected a number of 0 or more")
-            object.__setattr__(self, name, value)
-
-
-def _one_of(name: str, value: str | None, allowed: tuple[str, ...]) -> None:
-    if value is not None and value not in allowed:
-        raise MisuseError(f"{name}={value!r}: expected one of {', '.join(allowed)}, or None")
+            object.__setattr__(self, name, fields.real(name, getattr(self, name)))

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from numafit.errors import InputError
+from numafit.errors import InvalidValue
+from numafit.model import fields
+from numafit.model.fields import MAX_ID as MAX_ID
 from numafit.model.guest import MAX_MEMORY_MB
 from numafit.model.resources import Provider
 
@@ -16,12 +18,12 @@ MAX_CELL_CPUS = 8192
 """Linux numbers at most 8192 CPUs (``CONFIG_NR_CPUS``)."""
 MAX_THREADS = 64
 """Threads of one core: a core's threads share one word of a CPU mask."""
-MAX_ID = (1 << 31) - 1
 MAX_PAGES = 1 << 50
 """KiB in all: more than any cell has."""
 MAX_PAGE_COUNT = (1 << 31) - 1
 """Pages of one size in a cell that the engine counts: 8 TiB of 4 KiB pages."""
 MAX_PAGE_KIB = 1 << 30
+_ADDRESS, _ADDRESSES = "the address of a device", "a list of addresses"
 
 
 def max_pages(size_kib: int) -> int:
@@ -42,12 +44,13 @@ class PagePool:
     reserved: int = 0
 
     def __post_init__(self) -> None:
-        _number("size_kib", self.size_kib, 1, MAX_PAGE_KIB)
+        keep = fields.keep_number
+        keep(self, "size_kib", 1, MAX_PAGE_KIB)
         bound = max_pages(self.size_kib)
-        _number("total", self.total, 0, bound)
-        _number("used", self.used, 0, bound)
+        keep(self, "total", 0, bound)
+        keep(self, "used", 0, bound)
         # what is free, below zero where overcommitted, is one of the engine's 32-bit numbers too
-        _number("reserved", self.reserved, 0, min(bound, MAX_PAGE_COUNT - self.used + self.total))
+        keep(self, "reserved", 0, min(bound, MAX_PAGE_COUNT - self.used + self.total))
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,25 +79,28 @@ class HostCell:
     socket: int | None = None
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
-        _number("id", self.id, 0, MAX_ID)
+        put, keep = object.__setattr__, fields.keep_number
+        keep(self, "id", 0, MAX_ID)
         for name in ("cpuset", "pcpuset", "pinned_cpus"):
-            put(self, name, _cpus(name, getattr(self, name)))
+            put(self, name, fields.ids(name, getattr(self, name)))
         siblings, seen = _cores(self.siblings)
         put(self, "siblings", siblings)
         if len(seen | self.cpuset | self.pcpuset | self.pinned_cpus) > MAX_CELL_CPUS:
-            raise InputError(None, "cpuset", len(seen), f"at most {MAX_CELL_CPUS} CPUs in one cell")
-        _number("memory_mb", self.memory_mb, 0, MAX_MEMORY_MB)
-        _number("memory_usage", self.memory_usage, 0, MAX_MEMORY_MB)
-        _number("cpu_usage", self.cpu_usage, 0, MAX_ID)
+            raise InvalidValue("cpuset", len(seen), f"at most {MAX_CELL_CPUS} CPUs in one cell")
+        keep(self, "memory_mb", 0, MAX_MEMORY_MB)
+        keep(self, "memory_usage", 0, MAX_MEMORY_MB)
+        keep(self, "cpu_usage", 0, MAX_ID)
         if self.socket is not None:
-            _number("socket", self.socket, -1, MAX_ID)
-        put(self, "page_pools", tuple(self.page_pools))
-        sizes = [pool.size_kib for pool in self.page_pools]
+            keep(self, "socket", -1, MAX_ID)
+        pools = fields.many(
+            "page_pools", self.page_pools, PagePool, "a PagePool", "a list of PagePools"
+        )
+        put(self, "page_pools", pools)
+        sizes = [pool.size_kib for pool in pools]
         if len(set(sizes)) != len(sizes):
-            raise InputError(None, "page_pools", sizes, "each page size once")
-        put(self, "physnets", frozenset(self.physnets))
-        put(self, "tunneled", bool(self.tunneled))
+            raise InvalidValue("page_pools", sizes, "each page size once")
+        put(self, "physnets", fields.names("physnets", self.physnets))
+        put(self, "tunneled", fields.yes_or_no("tunneled", self.tunneled))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +120,14 @@ class PciPool:
     devices: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _number("count", self.count, 0, MAX_ID)
+        put, keep = object.__setattr__, fields.keep_number
+        fields.text("vendor_id", self.vendor_id)
+        fields.text("product_id", self.product_id)
+        keep(self, "count", 0, MAX_ID)
         if self.numa_node is not None:
-            _number("numa_node", self.numa_node, -1, MAX_ID)
-        object.__setattr__(self, "tags", dict(self.tags))
-        object.__setattr__(self, "devices", tuple(self.devices))
+            keep(self, "numa_node", -1, MAX_ID)
+        put(self, "tags", fields.mapping("tags", self.tags))
+        put(self, "devices", fields.many("devices", self.devices, str, _ADDRESS, _ADDRESSES))
 
     def as_dict(self) -> dict[str, Any]:
         """Flat, as nova's ``PciDevicePool.to_dict`` has it: tags beside the other properties."""
@@ -153,76 +162,70 @@ class HostInfo:
     disabled: str = ""
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
-        put(self, "cells", tuple(self.cells))
-        if self.provider is not None and not isinstance(self.provider, Provider):
-            raise InputError(None, "provider", self.provider, "a Provider, or None")
+        put, many = object.__setattr__, fields.many
+        fields.text("name", self.name)
+        fields.text("zone", self.zone, none=True)
+        fields.text("disabled", self.disabled)
+        fields.instance("provider", self.provider, Provider, none=True)
+        put(self, "cells", many("cells", self.cells, HostCell, "a HostCell", "a list of HostCells"))
         if len(self.cells) > MAX_CELLS:
-            raise InputError(None, "cells", len(self.cells), f"at most {MAX_CELLS} cells")
+            raise InvalidValue("cells", len(self.cells), f"at most {MAX_CELLS} cells")
         ids = [cell.id for cell in self.cells]
         for n, cell_id in enumerate(ids):
             if cell_id in ids[:n]:
-                raise InputError(None, f"cells[{n}].id", cell_id, "an id that no other cell has")
+                raise InvalidValue(f"cells[{n}].id", cell_id, "an id that no other cell has")
         if self.pci_pools is not None:
-            put(self, "pci_pools", tuple(self.pci_pools))
+            pools = many("pci_pools", self.pci_pools, PciPool, "a PciPool", "a list of PciPools")
+            put(self, "pci_pools", pools)
         for name in ("cpu_allocation_ratio", "ram_allocation_ratio"):
-            value = getattr(self, name)
-            if value is not None and not 0.0 <= float(value) < float("inf"):
-                raise InputError(None, name, value, "a number of 0 or more")
-        if self.distances:
-            put(self, "distances", tuple(tuple(row) for row in self.distances))
-            rows = len(self.cells)
-            if len(self.distances) != rows or any(len(row) != rows for row in self.distances):
-                raise InputError(
-                    None, "distances", self.distances, f"{rows} rows of {rows} numbers"
-                )
-            for n, row in enumerate(self.distances):
-                for m, value in enumerate(row):
-                    _number(f"distances[{n}][{m}]", value, 0, 65535)
+            if getattr(self, name) is not None:
+                put(self, name, fields.real(name, getattr(self, name)))
+        put(self, "distances", _matrix(self.distances, len(self.cells)))
 
 
-def _number(key: str, value: object, low: int, high: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise InputError(None, key, value, f"a whole number from {low} to {high}")
-
-
-def _cpus(key: str, cpus: Iterable[int]) -> frozenset[int]:
-    found = frozenset(cpus)
-    if not _are_ids(found):
-        for cpu in found:
-            _number(key, cpu, 0, MAX_ID)
-    return found
-
-
-def _are_ids(numbers: frozenset[int]) -> bool:
-    """At one look; a host has hundreds of them."""
-    return not numbers or (
-        set(map(type, numbers)) == {int} and min(numbers) >= 0 and max(numbers) <= MAX_ID
+def _matrix(distances: Any, size: int) -> tuple[tuple[int, ...], ...]:
+    """Rows of distances, or none at all."""
+    expected = f"{size} rows of {size} numbers"
+    rows = tuple(
+        fields.listed("distances", row, expected)
+        for row in fields.listed("distances", distances, expected)
+    )
+    if not rows:
+        return ()
+    if len(rows) != size or any(len(row) != size for row in rows):
+        raise InvalidValue("distances", distances, expected)
+    return tuple(
+        tuple(fields.number(f"distances[{n}][{m}]", value, 0, 65535) for m, value in enumerate(row))
+        for n, row in enumerate(rows)
     )
 
 
 def _cores(siblings: Iterable[Iterable[int]]) -> tuple[tuple[frozenset[int], ...], frozenset[int]]:
     """Sets of CPU ids that share none, and what stands in them."""
-    cores = tuple(filter(None, map(frozenset, siblings)))
+    try:
+        cores = tuple(filter(None, map(frozenset, siblings)))
+    except TypeError:
+        raise InvalidValue("siblings", siblings, "a list of sets of CPU ids") from None
     everything: frozenset[int] = frozenset().union(*cores)
     sizes = list(map(len, cores))
     alike = len(everything) == sum(sizes) and max(sizes, default=0) <= MAX_THREADS
-    if alike and _are_ids(everything):
+    if alike and fields.are_ids(everything):
         return cores, everything
     seen: set[int] = set()
+    found: list[frozenset[int]] = []
     for n, core in enumerate(cores):
-        _cpus(f"siblings[{n}]", core)
+        core = fields.ids(f"siblings[{n}]", core)
         if len(core) > MAX_THREADS:
-            raise InputError(
-                None, f"siblings[{n}]", sorted(core), f"at most {MAX_THREADS} threads a core"
+            raise InvalidValue(
+                f"siblings[{n}]", sorted(core), f"at most {MAX_THREADS} threads a core"
             )
         if seen & core:
-            raise InputError(
-                None,
+            raise InvalidValue(
                 f"siblings[{n}]",
                 sorted(core),
                 f"sets that share no CPU (CPU {min(seen & core)} stands in two)",
                 "List each core's threads once.",
             )
         seen |= core
-    return cores, everything
+        found.append(core)
+    return tuple(found), frozenset(seen)

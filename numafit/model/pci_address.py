@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from numafit.errors import InvalidRequest
+from numafit.model.fields import keep_number
 from numafit.model.values import refuse
 
 MAX_DOMAIN = 0xFFFF
@@ -26,6 +27,8 @@ _ADDRESS = re.compile(r"^([\da-fA-F]{4}):([\da-fA-F]{2}):([\da-fA-F]{2}).([0-7]{
 _NAMES = ("domain", "bus", "slot", "function")
 _LIMITS = (MAX_DOMAIN, MAX_BUS, MAX_SLOT, MAX_FUNCTION)
 _WIDTHS = (4, 2, 2, 1)
+_MOST = 0xFFFFFFFF
+"""Linux numbers domains in 32 bits; what is beyond nova's limits is still an address."""
 _EXAMPLE = "an address such as 0000:3b:00.1"
 
 
@@ -41,6 +44,10 @@ class PciAddress:
     slot: int
     function: int
     fields: tuple[str, ...] = field(default=(), compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        for name in _NAMES:
+            keep_number(self, name, 0, _MOST)
 
     @classmethod
     def parse(cls, text: str) -> PciAddress:

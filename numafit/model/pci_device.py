@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from numafit.errors import InputError, InvalidRequest
-from numafit.model.hostinfo import MAX_ID
+from numafit.model import fields
+from numafit.model.fields import MAX_ID
 from numafit.model.pci_address import device_fields
 
 DEVICE_TYPES = ("type-PCI", "type-PF", "type-VF", "vdpa")
@@ -33,15 +34,12 @@ class PciDevice:
 
     def __post_init__(self) -> None:
         for key in ("address", "vendor_id", "product_id"):
-            _text(key, getattr(self, key))
+            fields.text(key, getattr(self, key))
         for key in ("parent_addr", "serial", "parent_ifname"):
-            if getattr(self, key) is not None:
-                _text(key, getattr(self, key))
-        if self.dev_type not in DEVICE_TYPES:
-            raise InputError(None, "dev_type", self.dev_type, f"one of {', '.join(DEVICE_TYPES)}")
-        node = self.numa_node
-        if node is not None and (type(node) is not int or not -1 <= node <= MAX_ID):
-            raise InputError(None, "numa_node", node, f"a NUMA node from -1 to {MAX_ID}, or null")
+            fields.text(key, getattr(self, key), none=True)
+        fields.word("dev_type", self.dev_type, DEVICE_TYPES, none=False)
+        if self.numa_node is not None:
+            fields.keep_number(self, "numa_node", -1, MAX_ID)
 
     @classmethod
     def from_dict(cls, found: Mapping[str, Any]) -> PciDevice:
@@ -59,7 +57,7 @@ class PciDevice:
         vpd = _within(_within(found, "capabilities", ""), "vpd", "capabilities.")
         serial = vpd.get("card_serial_number")
         if serial is not None:
-            _text("capabilities.vpd.card_serial_number", serial)
+            fields.text("capabilities.vpd.card_serial_number", serial)
         return cls(
             found["address"],
             found["vendor_id"],
@@ -79,7 +77,7 @@ def as_device(found: PciDevice | Mapping[str, Any]) -> PciDevice:
 def as_devices(found: Iterable[PciDevice | Mapping[str, Any]]) -> list[PciDevice]:
     """Devices of a list; raises ``InputError`` whose key says which of them is at fault."""
     devices = []
-    for n, one in enumerate(found):
+    for n, one in enumerate(fields.iterable("devices", found, "a list of devices")):
         try:
             devices.append(as_device(one))
         except InputError as error:
@@ -131,8 +129,3 @@ def _within(found: Mapping[str, Any], key: str, path: str) -> Mapping[str, Any]:
     if not isinstance(inner, Mapping):
         raise InputError(None, path + key, inner, "a mapping")
     return inner
-
-
-def _text(key: str, value: object) -> None:
-    if not isinstance(value, str):
-        raise InputError(None, key, value, "text", "Put it in quotes.")

@@ -6,9 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from numafit.errors import MisuseError
-from numafit.model.guest import CPU_POLICIES, THREAD_POLICIES, PciRequest
-from numafit.model.hostinfo import PciPool
+from numafit.errors import InvalidValue
+from numafit.model import fields
+from numafit.model.fields import MAX_ID
+from numafit.model.guest import CPU_POLICIES, MAX_MEMORY_MB, THREAD_POLICIES, PciRequest
+from numafit.model.hostinfo import MAX_PAGE_KIB, PciPool
+from numafit.model.request import pci_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,19 +34,30 @@ class PlacementCell:
     cpu_thread_policy: str | None = None
 
     def __post_init__(self) -> None:
-        put = object.__setattr__
-        put(self, "cpuset", frozenset(self.cpuset))
-        put(self, "pcpuset", frozenset(self.pcpuset))
-        put(self, "reserved", frozenset(self.reserved or ()))
-        put(self, "pinning", {int(v): int(p) for v, p in dict(self.pinning or {}).items()})
-        if self.cpu_policy not in (None, *CPU_POLICIES):
-            raise MisuseError(f"cpu_policy={self.cpu_policy!r}: expected one of {CPU_POLICIES}")
-        if self.cpu_thread_policy not in (None, *THREAD_POLICIES):
-            raise MisuseError(
-                f"cpu_thread_policy={self.cpu_thread_policy!r}: expected one of {THREAD_POLICIES}"
-            )
-        if len(set(self.pinning.values())) != len(self.pinning):
-            raise MisuseError(f"pinning={self.pinning!r}: a host CPU stands twice")
+        put, keep = object.__setattr__, fields.keep_number
+        keep(self, "host_cell", 0, MAX_ID)
+        put(self, "cpuset", fields.ids("cpuset", self.cpuset, "vCPU ids"))
+        put(self, "pcpuset", fields.ids("pcpuset", self.pcpuset, "vCPU ids"))
+        reserved = () if self.reserved is None else self.reserved
+        put(self, "reserved", fields.ids("reserved", reserved))
+        put(self, "pinning", _pinning({} if self.pinning is None else self.pinning))
+        if self.pagesize is not None:
+            keep(self, "pagesize", 0, MAX_PAGE_KIB, "KiB")
+        keep(self, "memory_mb", 0, MAX_MEMORY_MB, "MiB")
+        fields.word("cpu_policy", self.cpu_policy, CPU_POLICIES)
+        fields.word("cpu_thread_policy", self.cpu_thread_policy, THREAD_POLICIES)
+
+
+def _pinning(given: Any) -> dict[int, int]:
+    if not isinstance(given, Mapping):
+        raise InvalidValue("pinning", given, "a mapping of vCPU ids to host CPU ids")
+    found = {
+        fields.number("pinning", vcpu, 0, MAX_ID): fields.number("pinning", cpu, 0, MAX_ID)
+        for vcpu, cpu in given.items()
+    }
+    if len(set(found.values())) != len(found):
+        raise InvalidValue("pinning", found, "each host CPU once")
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,23 +110,28 @@ class Native(Protocol):
 
     def decode(self) -> tuple[PlacementCell, ...]: ...
     def decode_pci(self) -> tuple[PciAllocation, ...]: ...
-    def decode_host(self) -> str | int: ...
+    @property
+    def host(self) -> int: ...
+    @property
+    def host_name(self) -> str: ...
 
 
 class Placement:
     """A guest's cells on one host, in guest order; true in a condition, as a Refusal is false.
 
-    Built by ``Host.fit`` and ``Fleet.fit``, or from its parts to replay one made elsewhere:
-    ``pci_requests`` are then served anew, near its cells, when it is claimed. ``host``: name of
-    the host, or its index in the fleet where it has none. ``pci``: the pools it draws on.
+    Built by ``fit`` of a Host or a Fleet, or from its parts to replay one made elsewhere:
+    ``pci_requests`` are then served anew, near its cells, when it is claimed. ``host``: index of
+    the host in the fleet (0 of a Host), ``None`` where it was built from its parts.
+    ``host_name``: the host's name, ``""`` where it has none. ``pci``: the pools it draws on.
     """
 
-    __slots__ = ("_cells", "_host", "_native", "_pci", "pci_requests")
+    __slots__ = ("_cells", "_host", "_host_name", "_native", "_pci", "pci_requests")
 
     _cells: tuple[PlacementCell, ...] | None
     _pci: tuple[PciAllocation, ...] | None
     _native: Any
-    _host: str | int | None
+    _host: int | None
+    _host_name: str | None
     pci_requests: tuple[PciRequest, ...]
 
     def __init__(
@@ -120,19 +139,27 @@ class Placement:
         cells: Iterable[PlacementCell] = (),
         *,
         pci_requests: Iterable[PciRequest] = (),
-        host: str | int = "",
+        host_name: str = "",
     ) -> None:
-        self._cells = tuple(cells)
+        fields.text("host_name", host_name)
+        self._cells = fields.many(
+            "cells", cells, PlacementCell, "a PlacementCell", "a list of PlacementCells"
+        )
         self._pci = ()
         self._native = None
-        self._host = host
-        self.pci_requests = tuple(pci_requests)
+        self._host = None
+        self._host_name = host_name
+        self.pci_requests = pci_list("pci_requests", pci_requests)
 
     @property
-    def host(self) -> str | int:
-        if self._host is None:
-            self._host = self._native.decode_host()
-        return self._host
+    def host(self) -> int | None:
+        return self._host if self._native is None else self._native.host
+
+    @property
+    def host_name(self) -> str:
+        if self._host_name is None:
+            self._host_name = self._native.host_name
+        return self._host_name
 
     @property
     def cells(self) -> tuple[PlacementCell, ...]:
@@ -149,25 +176,30 @@ class Placement:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Placement):
             return NotImplemented
-        mine = (self.host, self.cells, self.pci, self.pci_requests)
-        return mine == (other.host, other.cells, other.pci, other.pci_requests)
+        return self._parts() == other._parts()
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.cells, self.pci, self.pci_requests, self.host, self.host_name)
 
     def __hash__(self) -> int:
-        return hash((self.host, tuple(cell.host_cell for cell in self.cells)))
+        return hash((self.host, self.host_name, tuple(cell.host_cell for cell in self.cells)))
 
     def __repr__(self) -> str:
-        return f"Placement(host={self.host!r}, cells={list(self.cells)!r})"
+        where = f"host={self.host!r}, host_name={self.host_name!r}"
+        return f"Placement({where}, cells={list(self.cells)!r})"
 
     def __reduce__(self) -> Any:
-        return _rebuild, (self.cells, self.pci, self.pci_requests, self.host)
+        return _rebuild, self._parts()
 
 
 def _rebuild(
     cells: tuple[PlacementCell, ...],
     pci: tuple[PciAllocation, ...],
     pci_requests: tuple[PciRequest, ...],
-    host: str | int,
+    host: int | None,
+    host_name: str,
 ) -> Placement:
-    placement = Placement(cells, pci_requests=pci_requests, host=host)
+    placement = Placement(cells, pci_requests=pci_requests, host_name=host_name)
     placement._pci = pci
+    placement._host = host
     return placement

@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from numafit.errors import InvalidValue
+
 _PAGE_WORDS = {-1: "small", -2: "large", -3: "any size of"}
 
 # what a status says, with the quantities it comes with; memory quantities are KiB or MiB as
@@ -57,8 +59,13 @@ def _kib(kib: int) -> str:
 
 def sentence(reason: str, wanted: int, available: int, detail: int, network: str = "") -> str:
     """``reason`` is a status of the engine without ``NF_``, in lower case."""
+    try:
+        words = _SENTENCES[reason]
+    except (KeyError, TypeError):
+        known = ", ".join(_SENTENCES)
+        raise InvalidValue("reason", reason, f"one of {known}") from None
     pages = _PAGE_WORDS.get(detail) or (_kib(detail) if detail > 0 else "the smallest")
-    return _SENTENCES[reason].format(
+    return words.format(
         wanted=wanted,
         available=available,
         detail=detail,
@@ -91,9 +98,21 @@ class Refusal:
 
     ``reason``: the code (such as ``"free_cpus"``), ``wanted`` and ``available``: its quantities,
     ``message``: all of it in words, ``cells``: a CellRefusal for each pair of guest and host cell.
+    ``host``: index of the host in the fleet (0 of a Host), ``host_name``: its name, ``""`` where it
+    has none.
     """
 
-    __slots__ = ("_cells", "_native", "available", "detail", "host", "message", "reason", "wanted")
+    __slots__ = (
+        "_cells",
+        "_native",
+        "available",
+        "detail",
+        "host",
+        "host_name",
+        "message",
+        "reason",
+        "wanted",
+    )
 
     _cells: tuple[CellRefusal, ...] | None
     _native: Any
@@ -105,7 +124,8 @@ class Refusal:
         available: int = 0,
         detail: int = 0,
         *,
-        host: str | int = "",
+        host: int | None = None,
+        host_name: str = "",
         network: str = "",
         words: str = "",
         cells: Iterable[CellRefusal] = (),
@@ -116,6 +136,7 @@ class Refusal:
         self.available = available
         self.detail = detail
         self.host = host
+        self.host_name = host_name
         self.message = words or sentence(reason, wanted, available, detail, network)
         self._native = native
         self._cells = None if native is not None else tuple(cells)
@@ -144,4 +165,5 @@ class Refusal:
         return self.message
 
     def __repr__(self) -> str:
-        return f"Refusal(reason={self.reason!r}, host={self.host!r}, message={self.message!r})"
+        where = f"host={self.host!r}, host_name={self.host_name!r}"
+        return f"Refusal({where}, reason={self.reason!r}, message={self.message!r})"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from numafit.errors import MisuseError, shorten
+from numafit.errors import InvalidValue
+from numafit.model import fields
 from numafit.model.flavor import Flavor, Image
 from numafit.model.guest import GuestTopology, Networks, PciRequest
 from numafit.model.resources import Resources
@@ -43,20 +44,14 @@ class Request:
         provider_mapping: Mapping[str, Sequence[str]] | None = None,
         resources: Resources | None = None,
     ) -> None:
-        if guest is not None and not isinstance(guest, GuestTopology):
-            raise MisuseError(f"guest={shorten(guest)}: expected a GuestTopology or None")
-        if networks is not None and not isinstance(networks, Networks):
-            raise MisuseError(f"networks={shorten(networks)}: expected a Networks or None")
-        if resources is not None and not isinstance(resources, Resources):
-            raise MisuseError(f"resources={shorten(resources)}: expected a Resources or None")
+        fields.instance("guest", guest, GuestTopology, none=True)
+        fields.instance("networks", networks, Networks, none=True)
+        fields.instance("resources", resources, Resources, none=True)
         self.resources = resources
         self.guest = guest
         self.networks = networks
-        self.pci = tuple(pci)
-        self.provider_mapping = provider_mapping
-        for n, one in enumerate(self.pci):
-            if not isinstance(one, PciRequest):
-                raise MisuseError(f"pci[{n}]={shorten(one)}: expected a PciRequest")
+        self.pci = pci_list("pci", pci)
+        self.provider_mapping = checked_mapping(provider_mapping)
 
     @classmethod
     def for_server(
@@ -101,3 +96,22 @@ class Request:
 
     def __repr__(self) -> str:
         return f"Request({self.guest!r}, networks={self.networks!r}, pci={list(self.pci)!r})"
+
+
+def pci_list(key: str, requests: Any) -> tuple[PciRequest, ...]:
+    """PciRequests in order."""
+    return fields.many(key, requests, PciRequest, "a PciRequest", "a list of PciRequests")
+
+
+def checked_mapping(mapping: Any) -> Mapping[str, Sequence[str]] | None:
+    """Placement's allocation, or ``None``."""
+    if mapping is None:
+        return None
+    expected = "a mapping of request groups to lists of provider uuids"
+    if not isinstance(mapping, Mapping):
+        raise InvalidValue("provider_mapping", mapping, expected)
+    for group, uuids in mapping.items():
+        fields.text("provider_mapping", group)
+        fields.many(f"provider_mapping[{group!r}]", uuids, str, "a provider uuid", expected)
+    found: Mapping[str, Sequence[str]] = mapping
+    return found

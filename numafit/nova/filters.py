@@ -183,14 +183,14 @@ class Asked:
     def _scan(self, key: Key | Round, blocks: Iterable[Block]) -> dict[Block, list[bool]]:
         """Whether it fits, for all hosts of the blocks."""
         return {
-            block: block.fleet.scan(self._asked_of(block, key), **self.options).tolist()
+            block: block.fleet.scan(self._asked_of(block, key), self.options).tolist()
             for block in blocks
         }
 
     def _explain(self, entry: Entry, keys: Iterable[Key | Round]) -> None:
         for key in keys:
             fleet = entry.block.fleet
-            why = fleet.explain(self._asked_of(entry.block, key), entry.slot, **self.options)
+            why = fleet.explain(self._asked_of(entry.block, key), entry.slot, self.options)
             LOG.debug("%s does not fit: %s", fleet.names[entry.slot], why)
 
     def _limits_of(self, ratios: Ratios) -> Any:

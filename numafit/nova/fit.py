@@ -41,7 +41,7 @@ def numa_fit_instance_to_host(
             provider_mapping=provider_mapping or None,
         )
         host = _HOSTS.host(host_topology, pci_stats)
-        found = host.fit(request, limits=convert.limits(limits), **modes.current.options())
+        found = host.fit(request, modes.current.options(convert.limits(limits)))
     except NumafitError as error:
         LOG.warning("numafit cannot judge this host or guest, which is taken as a no: %s", error)
         return None

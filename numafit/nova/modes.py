@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from nova import conf
 
-from numafit.errors import MisuseError
+from numafit.model import fields
+from numafit.model.guest import Limits
+from numafit.model.options import PCI_MATCHINGS, PHYSNET_AFFINITIES, FitOptions
 
 CONF = conf.CONF
 
@@ -15,29 +16,22 @@ CONF = conf.CONF
 @dataclass(frozen=True)
 class Modes:
     """``strategy``: ``None`` for what ``[compute] packing_host_numa_cells_allocation_strategy``
-    says, or ``"closest"``; ``physnet_affinity`` and ``pci_matching`` as ``Host.fit`` has them."""
+    says, or ``"closest"``; ``physnet_affinity`` and ``pci_matching`` as FitOptions has them."""
 
     strategy: str | None = None
     physnet_affinity: str = "any"
     pci_matching: str = "nova"
 
     def __post_init__(self) -> None:
-        for name, words in (
-            ("strategy", (None, "closest")),
-            ("physnet_affinity", ("any", "all")),
-            ("pci_matching", ("nova", "exact")),
-        ):
-            if getattr(self, name) not in words:
-                raise MisuseError(f"{name}={getattr(self, name)!r}: expected one of {words}")
+        fields.word("strategy", self.strategy, ("closest",))
+        fields.word("physnet_affinity", self.physnet_affinity, PHYSNET_AFFINITIES, none=False)
+        fields.word("pci_matching", self.pci_matching, PCI_MATCHINGS, none=False)
 
-    def options(self) -> dict[str, Any]:
-        """Keywords for ``fit`` and ``scan``."""
+    def options(self, limits: Limits | str | None = "host") -> FitOptions:
+        """How guests are fitted under these modes and nova's configuration."""
         pack = CONF.compute.packing_host_numa_cells_allocation_strategy
-        return {
-            "strategy": self.strategy or ("pack" if pack else "spread"),
-            "physnet_affinity": self.physnet_affinity,
-            "pci_matching": self.pci_matching,
-        }
+        strategy = self.strategy or ("pack" if pack else "spread")
+        return FitOptions(strategy, limits, self.physnet_affinity, self.pci_matching)
 
 
 NOVA = Modes()

@@ -31,7 +31,7 @@ def draws(
             convert.pci_pools(stats.pools, devices=matching == "exact"),
         )
         found = host.supports_pci(
-            convert.pci_requests(requests), cells, matching, provider_mapping=mapping or None
+            convert.pci_requests(requests), cells, mapping or None, pci_matching=matching
         )
     except NumafitError as error:
         LOG.warning("numafit cannot judge these PCI requests, which is taken as a no: %s", error)

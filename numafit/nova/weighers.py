@@ -66,11 +66,13 @@ class NUMAFragmentationWeigher(weights.BaseHostWeigher):
                 if entry is None:
                     return 0.0
                 info, fleet = entry.block.infos[entry.slot], entry.block.fleet
-                found = fleet.fit(request, hosts=[entry.slot], limit=1, **asked.options)
+                found = fleet.fit_on(request, entry.slot, asked.options)
         except NumafitError as error:
             LOG.warning("%s, %s is not weighed: %s", state.host, state.nodename, error)
             return 0.0
-        return -breakage(info, found[0], bool(request.pci)) if found else 0.0
+        if not isinstance(found, Placement):
+            return 0.0
+        return -breakage(info, found, bool(request.pci))
 
 
 def breakage(info: HostInfo, placement: Placement, wants_devices: bool) -> float:

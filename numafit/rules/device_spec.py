@@ -7,7 +7,8 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from numafit.errors import InvalidRequest, MisuseError, shorten
+from numafit.errors import InvalidRequest, InvalidValue, MisuseError, shorten
+from numafit.model import fields
 from numafit.model.pci_address import (
     ANY,
     Exact,
@@ -176,11 +177,15 @@ class Entry:
 
 
 class DeviceSpec:
-    """One value of ``[pci] device_spec``: a dict of its text, or a list of dicts."""
+    """One value of ``[pci] device_spec``, made by ``parse``: a dict of its text, or a list of
+    dicts."""
 
     __slots__ = ("entries",)
 
     entries: tuple[Entry, ...]
+
+    def __init__(self) -> None:
+        self.entries = ()
 
     @classmethod
     def parse(
@@ -200,6 +205,9 @@ class DeviceSpec:
         Raises ``InvalidRequest`` with nova's error for what nova refuses; ``check_placement`` is
         the rest of what ``[pci] report_in_placement`` asks for. ``key`` leads the messages.
         """
+        fields.text("key", key)
+        functions, netdevs = _functions(functions), _netdevs(netdevs)
+        report_in_placement = fields.yes_or_no("report_in_placement", report_in_placement)
         found = _decoded(key, text)
         parts = found if isinstance(found, list) else [found]
         self = cls()
@@ -207,8 +215,8 @@ class DeviceSpec:
             Entry(
                 key if part is found else f"{key}[{n}]",
                 _dict(key, part),
-                functions or {},
-                netdevs or {},
+                functions,
+                netdevs,
                 report_in_placement,
             )
             for n, part in enumerate(parts)
@@ -261,8 +269,8 @@ def parse_device_specs(
     ``pci_passthrough_whitelist`` (in ``[DEFAULT]``) are older names of the same: nova still
     reads them, and a ``DeprecationWarning`` says so.
     """
-    if isinstance(texts, str | bytes):
-        raise MisuseError(f"{option}={shorten(texts)}: expected a list of texts, not a text")
+    fields.text("option", option)
+    texts = fields.iterable(option, texts, "a list of texts")
     if option != "device_spec":
         old = warn_of_old_name(option)
         return list(_each(texts, old, functions, netdevs, report_in_placement))
@@ -273,7 +281,8 @@ def warn_of_old_name(option: str) -> str:
     """Warn of an older name of ``device_spec``; gives its section and name."""
     sections = {"passthrough_whitelist": "[pci]", "pci_passthrough_whitelist": "[DEFAULT]"}
     if option not in sections:
-        raise MisuseError(f"option={option!r}: expected device_spec or {', '.join(sections)}")
+        known = ", ".join(sections)
+        raise MisuseError(f"option={shorten(option)}: expected device_spec or {known}")
     name = f"{sections[option]} {option}"
     warnings.warn(
         f"{name} is an older name: write [pci] device_spec", DeprecationWarning, stacklevel=3
@@ -292,6 +301,25 @@ def _each(
         yield DeviceSpec.parse(
             text, functions, netdevs, report_in_placement=report_in_placement, key=f"{name}[{n}]"
         )
+
+
+def _functions(given: Any) -> Functions:
+    what = "a mapping of addresses to the ids of their functions"
+    found = fields.mapping("functions", {} if given is None else given, what)
+    for address, function in found.items():
+        known = fields.mapping(f"functions[{address!r}]", function, what)
+        for name in ("vendor_id", "product_id", "vf_product_id"):
+            fields.text(f"functions[{address!r}].{name}", known.get(name))
+    return found
+
+
+def _netdevs(given: Any) -> Netdevs:
+    what = "a mapping of interfaces to (address of the device, whether it is a PF)"
+    found = fields.mapping("netdevs", {} if given is None else given, what)
+    for name, device in found.items():
+        if not (isinstance(device, tuple | list) and len(device) == 2):
+            raise InvalidValue(f"netdevs[{name!r}]", device, what)
+    return found
 
 
 def _decoded(key: str, text: str) -> Any:

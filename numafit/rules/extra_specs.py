@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from numafit.model import fields
 from numafit.model.flavor import Flavor, Image
 from numafit.rules.image_properties import ImageProperties
 
@@ -23,6 +24,9 @@ class Asked(NamedTuple):
 
 
 def asked_for(flavor: Flavor, image: Image | None) -> Asked:
-    """Flavor and image side by side; raises ``InvalidRequest`` for the image's properties."""
+    """Flavor and image side by side; raises ``InvalidRequest`` for the image's properties, and
+    ``MisuseError`` for what is no flavor or no image."""
+    fields.instance("flavor", flavor, Flavor)
+    fields.instance("image", image, Image, none=True)
     properties = ImageProperties(image.properties if image is not None else {})
     return Asked(flavor.vcpus, flavor.memory_mb, flavor.extra_specs, properties)

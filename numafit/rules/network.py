@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from numafit.errors import InputError
+from numafit.errors import InputError, InvalidValue
+from numafit.model import fields
 from numafit.model.guest import PCI_NUMA_POLICIES, Networks, PciRequest
 from numafit.model.values import flag, refuse, strict_flag
 
@@ -60,6 +61,7 @@ class Port:
     numa_affinity_policy: str | None = None
 
     def __post_init__(self) -> None:
+        fields.text("vnic_type", self.vnic_type)
         if self.vnic_type in ACCELERATOR_TYPES:
             raise refuse(
                 "DeviceProfileError",
@@ -70,14 +72,14 @@ class Port:
                 "leave the port out to fit the rest of the server.",
             )
         if self.vnic_type not in SRIOV_TYPES + PLAIN_TYPES:
-            raise InputError(
-                None,
-                "vnic_type",
-                self.vnic_type,
-                f"one of {', '.join(SRIOV_TYPES + PLAIN_TYPES)}",
-            )
-        if self.physnet is not None and not isinstance(self.physnet, str):
-            raise InputError(None, "physnet", self.physnet, "the name of a physical network")
+            expected = f"one of {', '.join(SRIOV_TYPES + PLAIN_TYPES)}"
+            raise InvalidValue("vnic_type", self.vnic_type, expected)
+        fields.text("physnet", self.physnet, none=True)
+        fields.text("numa_affinity_policy", self.numa_affinity_policy, none=True)
+        keep = object.__setattr__
+        keep(self, "tunneled", fields.yes_or_no("tunneled", self.tunneled))
+        if self.trusted is not None:
+            keep(self, "trusted", fields.yes_or_no("trusted", self.trusted))
         policy = self.numa_affinity_policy
         if policy and policy not in PCI_NUMA_POLICIES and self.vnic_type in SRIOV_TYPES:
             raise refuse(
@@ -94,6 +96,8 @@ class Port:
 
         Raises ``InputError`` with the key at fault, and what the fields themselves raise.
         """
+        if not isinstance(found, Mapping):
+            raise InvalidValue("port", found, "a mapping")
         for key in found:
             if key not in PORT_KEYS:
                 raise InputError(None, str(key), found[key], f"one of {', '.join(PORT_KEYS)}")
@@ -130,6 +134,8 @@ class Port:
         port, ``provider:physical_network``, ``provider:network_type`` and ``segments`` of the
         network; of several segments the first with a physical network counts.
         """
+        fields.mapping("port", port)
+        fields.mapping("network", network)
         profile = port.get("binding:profile") or {}
         if not isinstance(profile, Mapping):
             raise InputError(None, "binding:profile", profile, "a mapping")
@@ -176,7 +182,7 @@ def port_requests(ports: Iterable[Port], numa_policy: str | None = None) -> list
 
 def _carrier(network: Mapping[str, Any]) -> tuple[str | None, bool]:
     segments = network.get("segments") or ()
-    for segment in segments:
+    for segment in fields.many("segments", segments, Mapping, "a mapping", "a list of mappings"):
         physnet = segment.get("provider:physical_network")
         if physnet:
             return physnet, False

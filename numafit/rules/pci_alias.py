@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from numafit.errors import InvalidRequest, MisuseError, shorten
+from numafit.errors import InvalidRequest, InvalidValue, shorten
+from numafit.model import fields
 from numafit.model.flavor import Flavor
 from numafit.model.guest import PCI_NUMA_POLICIES, PciRequest
 from numafit.model.values import refuse, strict_flag
@@ -41,6 +42,12 @@ class Alias:
     numa_policy: str
     specs: tuple[Mapping[str, str], ...]
 
+    def __post_init__(self) -> None:
+        fields.text("name", self.name)
+        fields.word("numa_policy", self.numa_policy, PCI_NUMA_POLICIES, none=False)
+        specs = fields.many("specs", self.specs, Mapping, "a mapping", "a list of mappings")
+        object.__setattr__(self, "specs", specs)
+
 
 class Aliases(Mapping[str, Alias]):
     """The aliases of a configuration by name.
@@ -52,7 +59,7 @@ class Aliases(Mapping[str, Alias]):
     __slots__ = ("_fault", "_found")
 
     def __init__(self, found: Mapping[str, Alias], fault: InvalidRequest | None = None) -> None:
-        self._found = dict(found)
+        self._found = alias_names("found", found)
         self._fault = fault
 
     def check(self) -> Aliases:
@@ -86,12 +93,21 @@ def parse_aliases(texts: Iterable[str], *, pci_in_placement: bool = False) -> Al
     ``get_alias_from_config``) when the aliases are first used; ``parse_aliases(...).check()``
     raises it at once.
     """
-    if isinstance(texts, str | bytes):
-        raise MisuseError(f"aliases={shorten(texts)}: expected a list of texts, not a text")
+    given = fields.iterable("aliases", texts, "a list of texts")
+    pci_in_placement = fields.yes_or_no("pci_in_placement", pci_in_placement)
     try:
-        return Aliases(_parse(texts, pci_in_placement))
+        return Aliases(_parse(given, pci_in_placement))
     except InvalidRequest as fault:
         return Aliases({}, fault)
+
+
+def alias_names(key: str, found: Any) -> dict[str, Alias]:
+    """A mapping of names to Alias values, copied."""
+    known = fields.mapping(key, found, "a mapping of names to Alias values")
+    for name, alias in known.items():
+        if not isinstance(alias, Alias):
+            raise InvalidValue(f"{key}[{name!r}]", alias, "an Alias")
+    return known
 
 
 def _parse(texts: Iterable[str], pci_in_placement: bool) -> dict[str, Alias]:
@@ -117,6 +133,10 @@ def pci_requests(
     Raises ``InvalidRequest``: ``PciRequestAliasNotDefined`` for a name that no alias has,
     ``ValueError`` (as nova's code has it) where the text is not ``name:count,name:count``.
     """
+    fields.instance("flavor", flavor, Flavor)
+    fields.word("numa_policy", numa_policy, PCI_NUMA_POLICIES)
+    if not isinstance(aliases, Aliases):
+        aliases = alias_names("aliases", aliases)
     text = flavor.extra_specs.get(KEY)
     if text is None:
         return []

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from numafit.errors import InvalidRequest
+from numafit.model import fields
 from numafit.model.hostinfo import MAX_ID, PciPool
 from numafit.model.pci_device import (
     PciDevice,
@@ -37,7 +38,8 @@ def pools_from_devices(
     Raises ``InvalidRequest`` for what ``[pci] report_in_placement`` refuses, ``InputError`` for
     what is no device.
     """
-    listed = list(specs)
+    listed = fields.many("specs", specs, DeviceSpec, "a DeviceSpec", "a list of DeviceSpecs")
+    report_in_placement = fields.yes_or_no("report_in_placement", report_in_placement)
     if report_in_placement:
         for spec in listed:
             spec.check_placement()

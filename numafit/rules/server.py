@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from numafit.errors import InputError, MisuseError, shorten
+from numafit.errors import InputError, InvalidValue
+from numafit.model import fields
 from numafit.model.flavor import Flavor, Image
 from numafit.model.guest import GuestTopology, Networks, PciRequest
 from numafit.model.resources import Resources
@@ -25,6 +26,7 @@ def asked_of_server(
     pci_implies_topology: bool,
 ) -> tuple[GuestTopology | None, Networks | None, list[PciRequest]]:
     """Guest, networks and devices, as ``Request.for_server`` has them."""
+    pci_implies_topology = fields.yes_or_no("pci_implies_topology", pci_implies_topology)
     guest = guest_topology(flavor, image)
     policy = pci_numa_policy(flavor, image)
     if not isinstance(aliases, Mapping):
@@ -47,13 +49,13 @@ def placement_asks(
 
 def _ports(found: Iterable[Port | Mapping[str, Any]]) -> list[Port]:
     ports = []
-    for n, port in enumerate(found):
+    for n, port in enumerate(fields.iterable("ports", found, "a list of Ports")):
         if isinstance(port, Mapping):
             try:
                 port = Port.from_dict(port)
             except InputError as error:
                 raise error.within(key=f"ports[{n}]") from None
         if not isinstance(port, Port):
-            raise MisuseError(f"ports[{n}]={shorten(port)}: expected a Port")
+            raise InvalidValue(f"ports[{n}]", port, "a Port, or a mapping of its fields")
         ports.append(port)
     return ports

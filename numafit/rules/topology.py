@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from numafit.errors import shorten
+from numafit.model import fields
 from numafit.model.flavor import Flavor, Image
 from numafit.model.values import conflict, refuse
 from numafit.rules.extra_specs import Asked, asked_for
@@ -36,6 +37,7 @@ def cpu_topology(
     Raises ``InvalidRequest``.
     """
     asked = asked_for(flavor, image)
+    allow_threads = fields.yes_or_no("allow_threads", allow_threads)
     limits = _limits(asked)
     wanted = _wanted(asked, limits)
     if not allow_threads:

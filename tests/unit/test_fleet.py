@@ -131,8 +131,9 @@ def test_hosts_are_ranges_or_indices(fleet: Fleet, hosts: Any) -> None:
     request = pinned()
     assert fleet.scan(request, hosts=hosts).tolist() == fleet.scan(request)[2:8:2].tolist()
     assert fleet.capacity(request, hosts=hosts).tolist() == fleet.capacity(request)[2:8:2].tolist()
-    assert [p.host for p in fleet.fit(request, hosts=hosts)] == ["host2", "host4", "host6"]
-    assert [p.host for p in fleet.fit(request, hosts=hosts, limit=2)] == ["host2", "host4"]
+    found = fleet.fit(request, hosts=hosts)
+    assert [(p.host, p.host_name) for p in found] == [(n, f"host{n}") for n in (2, 4, 6)]
+    assert [p.host for p in fleet.fit(request, hosts=hosts, limit=2)] == [2, 4]
     assert [c.host for c in fleet.schedule([request], hosts=hosts) if c] == [2]
 
 

@@ -162,7 +162,7 @@ def test_answers_stand_beside_the_rows() -> None:
     request = Request(REQUEST.guest)
     frame = pl.DataFrame(fleet).with_columns(more=fleet.capacity(request))
     rows = frame.filter(pl.col("more") > 0)["name"].to_list()
-    assert rows == [placement.host for placement in fleet.fit(request)]
+    assert rows == [placement.host_name for placement in fleet.fit(request)]
 
 
 def changed(**changes: Any) -> pa.Table:
