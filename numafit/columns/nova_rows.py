@@ -150,7 +150,8 @@ def gather_rows(rows: Iterable[Row], progress: Callable[[int], object] | None) -
 
 def _is_sequence(row: object) -> bool:
     """Database drivers have rows that are none of Python's sequences, and do what those do."""
-    return hasattr(row, "__getitem__") and not isinstance(row, str | bytes)
+    likely = hasattr(row, "__getitem__") and hasattr(row, "__len__")
+    return likely and not isinstance(row, str | bytes)
 
 
 def _columns(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -197,7 +197,7 @@ def _under(key: str, read: Callable[[object], _T], value: object) -> _T:
 
 
 def _topology(value: object) -> tuple[HostCell, ...]:
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and not value):
         return ()
     if isinstance(value, Mapping) and OBJECT_NAME not in value:
         return _legacy_topology(checks.mapping(None, value))
@@ -322,7 +322,7 @@ def _legacy_cell(value: object) -> HostCell:
 
 
 def _pools(value: object) -> tuple[PciPool, ...] | None:
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and not value):
         return None
     if isinstance(value, Mapping) and OBJECT_NAME in value:
         data, _ = unwrap(value, "PciDevicePoolList", 1)
