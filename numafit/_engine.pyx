@@ -19,6 +19,7 @@ cdef extern from "numafit/numafit.h" nogil:
 import itertools
 import os
 from collections import Counter
+from math import prod
 from threading import Lock
 from weakref import WeakSet
 
@@ -160,6 +161,36 @@ cdef class Engine:
             i += 1
         with nogil:
             nf.shared_copy(&self.shared, &to)
+        return made
+
+    def host_copy(self, uint32_t host):
+        """Copies of what claims change of one host, all of one moment: arrays by their names, with
+        the host's part alone."""
+        cdef nf_fleet copy
+        cdef nf_scratch memory
+        cdef uint32_t i = 0
+        cdef const nf_column_info *column
+        cdef size_t at
+        cdef int status
+        memory.bytes = nf.host_copy_bytes(&self.c)
+        buffer = np.empty(memory.bytes, np.uint8)
+        memory.memory = <void *><uintptr_t>buffer.ctypes.data
+        with nogil:
+            status = nf.shared_copy_host(&self.shared, host, &memory, &copy)
+        if status != NF_OK:
+            raise misuse(status, "host")
+        made = {}
+        while nf.column(i) != NULL:
+            column = nf.column(i)
+            if column.claimed:
+                shape = shape_of(&copy, i)
+                size = column.size * prod(shape)
+                at = 0  # nothing of it is in the buffer where there is nothing to copy
+                if size:
+                    at = (<char **>(<char *>&copy + column.offset))[0] - <char *>memory.memory
+                part = buffer[at:at + size]
+                made[column.name.decode()] = part.view(DTYPES[column.type]).reshape(shape)
+            i += 1
         return made
 
     def counts(self):

@@ -33,7 +33,8 @@ def pci_support(
         return PciSupport(False)
     columns = engine.columns
     first, last = (int(at) for at in columns.host_first_pool[host : host + 2])
-    left = dict(enumerate(columns.pool_count[first:last].tolist(), first))
+    counts = engine.host_copy(host)["pool_count"]
+    left = dict(zip(range(first, last), counts.tolist(), strict=True))
     for _request, pool, count in draws:
         left[pool] -= count
     drawn = {pool for _request, pool, _count in draws}

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from numafit._engine import ManyHosts, Prepared
 from numafit.claims import Claim, device_lists, give_back, take, take_all
 from numafit.columns import Columns, npz
-from numafit.columns.snapshot import free_pools, host_info
+from numafit.columns.snapshot import HostNow
 from numafit.devices import pci_support
 from numafit.errors import InputError, InvalidValue, MisuseError, StalePlacement, shorten
 from numafit.model import fields
@@ -165,13 +165,19 @@ class Fleet:
 
     def hostinfo(self, host: int) -> HostInfo:
         """One host with its usage, as it is now: a value that later claims do not change."""
-        return host_info(self._columns, host_index(host, len(self)))
+        return self._now(host).hostinfo()
 
     def hostinfos(self, hosts: Hosts = None) -> Iterator[HostInfo]:
         """``hostinfo`` of each host, one after the other."""
         indices = host_indices(hosts, len(self))
         everything = range(len(self)) if indices is None else indices.tolist()
-        return (host_info(self._columns, host) for host in everything)
+        return (self._now(host).hostinfo() for host in everything)
+
+    def _now(self, host: int) -> HostNow:
+        """The host at this moment: no claim is seen by half."""
+        host = host_index(host, len(self))
+        with device_lists(self._columns):
+            return HostNow(self._columns, host, self._engine.host_copy(host))
 
     def prepare(self, request: Request) -> Prepared:
         """The request in this fleet's numbers, its names looked up once; every verb takes it."""
@@ -187,9 +193,11 @@ class Fleet:
         return {name: _read_only(array) for name, array in arrays.items()}
 
     def c_columns(self) -> dict[str, Any]:
-        """``struct nf_fleet`` of numafit.h, field by field: numbers, and copies of the arrays."""
-        arrays = {name: array.copy() for name, array in self._engine.lent.items()}
-        return {**self._engine.counts(), **arrays}
+        """``struct nf_fleet`` of numafit.h, field by field: numbers, and copies of the arrays, all
+        of one moment."""
+        now = self._engine.copies()
+        still = {name: a.copy() for name, a in self._engine.lent.items() if name not in now}
+        return {**self._engine.counts(), **still, **now}
 
     def scan(
         self,
@@ -432,12 +440,12 @@ class Fleet:
         """What is in use in each cell of the host: ``id``, ``cpu_usage`` (shared vCPUs),
         ``memory_usage`` (MiB), ``pinned_cpus`` (host CPU ids, ascending) and ``mempages``
         (``size_kb``, ``used`` pages)."""
-        return self._columns.usage(host_index(host, len(self)))
+        return self._now(host).usage()
 
     def pools(self, host: int) -> list[PciPool]:
         """The host's PCI pools with what is free in them, in nova's order; those used up are left
         out."""
-        return list(free_pools(self._columns, host_index(host, len(self))))
+        return list(self._now(host).free_pools())
 
     def check(self) -> str | None:
         """The first invariant that does not hold, in words; ``None``: all is well."""

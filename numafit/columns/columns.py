@@ -194,41 +194,6 @@ class Columns:
             if found.devices:
                 self.devices_taken[found.pool].difference_update(found.devices)
 
-    def pinned_cpus(self, cell: int) -> list[int]:
-        """CPU ids pinned in a cell, ascending."""
-        layout = self.cpu_layouts[self.cell_layout[cell]]
-        first = int(self.cell_mask_at[cell])
-        words = self.pinned[first : first + layout.n_words].tolist()
-        return sorted(
-            cpu
-            for slot, cpu in enumerate(layout.cpus)
-            if cpu >= 0 and words[slot // 64] >> (slot % 64) & 1
-        )
-
-    def usage(self, host: int) -> list[dict[str, Any]]:
-        """What is in use in each cell of a host."""
-        first, last = (int(at) for at in self.host_first_cell[host : host + 2])
-        return [
-            {
-                "id": int(self.cell_id[n]),
-                "cpu_usage": int(self.cell_cpu_used[n]),
-                "memory_usage": int(self.cell_memory_used[n]),
-                "pinned_cpus": self.pinned_cpus(n),
-                "mempages": [
-                    {"size_kb": size, "used": used} for size, used in self.pages_in_use(n)
-                ],
-            }
-            for n in range(first, last)
-        ]
-
-    def pages_in_use(self, cell: int) -> list[tuple[int, int]]:
-        """(KiB, pages used) for each size that the cell has, ascending."""
-        return [
-            (int(size), int(self.pages_used[s, cell]))
-            for s, size in enumerate(self.page_kib)
-            if self.cell_page_sizes[cell] >> np.uint32(s) & 1
-        ]
-
 
 def _own(values: array[Any] | bytearray, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     """A copy, so that the buffer that grew (and has room to grow) can go."""

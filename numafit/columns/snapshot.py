@@ -1,113 +1,170 @@
-"""Columns -> HostInfo: one host as it is now."""
+"""One host as it is at one moment: what its columns hold, and the HostInfo that says so."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from numafit.columns.columns import Columns
+from numafit.columns.layouts import Layout
 from numafit.model.hostinfo import HostCell, HostInfo, PagePool, PciPool
 from numafit.model.resources import Provider
 
 _UNKNOWN = np.iinfo(np.uint64).max
 
 
-def host_info(columns: Columns, host: int) -> HostInfo:
-    """What the columns know of a host, all of one moment.
+class HostNow:
+    """A host's part of the columns, of one moment.
 
-    Page sizes stand in ascending order, PCI pools in nova's; a cell that came without siblings
-    has a core of its own for each CPU. Pools that claims have used up are left out, as nova
-    leaves them out.
+    ``now``: copies of what claims change, the host's part alone, as the engine makes them under
+    the host's lock (``Engine.host_copy``). ``devices_taken``: addresses that claims hold, by pool;
+    who copies both holds ``devices_lock`` meanwhile.
     """
-    while True:
-        generation = columns.host_generation[host]
-        info = _host(columns, host)
-        if columns.host_generation[host] == generation:
-            return info
 
+    def __init__(self, columns: Columns, host: int, now: Mapping[str, npt.NDArray[Any]]) -> None:
+        self._columns = columns
+        self._host = host
+        self._now = now
+        self._first, self._last = (int(n) for n in columns.host_first_cell[host : host + 2])
+        first, last = (int(n) for n in columns.host_first_pool[host : host + 2])
+        self._pools = range(first, last)
+        taken = columns.devices_taken
+        self._devices_taken = {pool: set(taken[pool]) for pool in self._pools if pool in taken}
+        self._masks = self._pinned_masks()
 
-def _host(columns: Columns, host: int) -> HostInfo:
-    first, last = (int(at) for at in columns.host_first_cell[host : host + 2])
-    return HostInfo(
-        cells=tuple(_cell(columns, cell) for cell in range(first, last)),
-        name=columns.names[host],
-        pci_pools=free_pools(columns, host),
-        cpu_allocation_ratio=_known(columns.host_cpu_ratio[host]),
-        ram_allocation_ratio=_known(columns.host_ram_ratio[host]),
-        distances=_distances(columns, host, last - first),
-        provider=provider_now(columns, host),
-        zone=columns.host_kinds[columns.host_class[host]].zone,
-        disabled=columns.host_kinds[columns.host_class[host]].disabled,
-    )
+    def _layout(self, cell: int) -> Layout:
+        layouts: list[Layout] = self._columns.cpu_layouts
+        return layouts[int(self._columns.cell_layout[self._first + cell])]
 
+    def _pinned_masks(self) -> list[int]:
+        """A mask of slots for each cell."""
+        words = self._now["pinned"].tobytes()
+        masks, at = [], 0
+        for cell in range(self._last - self._first):
+            size = 8 * self._layout(cell).n_words
+            masks.append(int.from_bytes(words[at : at + size], "little"))
+            at += size
+        return masks
 
-def provider_now(columns: Columns, host: int) -> Provider | None:
-    """What placement knows of a host, with the units that are in use now."""
-    given = columns.providers_of_hosts.get(host)
-    if given is None:
-        return None
-    now = {
-        name: replace(
-            inventory, used=int(columns.resource_used[columns.resource_classes[name], host])
+    def pinned_cpus(self, cell: int) -> list[int]:
+        """CPU ids pinned in the host's n-th cell, ascending."""
+        mask = self._masks[cell]
+        cpus = self._layout(cell).cpus
+        return sorted(cpu for slot, cpu in enumerate(cpus) if cpu >= 0 and mask >> slot & 1)
+
+    def _page_sizes(self, cell: int) -> list[tuple[int, int]]:
+        """(row of the page columns, KiB) of the sizes that the cell has, ascending."""
+        present = int(self._columns.cell_page_sizes[self._first + cell])
+        sizes = enumerate(self._columns.page_kib.tolist())
+        return [(s, size) for s, size in sizes if present >> s & 1]
+
+    def usage(self) -> list[dict[str, Any]]:
+        """What is in use in each cell, as ``Host.usage`` says it."""
+        used = self._now["pages_used"]
+        return [
+            {
+                "id": int(self._columns.cell_id[self._first + n]),
+                "cpu_usage": int(self._now["cell_cpu_used"][n]),
+                "memory_usage": int(self._now["cell_memory_used"][n]),
+                "pinned_cpus": self.pinned_cpus(n),
+                "mempages": [
+                    {"size_kb": size, "used": int(used[s, n])} for s, size in self._page_sizes(n)
+                ],
+            }
+            for n in range(self._last - self._first)
+        ]
+
+    def free_pools(self) -> tuple[PciPool, ...]:
+        """PCI pools with what is free in them, in nova's order; those that nova has dropped are
+        left out."""
+        counts = self._now["pool_count"].tolist()
+        return tuple(
+            replace(self._columns.pools[pool], count=count, devices=self._devices(pool, count))
+            for pool, count in zip(self._pools, counts, strict=True)
+            if count >= 0
         )
-        for name, inventory in given.inventories.items()
-    }
-    return replace(given, inventories=now)
+
+    def _devices(self, pool: int, count: int) -> tuple[str, ...]:
+        """Addresses of the free devices. Claims from C take devices without naming them: as many
+        as are free stay, and those go first that nova hands out first, the last of its list."""
+        taken = self._devices_taken.get(pool, ())
+        free = [device for device in self._columns.pools[pool].devices if device not in taken]
+        return tuple(free[:count])
+
+    def provider(self) -> Provider | None:
+        """What placement knows of the host, with the units that are in use now."""
+        given = self._columns.providers_of_hosts.get(self._host)
+        if given is None:
+            return None
+        used = self._now["resource_used"][:, 0].tolist()
+        classes = self._columns.resource_classes
+        now = {
+            name: replace(inventory, used=used[classes[name]])
+            for name, inventory in given.inventories.items()
+        }
+        return replace(given, inventories=now)
+
+    def hostinfo(self) -> HostInfo:
+        """All that the columns know of the host.
+
+        Page sizes stand in ascending order, PCI pools in nova's; a cell that came without
+        siblings has a core of its own for each CPU.
+        """
+        columns, host = self._columns, self._host
+        kind = columns.host_kinds[columns.host_class[host]]
+        return HostInfo(
+            cells=tuple(map(self._cell, range(self._last - self._first))),
+            name=columns.names[host],
+            pci_pools=self.free_pools(),
+            cpu_allocation_ratio=_known(columns.host_cpu_ratio[host]),
+            ram_allocation_ratio=_known(columns.host_ram_ratio[host]),
+            distances=self._distances(),
+            provider=self.provider(),
+            zone=kind.zone,
+            disabled=kind.disabled,
+        )
+
+    def _distances(self) -> tuple[tuple[int, ...], ...]:
+        at, cells = int(self._columns.host_distance_at[self._host]), self._last - self._first
+        if at == _UNKNOWN:
+            return ()
+        matrix = self._columns.distances[at : at + cells * cells].reshape(cells, cells)
+        return tuple(tuple(row) for row in matrix.tolist())
+
+    def _cell(self, n: int) -> HostCell:
+        columns, cell = self._columns, self._first + n
+        layout = self._layout(n)
+        socket = int(columns.cell_socket[cell])
+        return HostCell(
+            id=int(columns.cell_id[cell]),
+            cpuset=layout.shared,
+            pcpuset=layout.dedicated,
+            memory_mb=int(columns.cell_memory[cell]),
+            cpu_usage=int(self._now["cell_cpu_used"][n]),
+            memory_usage=int(self._now["cell_memory_used"][n]),
+            pinned_cpus=frozenset(self.pinned_cpus(n)),
+            siblings=layout.siblings,
+            page_pools=tuple(self._page_pools(n)),
+            physnets=frozenset(name for name, net in columns.nets.items() if self._near(cell, net)),
+            tunneled=self._near(cell, 0),
+            socket=None if socket < 0 else socket,
+        )
+
+    def _near(self, cell: int, net: int) -> bool:
+        return bool(int(self._columns.cell_nets[cell, net // 64]) >> net % 64 & 1)
+
+    def _page_pools(self, n: int) -> list[PagePool]:
+        pools = []
+        for s, size in self._page_sizes(n):
+            total = int(self._columns.pages_total[s, self._first + n])
+            used, free = int(self._now["pages_used"][s, n]), int(self._now["pages_free"][s, n])
+            pools.append(PagePool(size, total, used, total - used - free))
+        return pools
 
 
 def _known(ratio: float) -> float | None:
     return None if np.isnan(ratio) else float(ratio)
-
-
-def _distances(columns: Columns, host: int, cells: int) -> tuple[tuple[int, ...], ...]:
-    at = int(columns.host_distance_at[host])
-    if at == _UNKNOWN:
-        return ()
-    matrix = columns.distances[at : at + cells * cells].reshape(cells, cells)
-    return tuple(tuple(row) for row in matrix.tolist())
-
-
-def _cell(columns: Columns, cell: int) -> HostCell:
-    layout = columns.cpu_layouts[columns.cell_layout[cell]]
-    socket = int(columns.cell_socket[cell])
-    return HostCell(
-        id=int(columns.cell_id[cell]),
-        cpuset=layout.shared,
-        pcpuset=layout.dedicated,
-        memory_mb=int(columns.cell_memory[cell]),
-        cpu_usage=int(columns.cell_cpu_used[cell]),
-        memory_usage=int(columns.cell_memory_used[cell]),
-        pinned_cpus=frozenset(columns.pinned_cpus(cell)),
-        siblings=layout.siblings,
-        page_pools=_page_pools(columns, cell),
-        physnets=frozenset(name for name, n in columns.nets.items() if _near(columns, cell, n)),
-        tunneled=_near(columns, cell, 0),
-        socket=None if socket < 0 else socket,
-    )
-
-
-def _near(columns: Columns, cell: int, net: int) -> bool:
-    return bool(int(columns.cell_nets[cell, net // 64]) >> net % 64 & 1)
-
-
-def _page_pools(columns: Columns, cell: int) -> tuple[PagePool, ...]:
-    pools = []
-    for s, size in enumerate(columns.page_kib.tolist()):
-        if int(columns.cell_page_sizes[cell]) >> s & 1:
-            total, used, free = (
-                int(column[s, cell])
-                for column in (columns.pages_total, columns.pages_used, columns.pages_free)
-            )
-            pools.append(PagePool(size, total, used, total - used - free))
-    return tuple(pools)
-
-
-def free_pools(columns: Columns, host: int) -> tuple[PciPool, ...]:
-    """PCI pools with what is free in them; those that nova has dropped are left out."""
-    first, last = (int(at) for at in columns.host_first_pool[host : host + 2])
-    return tuple(
-        replace(columns.pools[n], count=count, devices=tuple(reversed(columns.free_devices(n))))
-        for n, count in enumerate(columns.pool_count[first:last].tolist(), first)
-        if count >= 0
-    )

@@ -48,8 +48,23 @@ def kind_of(host: HostInfo) -> HostKind:
     )
 
 
+def refused_query(asked: Resources) -> str:
+    """Why placement refuses to look for candidates at all, in words; empty: it looks."""
+    for group in asked.numbered:
+        if not group.resources:
+            return (
+                f"group {group.suffix} asks for traits and for no resources: placement refuses it"
+            )
+    if len(asked.numbered) > 1 and asked.group_policy is None:
+        suffixes = ", ".join(group.suffix for group in asked.numbered)
+        return f"groups {suffixes} without a group_policy: placement refuses that"
+    return ""
+
+
 def why_not(kind: HostKind, asked: Resources) -> str:
     """The first thing that rules the host out, in words; empty: nothing does."""
+    if refused := refused_query(asked):
+        return refused
     if kind.disabled:
         return f"the compute service takes no guests: {kind.disabled}"
     if asked.zone is not None and kind.zone is not None and asked.zone != kind.zone:

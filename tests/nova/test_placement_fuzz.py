@@ -91,7 +91,7 @@ def question_of(rng: random.Random) -> dict[str, Any]:
         if suffix and rng.random() < 0.3:
             specs[f"trait{suffix}:{rng.choice(TRAITS[:2])}"] = "required"
     if len({key.split(":")[0] for key in specs if key.startswith("resources")}) > 1:
-        specs["group_policy"] = "none"
+        specs["group_policy"] = rng.choice(["none", "none", "none", "isolated"])
     for trait in rng.sample(TRAITS[:2], rng.choice([0, 0, 0, 0, 1, 2])):
         specs[f"trait:{trait}"] = rng.choice(["required", "forbidden"])
     if rng.random() < 0.1:
