@@ -124,6 +124,7 @@ VALUES: dict[str, Call] = {
             "vcpus": (2, set()),
             "memory_mb": (64, set()),
             "extra_specs": ({}, set()),
+            **{k: (0, set()) for k in ("disk_gb", "ephemeral_gb", "swap_mb")},
         },
     ),
     "Image": (Image, {"name": ("", {"text", "digits"}), "properties": ({}, {"dict"})}),
@@ -163,6 +164,7 @@ VALUES: dict[str, Call] = {
             "networks": (None, {"none"}),
             "pci": ((), set()),
             "provider_mapping": (None, {"none"}),
+            "resources": (None, {"none"}),
         },
     ),
     "Limits": (
@@ -211,6 +213,9 @@ VALUES: dict[str, Call] = {
             "cpu_allocation_ratio": (None, {"none", "float", "huge"}),
             "ram_allocation_ratio": (None, {"none", "float", "huge"}),
             "distances": ((), set()),
+            "provider": (None, {"none"}),
+            "zone": (None, {"none", "text", "digits"}),
+            "disabled": ("", {"text", "digits"}),
         },
     ),
     "PciAddress": (
@@ -352,6 +357,8 @@ RULES: dict[str, Call] = {
             "ports": ((), set()),
             "aliases": ({"a": ALIAS}, set()),
             "pci_implies_topology": (False, {"bool"}),
+            "volume_backed": (False, {"bool"}),
+            "zone": (None, {"none", "text", "digits"}),
         },
     ),
 }
