@@ -29,8 +29,7 @@ from numafit.columns.layouts import LAYOUT_DTYPE
 from numafit.errors import InvalidRequest, MisuseError, StalePlacement, shorten
 from numafit.rules import pci_filter
 from numafit.rules.candidates import why_not
-from numafit.model import options as known_options
-from numafit.model.options import FitOptions
+from numafit.model.options import PCI_MATCHINGS, PHYSNET_AFFINITIES, STRATEGIES, FitOptions
 from numafit.model.placement import PciAllocation, Placement, PlacementCell
 from numafit.model.refusal import Refusal
 from numafit.model.request import Request

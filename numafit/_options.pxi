@@ -1,13 +1,16 @@
 # FitOptions in the engine's numbers: made once for each, remembered by it.
 
-cdef dict STRATEGIES = dict(zip(known_options.STRATEGIES, (NF_SPREAD, NF_PACK, NF_CLOSEST), strict=True))
-cdef dict AFFINITIES = dict(zip(known_options.PHYSNET_AFFINITIES, (NF_NETS_ANY, NF_NETS_ALL), strict=True))
-cdef dict MATCHINGS = dict(zip(known_options.PCI_MATCHINGS, (NF_MATCH_NOVA, NF_MATCH_EXACT), strict=True))
+cdef dict OF_STRATEGY = dict(
+    zip(STRATEGIES, (NF_SPREAD, NF_PACK, NF_CLOSEST), strict=True))
+cdef dict OF_AFFINITY = dict(
+    zip(PHYSNET_AFFINITIES, (NF_NETS_ANY, NF_NETS_ALL), strict=True))
+cdef dict OF_MATCHING = dict(
+    zip(PCI_MATCHINGS, (NF_MATCH_NOVA, NF_MATCH_EXACT), strict=True))
 
 
 @cython.final
 cdef class NativeOptions:
-    """struct nf_options of a FitOptions, which has checked the known_options."""
+    """struct nf_options of a FitOptions, which has checked the words."""
 
     cdef nf_options c
 
@@ -15,9 +18,9 @@ cdef class NativeOptions:
 cdef NativeOptions made_of(object options):
     cdef NativeOptions made = NativeOptions.__new__(NativeOptions)
     limits = options.limits
-    made.c.strategy = STRATEGIES[options.strategy]
-    made.c.net_affinity = AFFINITIES[options.physnet_affinity]
-    made.c.pci_matching = MATCHINGS[options.pci_matching]
+    made.c.strategy = OF_STRATEGY[options.strategy]
+    made.c.net_affinity = OF_AFFINITY[options.physnet_affinity]
+    made.c.pci_matching = OF_MATCHING[options.pci_matching]
     made.c.budget = 0
     made.c.cpu_ratio = made.c.ram_ratio = 0.0
     if limits is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Unpack
 
 import numpy.typing as npt
@@ -28,11 +29,13 @@ class Host:
     only makes sense for many (``fit`` over hosts, files, Arrow) has ``Fleet([host])``.
     """
 
-    __slots__ = ("_engine", "_fleet")
+    __slots__ = ("_engine", "_fleet", "_pools_known")
 
     def __init__(self, hostinfo: HostInfo | HasHostInfo) -> None:
-        self._fleet = Fleet((info_of("hostinfo", hostinfo),))
+        info = info_of("hostinfo", hostinfo)
+        self._fleet = Fleet((info,))
         self._engine = self._fleet._engine
+        self._pools_known = info.pci_pools is not None
 
     @classmethod
     def from_nova(
@@ -56,7 +59,8 @@ class Host:
     @property
     def hostinfo(self) -> HostInfo:
         """The host with its usage, as it is now: a value that later claims do not change."""
-        return self._fleet.hostinfo(0)
+        info = self._fleet.hostinfo(0)
+        return info if self._pools_known else replace(info, pci_pools=None)
 
     def prepare(self, request: Request) -> Prepared:
         """As ``Fleet.prepare``."""

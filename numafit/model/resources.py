@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from numafit.errors import InputError
+from numafit.model import fields
 
 MAX_UNITS = (1 << 31) - 1
 """Placement keeps totals and amounts in columns of 32 bits."""
@@ -61,26 +61,12 @@ class Inventory:
     derived: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
-        for name, low in (
-            ("total", 0),
-            ("reserved", 0),
-            ("min_unit", 1),
-            ("max_unit", 1),
-            ("step_size", 1),
-            ("used", 0),
-        ):
-            value = getattr(self, name)
-            if (
-                isinstance(value, bool)
-                or not isinstance(value, int)
-                or not low <= value <= MAX_UNITS
-            ):
-                raise InputError(None, name, value, f"a whole number from {low} to {MAX_UNITS}")
-        ratio = self.allocation_ratio
-        if isinstance(ratio, bool) or not isinstance(ratio, int | float):
-            raise InputError(None, "allocation_ratio", ratio, "a number")
-        if not 0.0 <= float(ratio) < math.inf:
-            raise InputError(None, "allocation_ratio", ratio, "a number of 0 or more")
+        for name in ("total", "reserved", "used"):
+            fields.keep_number(self, name, 0, MAX_UNITS)
+        for name in ("min_unit", "max_unit", "step_size"):
+            fields.keep_number(self, name, 1, MAX_UNITS)
+        ratio = fields.real("allocation_ratio", self.allocation_ratio)
+        object.__setattr__(self, "allocation_ratio", ratio)
 
     @property
     def limit(self) -> int:
@@ -106,14 +92,14 @@ class Provider:
     elsewhere: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
-        for name, inventory in self.inventories.items():
-            if not isinstance(name, str) or not isinstance(inventory, Inventory):
-                raise InputError(None, f"inventories.{name}", inventory, "an Inventory")
-        object.__setattr__(self, "inventories", dict(self.inventories))
+        inventories = fields.mapping("inventories", self.inventories)
+        for name, inventory in inventories.items():
+            fields.instance(f"inventories.{name}", inventory, Inventory)
+        object.__setattr__(self, "inventories", inventories)
         for name in ("traits", "aggregates", "elsewhere"):
             value = getattr(self, name)
             if value is not None:
-                object.__setattr__(self, name, frozenset(value))
+                object.__setattr__(self, name, fields.names(name, value))
 
 
 @dataclass(frozen=True, slots=True)

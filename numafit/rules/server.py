@@ -44,6 +44,8 @@ def placement_asks(
     flavor: Flavor, image: Image | None, volume_backed: bool, zone: str | None
 ) -> Resources:
     """What placement is asked for, as ``Request.for_server`` has it."""
+    fields.text("zone", zone, none=True)
+    volume_backed = fields.yes_or_no("volume_backed", volume_backed)
     return replace(resources_of(flavor, image, volume_backed=volume_backed), zone=zone)
 
 
