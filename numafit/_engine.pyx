@@ -364,7 +364,8 @@ cdef class Engine:
         for g in range(first, self.c.host_first_cell[host + 1]):
             ids[self.c.cell_id[g]] = g
         p = self.prepare_parts(cells, False, None, tuple(placement.pci_requests), None)
-        placed = new_placed(self, p, host)
+        # placement may have allocated more devices than the requests count
+        placed = new_placed(self, p, host, len(placement.pci))
         self.options(&placed.options, "spread", None, "any", "nova")
         for g in range(p.c.n_cells):
             cell = cells[g]
@@ -404,9 +405,15 @@ cdef class Engine:
         cdef nf_draw *d
         cdef uint32_t first = self.c.host_first_pool[placed.host]
         cdef uint32_t last = self.c.host_first_pool[placed.host + 1]
-        if len(allocations) > placed.prepared.max_draws:
-            raise MisuseError(f"pci: {len(allocations)} allocations, more than its requests need")
         for allocation in allocations:
+            if placed.out.n_draws == placed.out.draws_size:
+                raise MisuseError(f"pci: {len(allocations)} allocations, expected fewer")
+            if not 0 <= allocation.request < len(placed.prepared.pci):
+                raise MisuseError(
+                    f"pci: request={allocation.request!r}: expected a number of its "
+                    f"{len(placed.prepared.pci)} PCI requests")
+            if not 1 <= allocation.count <= 0x7fffffff:
+                raise MisuseError(f"pci: count={allocation.count!r}: expected 1 or more devices")
             if not first <= allocation.pool < last or \
                     self.columns.pools[allocation.pool] != allocation.info:
                 raise MisuseError(
@@ -417,7 +424,7 @@ cdef class Engine:
         return 0
 
     cdef int draw(self, Placed placed, list cells, object matching) except -1:
-        """Serve the PCI requests from the pools as they are, near these cells."""
+        """Serve the PCI requests from the pools as they are, near these cells: NF_OK or why not."""
         cdef Prepared p = placed.prepared
         cdef nf_options o
         cdef uint32_t n = len(cells), i
@@ -439,10 +446,11 @@ cdef class Engine:
             free(scratch.memory)
         if status < 0:
             raise misuse(status, "pci")
-        return status == NF_OK
+        return status
 
     def supports_pci(self, uint32_t host, requests, cells, matching="nova", mapping=None):
-        """The draws as (request, pool, count), or ``None`` where it cannot be done."""
+        """The reason why it cannot be done, "" if it can, and the draws as (request, pool,
+        count)."""
         cdef Prepared p = self.prepare_parts((), False, None, tuple(requests), mapping)
         cdef Placed placed = new_placed(self, p, host)
         cdef uint32_t i, first = self.c.host_first_cell[host]
@@ -450,10 +458,10 @@ cdef class Engine:
         for cell in cells:
             if cell not in ids:
                 raise MisuseError(f"cells: the host has no cell {cell}, expected of {sorted(ids)}")
-        if not self.draw(placed, [ids[cell] for cell in cells], matching):
-            return None
-        return [(placed.out.draws[i].request, placed.out.draws[i].pool, placed.out.draws[i].count)
-                for i in range(placed.out.n_draws)]
+        cdef int status = self.draw(placed, [ids[cell] for cell in cells], matching)
+        return "" if status == NF_OK else REASONS[status], [
+            (placed.out.draws[i].request, placed.out.draws[i].pool, placed.out.draws[i].count)
+            for i in range(placed.out.n_draws)]
 
     def claim(self, list placed):
         """Take all of these (Placed), or none: then StalePlacement says which."""

@@ -83,11 +83,11 @@ class Host:
         ``provider_mapping`` is placement's allocation: request group -> provider uuids.
         """
         columns = self._columns
-        draws = self._engine.supports_pci(
+        reason, draws = self._engine.supports_pci(
             0, tuple(requests), tuple(cells or ()), pci_matching, provider_mapping
         )
-        if draws is None:
-            return PciSupport(False)
+        if reason:
+            return PciSupport(False, reason=reason)
         left = columns.pool_count.tolist()
         for _request, pool, count in draws:
             left[pool] -= count
