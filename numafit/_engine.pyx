@@ -82,139 +82,18 @@ os.register_at_fork(after_in_child=unlock_after_fork)
 include "_lent.pxi"
 
 
-cdef class Engine:
-    """One fleet's arrays, lent to C, and the calls on them."""
+cdef class Engine(Lent):
+    """The calls on one fleet's arrays."""
 
-    cdef nf_fleet c
-    cdef nf_shared shared
-    cdef readonly object columns
     cdef object names
     cdef dict cache
     cdef object spec_masks  # specs of a PCI request -> the classes that it matches, and may use
-    cdef readonly dict lent  # arrays by their names in nf_fleet
-    cdef object __weakref__
     cdef Prepared last_prepared
 
     def __cinit__(self, columns):
-        self.columns = columns
         self.names = columns.names
         self.cache = {}
         self.spec_masks = pci_filter.Masks(columns.classes)
-        self.lent = {}
-        self.bind()
-        self.shared.fleet = &self.c
-        # few enough hosts for little contention, enough for their cells to be looked at together
-        self.shared.hosts_per_lock = max(64, -(-self.c.n_hosts // NF_MAX_LOCKS))
-        self.shared.n_locks = NF_MAX_LOCKS
-        self.shared.locks = <nf_lock *>zeroed(NF_MAX_LOCKS, sizeof(nf_lock))
-        alive.add(self)
-
-    def __dealloc__(self):
-        free(self.shared.locks)
-
-    def forked(self):
-        """In a child process: no thread that held a lock came along."""
-        memset(self.shared.locks, 0, NF_MAX_LOCKS * sizeof(nf_lock))
-        self.columns.devices_lock = Lock()
-
-    cdef int bind(self) except -1:
-        """Lend the arrays of ``columns`` to C, fill the derived ones, and check all of them."""
-        cdef nf_fleet *c = &self.c
-        cdef const char *reason = NULL
-        cdef uint32_t i = 0
-        cdef const nf_column_info *column
-        columns = self.columns
-        c.abi = NF_ABI_VERSION
-        c.identity = next(identities)
-        for name, value in columns.counts().items():
-            set_count(c, name, value)
-        while nf.column(i) != NULL:
-            column = nf.column(i)
-            array = getattr(columns, column.name.decode())
-            expected = DTYPES[column.type]
-            if array.dtype != expected or not array.flags.c_contiguous or \
-                    array.shape != shape_of(c, i):
-                raise MisuseError(
-                    f"column {column.name.decode()}: expected contiguous {expected} of shape "
-                    f"{shape_of(c, i)}")
-            self.lent[column.name.decode()] = array
-            (<void **>(<char *>c + column.offset))[0] = <void *><uintptr_t>array.ctypes.data
-            i += 1
-        if nf.derive(c, 0, c.n_cells, &reason) != NF_OK or \
-                nf.fleet_check(c, &reason) != NF_OK:
-            raise MisuseError(f"the fleet's columns do not hold together: {reason.decode()}")
-
-    def copies(self):
-        """Copies of the arrays that claims change, all of one moment."""
-        cdef nf_fleet to
-        cdef uint32_t i = 0
-        cdef const nf_column_info *column
-        memset(&to, 0, sizeof(to))
-        made = {}
-        while nf.column(i) != NULL:
-            column = nf.column(i)
-            if column.claimed:
-                copy = np.empty_like(self.lent[column.name.decode()])
-                made[column.name.decode()] = copy
-                (<void **>(<char *>&to + column.offset))[0] = <void *><uintptr_t>copy.ctypes.data
-            i += 1
-        with nogil:
-            nf.shared_copy(&self.shared, &to)
-        return made
-
-    def host_copy(self, uint32_t host):
-        """Copies of what claims change of one host, all of one moment: arrays by their names, with
-        the host's part alone."""
-        cdef nf_fleet copy
-        cdef nf_scratch memory
-        cdef uint32_t i = 0
-        cdef const nf_column_info *column
-        cdef size_t at
-        cdef int status
-        memory.bytes = nf.host_copy_bytes(&self.c)
-        buffer = np.empty(memory.bytes, np.uint8)
-        memory.memory = <void *><uintptr_t>buffer.ctypes.data
-        with nogil:
-            status = nf.shared_copy_host(&self.shared, host, &memory, &copy)
-        if status != NF_OK:
-            raise misuse(status, "host")
-        made = {}
-        while nf.column(i) != NULL:
-            column = nf.column(i)
-            if column.claimed:
-                shape = shape_of(&copy, i)
-                size = column.size * prod(shape)
-                at = 0  # nothing of it is in the buffer where there is nothing to copy
-                if size:
-                    at = (<char **>(<char *>&copy + column.offset))[0] - <char *>memory.memory
-                part = buffer[at:at + size]
-                made[column.name.decode()] = part.view(DTYPES[column.type]).reshape(shape)
-            i += 1
-        return made
-
-    def counts(self):
-        """The numbers of nf_fleet that are no arrays. Who takes them elsewhere has another fleet,
-        so its identity is not among them."""
-        cdef uint32_t i = 0
-        cdef const nf_count_info *count
-        found = {"abi": self.c.abi}
-        while nf.count(i) != NULL:
-            count = nf.count(i)
-            at = <char *>&self.c + count.offset
-            i += 1
-            if count.offset == <size_t>(<char *>&self.c.identity - <char *>&self.c):
-                continue
-            found[count.name.decode()] = (
-                (<uint32_t *>at)[0] if count.size == 4 else (<uint64_t *>at)[0])
-        return found
-
-    def check(self):
-        """The first broken invariant in words, or ``None``."""
-        cdef const char *reason = NULL
-        cdef int status
-        with nogil:
-            status = nf.shared_check(&self.shared, &reason)
-        return None if status == NF_OK else reason.decode()
 
     cdef const int32_t *cpus_of(self, uint32_t cell) noexcept:
         """CPU ids of the cell's slots."""
@@ -355,7 +234,8 @@ cdef class Engine:
         for g in range(first, self.c.host_first_cell[host + 1]):
             ids[self.c.cell_id[g]] = g
         p = self.prepare_parts(cells, False, None, tuple(placement.pci_requests), None)
-        placed = new_placed(self, p, host)
+        # placement may have allocated more devices than the requests count
+        placed = new_placed(self, p, host, len(placement.pci))
         placed.options = PHYSICAL.c
         for g in range(p.c.n_cells):
             cell = cells[g]
@@ -398,9 +278,15 @@ cdef class Engine:
         cdef nf_draw *d
         cdef uint32_t first = self.c.host_first_pool[placed.host]
         cdef uint32_t last = self.c.host_first_pool[placed.host + 1]
-        if len(allocations) > placed.prepared.max_draws:
-            raise MisuseError(f"pci: {len(allocations)} allocations, more than its requests need")
         for allocation in allocations:
+            if placed.out.n_draws == placed.out.draws_size:
+                raise MisuseError(f"pci: {len(allocations)} allocations, expected fewer")
+            if not 0 <= allocation.request < len(placed.prepared.pci):
+                raise MisuseError(
+                    f"pci: request={allocation.request!r}: expected a number of its "
+                    f"{len(placed.prepared.pci)} PCI requests")
+            if not 1 <= allocation.count <= 0x7fffffff:
+                raise MisuseError(f"pci: count={allocation.count!r}: expected 1 or more devices")
             if not first <= allocation.pool < last or \
                     self.columns.pools[allocation.pool] != allocation.info:
                 raise MisuseError(
@@ -410,8 +296,9 @@ cdef class Engine:
             placed.out.n_draws += 1
         return 0
 
-    cdef int draw(self, Placed placed, list cells) except -1:
-        """Serve the PCI requests from the pools as they are, near these cells."""
+    cdef int draw(self, Placed placed, list cells, const nf_fleet *copy=NULL) except -1:
+        """Serve the PCI requests from the pools as they are, near these cells: NF_OK or why not.
+        With a copy of the host: from its pools, near its cells."""
         cdef Prepared p = placed.prepared
         cdef uint32_t n = len(cells), i
         cdef uint32_t *chosen = <uint32_t *>zeroed(n, sizeof(uint32_t))
@@ -424,17 +311,22 @@ cdef class Engine:
             for i in range(n):
                 chosen[i] = cells[i]
             with nogil:
-                status = nf.shared_pci(&self.shared, placed.host, &p.c, &placed.options, chosen, n,
-                                       &scratch, &placed.out)
+                if copy != NULL:
+                    status = nf.pci(copy, 0, &p.c, &placed.options, chosen, n, &scratch,
+                                    &placed.out)
+                else:
+                    status = nf.shared_pci(&self.shared, placed.host, &p.c, &placed.options,
+                                           chosen, n, &scratch, &placed.out)
         finally:
             free(chosen)
             free(scratch.memory)
         if status < 0:
             raise misuse(status, "pci")
-        return status == NF_OK
+        return status
 
     def supports_pci(self, uint32_t host, tuple requests, cells, mapping=None, options=None):
-        """The draws as (request, pool, count), or ``None`` where it cannot be done."""
+        """The reason why it cannot be done, "" if it can; the draws as (request, pool, count); how
+        many devices each of the host's pools had at that moment."""
         cdef Prepared p = self.prepare_parts((), False, None, requests, mapping)
         cdef Placed placed = new_placed(self, p, host)
         cdef uint32_t i, first = self.c.host_first_cell[host]
@@ -444,10 +336,15 @@ cdef class Engine:
                 raise MisuseError(
                     f"cells: {self.known_as(host)} has no cell {cell}, expected of {sorted(ids)}")
         placed.options = native_options(options).c
-        if not self.draw(placed, [ids[cell] for cell in cells]):
-            return None
-        return [(placed.out.draws[i].request, placed.out.draws[i].pool, placed.out.draws[i].count)
-                for i in range(placed.out.n_draws)]
+        cdef nf_fleet copy
+        memory = self.copy_host(host, &copy)  # answer and counts of one moment
+        cdef int status = self.draw(placed, [ids[cell] - first for cell in cells], &copy)
+        cdef uint32_t pool = self.c.host_first_pool[host]
+        draws = [(placed.out.draws[i].request, pool + placed.out.draws[i].pool,
+                  placed.out.draws[i].count) for i in range(placed.out.n_draws)]
+        there = [copy.pool_count[i] for i in range(copy.n_pools)]
+        del memory
+        return "" if status == NF_OK else REASONS[status], draws, there
 
     def claim(self, list placed):
         """Take all of these (Placed), or none: then StalePlacement says which."""

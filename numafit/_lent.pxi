@@ -29,3 +29,138 @@ cdef int set_count(nf_fleet *fleet, str name, uint64_t value) except -1:
             return 0
         i += 1
     raise MisuseError(f"{name}: no count of struct nf_fleet")
+
+
+cdef class Lent:
+    """One fleet's arrays, lent to C under locks of its own, and their copies."""
+
+    cdef nf_fleet c
+    cdef nf_shared shared
+    cdef readonly object columns
+    cdef readonly dict lent  # arrays by their names in nf_fleet
+    cdef object __weakref__
+
+    def __cinit__(self, columns):
+        self.columns = columns
+        self.lent = {}
+        self.bind()
+        self.shared.fleet = &self.c
+        # few enough hosts for little contention, enough for their cells to be looked at together
+        self.shared.hosts_per_lock = max(64, -(-self.c.n_hosts // NF_MAX_LOCKS))
+        self.shared.n_locks = NF_MAX_LOCKS
+        self.shared.locks = <nf_lock *>zeroed(NF_MAX_LOCKS, sizeof(nf_lock))
+        alive.add(self)
+
+    def __dealloc__(self):
+        free(self.shared.locks)
+
+    def forked(self):
+        """In a child process: no thread that held a lock came along."""
+        memset(self.shared.locks, 0, NF_MAX_LOCKS * sizeof(nf_lock))
+        self.columns.devices_lock = Lock()
+
+    cdef int bind(self) except -1:
+        """Lend the arrays of ``columns`` to C, fill the derived ones, and check all of them."""
+        cdef nf_fleet *c = &self.c
+        cdef const char *reason = NULL
+        cdef uint32_t i = 0
+        cdef const nf_column_info *column
+        columns = self.columns
+        c.abi = NF_ABI_VERSION
+        c.identity = next(identities)
+        for name, value in columns.counts().items():
+            set_count(c, name, value)
+        while nf.column(i) != NULL:
+            column = nf.column(i)
+            array = getattr(columns, column.name.decode())
+            expected = DTYPES[column.type]
+            if array.dtype != expected or not array.flags.c_contiguous or \
+                    array.shape != shape_of(c, i):
+                raise MisuseError(
+                    f"column {column.name.decode()}: expected contiguous {expected} of shape "
+                    f"{shape_of(c, i)}")
+            self.lent[column.name.decode()] = array
+            (<void **>(<char *>c + column.offset))[0] = <void *><uintptr_t>array.ctypes.data
+            i += 1
+        if nf.derive(c, 0, c.n_cells, &reason) != NF_OK or \
+                nf.fleet_check(c, &reason) != NF_OK:
+            raise MisuseError(f"the fleet's columns do not hold together: {reason.decode()}")
+
+    def copies(self):
+        """Copies of the arrays that claims change, all of one moment."""
+        cdef nf_fleet to
+        cdef uint32_t i = 0
+        cdef const nf_column_info *column
+        memset(&to, 0, sizeof(to))
+        made = {}
+        while nf.column(i) != NULL:
+            column = nf.column(i)
+            if column.claimed:
+                copy = np.empty_like(self.lent[column.name.decode()])
+                made[column.name.decode()] = copy
+                (<void **>(<char *>&to + column.offset))[0] = <void *><uintptr_t>copy.ctypes.data
+            i += 1
+        with nogil:
+            nf.shared_copy(&self.shared, &to)
+        return made
+
+    cdef object copy_host(self, uint32_t host, nf_fleet *copy):
+        """The host at this moment as a fleet of its own, for as long as the memory that is returned
+        lives."""
+        cdef nf_scratch memory
+        cdef int status
+        memory.bytes = nf.host_copy_bytes(&self.c)
+        buffer = np.empty(memory.bytes, np.uint8)
+        memory.memory = <void *><uintptr_t>buffer.ctypes.data
+        with nogil:
+            status = nf.shared_copy_host(&self.shared, host, &memory, copy)
+        if status != NF_OK:
+            raise misuse(status, "host")
+        return buffer
+
+    def host_copy(self, uint32_t host):
+        """Copies of what claims change of one host, all of one moment: arrays by their names, with
+        the host's part alone."""
+        cdef nf_fleet copy
+        cdef uint32_t i = 0
+        cdef const nf_column_info *column
+        cdef size_t at
+        buffer = self.copy_host(host, &copy)
+        start = buffer.ctypes.data
+        made = {}
+        while nf.column(i) != NULL:
+            column = nf.column(i)
+            if column.claimed:
+                shape = shape_of(&copy, i)
+                size = column.size * prod(shape)
+                at = 0  # nothing of it is in the buffer where there is nothing to copy
+                if size:
+                    at = (<uintptr_t *>(<char *>&copy + column.offset))[0] - start
+                part = buffer[at:at + size]
+                made[column.name.decode()] = part.view(DTYPES[column.type]).reshape(shape)
+            i += 1
+        return made
+
+    def counts(self):
+        """The numbers of nf_fleet that are no arrays. Who takes them elsewhere has another fleet,
+        so its identity is not among them."""
+        cdef uint32_t i = 0
+        cdef const nf_count_info *count
+        found = {"abi": self.c.abi}
+        while nf.count(i) != NULL:
+            count = nf.count(i)
+            at = <char *>&self.c + count.offset
+            i += 1
+            if count.offset == <size_t>(<char *>&self.c.identity - <char *>&self.c):
+                continue
+            found[count.name.decode()] = (
+                (<uint32_t *>at)[0] if count.size == 4 else (<uint64_t *>at)[0])
+        return found
+
+    def check(self):
+        """The first broken invariant in words, or ``None``."""
+        cdef const char *reason = NULL
+        cdef int status
+        with nogil:
+            status = nf.shared_check(&self.shared, &reason)
+        return None if status == NF_OK else reason.decode()

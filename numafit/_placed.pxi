@@ -105,20 +105,21 @@ cdef class Placed:
         return best if best >= 0 else None
 
 
-cdef Placed new_placed(Engine engine, Prepared prepared, uint32_t host):
+cdef Placed new_placed(Engine engine, Prepared prepared, uint32_t host, uint32_t draws=0):
+    """With room for what a fit can write; draws: for so many at least."""
     cdef Placed p = Placed.__new__(Placed)
     cdef size_t n = prepared.c.n_cells
     cdef size_t head = n * sizeof(nf_placed_cell)
     cdef size_t slots = prepared.max_slots * sizeof(uint32_t)
-    p.out.cells = <nf_placed_cell *>malloc(
-        head + slots + prepared.max_draws * sizeof(nf_draw) + 1)
+    draws = max(draws, prepared.max_draws)
+    p.out.cells = <nf_placed_cell *>malloc(head + slots + draws * sizeof(nf_draw) + 1)
     if p.out.cells == NULL:
         raise MemoryError
     p.out.slots = <uint32_t *>(<char *>p.out.cells + head)
     p.out.draws = <nf_draw *>(<char *>p.out.slots + slots)
     p.out.cells_size = n
     p.out.slots_size = prepared.max_slots
-    p.out.draws_size = prepared.max_draws
+    p.out.draws_size = draws
     p.out.n_draws = 0
     p.engine = engine
     p.prepared = prepared

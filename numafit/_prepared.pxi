@@ -128,6 +128,8 @@ cdef int prepare_pci(Prepared p, tuple requests, object columns, object spec_mas
         q.matches = p.masks + 2 * i * words
         q.usable = q.matches + words
         masks = spec_masks.of(request, words)
+        if <size_t>len(masks) != 2 * words * sizeof(uint64_t):
+            raise AssertionError("masks of another number of property sets")
         memcpy(p.masks + 2 * i * words, <const char *>masks, 2 * words * sizeof(uint64_t))
         q.providers = next_provider
         for uuid, count in counted[i].items():

@@ -22,19 +22,17 @@ def pci_support(
     options: FitOptions | None,
 ) -> PciSupport:
     """Whether the host's pools serve the requests for a guest on these cells."""
-    draws = engine.supports_pci(
+    reason, draws, there = engine.supports_pci(
         host,
         pci_list("requests", requests),
         () if cells is None else tuple(fields.ids("cells", cells, "ids of host cells")),
         checked_mapping(provider_mapping),
         options,
     )
-    if draws is None:
-        return PciSupport(False)
+    if reason:
+        return PciSupport(False, reason=reason)
     columns = engine.columns
-    first, last = (int(at) for at in columns.host_first_pool[host : host + 2])
-    counts = engine.host_copy(host)["pool_count"]
-    left = dict(zip(range(first, last), counts.tolist(), strict=True))
+    left = dict(enumerate(there, int(columns.host_first_pool[host])))
     for _request, pool, count in draws:
         left[pool] -= count
     drawn = {pool for _request, pool, _count in draws}

@@ -157,22 +157,16 @@ static void add_devices(const nf_fleet *f, uint32_t host, uint32_t pool, int32_t
         f->cell_devices[f->host_first_cell[host] + (uint32_t)f->pool_cell[pool]] += n;
 }
 
-static bool shares_family(const nf_fleet *f, uint32_t a, uint32_t b) {
-    return f->pool_family[a] && f->pool_family[a] == f->pool_family[b] &&
-           f->pool_kind[a] != f->pool_kind[b];
-}
-
-/* A PF and its VFs exclude each other: what is left of the one goes out of sight while any of the
- * other is taken. */
+/* What is left of a pool goes out of sight while devices are taken that exclude it. */
 static void hide_or_show(const nf_fleet *f, uint32_t host, uint32_t pool) {
     uint32_t first = f->host_first_pool[host], last = f->host_first_pool[host + 1];
     int32_t taken = 0;
     if (!f->pool_family[pool]) return;
     for (uint32_t p = first; p < last; p++)
-        if (p == pool || (f->pool_family[p] == f->pool_family[pool] && !shares_family(f, p, pool)))
+        if (p == pool || (f->pool_family[p] == f->pool_family[pool] && !nf_pools_exclude(f, p, pool)))
             taken += f->pool_taken[p];
     for (uint32_t p = first; p < last; p++) {
-        if (!shares_family(f, p, pool)) continue;
+        if (!nf_pools_exclude(f, p, pool)) continue;
         int32_t free = f->pool_count[p] > 0 ? f->pool_count[p] : 0;
         int32_t move = taken ? free : -f->pool_hidden[p];
         if (!move) continue;

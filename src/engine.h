@@ -7,6 +7,7 @@
 #include "cell.h"
 #include "columns.h"
 #include "numafit/numafit.h"
+#include "pci_reach.h"
 
 static inline int nf_refuse(nf_reason *why, int status, int64_t detail, int64_t wanted,
                             int64_t available) {
@@ -90,8 +91,20 @@ struct nf_search {
 void nf_search_lay_out(nf_search *s, uint32_t places, uint32_t guests, uint32_t hits, nf_arena *a);
 int nf_assign(nf_search *s, uint32_t *matched);
 
-/* net.c: which places are near the guest's networks? Fills s->hits and s->forced for the networks
- * from first to last. */
+/*
+ * net.c: which cells are near the guest's networks? A guest is near a network if one of its cells is
+ * (NF_NETS_ANY), or if it takes all the cells that are (NF_NETS_ALL); a network that no cell of the
+ * host is near sets no condition. For a guest of one cell that is a matter of bits: those wanted
+ * that it misses, where its cell is near mine, and any of the host's others near theirs.
+ */
+static inline nf_word nf_missed(nf_word wanted, nf_word mine, nf_word theirs, uint32_t affinity) {
+    return wanted & theirs & ~(affinity == NF_NETS_ALL ? 0 : mine);
+}
+/* The same of one cell of the host, for a word of network bits. */
+nf_word nf_missed_networks(const nf_fleet *f, uint32_t host, uint32_t word, nf_word wanted,
+                           uint32_t cell, uint32_t affinity);
+/* For a search, as sets of places of which one must be chosen or all of them. Fills s->hits and s->forced
+ * for the networks from first to last. */
 void nf_near(const nf_fleet *f, uint32_t host, const nf_request *request, uint32_t affinity,
              const uint32_t *order, uint32_t first, uint32_t last, nf_search *s);
 
@@ -123,13 +136,16 @@ typedef struct nf_pci_job {
     int32_t *left;         /* [pool]: devices not yet taken */
     nf_draw *draws;
     uint32_t n_draws, draws_size;
+    bool overrun;          /* there was a draw too many: the answer is NF_ESPACE */
     bool served;           /* draws are those of the cells chosen last */
     int64_t *budget;
-    /* exact.c */
+    /* pci_exact.c */
     int32_t *flow;         /* [request][pool] */
-    uint8_t *closed;       /* [pool]: shut by its PF or VFs */
+    uint8_t *closed;       /* [pool]: shut by others of its family */
     uint32_t *parent, *queue;
-    /* pcibound.c */
+    uint32_t *settled;     /* [level]: a pool of the family of which one kind is kept */
+    uint8_t *kept;         /* [level]: that kind, by its place in the order of trying */
+    /* pci_bound.c */
     int64_t *gains;        /* [cell] */
     nf_word alone;         /* requests that no earlier one can take matching devices from */
     nf_word stuck;         /* requests that will not look beyond the guest's own cells */
@@ -149,8 +165,24 @@ bool nf_pci_serve(nf_pci_job *p);
  * NF_NONE: for a guest that takes all cells)? The answer of nf_pci_serve() for a request without
  * providers that does not mix (below), with nothing laid out or taken. */
 bool nf_pci_serves_one(const nf_fleet *f, uint32_t host, const nf_pci_request *q, uint32_t cell);
-/* May the request take PFs and VFs at once, of which some exclude each other? */
+/* May the request take devices at once, on some host, that exclude each other? */
 bool nf_pci_mixes(const nf_fleet *f, const nf_pci_request *q);
+/* Write down a draw, pool by its number in the host; false: there is no room, and p->overrun. */
+bool nf_pci_note(nf_pci_job *p, uint32_t r, uint32_t pool, uint32_t count);
+/* Placement's allocation can only be followed where no provider stands behind two pools. */
+bool nf_pci_providers_distinct(const nf_pci_job *p);
+/* Where is a pool, by its number in the host, seen from the chosen cells? */
+static inline nf_where nf_pci_where(const nf_pci_job *p, uint32_t pool) {
+    int32_t cell = p->f->pool_cell[p->first_pool + pool];
+    if (cell < 0) return cell == NF_POOL_ANYWHERE ? NF_AT_UNKNOWN : NF_AT_OTHER;
+    if (nf_bit_get(p->near, (uint32_t)cell)) return NF_AT_CELL;
+    return nf_bit_get(p->near_socket, (uint32_t)cell) ? NF_AT_SOCKET : NF_AT_OTHER;
+}
+/* All that request r's policy allows. */
+static inline nf_reach nf_pci_widest(const nf_pci_job *p, uint32_t r) {
+    return p->anywhere ? NF_REACH_ALL
+                       : nf_widest_reach(p->request->pci[r].policy, p->sockets_known);
+}
 /* May request r take from this pool, wherever it is? matching: before unrequested PFs and the
  * like are left out. */
 static inline bool nf_pci_takes(const nf_pci_job *p, uint32_t r, uint32_t pool, bool matching) {
@@ -163,10 +195,10 @@ static inline bool nf_pci_takes(const nf_pci_job *p, uint32_t r, uint32_t pool, 
 bool nf_pci_failed_before(const nf_pci_job *p);
 void nf_pci_remember_failure(nf_pci_job *p);
 
-/* exact.c: an allocation whenever there is one. */
+/* pci_exact.c: an allocation whenever there is one. */
 bool nf_pci_serve_exactly(nf_pci_job *p);
 
-/* pcibound.c: can it be served at best? open: cells that may still be chosen, up to more of them.
+/* pci_bound.c: can it be served at best? open: cells that may still be chosen, up to more of them.
  * wanted and best (may be NULL) get the quantities of the first request that cannot. */
 bool nf_pci_hopeful(nf_pci_job *p, nf_word requests, const nf_word *open, uint32_t more,
                     int64_t *wanted, int64_t *best);

@@ -31,6 +31,10 @@ bool nf_options_ok(const nf_options *o) {
            (o->limits != NF_LIMITS_GIVEN || (o->cpu_ratio >= 0.0 && o->ram_ratio >= 0.0));
 }
 
+static int64_t budget_of(const nf_options *options) {
+    return options->budget ? options->budget : DEFAULT_BUDGET;
+}
+
 static uint32_t at_least_one(uint32_t n) { return n ? n : 1; }
 
 static void lay_out(nf_job *j, const nf_fleet *f, const nf_request *request, uint32_t n_cells,
@@ -99,7 +103,7 @@ void nf_placement_lay_out(nf_placement *p, uint32_t cells, uint32_t slots, uint3
 /* Room for all that a fit of this request can write? */
 static bool placement_has_room(const nf_fleet *f, const nf_request *r, const nf_placement *p) {
     if (r->n_cells && (!p->cells || p->cells_size < r->n_cells)) return false;
-    uint32_t slots = nf_max_slots(r), draws = nf_max_draws(f, r);
+    uint32_t slots = nf_max_slots(r), draws = r->n_pci ? nf_max_draws(f, r) : 0;
     return (!slots || (p->slots && p->slots_size >= slots)) &&
            (!draws || (p->draws && p->draws_size >= draws));
 }
@@ -111,6 +115,10 @@ int nf_job_check(const nf_fleet *f, const nf_request *request, const nf_options 
     if (f->identity != request->fleet) return NF_EFLEET;
     if (!nf_request_ok(request) || !nf_options_ok(options) || nf_missing_column(f)) return NF_EINVAL;
     if (request->n_resources && !nf_resources_ok(f, request)) return NF_EINVAL;
+    for (uint32_t p = 0; p < request->n_pci; p++)
+        if (!nf_mask_within(request->pci[p].usable, request->pci[p].matches,
+                            nf_words_for(f->n_classes)))
+            return NF_EINVAL;
     if (!nf_scratch_ok(scratch, bytes_for(f, request))) return NF_ESPACE;
     return NF_OK;
 }
@@ -125,7 +133,7 @@ void nf_job_start(nf_job *j, const nf_fleet *f, uint32_t host, const nf_request 
     j->first_cell = f->host_first_cell[host];
     j->n_cells = nf_host_cells(f, host);
     j->limits = nf_limits_for(f, host, options);
-    j->budget = options->budget ? options->budget : DEFAULT_BUDGET;
+    j->budget = budget_of(options);
 }
 
 void nf_job_prepare(nf_job *j, void *memory) {
@@ -248,6 +256,8 @@ static int search_places(nf_job *j, uint32_t *matched) {
                           .best_place = j->best_place, .also = s->accept, .context = s->context};
     int status = nf_assign_closest(s, &near, matched);
     j->pci.served = false; /* the last choice tried need not be the best one */
+    /* its devices have been found once within the budget, and are found again */
+    if (status == NF_OK) j->budget = budget_of(j->options);
     return status;
 }
 
@@ -280,20 +290,14 @@ static int assign(nf_job *j) {
     return nf_refuse_pci(j);
 }
 
-/* Is this one cell near every network that the host is near at all? */
 bool nf_near_networks(const nf_job *j, uint32_t cell) {
-    bool all = j->options->net_affinity == NF_NETS_ALL;
-    for (uint32_t n = 0; n < j->request->n_nets; n++) {
-        uint32_t net = j->request->nets[n];
-        if (net / NF_WORD_BITS >= j->f->net_words) continue;
-        bool mine = nf_bit_get(j->f->cell_nets + (size_t)cell * j->f->net_words, net);
-        if (mine && !all) continue;
-        for (uint32_t i = 0; i < j->n_cells; i++) {
-            uint32_t other = j->first_cell + i;
-            if (other != cell &&
-                nf_bit_get(j->f->cell_nets + (size_t)other * j->f->net_words, net))
-                return false;
-        }
+    const nf_request *r = j->request;
+    for (uint32_t n = 0; n < r->n_nets; n++) {
+        uint32_t word = r->nets[n] / NF_WORD_BITS;
+        nf_word wanted = (nf_word)1 << (r->nets[n] % NF_WORD_BITS);
+        if (word < j->f->net_words &&
+            nf_missed_networks(j->f, j->host, word, wanted, cell, j->options->net_affinity))
+            return false;
     }
     return true;
 }
@@ -318,7 +322,7 @@ static bool any_pair(const nf_job *j) {
     return false;
 }
 
-int nf_job_assign(nf_job *j) {
+static int assign_all(nf_job *j) {
     uint32_t guests = j->request->n_cells;
     if (nf_asks_host(j->request)) {
         int whole = nf_resources_fit(j->f, j->host, j->request, j->why);
@@ -336,6 +340,11 @@ int nf_job_assign(nf_job *j) {
     if (!j->request->n_pci || j->pci.served) return NF_OK;
     choose(j, guests);
     return nf_pci_serve(&j->pci) ? NF_OK : nf_refuse_pci(j);
+}
+
+int nf_job_assign(nf_job *j) {
+    int status = assign_all(j);
+    return j->request->n_pci && j->pci.overrun ? NF_ESPACE : status;
 }
 
 static void write_down(const nf_job *j, nf_placement *out) {
@@ -363,7 +372,7 @@ nf_status nf_fit(const nf_fleet *f, uint32_t host, const nf_request *request,
     nf_job j;
     int status = nf_job_check(f, request, options, scratch);
     if (status != NF_OK) return status;
-    if (host >= f->n_hosts || !out) return NF_EINVAL;
+    if (!nf_host_ok(f, host) || !out) return NF_EINVAL;
     if (!placement_has_room(f, request, out)) return NF_ESPACE;
     nf_job_start(&j, f, host, request, options, why);
     nf_job_prepare(&j, scratch->memory);
@@ -378,7 +387,7 @@ nf_status nf_pci(const nf_fleet *f, uint32_t host, const nf_request *request,
     nf_job j;
     int status = nf_job_check(f, request, options, scratch);
     if (status != NF_OK) return status;
-    if (host >= f->n_hosts || (n_cells && !cells) || !out) return NF_EINVAL;
+    if (!nf_host_ok(f, host) || (n_cells && !cells) || !out) return NF_EINVAL;
     uint32_t draws = nf_max_draws(f, request);
     if (draws && (!out->draws || out->draws_size < draws)) return NF_ESPACE;
     nf_job_start(&j, f, host, request, options, NULL);
@@ -391,7 +400,9 @@ nf_status nf_pci(const nf_fleet *f, uint32_t host, const nf_request *request,
     nf_pci_start(&j.pci, f, host, request, options->pci_matching == NF_MATCH_EXACT, &j.budget);
     nf_pci_choose(&j.pci, cells, n_cells);
     j.pci.anywhere = !n_cells;
-    if (!nf_pci_serve(&j.pci)) return j.budget < 0 ? NF_UNDECIDED : NF_PCI_NUMA;
+    bool served = nf_pci_serve(&j.pci);
+    if (j.pci.overrun) return NF_ESPACE;
+    if (!served) return j.budget < 0 ? NF_UNDECIDED : NF_PCI_NUMA;
     memcpy(out->draws, j.pci.draws, j.pci.n_draws * sizeof *out->draws);
     out->n_draws = j.pci.n_draws;
     return NF_OK;

@@ -30,6 +30,12 @@ bool nf_options_ok(const nf_options *options);
 /* capacity.c: does anything that it asks for run out? */
 bool nf_bounded(const nf_request *request);
 bool nf_hosts_ok(const nf_fleet *f, const nf_hosts *hosts);
+/* Is there such a host, and is it no larger than the fleet says that hosts are? Scratch memory is
+ * laid out by that. */
+static inline bool nf_host_ok(const nf_fleet *f, uint32_t host) {
+    return host < f->n_hosts && nf_host_cells(f, host) <= f->max_cells &&
+           f->host_first_pool[host + 1] - f->host_first_pool[host] <= f->max_pools;
+}
 /* The i-th of them. */
 static inline uint32_t nf_hosts_at(const nf_hosts *hosts, uint32_t i) {
     return hosts->list ? hosts->list[i] : hosts->first + i;
@@ -47,8 +53,10 @@ void nf_job_start(nf_job *j, const nf_fleet *f, uint32_t host, const nf_request 
 
 /* Lay out the scratch memory and put the host's cells in order. */
 void nf_job_prepare(nf_job *j, void *memory);
-/* Find places for all guest cells, and devices; NF_OK or the reason why not. */
+/* Find places for all guest cells, and devices; NF_OK or the reason why not. NF_ESPACE: more draws
+ * than nf_max_draws() says, of which none too many was written. */
 int nf_job_assign(nf_job *j);
+/* Is this one cell near every network that the host is near at all? */
 bool nf_near_networks(const nf_job *j, uint32_t cell);
 
 /* refuse.c: why not? */

@@ -214,6 +214,13 @@ static nf_status check_usage(const nf_fleet *f, uint32_t host, uint32_t cell,
     return NF_OK;
 }
 
+/* Are devices taken that exclude those of the pool? */
+static bool excluded(const nf_fleet *f, uint32_t host, uint32_t pool) {
+    for (uint32_t p = f->host_first_pool[host]; p < f->host_first_pool[host + 1]; p++)
+        if (f->pool_taken[p] && nf_pools_exclude(f, p, pool)) return true;
+    return false;
+}
+
 nf_status nf_check_host(const nf_fleet *f, uint32_t host, const char **reason) {
     uint32_t first = f->host_first_pool[host], last = f->host_first_pool[host + 1];
     for (uint32_t p = first; p < last; p++) {
@@ -221,6 +228,10 @@ nf_status nf_check_host(const nf_fleet *f, uint32_t host, const char **reason) {
         HOLD(f->pool_taken[p] >= 0 && f->pool_hidden[p] >= 0, "pool_taken, pool_hidden: negative");
         HOLD((int64_t)f->pool_count[p] + f->pool_taken[p] + f->pool_hidden[p] <= INT32_MAX,
              "pool_count, pool_taken, pool_hidden: more devices than can be counted");
+        bool out = f->pool_family[p] && excluded(f, host, p);
+        HOLD(!out || (f->pool_count[p] <= 0 && !f->pool_taken[p]),
+             "pool_count, pool_taken: devices beside others that exclude them");
+        HOLD(out || !f->pool_hidden[p], "pool_hidden: devices that no claim hides");
     }
     for (uint32_t r = 0; r < f->n_resources; r++) {
         size_t at = nf_resource_at(f, r, host);

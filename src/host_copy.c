@@ -119,7 +119,7 @@ void nf_host_copy_make(nf_fleet *copy, const nf_fleet *f, uint32_t host, void *m
 nf_status nf_copy_host(const nf_fleet *f, uint32_t host, const nf_scratch *memory, nf_fleet *copy) {
     if (!f || !copy) return NF_EINVAL;
     if (f->abi != NF_ABI_VERSION) return NF_EABI;
-    if (nf_missing_column(f) || host >= f->n_hosts) return NF_EINVAL;
+    if (nf_missing_column(f) || !nf_host_ok(f, host)) return NF_EINVAL;
     if (!nf_scratch_ok(memory, nf_host_copy_bytes(f))) return NF_ESPACE;
     nf_host_copy_make(copy, f, host, memory->memory);
     return NF_OK;

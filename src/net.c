@@ -1,6 +1,15 @@
 /* Which host cells are near the guest's networks? */
 #include "engine.h"
 
+nf_word nf_missed_networks(const nf_fleet *f, uint32_t host, uint32_t word, nf_word wanted,
+                           uint32_t cell, uint32_t affinity) {
+    const nf_word *nets = f->cell_nets + word;
+    nf_word theirs = 0;
+    for (uint32_t c = f->host_first_cell[host]; c < f->host_first_cell[host + 1]; c++)
+        if (c != cell) theirs |= nets[(size_t)c * f->net_words];
+    return nf_missed(wanted, nets[(size_t)cell * f->net_words], theirs, affinity);
+}
+
 void nf_near(const nf_fleet *f, uint32_t host, const nf_request *request, uint32_t affinity,
              const uint32_t *order, uint32_t first, uint32_t last, nf_search *s) {
     uint32_t cells = nf_host_cells(f, host);

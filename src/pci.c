@@ -4,101 +4,90 @@
  */
 #include "engine.h"
 
-/* How far a pool may be from the chosen cells. */
-typedef enum reach { NEAR, NEAR_OR_UNKNOWN, NEAR_SOCKET, FAR } reach;
-
-static inline bool within(const nf_pci_job *p, uint32_t pool, reach reach) {
-    int32_t cell = p->f->pool_cell[p->first_pool + pool];
-    if (p->anywhere || reach == FAR) return true;
-    if (cell == NF_POOL_ANYWHERE) return reach == NEAR_OR_UNKNOWN;
-    if (cell < 0) return false;
-    return nf_bit_get(reach == NEAR_SOCKET ? p->near_socket : p->near, (uint32_t)cell);
-}
-
-/* Free devices that match the request's specs within reach, PFs that it may not take included:
- * that is what nova counts when it decides how far to look. */
-static int64_t matching(const nf_pci_job *p, uint32_t r, reach reach) {
-    int64_t sum = 0;
-    for (uint32_t i = 0; i < p->n_pools; i++)
-        if (p->left[i] > 0 && nf_pci_takes(p, r, i, true) && within(p, i, reach)) sum += p->left[i];
-    return sum;
-}
-
-/* Nova looks no further than it must for enough matching devices, nor than the policy allows. */
-static bool reach_of(const nf_pci_job *p, uint32_t r, reach *reach) {
-    const nf_pci_request *q = &p->request->pci[r];
-    *reach = NEAR;
-    if (p->anywhere || q->policy == NF_PCI_REQUIRED || matching(p, r, NEAR) >= q->count)
-        return true;
-    if (q->policy == NF_PCI_SOCKET) {
-        *reach = NEAR_SOCKET;
-        return p->sockets_known;
+static nf_reach reach_of(const nf_pci_job *p, uint32_t r) {
+    nf_reach widest = nf_pci_widest(p, r);
+    int64_t near = 0, unknown = 0;
+    if (p->anywhere || widest == NF_REACH_CELLS) return widest;
+    for (uint32_t i = 0; i < p->n_pools; i++) {
+        if (p->left[i] <= 0 || !nf_pci_takes(p, r, i, true)) continue;
+        nf_where where = nf_pci_where(p, i);
+        if (where == NF_AT_CELL) near += p->left[i];
+        if (where == NF_AT_UNKNOWN) unknown += p->left[i];
     }
-    *reach = NEAR_OR_UNKNOWN;
-    if (q->policy == NF_PCI_LEGACY || matching(p, r, NEAR_OR_UNKNOWN) >= q->count) return true;
-    *reach = FAR;
-    return true;
+    return nf_looks(widest, p->request->pci[r].count, near, near + unknown);
 }
 
-static uint32_t provided(const nf_pci_request *q, uint32_t provider) {
-    for (uint32_t i = 0; i < q->n_providers; i++)
-        if (provider && q->providers[i].provider == provider) return q->providers[i].count;
-    return 0;
-}
-
-static bool usable(const nf_pci_job *p, uint32_t r, uint32_t pool, reach reach) {
+static bool usable(const nf_pci_job *p, uint32_t r, uint32_t pool, nf_reach reach) {
     const nf_pci_request *q = &p->request->pci[r];
     if (p->left[pool] == NF_POOL_GONE || !nf_pci_takes(p, r, pool, false)) return false;
-    if (!within(p, pool, reach)) return false;
+    if (reach != NF_REACH_ALL && !nf_within(reach, nf_pci_where(p, pool))) return false;
     if (!q->n_providers) return true;
-    uint32_t wanted = provided(q, p->f->pool_provider[p->first_pool + pool]);
+    uint32_t wanted = nf_provided(q, p->f->pool_provider[p->first_pool + pool]);
     return wanted && p->left[pool] >= (int64_t)wanted;
 }
 
-/* Placement's allocation can only be followed where no provider stands behind two pools. */
-static bool providers_distinct(const nf_pci_job *p) {
+bool nf_pci_providers_distinct(const nf_pci_job *p) {
     const uint32_t *provider = p->f->pool_provider + p->first_pool;
     for (uint32_t i = 0; i < p->n_pools; i++)
-        for (uint32_t j = 0; j < i; j++)
-            if (provider[i] && provider[i] == provider[j] && p->left[i] != NF_POOL_GONE &&
+        for (uint32_t j = 0; provider[i] && j < i; j++)
+            if (provider[i] == provider[j] && p->left[i] != NF_POOL_GONE &&
                 p->left[j] != NF_POOL_GONE)
                 return false;
     return true;
 }
 
-/* A PF and its VFs exclude each other: what is drawn from takes the others out of sight. */
-static void exclude_kin(nf_pci_job *p, uint32_t pool) {
-    const uint32_t *family = p->f->pool_family + p->first_pool;
-    const uint32_t *kind = p->f->pool_kind + p->first_pool;
-    for (uint32_t i = 0; family[pool] && i < p->n_pools; i++)
-        if (family[i] == family[pool] && kind[i] != kind[pool]) p->left[i] = NF_POOL_GONE;
+bool nf_pci_note(nf_pci_job *p, uint32_t r, uint32_t pool, uint32_t count) {
+    if (p->n_draws == p->draws_size) {
+        p->overrun = true;
+        return false;
+    }
+    p->draws[p->n_draws++] = (nf_draw){r, p->first_pool + pool, count};
+    return true;
 }
 
-static void draw(nf_pci_job *p, uint32_t r, uint32_t pool, uint32_t count) {
+/* What is drawn from takes what it excludes out of sight. */
+static void exclude_kin(nf_pci_job *p, uint32_t pool) {
+    for (uint32_t i = 0; i < p->n_pools; i++)
+        if (nf_pools_exclude(p->f, p->first_pool + i, p->first_pool + pool))
+            p->left[i] = NF_POOL_GONE;
+}
+
+static bool draw(nf_pci_job *p, uint32_t r, uint32_t pool, uint32_t count) {
     p->left[pool] -= (int32_t)count;
     if (!p->left[pool]) p->left[pool] = NF_POOL_GONE; /* nova drops a pool that is used up */
-    if (count && p->excluding) exclude_kin(p, pool);
-    if (count) p->draws[p->n_draws++] = (nf_draw){r, p->first_pool + pool, count};
+    if (!count) return true;
+    if (p->excluding) exclude_kin(p, pool);
+    return nf_pci_note(p, r, pool, count);
 }
 
-static bool take_in_order(nf_pci_job *p, uint32_t r, reach reach) {
+static bool take_in_order(nf_pci_job *p, uint32_t r, nf_reach reach) {
     uint32_t want = p->request->pci[r].count;
     /* with the whole host in reach, pools near the guest or of unknown node still come first */
-    for (int pass = reach == FAR && !p->anywhere ? 0 : 1; pass < 2; pass++)
+    for (int pass = reach == NF_REACH_ALL && !p->anywhere ? 0 : 1; pass < 2; pass++)
         for (uint32_t i = 0; i < p->n_pools; i++) {
-            if (!usable(p, r, i, pass ? reach : NEAR_OR_UNKNOWN)) continue;
+            if (!usable(p, r, i, pass ? reach : NF_REACH_UNKNOWN)) continue;
             uint32_t here = (uint32_t)p->left[i] < want ? (uint32_t)p->left[i] : want;
-            draw(p, r, i, here);
+            if (!draw(p, r, i, here)) return false;
             want -= here;
             if (!want) return true;
         }
-    return false; /* it wanted a PF and its VFs */
+    return false; /* it wanted devices that exclude each other */
+}
+
+/* What placement allocated is taken, though it be more or less than the count: as nova does. */
+static bool take_provided(nf_pci_job *p, uint32_t r, nf_reach reach) {
+    const uint32_t *provider = p->f->pool_provider + p->first_pool;
+    if (!nf_pci_providers_distinct(p)) return false;
+    for (uint32_t i = 0; i < p->n_pools; i++)
+        if (usable(p, r, i, reach) &&
+            !draw(p, r, i, nf_provided(&p->request->pci[r], provider[i])))
+            return false;
+    return true;
 }
 
 static bool serve_one(nf_pci_job *p, uint32_t r) {
     const nf_pci_request *q = &p->request->pci[r];
-    reach reach;
-    if (!reach_of(p, r, &reach)) return false;
+    nf_reach reach = reach_of(p, r);
     int64_t sum = 0;
     bool any = false;
     for (uint32_t i = 0; i < p->n_pools; i++)
@@ -108,32 +97,18 @@ static bool serve_one(nf_pci_job *p, uint32_t r) {
         }
     /* a request for no devices still wants a pool that could give them */
     if (!any || sum < q->count) return false;
-    if (!q->n_providers) return take_in_order(p, r, reach);
-    if (!providers_distinct(p)) return false;
-    for (uint32_t i = 0; i < p->n_pools; i++)
-        if (usable(p, r, i, reach))
-            draw(p, r, i, provided(q, p->f->pool_provider[p->first_pool + i]));
-    return true;
+    return q->n_providers ? take_provided(p, r, reach) : take_in_order(p, r, reach);
 }
 
-/* Devices within one reach: those that match, those that may be taken, and whether a pool could. */
+/* Devices at one nearness: those that match, those that may be taken, and whether a pool could. */
 typedef struct shelf {
     int64_t matching, usable;
     bool any;
 } shelf;
 
-static void add(shelf *s, int32_t count, bool usable) {
-    s->matching += count > 0 ? count : 0;
-    if (!usable || count == NF_POOL_GONE) return;
-    s->usable += count;
-    s->any = true;
-}
-
-static bool enough(const shelf *s, uint32_t count) { return s->any && s->usable >= count; }
-
 static bool sockets_known(const nf_fleet *f, uint32_t host) {
     for (uint32_t c = f->host_first_cell[host]; c < f->host_first_cell[host + 1]; c++)
-        if (f->cell_socket[c] < 0) return false; /* one unknown socket and nova knows none */
+        if (f->cell_socket[c] < 0) return false;
     return true;
 }
 
@@ -144,36 +119,50 @@ static bool one_socket(const nf_fleet *f, uint32_t host, uint32_t a, uint32_t b)
 
 bool nf_pci_mixes(const nf_fleet *f, const nf_pci_request *q) {
     uint32_t last = q->count > 1 ? f->host_first_pool[f->n_hosts] : 0;
-    bool pf = false, vf = false;
-    for (uint32_t p = 0; p < last && !(pf && vf); p++) {
-        if (!f->pool_family[p] || !nf_bit_get(q->usable, f->pool_class[p])) continue;
-        pf |= f->pool_kind[p] == NF_KIND_PF;
-        vf |= f->pool_kind[p] == NF_KIND_VF;
-    }
-    return pf && vf;
+    uint32_t kinds = 0;
+    for (uint32_t p = 0; p < last; p++)
+        if (f->pool_family[p] && nf_bit_get(q->usable, f->pool_class[p]))
+            kinds |= 1u << (f->pool_kind[p] & 31u);
+    if (!(kinds & (kinds - 1u))) return false; /* most requests name their kind */
+    for (uint32_t h = 0; h < f->n_hosts; h++)
+        for (uint32_t a = f->host_first_pool[h]; a < f->host_first_pool[h + 1]; a++)
+            for (uint32_t b = f->host_first_pool[h]; b < a; b++)
+                if (nf_pools_exclude(f, a, b) && nf_bit_get(q->usable, f->pool_class[a]) &&
+                    nf_bit_get(q->usable, f->pool_class[b]))
+                    return true;
+    return false;
 }
 
 bool nf_pci_serves_one(const nf_fleet *f, uint32_t host, const nf_pci_request *q, uint32_t cell) {
-    shelf near = {0, 0, false}, known = near, socket = near, all = near;
-    bool everywhere = cell == NF_NONE;
-    bool by_socket = q->policy == NF_PCI_SOCKET && sockets_known(f, host);
+    shelf at[NF_AT_OTHER + 1] = {{0, 0, false}};
+    bool everywhere = cell == NF_NONE, by_socket = q->policy == NF_PCI_SOCKET;
+    nf_reach widest = nf_widest_reach(q->policy, by_socket && sockets_known(f, host));
     for (uint32_t p = f->host_first_pool[host]; p < f->host_first_pool[host + 1]; p++) {
         uint32_t class = f->pool_class[p];
-        if (!nf_bit_get(q->matches, class)) continue;
-        bool usable = nf_bit_get(q->usable, class);
-        int32_t at = f->pool_cell[p], count = f->pool_count[p];
-        bool here = at >= 0 && (everywhere || at == (int32_t)cell);
-        add(&all, count, usable);
-        if (here) add(&near, count, usable);
-        if (here && enough(&near, q->count)) return true; /* nova looks no further */
-        if (here || at == NF_POOL_ANYWHERE) add(&known, count, usable);
-        if (by_socket && (here || (at >= 0 && one_socket(f, host, cell, (uint32_t)at))))
-            add(&socket, count, usable);
+        int32_t node = f->pool_cell[p], count = f->pool_count[p];
+        nf_where where = NF_AT_OTHER;
+        if (!nf_bit_get(q->matches, class) || count == NF_POOL_GONE) continue;
+        if (node < 0)
+            where = node == NF_POOL_ANYWHERE ? NF_AT_UNKNOWN : NF_AT_OTHER;
+        else if (everywhere || node == (int32_t)cell)
+            where = NF_AT_CELL;
+        else if (by_socket && one_socket(f, host, cell, (uint32_t)node))
+            where = NF_AT_SOCKET;
+        at[where].matching += count;
+        if (!nf_bit_get(q->usable, class)) continue;
+        at[where].usable += count;
+        at[where].any = true;
+        if (where == NF_AT_CELL && at[where].usable >= q->count) return true;
     }
-    if (q->policy == NF_PCI_REQUIRED || near.matching >= q->count) return false;
-    if (q->policy == NF_PCI_SOCKET) return enough(&socket, q->count);
-    if (q->policy == NF_PCI_LEGACY || known.matching >= q->count) return enough(&known, q->count);
-    return enough(&all, q->count);
+    int64_t near = at[NF_AT_CELL].matching, there = 0;
+    nf_reach reach = nf_looks(widest, q->count, near, near + at[NF_AT_UNKNOWN].matching);
+    bool any = false;
+    for (nf_where where = NF_AT_CELL; where <= NF_AT_OTHER; where++) {
+        if (!nf_within(reach, where)) continue;
+        there += at[where].usable;
+        any |= at[where].any;
+    }
+    return any && there >= q->count;
 }
 
 static bool serve_in_order(nf_pci_job *p, bool excluding) {
@@ -187,7 +176,7 @@ static bool serve_in_order(nf_pci_job *p, bool excluding) {
 }
 
 /* Nova's scheduler decides from counts alone; where devices are known, its compute node decides
- * again, with a PF and its VFs excluding each other. */
+ * again, with those of a family excluding each other. */
 bool nf_pci_serve(nf_pci_job *p) {
     p->n_draws = 0;
     p->served = true;
@@ -226,14 +215,19 @@ void nf_pci_remember_failure(nf_pci_job *p) {
     *memo_of(p) = p->near[0] + 1;
 }
 
+/* A request draws on a pool once. Each of its draws takes a device at least that it counts, or, if
+ * placement allocated devices, all that come from one provider: of these there may be more. */
+static uint32_t most_draws(const nf_fleet *f, const nf_pci_request *q) {
+    uint32_t most = q->count > q->n_providers ? q->count : q->n_providers;
+    return most < f->max_pools ? most : f->max_pools;
+}
+
 uint32_t nf_max_draws(const nf_fleet *f, const nf_request *request) {
     uint64_t most = 0;
-    if (!f || !request || (request->n_pci && !request->pci)) return 0;
-    for (uint32_t r = 0; r < request->n_pci; r++) {
-        uint32_t count = request->pci[r].count;
-        most += count < f->max_pools ? count : f->max_pools;
-    }
-    return (uint32_t)most;
+    if (!f || !request || request->n_pci > NF_MAX_PCI || (request->n_pci && !request->pci))
+        return 0;
+    for (uint32_t r = 0; r < request->n_pci; r++) most += most_draws(f, &request->pci[r]);
+    return most < UINT32_MAX ? (uint32_t)most : UINT32_MAX;
 }
 
 void nf_pci_lay_out(nf_pci_job *p, const nf_fleet *f, const nf_request *request, uint32_t cells,
@@ -249,6 +243,8 @@ void nf_pci_lay_out(nf_pci_job *p, const nf_fleet *f, const nf_request *request,
     p->closed = nf_carve(a, pools, sizeof *p->closed);
     p->parent = nf_carve(a, (size_t)requests + pools, sizeof *p->parent);
     p->queue = nf_carve(a, (size_t)requests + pools, sizeof *p->queue);
+    p->settled = nf_carve(a, pools, sizeof *p->settled);
+    p->kept = nf_carve(a, pools, sizeof *p->kept);
     p->gains = nf_carve(a, cells, sizeof *p->gains);
     p->failed = nf_carve(a, FAILED_ENTRIES, sizeof *p->failed);
 }
@@ -265,13 +261,11 @@ void nf_pci_start(nf_pci_job *p, const nf_fleet *f, uint32_t host, const nf_requ
     p->n_cells = cells;
     p->exact = exact;
     p->anywhere = !request->n_cells;
-    p->sockets_known = true;
-    p->families = p->excluding = p->served = p->remembers = false;
+    p->sockets_known = sockets_known(f, host);
+    p->families = p->excluding = p->served = p->remembers = p->overrun = false;
     p->n_draws = 0;
     p->alone = p->stuck = 0;
     p->budget = budget;
-    for (uint32_t c = 0; c < cells; c++)
-        if (f->cell_socket[first_cell + c] < 0) p->sockets_known = false;
     for (uint32_t i = 0; i < p->n_pools && !p->families; i++)
         p->families = f->pool_family[p->first_pool + i] != 0;
 }

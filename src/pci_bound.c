@@ -1,4 +1,8 @@
-/* Can the PCI requests be served at best? Sound bounds: a no is a no for every choice of cells. */
+/*
+ * Can the PCI requests be served at best? Sound bounds: a no is a no for every choice of cells. What
+ * excludes each other is counted on both sides, and what placement allocated is not looked at: both
+ * only make the best look better.
+ */
 #include "engine.h"
 
 enum { SHUT = -2, LOOSE = -1 };
@@ -7,13 +11,12 @@ enum { SHUT = -2, LOOSE = -1 };
  * cell that must be chosen for it (near a socket: LOOSE, which errs on the safe side). */
 static int32_t tie(const nf_pci_job *p, uint32_t r, uint32_t pool) {
     int32_t cell = p->f->pool_cell[p->first_pool + pool];
-    uint32_t policy = p->request->pci[r].policy;
     if (!nf_pci_takes(p, r, pool, false)) return SHUT;
-    if (p->stuck >> r & 1u) return cell < 0 ? SHUT : cell;
-    if (p->anywhere || policy == NF_PCI_PREFERRED) return LOOSE;
-    if (cell == NF_POOL_ANYWHERE) return policy == NF_PCI_LEGACY ? LOOSE : SHUT;
-    if (cell < 0) return SHUT;
-    return policy == NF_PCI_SOCKET && p->sockets_known ? LOOSE : cell;
+    nf_reach reach = p->stuck >> r & 1u ? NF_REACH_CELLS : nf_pci_widest(p, r);
+    if (cell < 0)
+        return nf_within(reach, cell == NF_POOL_ANYWHERE ? NF_AT_UNKNOWN : NF_AT_OTHER) ? LOOSE
+                                                                                         : SHUT;
+    return nf_within(reach, NF_AT_SOCKET) ? LOOSE : cell;
 }
 
 /* The loosest tie that one of these requests has to a pool. */
@@ -40,11 +43,18 @@ static int64_t largest(int64_t *gains, uint32_t cells, uint32_t n) {
     return sum;
 }
 
+/* Devices that request r takes at least, beside others or alone. Nova serves a request whose
+ * allocation holds fewer than it counts, once there are as many. */
+static uint32_t least_taken(const nf_pci_job *p, uint32_t r, bool beside) {
+    const nf_pci_request *q = &p->request->pci[r];
+    return beside && q->n_providers && !p->exact ? 0 : q->count;
+}
+
 bool nf_pci_hopeful(nf_pci_job *p, nf_word requests, const nf_word *open, uint32_t more,
                     int64_t *wanted, int64_t *best) {
     int64_t need = 0, sure = 0;
     for (nf_word left = requests; left; left &= left - 1)
-        need += p->request->pci[nf_lowest(left)].count;
+        need += least_taken(p, nf_lowest(left), requests & (requests - 1));
     memset(p->gains, 0, p->n_cells * sizeof *p->gains);
     for (uint32_t i = 0; i < p->n_pools; i++) {
         int32_t count = p->f->pool_count[p->first_pool + i], cell;

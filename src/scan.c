@@ -19,7 +19,7 @@ void nf_scan_for(const nf_scan_plan *q, const nf_hosts *hosts, uint8_t *fits, nf
         for (uint32_t h = 0; h < b.count; h++) {
             if (!b.maybe[h]) continue;
             int status = nf_scan_plan_answer(q, b.first + h, &b);
-            if (status == NF_UNDECIDED) *result = status;
+            if (*result >= 0 && (status < 0 || status == NF_UNDECIDED)) *result = status;
             fits[i + h] = status == NF_OK;
         }
     }

@@ -136,18 +136,12 @@ void nf_scan_plan_look(const nf_scan_plan *q, uint32_t first, uint32_t most, nf_
     if (nf_asks_host(q->request)) nf_resources_keep(q->f, first, b->count, q->request, b->maybe);
 }
 
-/* Is the cell near all that the guest wants and the host has? With NF_NETS_ALL: and no other. */
+/* Is the cell near all that the guest wants and the host has? */
 static bool near_enough(const nf_scan_plan *q, uint32_t host, uint32_t cell) {
-    uint32_t words = q->f->net_words, last = q->f->host_first_cell[host + 1];
-    bool all = q->options->net_affinity == NF_NETS_ALL;
-    for (uint32_t w = 0; w < words; w++) {
-        nf_word others = 0;
-        if (!q->nets[w]) continue;
-        for (uint32_t c = q->f->host_first_cell[host]; c < last; c++)
-            if (c != cell) others |= q->f->cell_nets[(size_t)c * words + w];
-        nf_word mine = all ? 0 : q->f->cell_nets[(size_t)cell * words + w];
-        if (q->nets[w] & others & ~mine) return false;
-    }
+    for (uint32_t w = 0; w < q->f->net_words; w++)
+        if (q->nets[w] &&
+            nf_missed_networks(q->f, host, w, q->nets[w], cell, q->options->net_affinity))
+            return false;
     return true;
 }
 
@@ -164,6 +158,7 @@ static bool one_cell_does(const nf_scan_plan *q, uint32_t host, const nf_block *
 
 static int by_search(const nf_scan_plan *q, uint32_t host) {
     nf_job j;
+    if (!nf_host_ok(q->f, host)) return NF_EINVAL;
     nf_job_start(&j, q->f, host, q->request, q->options, NULL);
     nf_job_prepare(&j, q->memory);
     return nf_job_assign(&j);

@@ -211,9 +211,11 @@ static nf_status turn_all(const nf_shared *s, const nf_claim_item *t, uint32_t c
         if (t[i].request->abi != NF_ABI_VERSION) return NF_EABI;
         if (t[i].request->fleet != s->fleet->identity) return NF_EFLEET;
         if (!nf_request_ok(t[i].request) || !nf_options_ok(t[i].options)) return NF_EINVAL;
+        if (t[i].request->n_cells &&
+            (!t[i].placement->cells || t[i].placement->cells_size < t[i].request->n_cells))
+            return NF_EINVAL;
         for (uint32_t g = 0; g < t[i].request->n_cells; g++)
-            if (!t[i].placement->cells || t[i].placement->cells[g].cell >= s->fleet->n_cells)
-                return NF_EINVAL;
+            if (t[i].placement->cells[g].cell >= s->fleet->n_cells) return NF_EINVAL;
     }
     turn_locks(s, t, count, true);
     for (i = 0; i < count; i++) {

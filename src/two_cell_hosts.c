@@ -21,13 +21,12 @@ bool nf_two_cell_hosts_can(const nf_scan_plan *q) {
 /* Cells that are not near what the guest wants and the host has drop out. */
 static void keep_near(const nf_scan_plan *q, nf_block *b) {
     const nf_word *nets = q->f->cell_nets + b->first_cell, wanted = q->nets[0];
-    /* with NF_NETS_ALL: what another cell is near is missed even if this one is near it too */
-    nf_word mine = q->options->net_affinity == NF_NETS_ALL ? 0 : ~(nf_word)0;
+    uint32_t affinity = q->options->net_affinity;
     int32_t *ok = b->ok[0];
     for (uint32_t h = 0; h < b->count; h++) {
         nf_word one = nets[2 * h], two = nets[2 * h + 1];
-        ok[2 * h] &= -(int32_t)!(wanted & two & ~(one & mine));
-        ok[2 * h + 1] &= -(int32_t)!(wanted & one & ~(two & mine));
+        ok[2 * h] &= -(int32_t)!nf_missed(wanted, one, two, affinity);
+        ok[2 * h + 1] &= -(int32_t)!nf_missed(wanted, two, one, affinity);
     }
 }
 
@@ -46,16 +45,16 @@ static inline lanes pool_lanes(const nf_fleet *f, uint32_t pool, const uint8_t *
     return (lanes)(uint32_t)count << (16u * (uint32_t)(f->pool_cell[pool] - NF_POOL_ELSEWHERE));
 }
 
-/* As nova decides: matching devices say how far to look, usable ones whether that is enough. */
-static inline int32_t served(lanes matching, lanes usable, uint32_t cell, uint32_t policy,
+/* As nova decides: matching devices say how far to look, usable ones whether that is enough. The
+ * lanes of the cells are NF_AT_CELL and NF_AT_OTHER, or the other way round. */
+static inline int32_t served(lanes matching, lanes usable, uint32_t cell, nf_reach widest,
                              uint32_t wanted) {
     uint32_t at = cell - (uint32_t)NF_POOL_ELSEWHERE, unknown = NF_POOL_ANYWHERE - NF_POOL_ELSEWHERE;
-    uint32_t near = lane(usable, at), known = near + lane(usable, unknown);
-    uint32_t all = known + lane(usable, 5u - at) + lane(usable, 0);
-    bool near_decides = policy == NF_PCI_REQUIRED || lane(matching, at) >= wanted;
-    bool known_decides = policy == NF_PCI_LEGACY ||
-                         lane(matching, at) + lane(matching, unknown) >= wanted;
-    uint32_t there = near_decides ? near : known_decides ? known : all;
+    uint32_t near = lane(matching, at), known = near + lane(matching, unknown);
+    nf_reach reach = nf_looks(widest, wanted, near, known);
+    uint32_t there = lane(usable, at);
+    there += lane(usable, unknown) & -(uint32_t)nf_within(reach, NF_AT_UNKNOWN);
+    there += (lane(usable, 5u - at) + lane(usable, 0)) & -(uint32_t)nf_within(reach, NF_AT_OTHER);
     return -(int32_t)(there >= wanted);
 }
 
@@ -65,6 +64,7 @@ static void keep_served(const nf_scan_plan *q, nf_block *b) {
     const uint32_t *first = f->host_first_pool + b->first;
     uint8_t matches[FEW_CLASSES], usable[FEW_CLASSES];
     bool same = true;
+    nf_reach widest = nf_widest_reach(r->policy, false); /* nf_two_cell_hosts_can(): not by socket */
     int32_t *ok = b->ok[0];
     for (uint32_t c = 0; c < f->n_classes; c++) {
         matches[c] = nf_bit_get(r->matches, c);
@@ -81,8 +81,8 @@ static void keep_served(const nf_scan_plan *q, nf_block *b) {
             for (uint32_t p = first[h]; p < first[h + 1]; p++)
                 all += pool_lanes(f, p, matches, (int32_t)r->count);
         }
-        ok[2 * h] &= served(all, mine, 0, r->policy, r->count);
-        ok[2 * h + 1] &= served(all, mine, 1, r->policy, r->count);
+        ok[2 * h] &= served(all, mine, 0, widest, r->count);
+        ok[2 * h + 1] &= served(all, mine, 1, widest, r->count);
     }
 }
 

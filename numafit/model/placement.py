@@ -83,18 +83,21 @@ class PciSupport:
     """Whether PCI requests can be served, and what is left then; true in a condition if they can.
 
     ``draws``: (request, pool, count). ``pools_after``: the pools in nova's order, those used up
-    left out.
+    left out. ``reason``: why not, ``"pci_numa"`` or, where the search was given up before there was
+    an answer, ``"undecided"``.
     """
 
-    __slots__ = ("draws", "pools_after", "supported")
+    __slots__ = ("draws", "pools_after", "reason", "supported")
 
     def __init__(
         self,
         supported: bool,
         draws: tuple[tuple[int, int, int], ...] = (),
         pools_after: tuple[PciPool, ...] = (),
+        reason: str = "",
     ) -> None:
         self.supported = supported
+        self.reason = reason
         self.draws = draws
         self.pools_after = pools_after
 
@@ -102,6 +105,8 @@ class PciSupport:
         return self.supported
 
     def __repr__(self) -> str:
+        if self.reason:
+            return f"PciSupport(supported={self.supported}, reason={self.reason!r})"
         return f"PciSupport(supported={self.supported}, draws={list(self.draws)!r})"
 
 

@@ -8,10 +8,10 @@ pools of two hosts.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from itertools import pairwise
 
 from numafit.model.guest import PciRequest
 from numafit.nova.table import Block, Entry
+from numafit.rules import pci_filter
 
 Providers = tuple[tuple[str, ...], ...]
 """Of each PCI request: a provider a device."""
@@ -33,7 +33,7 @@ class Round:
     def mapping(self, block: Block, pci: Sequence[PciRequest]) -> Mapping[str, list[str]]:
         """For a request to the hosts of a block: groups named after the PCI requests."""
         return {
-            f"{request.request_id} {n}": [uuid]
+            pci_filter.group_of(request, n): [uuid]
             for request, uuids in zip(pci, self._providers[block], strict=True)
             for n, uuid in enumerate(uuids)
         }
@@ -43,9 +43,8 @@ class Rounds:
     """The candidates of one request of the scheduler's."""
 
     def __init__(self, pci: Sequence[PciRequest]) -> None:
-        ids = sorted(str(one.request_id) for one in pci)
-        # a group counts for each request with whose id its name begins
-        self._told_apart = not any(b.startswith(a) for a, b in pairwise(ids))
+        # a group counts for each request that has the id in its name
+        self._told_apart = len({one.request_id for one in pci}) == len(pci)
         self._rounds: dict[tuple[int, tuple[bool, ...]], Round] = {}
 
     def of(self, entry: Entry, n: int, providers: Providers, alone: bool) -> Round | None:

@@ -103,11 +103,23 @@ def _truth(value: Any) -> bool:
     return value is True or str(value).strip().lower() in _TRUE
 
 
+def group_of(request: PciRequest, number: int) -> str:
+    """Name of the request group for device ``number`` of the request
+    (``nova.objects.RequestSpec.generate_request_groups_from_pci_requests``)."""
+    return f"{request.request_id}-{number}"
+
+
+def _is_of(group: str, request_id: str) -> bool:
+    """By the whole id, which may hold dashes itself: nova asks for the same beginning alone."""
+    name, _, number = group.rpartition("-")
+    return name == request_id and number.isascii() and number.isdigit()
+
+
 def providers(request: PciRequest, mapping: Mapping[str, Sequence[str]] | None) -> list[str]:
     """Placement's resource providers for the request, one per device; empty: any pool will do.
 
-    ``mapping`` is the scheduler's (request group -> provider uuids, groups named after the
-    request's id); without one the spec's own ``rp_uuids`` counts. Ports have none.
+    ``mapping`` is the scheduler's (request group -> provider uuids; groups as ``group_of`` names
+    them); without one the spec's own ``rp_uuids`` counts. Ports have none.
     """
     if request.alias_name is None:
         return []
@@ -120,7 +132,7 @@ def providers(request: PciRequest, mapping: Mapping[str, Sequence[str]] | None) 
         return [
             uuids[0]
             for group, uuids in mapping.items()
-            if uuids and group.startswith(request.request_id)
+            if uuids and _is_of(group, request.request_id)
         ]
     text = request.spec[0].get("rp_uuids") if request.spec else None
     return str(text).split(",") if text else []

@@ -94,6 +94,25 @@ void fixture_make(fixture *f, uint32_t hosts) {
     nf_derive(&f->fleet, 0, cells, NULL);
 }
 
+void fixture_pools(fixture *f, uint32_t per_host, uint32_t classes) {
+    const nf_column_info *column;
+    uint32_t hosts = f->fleet.n_hosts;
+    OWN(uint32_t, host_first_pool);
+    f->fleet.n_pools = hosts * per_host;
+    f->fleet.max_pools = per_host;
+    f->fleet.n_classes = classes;
+    for (uint32_t i = 0; (column = nf_column(i)) != NULL; i++) {
+        void *data;
+        if (column->per != NF_PER_POOL) continue;
+        memcpy(&data, (char *)&f->fleet + column->offset, sizeof data);
+        free(data);
+        data = calloc((size_t)hosts * per_host + 1, column->size);
+        memcpy((char *)&f->fleet + column->offset, &data, sizeof data);
+    }
+    for (uint32_t h = 0; h <= hosts; h++) host_first_pool[h] = h * per_host;
+    memset(f->fleet.cell_devices, 0, f->fleet.n_cells * sizeof *f->fleet.cell_devices);
+}
+
 void fixture_free(fixture *f) {
     const nf_column_info *column;
     for (uint32_t i = 0; (column = nf_column(i)) != NULL; i++) {

@@ -16,6 +16,9 @@ typedef struct fixture {
 void fixture_make(fixture *f, uint32_t hosts);
 void fixture_free(fixture *f);
 
+/* Other pools: so many on each host, of class 0 and at cell 0, with no devices in them yet. */
+void fixture_pools(fixture *f, uint32_t per_host, uint32_t classes);
+
 /* All that claims change, in one number. */
 uint64_t fixture_digest(const fixture *f);
 

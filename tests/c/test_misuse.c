@@ -276,6 +276,7 @@ static void columns_that_do_not_hold(void) {
     BREAK(((int32_t *)(uintptr_t)f->pages_total)[0], -1);
     BREAK(f->pool_count[0], -2);
     BREAK(f->pool_taken[0], -1);
+    BREAK(f->pool_hidden[0], 1); /* by which claim? */
     BREAK(f->cell_cpu_room[0], -9);
     BREAK(f->n_page_sizes, 33);
     BREAK(f->net_words, 0);

@@ -99,7 +99,9 @@ def random_requests(dice: Any) -> list[Question]:
             "alias_name": dice.choice([None, "a"]),
         }
         if request["alias_name"] and dice.sometimes(0.15):
-            picked = dice.choices(["rp0", "rp1", "rp2", "rp9"], k=max(1, request["count"]))
+            picked = dice.choices(
+                ["rp0", "rp1", "rp2", "rp9"], k=max(1, request["count"]) + dice.choice([0, 0, 0, 4])
+            )
             spec[0]["rp_uuids"] = ",".join(picked)
         found.append(request)
     return found
@@ -116,10 +118,11 @@ def a_support(dice: Any) -> Question:
         "chosen": dice.choice([None, *[dice.sample(range(cells), dice.randint(1, cells))] * 8]),
     }
     if dice.sometimes(0.2):
+        extra = dice.choice([0, 0, 0, 4])  # more than the request counts
         question["mapping"] = {
             f"00000000-0000-0000-0000-{n:012d}-{k}": [dice.choice(["rp0", "rp1", "rp2", "rp3"])]
             for n, request in enumerate(requests)
-            for k in range(request["count"])
+            for k in range(request["count"] + extra)
         }
     return question
 

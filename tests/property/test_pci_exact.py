@@ -24,8 +24,9 @@ def make_case(rng: random.Random) -> tuple[HostInfo, list[PciRequest], list[int]
         HostCell(n, frozenset({n}), frozenset({n}), 1024, socket=sockets[n]) for n in range(n_cells)
     ]
     pools = []
-    for n in range(rng.randint(1, 5)):
-        address = f"0000:{n // 2 + 1:02x}:00.0"
+    at_an_address = rng.choice([1, 2, 2, 3])
+    for n in range(rng.randint(1, 6)):
+        address = f"0000:{n // at_an_address + 1:02x}:00.0"
         kind = rng.choice(["type-VF", "type-VF", "type-PF", "type-PCI"])
         count = 1 if kind == "type-PF" else rng.randint(1, 3)
         listed = rng.random() < 0.5
@@ -36,7 +37,7 @@ def make_case(rng: random.Random) -> tuple[HostInfo, list[PciRequest], list[int]
                 rng.choice([None, *range(n_cells)]),
                 count,
                 {"dev_type": kind, "address": address, "net": rng.choice("ab")},
-                tuple(f"{address[:-1]}{k + 1}" for k in range(count)) if listed else (),
+                tuple(f"{address[:-4]}{n:02x}.{k + 1}" for k in range(count)) if listed else (),
             )
         )
     requests = []
@@ -89,11 +90,10 @@ def draws(
 
 
 def excluded(info: HostInfo, used: Sequence[int]) -> bool:
-    """A PF and a VF of it at once, where the host came with a device list."""
+    """Devices of two kinds at one address at once, where the host came with a device list."""
     pools = info.pci_pools or ()
     return any(
-        pools[a].tags["dev_type"] == "type-PF"
-        and pools[b].tags["dev_type"] == "type-VF"
+        pools[a].tags["dev_type"] != pools[b].tags["dev_type"]
         and pools[a].devices
         and pools[b].devices
         and pools[a].tags["address"] == pools[b].tags["address"]
@@ -138,7 +138,7 @@ def check_draws(
     host: Host,
     draws: Sequence[tuple[int, int, int]],
 ) -> None:
-    """The allocation itself holds: counts, policies, pools not overdrawn."""
+    """The allocation itself holds: counts, policies, pools not overdrawn, nothing excluded."""
     pools = host.pools()
     for n, request in enumerate(requests):
         mine = [(pool, count) for r, pool, count in draws if r == n]
@@ -146,6 +146,7 @@ def check_draws(
         assert all(allowed(info, request, pools[pool], chosen) for pool, _count in mine)
     for n, pool in enumerate(pools):
         assert sum(count for _r, p, count in draws if p == n) <= pool.count
+    assert not excluded(info, [pool for _request, pool, _count in draws])
 
 
 def test_exact_fit_accepts_what_brute_force_over_cells_and_devices_accepts() -> None:

@@ -1,4 +1,5 @@
-"""Hosts with lists of devices: scan says what fit says, capacity how often it says yes."""
+"""Hosts with lists of devices: scan says what fit says, capacity how often it says yes, and claims
+take what fit found. Devices at one address are of all kinds."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from numafit import (
     HostCell,
     HostInfo,
     PciDevice,
+    PciPool,
     PciRequest,
     Placement,
     Request,
@@ -23,6 +25,31 @@ HOSTS = 250
 POLICIES = ("required", "socket", "legacy", "preferred")
 
 
+KINDS = ("type-PF", "type-VF", "vdpa", "type-PCI", None)
+
+
+def random_pools(rng: random.Random, nodes: int) -> list[PciPool]:
+    """Up to four pools at an address, of any kinds; some without a list of devices."""
+    pools = []
+    for bus in range(rng.randint(1, 3)):
+        address = f"0000:{bus:02x}:00.0"
+        for n in range(rng.randint(1, 4)):
+            kind, count = rng.choice(KINDS), rng.randint(1, 3)
+            tags = {"address": address} if kind is None else {"address": address, "dev_type": kind}
+            devices = [f"0000:{bus:02x}:{n + 1:02x}.{k}" for k in range(count)]
+            pools.append(
+                PciPool(
+                    "8086",
+                    "154c",
+                    rng.choice([None, *range(nodes)]),
+                    count,
+                    tags,
+                    tuple(devices) if rng.random() < 0.8 else (),
+                )
+            )
+    return pools
+
+
 def make_host(rng: random.Random, number: int) -> HostInfo:
     nodes = rng.randint(1, 3)
     cells = tuple(
@@ -31,6 +58,8 @@ def make_host(rng: random.Random, number: int) -> HostInfo:
         )
         for n in range(nodes)
     )
+    if number % 2:
+        return HostInfo(cells, f"h{number}", tuple(random_pools(rng, nodes)))
     devices = []
     for bus in range(rng.randint(1, 4)):
         node = rng.choice([None, *range(nodes)])
@@ -53,10 +82,24 @@ def make_request(rng: random.Random) -> Request:
     )
     pci = []
     for _ in range(rng.choice([1, 1, 2])):
-        kinds = rng.sample(["type-PF", "type-VF", "vdpa"], rng.choice([1, 1, 2]))
+        kinds = rng.sample(KINDS, rng.choice([1, 1, 2]))
         spec = [{"dev_type": kind} for kind in kinds]
-        pci.append(PciRequest(rng.choice([1, 1, 2]), spec, rng.choice(POLICIES)))
+        if rng.random() < 0.4:
+            spec.append({"vendor_id": "8086"})
+        pci.append(PciRequest(rng.choice([1, 1, 2, 3]), spec, rng.choice(POLICIES)))
     return Request(guest, pci=pci)
+
+
+def nothing_excluded(placement: Placement) -> bool:
+    """Devices of one address are of one kind: a vDPA device is a VF, what is no PF and no VF is
+    of a kind of its own."""
+    kinds: dict[str, set[str]] = {}
+    for drawn in placement.pci:
+        if drawn.info.devices:
+            kind = str(drawn.info.tags.get("dev_type"))
+            kind = {"type-PF": "PF", "type-VF": "VF", "vdpa": "VF"}.get(kind, "other")
+            kinds.setdefault(drawn.info.tags["address"], set()).add(kind)
+    return all(len(found) == 1 for found in kinds.values())
 
 
 def test_many_hosts_are_judged_as_one_by_one() -> None:
@@ -72,7 +115,8 @@ def test_many_hosts_are_judged_as_one_by_one() -> None:
             for number, info in enumerate(infos):
                 host, count = Host(info), 0
                 while isinstance(found := host.fit(request, pci_matching=matching), Placement):
-                    host.claim(found)
+                    assert nothing_excluded(found), (info, request, matching)
+                    host.claim(found)  # raises where it cannot be taken
                     count += 1
                 assert room[number] == count, (info, request, matching)
                 assert scanned[number] == (count > 0), (info, request, matching)

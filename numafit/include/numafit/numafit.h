@@ -186,12 +186,13 @@ typedef struct nf_fleet {
     const uint32_t *pool_class;      /* property set */
     const int32_t *pool_cell;        /* index of the cell in its host; NF_POOL_* */
     const uint32_t *pool_provider;   /* placement's resource provider, 0: unknown */
-    const uint32_t *pool_family;     /* pools of one PF and its VFs share a number, and exclude each
-                                        other; 0: unknown, and nothing is excluded */
+    const uint32_t *pool_family;     /* pools of one PF and its VFs share a number, of the host's own;
+                                        those of unlike kinds exclude each other; 0: unknown, and
+                                        nothing is excluded */
     const uint32_t *pool_kind;       /* NF_KIND_* */
     int32_t *pool_count;             /* free devices; NF_POOL_GONE: nova has dropped the pool */
     int32_t *pool_taken;             /* devices that claims hold */
-    int32_t *pool_hidden;            /* free devices that a claim of their PF or VFs hides */
+    int32_t *pool_hidden;            /* free devices that a claim in their family hides */
 
     /* shared tables */
     const nf_layout *layouts;
@@ -257,20 +258,22 @@ enum { NF_POOL_GONE = -1 };
 enum { NF_KIND_OTHER = 0, NF_KIND_PF = 1, NF_KIND_VF = 2 }; /* a vDPA device is a VF here */
 enum { NF_PCI_LEGACY = 0, NF_PCI_REQUIRED = 1, NF_PCI_SOCKET = 2, NF_PCI_PREFERRED = 3 };
 
-/** count devices of one resource provider, as placement allocated them */
+/** count devices of one resource provider, as placement allocated them; each provider once */
 typedef struct nf_provider {
     uint32_t provider;
     uint32_t count;
 } nf_provider;
 
-/** A PCI request: bit c of a mask stands for the property set c of the fleet. */
+/** A PCI request: bit c of a mask stands for the property set c of the fleet, n_classes bits in
+ * words of 64. */
 typedef struct nf_pci_request {
     uint32_t count;
     uint32_t policy;             /* NF_PCI_* */
     const uint64_t *matches;     /* classes that one of its specs matches */
     const uint64_t *usable;      /* those of them that the request may take: no PF, vDPA or
                                     remote-managed device that was not asked for */
-    uint32_t n_providers;        /* 0: any pool will do */
+    uint32_t n_providers;        /* 0: any pool will do; else what they hold is taken, though it be
+                                    more than count, as nova does */
     const nf_provider *providers;
 } nf_pci_request;
 
@@ -391,7 +394,8 @@ size_t nf_fit_bytes(const nf_fleet *fleet, const nf_request *request);
 /** The most slots that a placement of this request can hold: its dedicated vCPUs. */
 uint32_t nf_max_slots(const nf_request *request);
 
-/** The most draws that a placement of this request can have on any host of the fleet. */
+/** The most draws that a placement of this request can have on any host of the fleet: a request
+ * draws on a pool once, and takes count devices or those of n_providers. */
 uint32_t nf_max_draws(const nf_fleet *fleet, const nf_request *request);
 
 /**
