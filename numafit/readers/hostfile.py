@@ -18,7 +18,7 @@ from typing import Any
 
 from numafit.errors import InputError
 from numafit.model.hostinfo import MAX_CELLS, MAX_ID, HostInfo, PciPool
-from numafit.readers import checks
+from numafit.readers import bounds, checks
 from numafit.readers.hostcell import check_cells, read_cell, write_cell
 from numafit.readers.textfile import load
 
@@ -55,7 +55,8 @@ def host_schema() -> dict[str, Any]:
 def host_from_mapping(data: object, file: str | None = None) -> HostInfo:
     """The host of a decoded host file. ``file`` is for messages only."""
     try:
-        return _host(checks.mapping(None, data, "a mapping with the keys of a host file"))
+        with bounds.document():
+            return _host(checks.mapping(None, data, "a mapping with the keys of a host file"))
     except InputError as error:
         raise error.within(file) from None
 

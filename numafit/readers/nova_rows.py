@@ -30,9 +30,9 @@ from numafit.model.hostinfo import (
     PciPool,
     max_pages,
 )
-from numafit.readers import checks
+from numafit.readers import bounds, checks
 from numafit.readers.nova_objects import OBJECT_NAME, decode, unwrap
-from numafit.readers.textfile import MAX_BYTES_DUMP, load
+from numafit.readers.textfile import load
 
 _T = TypeVar("_T")
 StoredRow = tuple[Any, Any, str, Any, Any]
@@ -87,13 +87,14 @@ def host_from_nova(
     (``numa_topology.cells[1].mempages[0].total``), the value, and what was expected.
     """
     try:
-        return HostInfo(
-            cells=_under("numa_topology", _topology, numa_topology),
-            name=checks.label("name", name),
-            pci_pools=pools_from_nova(pci_stats),
-            cpu_allocation_ratio=ratio("cpu_allocation_ratio", cpu_allocation_ratio),
-            ram_allocation_ratio=ratio("ram_allocation_ratio", ram_allocation_ratio),
-        )
+        with bounds.document(numa_topology):
+            return HostInfo(
+                cells=_under("numa_topology", _topology, numa_topology),
+                name=checks.label("name", name),
+                pci_pools=pools_from_nova(pci_stats),
+                cpu_allocation_ratio=ratio("cpu_allocation_ratio", cpu_allocation_ratio),
+                ram_allocation_ratio=ratio("ram_allocation_ratio", ram_allocation_ratio),
+            )
     except InputError as error:
         raise error.within(file) from None
 
@@ -112,11 +113,12 @@ def read_nova_rows(path: str | os.PathLike[str]) -> list[HostInfo]:
     """
     file = os.fspath(path)
     hosts = []
-    for way, row in stored_rows(path):
-        try:
-            hosts.append(host_from_nova(*row))
-        except InputError as error:
-            raise error.within(file, way) from None
+    with bounds.document():
+        for way, row in stored_rows(path):
+            try:
+                hosts.append(host_from_nova(*row))
+            except InputError as error:
+                raise error.within(file, way) from None
     return hosts
 
 
@@ -126,7 +128,7 @@ def stored_rows(path: str | os.PathLike[str]) -> Iterator[tuple[str, StoredRow]]
     A row holds what ``host_from_nova`` takes, in its order. Raises ``InputError`` as above.
     """
     file = os.fspath(path)
-    for way, row in _rows(load(path, limit=MAX_BYTES_DUMP), file):
+    for way, row in _rows(load(path, limit=bounds.DUMP_BYTES), file):
         try:
             columns = checks.mapping(None, row, "a row of compute_nodes")
             if not _deleted(columns):

@@ -15,12 +15,7 @@ import sys
 from typing import Any, NoReturn
 
 from numafit.errors import InputError
-
-MAX_BYTES = 64 << 20
-"""64 MiB: some hundred times the largest host file; what is larger is not one."""
-
-MAX_BYTES_DUMP = 1 << 30
-"""1 GiB for a dump of database rows: 16,000 hosts at the 64 KiB that a TEXT column holds."""
+from numafit.readers import bounds
 
 _HINTS = {
     errno.ENOENT: "Check the path.",
@@ -30,7 +25,7 @@ _HINTS = {
 }
 
 
-def load(path: str | os.PathLike[str], *, limit: int = MAX_BYTES) -> object:
+def load(path: str | os.PathLike[str], *, limit: int = bounds.FILE_BYTES) -> object:
     """The value that a JSON or YAML file holds.
 
     ``*.json`` is JSON, ``*.yaml`` and ``*.yml`` are YAML; other names are JSON where the text
@@ -47,7 +42,9 @@ def load(path: str | os.PathLike[str], *, limit: int = MAX_BYTES) -> object:
     return parse_yaml(text, file)
 
 
-def read_text(path: str | os.PathLike[str], *, limit: int = MAX_BYTES, empty: bool = False) -> str:
+def read_text(
+    path: str | os.PathLike[str], *, limit: int = bounds.FILE_BYTES, empty: bool = False
+) -> str:
     """The UTF-8 text of a regular file of at most ``limit`` bytes, without a byte order mark.
 
     ``-`` is standard input. ``empty``: whether a file without any text will do.
