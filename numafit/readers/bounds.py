@@ -43,6 +43,8 @@ CONF_FILES = 1000
 CONF_LINES = 200_000
 CONF_VALUE = 64 << 10
 """Characters of one value: oslo.config takes quadratic time to split a list."""
+CONF_VALUES = MIB
+"""Characters of all values of the options that are read."""
 CONF_REFERENCES = 64
 """Values with ``$option`` among the options that are read."""
 PHYSNETS = 4096

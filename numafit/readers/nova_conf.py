@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from numafit.errors import InputError
 from numafit.model.hostinfo import MAX_ID, MAX_PAGE_KIB, MAX_PAGES
-from numafit.readers import checks
+from numafit.readers import bounds, checks
 from numafit.readers.oslo_files import Options, OsloFiles, of_type
 from numafit.rules.nova_config import NovaConfig, ReservedPages
 from numafit.rules.pages import size_in_kib
@@ -57,7 +57,13 @@ def read_nova_conf(
     """
     found = OsloFiles(files, config_dirs, _OPTIONS)
     get = found.get
-    physnets = {name: found.nodes(f"{_SECTION}{name}") for name in get("neutron", "physnets")}
+    names = get("neutron", "physnets")
+    if len(names) > bounds.PHYSNETS:
+        file = found.place("neutron", "physnets")
+        raise InputError(
+            file, "[neutron] physnets", f"{len(names)} of them", f"at most {bounds.PHYSNETS}"
+        )
+    physnets = {name: found.nodes(f"{_SECTION}{name}") for name in names}
     return NovaConfig(
         file=found.file,
         cpu_dedicated_set=_cpus(found, "compute", "cpu_dedicated_set"),
