@@ -73,6 +73,9 @@ TAR_EXTENSION = 64 << 10
 SWITCH_PORTS = 1_000_000
 """Ports of all bridges, each counted with every interface below it."""
 
+# --- synthetic strings of hwloc: a level takes some ten characters
+SYNTHETIC = 1000
+
 # --- CPU sets
 CPU_IDS = 65536
 """CPU ids that a bitmap, a mask or a synthetic machine may have: eight times Linux's largest."""

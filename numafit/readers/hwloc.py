@@ -24,12 +24,12 @@ from numafit.model.hostinfo import (
 )
 from numafit.model.interface import NetInterface
 from numafit.model.pci_device import PciDevice
+from numafit.readers import bounds
 from numafit.readers.xmltext import attribute, attribute_number, read_xml, whole
 
 _PCI_TYPE = re.compile(r"[0-9a-f]{4} \[([0-9a-f]{4}):([0-9a-f]{4})\]", re.IGNORECASE)
 _GROUP = re.compile(r"(?:0x)?[0-9a-fA-F]{0,8}")
 _NETWORK = ("2", "Network", "Net")
-MAX_CPUS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +63,9 @@ def read_hwloc(path: str | os.PathLike[str]) -> HwlocMachine:
         if root.tag != "topology" or root.find("object") is None:
             hint = "Save what 'lstopo --of xml' prints."
             raise InputError(None, root.tag, None, "<topology> with objects", hint)
-        found = list(_walk(root.findall("object"), "topology", None, None, frozenset()))
-        cells = _cells(found)
+        with bounds.document():
+            found = list(_walk(root.findall("object"), "topology", None, None, frozenset()))
+            cells = _cells(found)
         name = os.path.splitext(os.path.basename(file))[0]
         ids = [cell.id for cell in cells]
         host = HostInfo(cells, name, distances=_distances(root, found, ids))
@@ -107,17 +108,13 @@ def _set(text: str, way: str) -> frozenset[int]:
     """``0x00000001,0x00000003``: words of 32 bits, the highest first. ``0xf...f`` is no set of
     CPUs that could be listed, and is refused."""
     words = text.split(",")
-    if len(words) > MAX_CPUS // 32 or not all(_GROUP.fullmatch(word) for word in words):
+    if len(words) > bounds.CPU_IDS // 32 or not all(_GROUP.fullmatch(word) for word in words):
         raise InputError(None, way, text, "a bitmap such as 0x00000003,0x00000001")
-    mask = 0
-    for word in words:
-        mask = mask << 32 | (int(word, 16) if word not in ("", "0x") else 0)
-    members = []
-    while mask:
-        lowest = mask & -mask
-        members.append(lowest.bit_length() - 1)
-        mask ^= lowest
-    return frozenset(members)
+    digits = "".join(word.removeprefix("0x").zfill(8) for word in words)
+    bits = bin(int(digits, 16))[:1:-1]
+    members = frozenset(n for n, bit in enumerate(bits) if bit == "1")
+    bounds.name_cpus(way, len(members), text)
+    return members
 
 
 def _of(found: list[_Found], *kinds: str) -> list[_Found]:
@@ -126,7 +123,7 @@ def _of(found: list[_Found], *kinds: str) -> list[_Found]:
 
 def _cells(found: list[_Found]) -> tuple[HostCell, ...]:
     pus = [
-        (attribute_number(one.element, "os_index", one.way, 0, MAX_CPUS), one)
+        (attribute_number(one.element, "os_index", one.way, 0, bounds.CPU_IDS), one)
         for one in _of(found, "PU")
     ]
     if not pus:
@@ -136,16 +133,15 @@ def _cells(found: list[_Found]) -> tuple[HostCell, ...]:
     nodes = _of(found, "NUMANode", "Node")
     if len(nodes) > MAX_CELLS:
         raise InputError(None, "topology", len(nodes), f"at most {MAX_CELLS} NUMA nodes")
-    taken: set[int] = set()
+    # CPUs that stand in no cell yet
+    left = dict(pus)
     cells = []
     ordered = sorted(nodes, key=lambda one: _count(one.element.get("os_index")))
     for node in ordered or found[:1]:
         listed = node.element.get("cpuset")
         inside = _set(listed, f"{node.way}/@cpuset") if listed and ordered else None
-        own = [
-            (cpu, one) for cpu, one in pus if cpu not in taken and (inside is None or cpu in inside)
-        ]
-        taken |= {cpu for cpu, _one in own}
+        mine = list(left) if inside is None else sorted(inside & left.keys())
+        own = [(cpu, left.pop(cpu)) for cpu in mine]
         cells.append(_cell(node, own, 0 if not ordered else None))
     return tuple(cells)
 

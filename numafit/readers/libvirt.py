@@ -25,7 +25,7 @@ from numafit.model.hostinfo import (
 )
 from numafit.model.interface import NetInterface
 from numafit.model.pci_device import PciDevice
-from numafit.readers import checks
+from numafit.readers import bounds, checks
 from numafit.readers.xmltext import attribute, attribute_number, child, read_many, read_xml, whole
 
 _UNITS_KIB = {"KiB": 1, "k": 1, "MiB": 1 << 10, "M": 1 << 10, "GiB": 1 << 20, "G": 1 << 20}
@@ -56,7 +56,8 @@ def read_capabilities(path: str | os.PathLike[str]) -> HostInfo:
         found = root.findall(f"{_CELLS}/cell")
         if len(found) > MAX_CELLS:
             raise InputError(None, _CELLS, len(found), f"at most {MAX_CELLS} cells")
-        cells = tuple(_cell(cell, f"{_CELLS}/cell[{n}]") for n, cell in enumerate(found, 1))
+        with bounds.document():
+            cells = tuple(_cell(cell, f"{_CELLS}/cell[{n}]") for n, cell in enumerate(found, 1))
         _once([cell.id for cell in cells])
         name = os.path.splitext(os.path.basename(file))[0]
         return HostInfo(cells, name, distances=_distances(found, [cell.id for cell in cells]))
@@ -118,7 +119,7 @@ def _pools(found: Iterable[Element], way: str) -> Iterator[PagePool]:
 
 def _siblings(cpus: list[Element], online: frozenset[int], way: str) -> tuple[frozenset[int], ...]:
     """A core for each distinct set of siblings, in the order of first threads."""
-    cores: list[frozenset[int]] = []
+    cores: dict[frozenset[int], None] = {}
     seen: set[int] = set()
     for n, cpu in enumerate(cpus, 1):
         here = f"{way}/cpus/cpu[{n}]"
@@ -131,7 +132,7 @@ def _siblings(cpus: list[Element], online: frozenset[int], way: str) -> tuple[fr
         if core & seen:
             raise InputError(None, f"{here}/@siblings", text, "the same siblings for each of them")
         seen |= core
-        cores.append(core)
+        cores[core] = None
     return tuple(cores)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from numafit.errors import InputError
 from numafit.model.neutron_config import Switch, SwitchPort
-from numafit.readers import checks
+from numafit.readers import bounds, checks
 from numafit.readers.textfile import parse_json, read_text
 
 Row = dict[str, Any]
@@ -40,7 +40,7 @@ def read_switch(files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
     tables: dict[str, list[Row]] = {}
     for path in given:
         for name, rows in _tables(os.fspath(path)):
-            tables[name] = tables.get(name, []) + rows
+            tables.setdefault(name, []).extend(rows)
     file = os.fspath(given[0]) if given else None
     try:
         return _switch(file, tables)
@@ -76,10 +76,15 @@ def _switch(file: str | None, tables: Mapping[str, list[Row]]) -> Switch:
         row["_uuid"]: [interfaces[one] for one in row["interfaces"] if one in interfaces]
         for row in tables.get("Port", ())
     }
-    bridges = {
-        row["name"]: tuple(port for one in row["ports"] for port in ports.get(one, ()))
-        for row in tables.get("Bridge", ())
-    }
+    bridges: dict[str, tuple[SwitchPort, ...]] = {}
+    left = bounds.SWITCH_PORTS
+    for row in tables.get("Bridge", ()):
+        # a port that stands on many bridges, each time with all its interfaces, costs few bytes
+        left -= sum(len(ports.get(one, ())) for one in row["ports"])
+        if left < 0:
+            expected = f"at most {bounds.SWITCH_PORTS} ports on all bridges"
+            raise InputError(None, f"Bridge {row['name']}", "more", expected)
+        bridges[row["name"]] = tuple(port for one in row["ports"] for port in ports.get(one, ()))
     external: dict[str, str] = {}
     for row in tables.get(_ROOT, ()):
         external |= row["external_ids"]

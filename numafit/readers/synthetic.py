@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from numafit.errors import InputError
 from numafit.model.hostinfo import MAX_CELL_CPUS, MAX_CELLS, HostCell, HostInfo, PagePool
+from numafit.readers import bounds
 
 _LEVEL = re.compile(
     r"(?P<open>\[)?(?P<type>[A-Za-z0-9]*?)(?P<colon>:)?(?P<count>[0-9]{0,6})"
@@ -29,7 +30,6 @@ _CACHE = re.compile(r"l[1-5](?:i|d|cache|icache|dcache)?")
 _EXPECTED = "levels such as 'pack:2 numa:3 core:5 pu:2'"
 DEFAULT_BYTES = 1 << 30
 """Of a NUMA node that says nothing of its memory: hwloc's default, too."""
-MAX_CPUS = 65536
 
 
 @dataclass(slots=True)
@@ -47,6 +47,8 @@ def is_synthetic(text: str) -> bool:
 
 def host_of_synthetic(text: str, name: str = "synthetic") -> HostInfo:
     """Raises ``InputError`` with the level at fault."""
+    if len(text) > bounds.SYNTHETIC:
+        raise InputError(None, "synthetic", text, f"at most {bounds.SYNTHETIC} characters")
     levels = [_level(word) for word in _words(text)]
     if not levels:
         raise InputError(None, "synthetic", text, _EXPECTED)
@@ -55,8 +57,8 @@ def host_of_synthetic(text: str, name: str = "synthetic") -> HostInfo:
     total = 1
     for level in inner:
         total *= level.count
-        if total > MAX_CPUS:
-            raise InputError(None, "synthetic", text, f"at most {MAX_CPUS} CPUs")
+        if total > bounds.CPU_IDS:
+            raise InputError(None, "synthetic", text, f"at most {bounds.CPU_IDS} CPUs")
     numa_at = next((n for n, level in enumerate(levels) if level.kind == "numa"), None)
     nodes, memory = 1, DEFAULT_BYTES
     if numa_at is not None:
