@@ -82,6 +82,10 @@ CPU_IDS = 65536
 CPUS_NAMED = 1 << 19
 """CPUs that the lists and masks of one document may name beyond the length of their own text: the
 largest machine that Linux runs on names 8192 CPUs some ten times."""
+CPUS_A_CELL = 64
+"""What each cell of Arrow data adds to that."""
+ARROW_CPU_LIST = 1 << 17
+"""Characters of a CPU list: 8192 CPUs, one by one, with ids of ten digits take fewer."""
 
 
 def archive_bytes(size: int) -> int:
@@ -96,7 +100,7 @@ def archive_members(size: int) -> int:
 
 
 class _Named:
-    """What the lists of a document may still name."""
+    """How many CPUs the lists of a document may still name."""
 
     __slots__ = ("left",)
 
@@ -113,10 +117,9 @@ def document(text: object = None) -> Iterator[None]:
 
     ``text``: of a part, such as a row; the longer it is, the more CPUs it may name.
     """
-    around = _document.get()
-    if around is not None:
+    if _document.get() is not None:
         if isinstance(text, str | bytes):
-            around.left += len(text) // 8
+            grant_cpus(len(text) // 8)
         yield
         return
     token = _document.set(_Named())
@@ -124,6 +127,13 @@ def document(text: object = None) -> Iterator[None]:
         yield
     finally:
         _document.reset(token)
+
+
+def grant_cpus(count: int) -> None:
+    """Let the lists of the document name ``count`` CPUs more."""
+    document = _document.get()
+    if document is not None:
+        document.left += count
 
 
 def name_cpus(key: str | None, count: int, text: str) -> None:

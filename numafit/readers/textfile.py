@@ -12,7 +12,9 @@ import math
 import os
 import stat
 import sys
-from typing import Any, NoReturn
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, NoReturn
 
 from numafit.errors import InputError
 from numafit.readers import bounds
@@ -50,16 +52,12 @@ def read_text(
     ``-`` is standard input. ``empty``: whether a file without any text will do.
     """
     file = os.fspath(path)
-    try:
-        data = _read(file, limit)
-    except InputError:
-        raise  # it is a ValueError too
-    except OSError as error:
-        reason = error.strerror or str(error)
-        hint = _HINTS.get(error.errno or 0, "")
-        raise InputError(file, None, reason, "a file that can be read", hint) from None
-    except ValueError as error:  # a NUL in the path
-        raise InputError(file, None, str(error), "the path of a file") from None
+    with _unreadable(file):
+        if file == "-":
+            data = sys.stdin.buffer.read(limit + 1)
+        else:
+            with open_regular(path) as stream:
+                data = stream.read(limit + 1)
     if len(data) > limit:
         raise InputError(file, None, f"more than {limit} bytes", f"at most {limit} bytes")
     try:
@@ -74,16 +72,34 @@ def read_text(
     return text
 
 
-def _read(file: str, limit: int) -> bytes:
-    if file == "-":
-        return sys.stdin.buffer.read(limit + 1)
-    # asked before opening: opening a FIFO blocks, and opening a device may move it
-    _regular(file, os.stat(file).st_mode)
-    # and again after it, for the name may have changed hands in between
-    handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(handle, "rb") as stream:
-        _regular(file, os.fstat(handle).st_mode)
-        return stream.read(limit + 1)
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """A regular file, opened. Raises ``InputError`` for what is none or cannot be opened."""
+    file = os.fspath(path)
+    with _unreadable(file):
+        # asked before opening: opening a FIFO blocks, and opening a device may move it
+        _regular(file, os.stat(file).st_mode)
+        handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            # and again after it, for the name may have changed hands in between
+            _regular(file, os.fstat(handle).st_mode)
+            return open(handle, "rb")
+        except BaseException:
+            os.close(handle)
+            raise
+
+
+@contextmanager
+def _unreadable(file: str) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise  # it is a ValueError too
+    except OSError as error:
+        reason = error.strerror or str(error)
+        hint = _HINTS.get(error.errno or 0, "")
+        raise InputError(file, None, reason, "a file that can be read", hint) from None
+    except ValueError as error:  # a NUL in the path
+        raise InputError(file, None, str(error), "the path of a file") from None
 
 
 def _regular(file: str, mode: int) -> None:

@@ -14,6 +14,7 @@ from typing import Protocol
 from numafit.errors import InputError
 from numafit.readers import bounds
 from numafit.readers.archive import Archive
+from numafit.readers.textfile import open_regular
 
 Parts = tuple[str, ...]
 
@@ -168,12 +169,8 @@ def open_tree(path: str | os.PathLike[str], inside: Sequence[str] = ()) -> Tree:
 
 
 def _open_archive(name: str) -> Archive:
-    try:
-        with open(name, "rb") as stream:
-            return Archive(name, stream, os.fstat(stream.fileno()).st_size)
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(name, None, reason, "a directory or a tar archive") from None
+    with open_regular(name) as stream:
+        return Archive(name, stream, os.fstat(stream.fileno()).st_size)
 
 
 def _find(store: _Store, inside: Parts) -> Parts | None:
