@@ -12,7 +12,8 @@ from numafit.cpuset import format_cpu_list
 from numafit.diagnosis.affinity import Affinities, Affinity, nova_conf_text
 from numafit.diagnosis.check import spread_words
 from numafit.model.interface import NetInterface
-from numafit.readers.sysfs_net import read_interfaces, read_nodes, read_nodes_by_address
+from numafit.readers.sysfs_net import read_interfaces, read_nodes_by_address
+from numafit.readers.sysfs_nodes import read_nodes
 from numafit.readers.tree import open_tree
 
 LIVE = "/sys"

@@ -15,13 +15,14 @@ from typing import Any
 import click
 
 from numafit.diagnosis.usage import Difference
-from numafit.errors import InputError, MissingExtra
+from numafit.errors import InputError, MissingExtra, printable
 from numafit.fleet import Fleet
 from numafit.model.hostinfo import HostInfo
 from numafit.model.interface import NetInterface, netdevs_of
 from numafit.model.pci_device import PciDevice
 from numafit.rules.device_spec import parse_device_specs
 from numafit.rules.nova_config import NovaConfig, apply_config
+from numafit.rules.offline import off_remark
 from numafit.rules.pci_pools import functions_of, pools_from_devices
 
 Given = Mapping[str, Any]
@@ -267,10 +268,12 @@ class HostSources:
 
     def _hosts(self, source: Source, value: str, config: NovaConfig | None) -> Iterator[HostInfo]:
         for host in source.read(value, self.given):
-            if config is None:
-                yield host
-            else:
-                yield apply_config(host, config, nova_order=source.hardware)
+            if config is not None:
+                host = apply_config(host, config, nova_order=source.hardware)
+            for remark in (*host.remarks, off_remark(host)):
+                if remark:
+                    click.echo(printable(f"numafit: {host.name or value}: {remark}"), err=True)
+            yield host
 
 
 def host_sources(function: Callable[..., Any]) -> Callable[..., Any]:

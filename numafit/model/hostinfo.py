@@ -21,6 +21,8 @@ MAX_PAGES = 1 << 50
 MAX_PAGE_COUNT = (1 << 31) - 1
 """Pages of one size in a cell that the engine counts: 8 TiB of 4 KiB pages."""
 MAX_PAGE_KIB = 1 << 30
+UNKNOWN_MEMORY = "the cell's memory in MiB, which the source of this host does not tell"
+"""What is expected where ``HostCell.memory_mb`` is ``None`` and a number is needed."""
 
 
 def max_pages(size_kib: int) -> int:
@@ -56,15 +58,17 @@ class HostCell:
     ``cpuset``: CPU ids that shared guests float over. ``pcpuset``: CPU ids for dedicated vCPUs.
     On hosts configured by the old ``vcpu_pin_set`` both are the same set. ``siblings``: one set
     of CPU ids per core, in the host's own order, which decides the core that is taken first;
-    empty means that each CPU is a core of its own. ``memory_mb``, ``memory_usage``: MiB.
-    ``cpu_usage``: floating vCPUs placed here. ``socket``: id, or ``None`` if unknown.
+    empty means that each CPU is a core of its own. ``memory_mb``, ``memory_usage``: MiB;
+    ``memory_mb`` is ``None`` where the source does not tell it: such a host can be shown and
+    checked, and no guest can be fitted to it. ``cpu_usage``: floating vCPUs placed here.
+    ``socket``: id, or ``None`` if unknown.
     ``physnets``, ``tunneled``: networks whose NIC is near this cell.
     """
 
     id: int
     cpuset: frozenset[int]
     pcpuset: frozenset[int]
-    memory_mb: int
+    memory_mb: int | None
     cpu_usage: int = 0
     memory_usage: int = 0
     pinned_cpus: frozenset[int] = frozenset()
@@ -83,7 +87,8 @@ class HostCell:
         put(self, "siblings", siblings)
         if len(seen | self.cpuset | self.pcpuset | self.pinned_cpus) > MAX_CELL_CPUS:
             raise InputError(None, "cpuset", len(seen), f"at most {MAX_CELL_CPUS} CPUs in one cell")
-        _number("memory_mb", self.memory_mb, 0, MAX_MEMORY_MB)
+        if self.memory_mb is not None:
+            _number("memory_mb", self.memory_mb, 0, MAX_MEMORY_MB)
         _number("memory_usage", self.memory_usage, 0, MAX_MEMORY_MB)
         _number("cpu_usage", self.cpu_usage, 0, MAX_ID)
         if self.socket is not None:
@@ -94,6 +99,17 @@ class HostCell:
             raise InputError(None, "page_pools", sizes, "each page size once")
         put(self, "physnets", frozenset(self.physnets))
         put(self, "tunneled", bool(self.tunneled))
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineCpus:
+    """CPUs of NUMA node ``cell`` that are there and off, or shown as if they were: their own
+    topology is gone meanwhile. ``siblings``: those of their cores that the source tells all the
+    same, CPUs that are on included."""
+
+    cell: int
+    cpus: frozenset[int]
+    siblings: tuple[frozenset[int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +153,9 @@ class HostInfo:
     ``pci_pools`` is ``None`` where nothing is known of devices. Ratios are ``None`` where the
     source does not hold them: then no limits apply. ``distances[i][j]`` is the NUMA distance
     from ``cells[i]`` to ``cells[j]`` (ACPI SLIT: 10 is local), empty if unknown.
+
+    What a source says beside the host is no part of its value: ``offline``, CPUs that are off,
+    and ``remarks``, sentences on what the source left open and what that means here.
     """
 
     cells: tuple[HostCell, ...]
@@ -145,6 +164,8 @@ class HostInfo:
     cpu_allocation_ratio: float | None = None
     ram_allocation_ratio: float | None = None
     distances: tuple[tuple[int, ...], ...] = ()
+    offline: tuple[OfflineCpus, ...] = field(default=(), compare=False)
+    remarks: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__

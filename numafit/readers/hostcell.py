@@ -9,7 +9,14 @@ from typing import Any
 from numafit.cpuset import MAX_CPU_ID, format_cpu_list
 from numafit.errors import InputError
 from numafit.model.guest import MAX_MEMORY_MB
-from numafit.model.hostinfo import MAX_ID, MAX_PAGE_KIB, HostCell, PagePool, max_pages
+from numafit.model.hostinfo import (
+    MAX_ID,
+    MAX_PAGE_KIB,
+    UNKNOWN_MEMORY,
+    HostCell,
+    PagePool,
+    max_pages,
+)
 from numafit.readers import checks
 
 _CELL = (
@@ -202,7 +209,10 @@ def check_cells(cells: Sequence[HostCell]) -> None:
 
 
 def write_cell(cell: HostCell) -> dict[str, Any]:
-    """What ``read_cell`` reads back as ``cell``; keys at their default are left out."""
+    """What ``read_cell`` reads back as ``cell``; keys at their default are left out.
+
+    Raises ``InputError`` where the memory of the cell is not known: a host file tells it.
+    """
     data: dict[str, Any] = {"id": cell.id}
     if cell.socket is not None:
         data["socket"] = cell.socket
@@ -214,6 +224,8 @@ def write_cell(cell: HostCell) -> dict[str, Any]:
         data["dedicated_cpus"] = _cpu_text(cell.pcpuset)
     if cell.siblings:
         data["siblings"] = [_cpu_text(core) for core in cell.siblings]
+    if cell.memory_mb is None:
+        raise InputError(None, "memory_mb", None, UNKNOWN_MEMORY)
     data["memory_mb"] = cell.memory_mb
     if cell.page_pools:
         data["pages"] = [_write_pool(pool) for pool in cell.page_pools]

@@ -13,13 +13,13 @@ import json
 import os
 from collections.abc import Mapping
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from numafit.errors import InputError
-from numafit.model.hostinfo import MAX_CELLS, MAX_ID, HostInfo, PciPool
+from numafit.model.hostinfo import MAX_CELLS, MAX_ID, HostCell, HostInfo, PciPool
 from numafit.readers import bounds, checks
 from numafit.readers.hostcell import check_cells, read_cell, write_cell
+from numafit.readers.naming import host_name
 from numafit.readers.textfile import load
 
 VERSION = 1
@@ -41,7 +41,7 @@ def read_host_file(path: str | os.PathLike[str]) -> HostInfo:
     file = os.fspath(path)
     data = load(path)
     if isinstance(data, dict) and "name" not in data:
-        data["name"] = Path(file).stem
+        data["name"] = host_name(path)
     return host_from_mapping(data, file)
 
 
@@ -87,7 +87,8 @@ def _host(data: Mapping[str, Any]) -> HostInfo:
         name=checks.label("name", data.get("name", "")),
         pci_pools=pools,
         distances=_distances(data.get("distances", ())),
-        **ratios,
+        cpu_allocation_ratio=ratios.get("cpu_allocation_ratio"),
+        ram_allocation_ratio=ratios.get("ram_allocation_ratio"),
     )
 
 
@@ -144,12 +145,12 @@ def host_to_mapping(hostinfo: HostInfo) -> dict[str, Any]:
     """What a host file holds for ``hostinfo``: plain dicts, lists, text and numbers.
 
     ``host_from_mapping`` reads it back equal. Keys at their default are left out. Raises
-    ``InputError`` for the hosts that a host file refuses: one CPU in two cells, and properties
-    of devices that are neither text nor ``None``.
+    ``InputError`` for the hosts that a host file refuses: one CPU in two cells, memory that is not
+    known, and properties of devices that are neither text nor ``None``.
     """
     check_cells(hostinfo.cells)
     data: dict[str, Any] = {"version": VERSION, "name": checks.label("name", hostinfo.name)}
-    data["cells"] = [write_cell(cell) for cell in hostinfo.cells]
+    data["cells"] = [_write_cell(n, cell) for n, cell in enumerate(hostinfo.cells)]
     if hostinfo.distances:
         data["distances"] = [list(row) for row in hostinfo.distances]
     if hostinfo.pci_pools is not None:
@@ -158,6 +159,13 @@ def host_to_mapping(hostinfo: HostInfo) -> dict[str, Any]:
     if ratios:
         data["limits"] = ratios
     return data
+
+
+def _write_cell(n: int, cell: HostCell) -> dict[str, Any]:
+    try:
+        return write_cell(cell)
+    except InputError as error:
+        raise error.within(key=f"cells[{n}]") from None
 
 
 def _write_pool(n: int, pool: PciPool) -> dict[str, Any]:

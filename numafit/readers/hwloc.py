@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element
 
+from numafit.cpuset import format_cpu_list
 from numafit.errors import InputError
 from numafit.model.guest import MAX_MEMORY_MB
 from numafit.model.hostinfo import (
@@ -25,6 +26,7 @@ from numafit.model.hostinfo import (
 from numafit.model.interface import NetInterface
 from numafit.model.pci_device import PciDevice
 from numafit.readers import bounds
+from numafit.readers.naming import host_name
 from numafit.readers.xmltext import attribute, attribute_number, read_xml, whole
 
 _PCI_TYPE = re.compile(r"[0-9a-f]{4} \[([0-9a-f]{4}):([0-9a-f]{4})\]", re.IGNORECASE)
@@ -66,9 +68,13 @@ def read_hwloc(path: str | os.PathLike[str]) -> HwlocMachine:
         with bounds.document():
             found = list(_walk(root.findall("object"), "topology", None, None, frozenset()))
             cells = _cells(found)
-        name = os.path.splitext(os.path.basename(file))[0]
         ids = [cell.id for cell in cells]
-        host = HostInfo(cells, name, distances=_distances(root, found, ids))
+        host = HostInfo(
+            cells,
+            host_name(path),
+            distances=_distances(root, found, ids),
+            remarks=tuple(_remarks(found, cells)),
+        )
         devices = tuple(_devices(found))
         return HwlocMachine(host, devices, tuple(_interfaces(found, devices)))
     except InputError as error:
@@ -137,13 +143,33 @@ def _cells(found: list[_Found]) -> tuple[HostCell, ...]:
     left = dict(pus)
     cells = []
     ordered = sorted(nodes, key=lambda one: _count(one.element.get("os_index")))
+    # a node that has none says nothing of its memory; where none of them does, it is not known
+    known = any(node.element.get("local_memory") for node in ordered or found[:1])
     for node in ordered or found[:1]:
         listed = node.element.get("cpuset")
         inside = _set(listed, f"{node.way}/@cpuset") if listed and ordered else None
         mine = list(left) if inside is None else sorted(inside & left.keys())
         own = [(cpu, left.pop(cpu)) for cpu in mine]
-        cells.append(_cell(node, own, 0 if not ordered else None))
+        cell = _cell(node, own, 0 if not ordered else None)
+        cells.append(cell if known else replace(cell, memory_mb=None))
     return tuple(cells)
+
+
+def _remarks(found: list[_Found], cells: tuple[HostCell, ...]) -> Iterator[str]:
+    there = frozenset[int]().union(*(cell.cpuset for cell in cells))
+    lost: dict[int | None, list[int]] = {}
+    for one in _of(found, "PU"):
+        cpu = _count(one.element.get("os_index"))
+        if cpu not in there:
+            lost.setdefault(one.package, []).append(cpu)
+    for package, cpus in lost.items():
+        where = f" of package {package}" if package is not None and package >= 0 else ""
+        yield (
+            f"CPUs {format_cpu_list(cpus)}{where} stand in no NUMA node of the file, which leaves "
+            "out nodes without memory: no guest is placed on them"
+        )
+    if any(cell.memory_mb is None for cell in cells):
+        yield "the memory of the nodes is not known: no object of the file has local_memory"
 
 
 def _cell(node: _Found, pus: list[tuple[int, _Found]], only: int | None) -> HostCell:

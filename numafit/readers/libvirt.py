@@ -21,11 +21,13 @@ from numafit.model.hostinfo import (
     MAX_PAGES,
     HostCell,
     HostInfo,
+    OfflineCpus,
     PagePool,
 )
 from numafit.model.interface import NetInterface
 from numafit.model.pci_device import PciDevice
 from numafit.readers import bounds, checks
+from numafit.readers.naming import host_name
 from numafit.readers.xmltext import attribute, attribute_number, child, read_many, read_xml, whole
 
 _UNITS_KIB = {"KiB": 1, "k": 1, "MiB": 1 << 10, "M": 1 << 10, "GiB": 1 << 20, "G": 1 << 20}
@@ -56,11 +58,20 @@ def read_capabilities(path: str | os.PathLike[str]) -> HostInfo:
         found = root.findall(f"{_CELLS}/cell")
         if len(found) > MAX_CELLS:
             raise InputError(None, _CELLS, len(found), f"at most {MAX_CELLS} cells")
+        looks_off = _looks_off(root)
         with bounds.document():
-            cells = tuple(_cell(cell, f"{_CELLS}/cell[{n}]") for n, cell in enumerate(found, 1))
+            both = [
+                _cell(cell, f"{_CELLS}/cell[{n}]", looks_off) for n, cell in enumerate(found, 1)
+            ]
+        cells = tuple(cell for cell, _off in both)
         _once([cell.id for cell in cells])
-        name = os.path.splitext(os.path.basename(file))[0]
-        return HostInfo(cells, name, distances=_distances(found, [cell.id for cell in cells]))
+        return HostInfo(
+            cells,
+            host_name(path),
+            distances=_distances(found, [cell.id for cell in cells]),
+            offline=tuple(off for _cell, off in both if off.cpus),
+            remarks=_remarks(cells),
+        )
     except InputError as error:
         raise error.within(file) from None
 
@@ -71,27 +82,65 @@ def _once(ids: list[int]) -> None:
             raise InputError(None, f"{_CELLS}/cell[{n + 1}]/@id", cell, "an id of its own")
 
 
-def _cell(cell: Element, way: str) -> HostCell:
-    cpus = [cpu for cpu in cell.findall("cpus/cpu") if cpu.get("socket_id") is not None]
-    online = frozenset(
-        attribute_number(cpu, "id", f"{way}/cpus/cpu[{n}]", 0, MAX_ID)
-        for n, cpu in enumerate(cpus, 1)
-    )
+def _remarks(cells: tuple[HostCell, ...]) -> tuple[str, ...]:
+    if cells and not any(cell.cpuset for cell in cells):
+        return ("no node has a CPU that is on: no guest fits",)
+    return ()
+
+
+def _looks_off(root: Element) -> frozenset[str]:
+    """Ids of CPUs that are shown as libvirt shows those that are off: with socket 0, core 0 and no
+    sibling, which belong to another core that is on.
+
+    Only where it matters: a host with threads, or a node whose CPUs would be on two sockets.
+    """
+    cpus = root.findall(f"{_CELLS}/cell/cpus/cpu")
+    alone = [cpu for cpu in cpus if cpu.get("siblings", "").strip() == cpu.get("id")]
+    none = [cpu for cpu in alone if cpu.get("socket_id") == cpu.get("core_id") == "0"]
+    threads = len(alone) < sum(cpu.get("siblings") is not None for cpu in cpus)
+    known = set(map(id, none))
+    others = {(c.get("socket_id"), c.get("core_id")) for c in cpus if id(c) not in known}
+    if ("0", "0") not in others:
+        none = none[1:]  # the first may be what it says
+    if threads:
+        return frozenset(cpu.get("id", "") for cpu in none)
+    mixed = [
+        cell.findall("cpus/cpu")
+        for cell in root.findall(f"{_CELLS}/cell")
+        if len({cpu.get("socket_id") for cpu in cell.findall("cpus/cpu")}) > 1
+    ]
+    within = {id(cpu) for cell in mixed for cpu in cell}
+    return frozenset(cpu.get("id", "") for cpu in none if id(cpu) in within)
+
+
+def _cell(cell: Element, way: str, looks_off: frozenset[str]) -> tuple[HostCell, OfflineCpus]:
+    """The cell with the CPUs that are on, and those that are off or look so."""
+    listed = [
+        (attribute_number(cpu, "id", f"{way}/cpus/cpu[{n}]", 0, MAX_ID), cpu)
+        for n, cpu in enumerate(cell.findall("cpus/cpu"), 1)
+    ]
+    cpus = [cpu for _id, cpu in listed if cpu.get("socket_id") is not None]
+    online = frozenset(own for own, cpu in listed if cpu.get("socket_id") is not None)
+    sure = [cpu for cpu in cpus if cpu.get("id") not in looks_off]
     sockets = {
         attribute_number(cpu, "socket_id", f"{way}/cpus/cpu[{n}]", -1, MAX_ID)
-        for n, cpu in enumerate(cpus, 1)
+        for n, cpu in enumerate(sure, 1)
     }
-    memory = child(cell, "memory", way)
+    # libvirt leaves out the memory of a node that has none
+    memory = cell.find("memory")
+    number = attribute_number(cell, "id", way, 0, MAX_ID)
+    off = frozenset(own for own, cpu in listed if own not in online or cpu.get("id") in looks_off)
     try:
-        return HostCell(
-            id=attribute_number(cell, "id", way, 0, MAX_ID),
+        made = HostCell(
+            id=number,
             cpuset=online,
             pcpuset=online,
-            memory_mb=_kib(memory, f"{way}/memory") // 1024,
+            memory_mb=0 if memory is None else _kib(memory, f"{way}/memory") // 1024,
             siblings=_siblings(cpus, online, way),
             page_pools=tuple(_pools(cell.findall("pages"), way)),
             socket=sockets.pop() if len(sockets) == 1 else None,
         )
+        return made, OfflineCpus(number, off)
     except InputError as error:
         if error.key and error.key.startswith(_CELLS):
             raise
@@ -215,15 +264,16 @@ def _pci(
     address = _address(capability, way)
     parent = None
     kind = "type-PCI"
+    # a VF may list functions of its own: the first of the two counts, as in nova's driver
     for function in capability.findall("capability"):
-        inner = f"{way}/capability"
+        found = function.find("address")
         if function.get("type") == "virt_functions":
             kind = "type-PF"
-        if function.get("type") == "phys_function":
-            found = function.find("address")
-            if found is not None:
-                kind = "vdpa" if address in vdpa else "type-VF"
-                parent = _address_attributes(found, f"{inner}/address")
+            break
+        if function.get("type") == "phys_function" and found is not None:
+            kind = "vdpa" if address in vdpa else "type-VF"
+            parent = _address_attributes(found, f"{way}/capability/address")
+            break
     node = capability.find("numa")
     serial = capability.findtext("capability[@type='vpd']/fields[@access='readonly']/serial_number")
     return PciDevice(

@@ -50,6 +50,12 @@ def online_cpus(tree: Tree) -> frozenset[int] | None:
     return on or None
 
 
+def present_cpus(tree: Tree) -> frozenset[int] | None:
+    """The CPUs that are there, on or off; ``None`` where the tree does not say."""
+    text = tree.text(f"{_CPU}/present")
+    return checks.cpu_list(f"{_CPU}/present", text) if text else None
+
+
 def core_of(tree: Tree, cpu: int) -> frozenset[int]:
     """The threads of the CPU's core, as its topology says; empty where it says nothing."""
     base = f"{_CPU}/cpu{cpu}/topology"

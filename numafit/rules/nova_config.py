@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from numafit.cpuset import format_cpu_list
 from numafit.errors import InputError
 from numafit.model.hostinfo import HostCell, HostInfo
+from numafit.rules.offline import with_resting_cpus
 
 CpuSet = frozenset[int] | None
 DEDICATED = "[compute] cpu_dedicated_set"
@@ -72,13 +73,16 @@ def apply_config(host: HostInfo, config: NovaConfig, *, nova_order: bool = True)
     The CPUs of a cell are those that any of its sets holds: give a host read from hardware.
     ``nova_order``: put each cell's cores in the order in which nova lists them, which decides
     the core that it takes first; ``False`` keeps the order of ``host``. A host without cells
-    gets the ratios alone.
+    gets the ratios alone. With ``cpu_power_management`` dedicated CPUs that are off count;
+    ``remarks`` says where the source does not show what nova knows of them.
 
     Raises ``InputError`` for what nova-compute refuses at its start: sets that overlap, CPUs and
     nodes that are not there, a physnet without nodes.
     """
     for fault in config_faults(host, config):
         raise fault
+    if config.cpu_power_management:
+        host = _powered(host, config)
     shared, dedicated = _cpu_sets(host, config)
     reserved = {(pages.node, pages.size_kib): pages.count for pages in config.reserved_pages}
     cells = []
@@ -120,6 +124,20 @@ def config_faults(host: HostInfo, config: NovaConfig) -> Iterator[InputError]:
     if host.cells:
         yield from _absent_cpus(host, config)
         yield from _network_faults(host, config)
+
+
+def _powered(host: HostInfo, config: NovaConfig) -> HostInfo:
+    """``host`` with the dedicated CPUs that are off, as far as its source shows them."""
+    dedicated = config.cpu_dedicated_set or frozenset()
+    host = with_resting_cpus(host, dedicated)
+    missing = dedicated.difference(*map(cell_cpus, host.cells)) if host.cells else frozenset()
+    if missing:
+        remark = (
+            f"CPUs {format_cpu_list(missing)} of {DEDICATED} stand in no node: if they were off "
+            "when the host was described, describe it anew while they are on"
+        )
+        host = replace(host, remarks=(*host.remarks, remark))
+    return host
 
 
 def cell_cpus(cell: HostCell) -> frozenset[int]:
@@ -184,7 +202,8 @@ def _absent_cpus(host: HostInfo, config: NovaConfig) -> Iterator[InputError]:
         if config.vcpu_pin_set is not None
         else (SHARED, config.cpu_shared_set)
     )
-    # with power management nova asks for CPUs that are there, not for those that are on
+    # with power management nova asks for CPUs that are there, not for those that are on; what is
+    # off may be missing in the source, and apply_config says so
     dedicated = None if config.cpu_power_management else config.cpu_dedicated_set
     for key, cpus in (floating, (DEDICATED, dedicated)):
         absent = (cpus or frozenset()) - online
