@@ -95,6 +95,8 @@ class InputError(NumafitError, ValueError):
         inner = self.key or ""
         if key:
             glue = "" if not inner or inner.startswith("[") else "."
+            if inner and key.startswith("line "):
+                glue = ": "
             inner = f"{key}{glue}{inner}"
         return type(self)(self.file or file, inner or None, self.value, self.expected, self.hint)
 

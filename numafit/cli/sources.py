@@ -60,7 +60,8 @@ def _nova_rows(path: str, given: Given) -> list[HostInfo]:
 
 
 def _fleet_of_rows(path: str) -> Fleet:
-    from numafit.readers.nova_rows import read_nova_rows, stored_rows
+    from numafit.readers.nova_rows import read_nova_rows
+    from numafit.readers.row_files import stored_rows
 
     try:
         return Fleet.from_nova_rows(

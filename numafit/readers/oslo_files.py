@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from numafit.errors import InputError
 from numafit.extras import need
 from numafit.readers import bounds
 from numafit.readers.oslo_text import Assignment, read_assignments
+from numafit.readers.textfile import is_open_pipe, read_text
 
 _EXPECTED = {
     "text": "text",
@@ -116,14 +119,15 @@ class OsloFiles:
     def _open(self, names: list[str]) -> Any:
         conf = self._cfg.ConfigOpts()
         try:
-            conf(
-                args=[],
-                project="numafit",
-                prog="numafit",
-                default_config_files=names,
-                default_config_dirs=[],
-                use_env=False,
-            )
+            with ExitStack() as held:
+                conf(
+                    args=[],
+                    project="numafit",
+                    prog="numafit",
+                    default_config_files=[_named(name, held) for name in names],
+                    default_config_dirs=[],
+                    use_env=False,
+                )
         except (ValueError, OSError, self._cfg.Error) as error:
             raise InputError(self.file, None, str(error), "a configuration file") from None
         return conf
@@ -168,6 +172,15 @@ def _group(group: str) -> str | None:
 def _normal(section: str) -> str:
     """As oslo.config compares sections."""
     return section if section == "DEFAULT" else section.lower()
+
+
+def _named(name: str, held: ExitStack) -> str:
+    """The name of a file that oslo.config can open: what came through a pipe gets one."""
+    if not is_open_pipe(name):
+        return name
+    copy = Path(held.enter_context(TemporaryDirectory()), "piped.conf")
+    copy.write_text(read_text(name, limit=bounds.CONF_BYTES, empty=True), "utf-8")
+    return str(copy)
 
 
 def _conf_files(folder: str) -> list[str]:

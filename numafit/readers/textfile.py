@@ -10,6 +10,7 @@ import errno
 import json
 import math
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from typing import Any, BinaryIO, NoReturn
 from numafit.errors import InputError
 from numafit.readers import bounds
 
+_OPEN_ALREADY = re.compile(r"/dev/(?:fd/[0-9]+|stdin)|/proc/self/fd/[0-9]+")
 _HINTS = {
     errno.ENOENT: "Check the path.",
     errno.ENOTDIR: "Check the path.",
@@ -33,8 +35,11 @@ def load(path: str | os.PathLike[str], *, limit: int = bounds.FILE_BYTES) -> obj
     ``*.json`` is JSON, ``*.yaml`` and ``*.yml`` are YAML; other names are JSON where the text
     opens with ``{`` or ``[``, else YAML. ``limit``: bytes. Raises ``InputError`` with the file.
     """
-    file = os.fspath(path)
-    text = read_text(path, limit=limit)
+    return parse_text(read_text(path, limit=limit), os.fspath(path))
+
+
+def parse_text(text: str, file: str) -> object:
+    """What ``load`` makes of a file that holds ``text``."""
     ending = os.path.splitext(file)[1].lower()
     if ending == ".json" or (ending not in (".yaml", ".yml") and text.lstrip()[:1] in "{["):
         return parse_json(text, file)
@@ -49,12 +54,15 @@ def read_text(
 ) -> str:
     """The UTF-8 text of a regular file of at most ``limit`` bytes, without a byte order mark.
 
-    ``-`` is standard input. ``empty``: whether a file without any text will do.
+    ``-`` is standard input; a pipe that the shell has opened (``<(command)``) is read too, and may
+    be asked for again. ``empty``: whether a file without any text will do.
     """
     file = os.fspath(path)
     with _unreadable(file):
         if file == "-":
             data = sys.stdin.buffer.read(limit + 1)
+        elif is_open_pipe(file):
+            data = _read_pipe(file, limit)
         else:
             with open_regular(path) as stream:
                 data = stream.read(limit + 1)
@@ -70,6 +78,30 @@ def read_text(
     if not empty and not text.strip():
         raise InputError(file, None, text, "JSON or YAML; the file is empty")
     return text
+
+
+def is_open_pipe(file: str) -> bool:
+    """Whether this is what a shell writes for ``<(command)``: a pipe that this process has open
+    already, so that it cannot wait for somebody to open its other end."""
+    if not _OPEN_ALREADY.fullmatch(file):
+        return False
+    try:
+        return stat.S_ISFIFO(os.stat(file).st_mode)
+    except OSError:
+        return False
+
+
+def _read_pipe(file: str, limit: int) -> bytes:
+    with open(file, "rb") as stream:
+        there = os.fstat(stream.fileno())
+        key = (there.st_dev, there.st_ino)
+        # a command may ask for a file several times, and a pipe gives its bytes once
+        if key not in _piped:
+            _piped[key] = stream.read(limit + 1)
+        return _piped[key]
+
+
+_piped: dict[tuple[int, int], bytes] = {}
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from collections.abc import Sequence
 from typing import Protocol
 
 from numafit.errors import InputError
 from numafit.readers import bounds
 from numafit.readers.archive import Archive
-from numafit.readers.textfile import open_regular
+from numafit.readers.textfile import is_open_pipe, open_regular
 
 Parts = tuple[str, ...]
 
@@ -138,13 +139,16 @@ class Tree:
 
 
 def open_tree(path: str | os.PathLike[str], inside: Sequence[str] = ()) -> Tree:
-    """The tree in a directory or tar archive (plain, gzip, bzip2, xz).
+    """The tree in a directory or tar archive (plain, gzip, bzip2, xz); ``-``: an archive that
+    comes through standard input, as it may through a pipe of the shell, ``<(command)``.
 
     ``inside``: a path that the tree is known by, such as ``("devices", "system")``; where it is
     not at the root, one directory above it is looked for, at most four levels down. Raises
     ``InputError`` for what is neither, is damaged or larger than bounds allow.
     """
     name = os.fspath(path)
+    if name == "-" or is_open_pipe(name):
+        return _based(name, _piped_archive(name), inside)
     try:
         mode = os.stat(name).st_mode
     except (OSError, ValueError) as error:
@@ -156,6 +160,10 @@ def open_tree(path: str | os.PathLike[str], inside: Sequence[str] = ()) -> Tree:
         store = _open_archive(name)
     else:
         raise InputError(name, None, "a special file", "a directory or a tar archive")
+    return _based(name, store, inside)
+
+
+def _based(name: str, store: _Store, inside: Sequence[str]) -> Tree:
     base = _find(store, tuple(inside))
     if base is None:
         raise InputError(
@@ -171,6 +179,14 @@ def open_tree(path: str | os.PathLike[str], inside: Sequence[str] = ()) -> Tree:
 def _open_archive(name: str) -> Archive:
     with open_regular(name) as stream:
         return Archive(name, stream, os.fstat(stream.fileno()).st_size)
+
+
+def _piped_archive(name: str) -> Archive:
+    # its size shows only at its end
+    if name == "-":
+        return Archive(name, sys.stdin.buffer, bounds.FILE_BYTES)
+    with open(name, "rb") as stream:
+        return Archive(name, stream, bounds.FILE_BYTES)
 
 
 def _find(store: _Store, inside: Parts) -> Parts | None:
