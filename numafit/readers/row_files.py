@@ -26,7 +26,8 @@ StoredRow = tuple[Any, Any, str, Any, Any]
 _TOPOLOGY = "numa_topology"
 _ROWS = "rows of compute_nodes with the column numa_topology"
 _HOW = (
-    "Dump the table compute_nodes of the cell's database: docs/guide/command-line.md has the commands."
+    "Dump the table compute_nodes of the cell's database; the commands are in "
+    "docs/guide/command-line.md."
 )
 _ANSIBLE = re.compile(r"^\S+ \| (?:SUCCESS|CHANGED) => (?=\{)", re.MULTILINE)
 _RESULTS = ("query_result", "query_all_results", "results")
