@@ -124,17 +124,17 @@ def with_devices(
 
 
 def _nova_db(url: str, given: Given) -> list[HostInfo]:
-    from numafit.readers.nova_db import NovaDb
+    from numafit.readers.nova_db import NovaDb, database_url
 
-    with NovaDb(url) as database:
+    with NovaDb(database_url(url)) as database:
         _say(database.differences())
         return list(database.hosts())
 
 
 def _fleet_of_db(url: str) -> Fleet:
-    from numafit.readers.nova_db import NovaDb
+    from numafit.readers.nova_db import NovaDb, database_url
 
-    with NovaDb(url) as database:
+    with NovaDb(database_url(url)) as database:
         _say(database.differences())
         try:
             return Fleet.from_nova_rows(database.rows())
@@ -182,8 +182,9 @@ SOURCES = (
     ),
     Source(
         "--nova-db",
-        "URL",
-        "A cell database of nova: mysql://nova:PW@db/nova_cell1.",
+        "URL|FILE",
+        "A cell database of nova: a URL such as mysql://nova:PW@db/nova_cell1, env:VARIABLE that "
+        "holds one, or a nova.conf with [database] connection.",
         _nova_db,
         fleet=_fleet_of_db,
     ),
