@@ -23,6 +23,7 @@ _PAGES = "node, size and count, such as node:0,size:2048,count:64"
 _OPTIONS: Options = {
     ("DEFAULT", "vcpu_pin_set"): of_type("text"),
     ("DEFAULT", "reserved_host_cpus"): of_type("whole", default=0, low=0),
+    ("DEFAULT", "reserved_host_memory_mb"): of_type("whole", default=512, low=0),
     ("DEFAULT", "reserved_huge_pages"): of_type("texts"),
     ("DEFAULT", "cpu_allocation_ratio"): of_type("number", low=0),
     ("DEFAULT", "ram_allocation_ratio"): of_type("number", low=0),
@@ -70,6 +71,7 @@ def read_nova_conf(
         cpu_shared_set=_cpus(found, "compute", "cpu_shared_set"),
         vcpu_pin_set=_cpus(found, "DEFAULT", "vcpu_pin_set"),
         reserved_host_cpus=get("DEFAULT", "reserved_host_cpus"),
+        reserved_host_memory_mb=get("DEFAULT", "reserved_host_memory_mb"),
         reserved_pages=_reserved(found),
         cpu_allocation_ratio=_ratio(found, "cpu_allocation_ratio"),
         ram_allocation_ratio=_ratio(found, "ram_allocation_ratio"),

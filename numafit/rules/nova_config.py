@@ -43,6 +43,7 @@ class NovaConfig:
     cpu_shared_set: CpuSet = None
     vcpu_pin_set: CpuSet = None
     reserved_host_cpus: int = 0
+    reserved_host_memory_mb: int = 512
     reserved_pages: tuple[ReservedPages, ...] = ()
     cpu_allocation_ratio: float | None = None
     ram_allocation_ratio: float | None = None
