@@ -12,7 +12,7 @@ from numafit.diagnosis.check_pci import pci_findings
 from numafit.diagnosis.finding import ERROR, NOTE, WARNING, Finding
 from numafit.model.hostinfo import HostInfo
 from numafit.model.pci_device import PciDevice
-from numafit.rules.nova_config import TUNNEL, NovaConfig, config_faults
+from numafit.rules.nova_config import TUNNEL, NovaConfig, config_faults, meant_section
 from numafit.rules.offline import with_resting_cpus
 
 SEVERITIES = (ERROR, WARNING, NOTE)
@@ -59,6 +59,17 @@ def _sections(machine: Machine) -> Iterator[Finding]:
                 "nova does not read this section: [neutron] physnets does not list it",
                 f"Add {name} to [neutron] physnets, or remove the section.",
             )
+    for name in config.stray_sections:
+        meant = [net for net in config.physnet_nodes if meant_section(config, net) == name]
+        yield Finding(
+            WARNING,
+            "stray-section",
+            f"[{name}]",
+            "nova reads no section of this name",
+            f"Did you mean [neutron_physnet_{meant[0]}]?"
+            if meant
+            else "Sections of physical networks are called [neutron_physnet_NAME].",
+        )
     if config.misnamed_tunnel:
         yield Finding(
             ERROR,

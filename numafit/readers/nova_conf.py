@@ -85,6 +85,13 @@ def read_nova_conf(
         ),
         tunnel_nodes=tuple(get("neutron_tunnel", "numa_nodes")),
         misnamed_tunnel="neutron_tunneled" in found.sections(),
+        stray_sections=tuple(
+            name
+            for name in found.sections()
+            if name.startswith("neutron")
+            and not name.startswith(_SECTION)
+            and name not in ("neutron", "neutron_tunnel", "neutron_tunneled")
+        ),
         device_specs=tuple(get("pci", "device_spec")),
         aliases=tuple(get("pci", "alias")),
         report_in_placement=get("pci", "report_in_placement"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -35,7 +36,8 @@ class NovaConfig:
     physnets`` -> nodes of its section, empty where it has none. ``sections``: the physnets that
     have a section, listed or not. ``device_specs`` and ``aliases``: JSON texts as the file has
     them. ``misnamed_tunnel``: whether the file has a section ``[neutron_tunneled]``, as nova's
-    guide writes it; nova reads ``[neutron_tunnel]``. ``file``: for messages.
+    guide writes it; nova reads ``[neutron_tunnel]``. ``stray_sections``: others whose names begin
+    with ``neutron``, which nova does not read. ``file``: for messages.
     """
 
     file: str | None = None
@@ -54,6 +56,7 @@ class NovaConfig:
     sections: tuple[str, ...] = ()
     tunnel_nodes: tuple[int, ...] = ()
     misnamed_tunnel: bool = False
+    stray_sections: tuple[str, ...] = ()
     device_specs: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     report_in_placement: bool = False
@@ -218,17 +221,39 @@ def _absent_cpus(host: HostInfo, config: NovaConfig) -> Iterator[InputError]:
             )
 
 
+def meant_section(config: NovaConfig, physnet: str) -> str:
+    """A section that nova does not read, and that looks like that of ``physnet``; empty where
+    there is none."""
+    there = {
+        *config.stray_sections,
+        *(
+            f"neutron_physnet_{name}"
+            for name in config.sections
+            if name not in config.physnet_nodes
+        ),
+    }
+    name = f"neutron_physnet_{physnet}"
+    near = difflib.get_close_matches(name, sorted(there), n=1, cutoff=0.8)
+    return near[0] if near else ""
+
+
 def _network_faults(host: HostInfo, config: NovaConfig) -> Iterator[InputError]:
     there = frozenset(cell.id for cell in host.cells)
     for name, nodes in config.physnet_nodes.items():
         key = f"[neutron_physnet_{name}] numa_nodes"
         if not nodes:
+            hint = (
+                "'numafit discover' finds them; leave the physnet out of the list if it has none."
+            )
+            meant = meant_section(config, name)
+            if meant:
+                hint = f"nova does not read [{meant}]: call it [neutron_physnet_{name}]."
             yield InputError(
                 config.file,
                 key,
                 None,
                 "the NUMA nodes of this physnet, which [neutron] physnets lists",
-                "'numafit discover' finds them; leave the physnet out of the list if it has none.",
+                hint,
             )
         yield from _absent_nodes(config, key, nodes, there)
     yield from _absent_nodes(config, TUNNEL, config.tunnel_nodes, there)

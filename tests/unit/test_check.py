@@ -292,3 +292,19 @@ def test_cpus_at_rest_are_noted(managed: bool) -> None:
         assert "taken to be as those" in found["source"]
     else:
         assert found == {"cpus-off": "CPUs 4-5 are off: no guest is placed on them"}
+
+
+def test_sections_that_nova_does_not_read_are_named_with_those_that_it_reads() -> None:
+    config = NovaConfig(
+        physnet_nodes={"foo": (), "bar": (0,)},
+        sections=("bar",),
+        stray_sections=("neutron_physnets_foo", "neutron_cells"),
+    )
+    refused, stray, other = check_host(Machine(HOST, config))
+    assert refused.where == "[neutron_physnet_foo] numa_nodes"
+    assert refused.advice == (
+        "nova does not read [neutron_physnets_foo]: call it [neutron_physnet_foo]."
+    )
+    assert (stray.rule, stray.where) == ("stray-section", "[neutron_physnets_foo]")
+    assert stray.advice == "Did you mean [neutron_physnet_foo]?"
+    assert (other.where, "called" in other.advice) == ("[neutron_cells]", True)

@@ -171,6 +171,13 @@ def test_what_nova_compute_would_not_start_with(
     assert [fault.key for fault in config_faults(host, config)] == [key]
 
 
+def test_sections_like_those_of_networks_are_kept(conf: Callable[[str], Path]) -> None:
+    text = FULL + "[neutron_physnets_baz]\nnuma_nodes = 0\n[neutron_tunneled]\nnuma_nodes = 0\n"
+    read = read_nova_conf(conf(text))
+    assert read.stray_sections == ("neutron_physnets_baz",)
+    assert read.misnamed_tunnel
+
+
 def test_dedicated_cpus_may_be_off_where_nova_manages_their_power(host: HostInfo) -> None:
     config = NovaConfig(cpu_dedicated_set=frozenset({3, 8}), cpu_power_management=True)
     made = apply_config(host, config)
