@@ -224,14 +224,8 @@ def _absent_cpus(host: HostInfo, config: NovaConfig) -> Iterator[InputError]:
 def meant_section(config: NovaConfig, physnet: str) -> str:
     """A section that nova does not read, and that looks like that of ``physnet``; empty where
     there is none."""
-    there = {
-        *config.stray_sections,
-        *(
-            f"neutron_physnet_{name}"
-            for name in config.sections
-            if name not in config.physnet_nodes
-        ),
-    }
+    unlisted = (name for name in config.sections if name not in config.physnet_nodes)
+    there = {*config.stray_sections, *(f"neutron_physnet_{name}" for name in unlisted)}
     name = f"neutron_physnet_{physnet}"
     near = difflib.get_close_matches(name, sorted(there), n=1, cutoff=0.8)
     return near[0] if near else ""
@@ -242,12 +236,12 @@ def _network_faults(host: HostInfo, config: NovaConfig) -> Iterator[InputError]:
     for name, nodes in config.physnet_nodes.items():
         key = f"[neutron_physnet_{name}] numa_nodes"
         if not nodes:
-            hint = (
-                "'numafit discover' finds them; leave the physnet out of the list if it has none."
-            )
             meant = meant_section(config, name)
-            if meant:
-                hint = f"nova does not read [{meant}]: call it [neutron_physnet_{name}]."
+            hint = (
+                f"nova does not read [{meant}]: call it [neutron_physnet_{name}]."
+                if meant
+                else "'numafit discover' finds them; a physnet without any is not listed."
+            )
             yield InputError(
                 config.file,
                 key,
