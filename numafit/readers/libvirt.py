@@ -90,27 +90,29 @@ def _remarks(cells: tuple[HostCell, ...]) -> tuple[str, ...]:
 
 def _looks_off(root: Element) -> frozenset[str]:
     """Ids of CPUs that are shown as libvirt shows those that are off: with socket 0, core 0 and no
-    sibling, which belong to another core that is on.
-
-    Only where it matters: a host with threads, or a node whose CPUs would be on two sockets.
-    """
+    sibling, although another CPU is there already."""
     cpus = root.findall(f"{_CELLS}/cell/cpus/cpu")
-    alone = [cpu for cpu in cpus if cpu.get("siblings", "").strip() == cpu.get("id")]
-    none = [cpu for cpu in alone if cpu.get("socket_id") == cpu.get("core_id") == "0"]
-    threads = len(alone) < sum(cpu.get("siblings") is not None for cpu in cpus)
-    known = set(map(id, none))
-    others = {(c.get("socket_id"), c.get("core_id")) for c in cpus if id(c) not in known}
-    if ("0", "0") not in others:
-        none = none[1:]  # the first may be what it says
-    if threads:
-        return frozenset(cpu.get("id", "") for cpu in none)
-    mixed = [
-        cell.findall("cpus/cpu")
-        for cell in root.findall(f"{_CELLS}/cell")
-        if len({cpu.get("socket_id") for cpu in cell.findall("cpus/cpu")}) > 1
+    alone = [
+        cpu
+        for cpu in cpus
+        if _place(cpu) == _NOWHERE and cpu.get("siblings", "").strip() == cpu.get("id")
     ]
-    within = {id(cpu) for cell in mixed for cpu in cell}
-    return frozenset(cpu.get("id", "") for cpu in none if id(cpu) in within)
+    known = set(map(id, alone))
+    if not any(_place(cpu) == _NOWHERE for cpu in cpus if id(cpu) not in known):
+        alone = alone[1:]  # the first may be where it says
+    return frozenset(cpu.get("id", "") for cpu in alone)
+
+
+def _place(cpu: Element) -> tuple[str | None, ...]:
+    return (
+        cpu.get("socket_id"),
+        cpu.get("die_id", "0"),
+        cpu.get("cluster_id", "0"),
+        cpu.get("core_id"),
+    )
+
+
+_NOWHERE = ("0", "0", "0", "0")
 
 
 def _cell(cell: Element, way: str, looks_off: frozenset[str]) -> tuple[HostCell, OfflineCpus]:
