@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 
 MAX_CPU_ID = 65535
 """Largest CPU id accepted from text: eight times the largest ``NR_CPUS`` Linux builds with."""
+MAX_NAMED = 4 * (MAX_CPU_ID + 1)
+"""CPUs that one list may name, each counted as often as it stands in a rule."""
 
 
 def parse_cpu_list(text: str, *, limit: int = MAX_CPU_ID) -> frozenset[int]:
@@ -15,12 +17,17 @@ def parse_cpu_list(text: str, *, limit: int = MAX_CPU_ID) -> frozenset[int]:
     wherever it stands. Blanks and empty rules are passed over.
 
     Raises ``ValueError`` that names the rule at fault; ids above ``limit`` are refused, so that
-    a typing error cannot ask for a set of two thousand million members.
+    a typing error cannot ask for a set of two thousand million members, and so is a list that
+    names more than ``MAX_NAMED`` CPUs by repeating its ranges.
     """
     taken: set[int] = set()
     dropped: set[int] = set()
+    named = 0
     rules = cpu_list_rules(text, lambda digits, rule: _cpu_id(digits, rule, limit))
     for excluded, low, high in rules:
+        named += high - low
+        if named > MAX_NAMED:
+            raise ValueError(f"the ranges name more than {MAX_NAMED} CPUs, most of them again")
         (dropped if excluded else taken).update(range(low, high + 1))
     return frozenset(taken - dropped)
 

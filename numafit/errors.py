@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 _SHOWN = 80
@@ -11,11 +12,40 @@ def shorten(value: object, limit: int = _SHOWN) -> str:
     """``repr(value)``, cut so that a hostile file cannot fill a terminal."""
     if isinstance(value, str) and len(value) > limit:
         return repr(value[:limit]) + f"... ({len(value)} characters)"
+    text = ""
     try:
-        text = repr(value)
+        # piece by piece: aliases of YAML make values whose whole text fits into no memory
+        for piece in _pieces(value, limit):
+            text += piece
+            if len(text) > limit:
+                return text[:limit] + "..."
     except (RecursionError, ValueError):
         return f"<a {type(value).__name__} too deep or too long to show>"
-    return text if len(text) <= limit else text[:limit] + "..."
+    return text
+
+
+def _pieces(value: object, limit: int) -> Iterator[str]:
+    """``repr(value)`` in parts."""
+    kind = type(value)
+    if kind is dict:
+        yield "{"
+        for n, (key, inner) in enumerate(value.items()):  # type: ignore[attr-defined]
+            yield ", " if n else ""
+            yield from _pieces(key, limit)
+            yield ": "
+            yield from _pieces(inner, limit)
+        yield "}"
+    elif kind is list or kind is tuple:
+        yield "[" if kind is list else "("
+        n = -1
+        for n, inner in enumerate(value):  # type: ignore[arg-type]
+            yield ", " if n else ""
+            yield from _pieces(inner, limit)
+        yield "]" if kind is list else ",)" if n == 0 else ")"
+    elif kind is str or kind is bytes:
+        yield repr(value[: limit + 1])  # type: ignore[index]
+    else:
+        yield repr(value)
 
 
 def printable(text: str) -> str:
@@ -65,6 +95,8 @@ class InputError(NumafitError, ValueError):
         inner = self.key or ""
         if key:
             glue = "" if not inner or inner.startswith("[") else "."
+            if inner and key.startswith("line "):
+                glue = ": "
             inner = f"{key}{glue}{inner}"
         return InputError(self.file or file, inner or None, self.value, self.expected, self.hint)
 

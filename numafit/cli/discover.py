@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -12,7 +13,8 @@ from numafit.cpuset import format_cpu_list
 from numafit.diagnosis.affinity import Affinities, Affinity, nova_conf_text
 from numafit.diagnosis.check import spread_words
 from numafit.model.interface import NetInterface
-from numafit.readers.sysfs_net import read_interfaces, read_nodes, read_nodes_by_address
+from numafit.readers.sysfs_net import read_interfaces, read_nodes_by_address
+from numafit.readers.sysfs_nodes import read_nodes
 from numafit.readers.tree import open_tree
 
 LIVE = "/sys"
@@ -43,9 +45,10 @@ def command(networks: HostNetworks, sysfs: str | None, output: str) -> int:
     """
     live = sysfs is None
     tree = open_tree(LIVE if sysfs is None else sysfs, ("devices", "system"))
-    interfaces = read_interfaces(tree)
     nodes = read_nodes(tree)
-    found = networks.affinities(interfaces, list(nodes), read_nodes_by_address(tree), live)
+    by_address = read_nodes_by_address(tree)
+    interfaces = networks.interfaces(read_interfaces(tree), by_address)
+    found = networks.affinities(interfaces, list(nodes), by_address, live)
     if output == "json":
         print_json(_described(nodes, interfaces, found))
     elif output == "conf":
@@ -56,7 +59,7 @@ def command(networks: HostNetworks, sysfs: str | None, output: str) -> int:
 
 
 def _show(
-    nodes: dict[int, frozenset[int]], interfaces: tuple[NetInterface, ...], found: Affinities
+    nodes: dict[int, frozenset[int]], interfaces: Sequence[NetInterface], found: Affinities
 ) -> None:
     print_table(
         ("node", "CPUs"), [(n, format_cpu_list(cpus)) for n, cpus in nodes.items()], ("node",)
@@ -100,7 +103,7 @@ def _networks(found: Affinities) -> list[Affinity]:
 
 
 def _described(
-    nodes: dict[int, frozenset[int]], interfaces: tuple[NetInterface, ...], found: Affinities
+    nodes: dict[int, frozenset[int]], interfaces: Sequence[NetInterface], found: Affinities
 ) -> dict[str, Any]:
     return {
         "nodes": [{"id": n, "cpus": format_cpu_list(cpus)} for n, cpus in nodes.items()],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -12,6 +12,7 @@ import click
 from numafit.diagnosis.affinity import Affinities, HostNetwork, find_affinities
 from numafit.model.interface import NetInterface
 from numafit.model.neutron_config import NeutronConfig, Switch
+from numafit.readers.addresses import IpLink, addresses_of, live_links, read_links, with_links
 
 AGENT_FILES = tuple(
     f"/etc/neutron/plugins/ml2/{name}.ini"
@@ -31,14 +32,16 @@ _OPTIONS = (
         "--switch",
         metavar="FILE",
         multiple=True,
-        help="Open vSwitch's tables, from 'ovs-vsctl --format=json list TABLE' for Bridge, Port, "
-        "Interface and Open_vSwitch, or from 'ovsdb-client dump -f json'. On the host itself "
-        "ovs-vsctl is asked.",
+        help="Open vSwitch's tables: 'ovs-vsctl list TABLE' for Bridge, Port, Interface and "
+        "Open_vSwitch, 'ovsdb-client dump', or 'ovs-vsctl show', as text or JSON. On the host "
+        "itself ovs-vsctl is asked.",
     ),
     click.option(
         "--addresses",
         metavar="FILE",
-        help="The output of 'ip -j addr'. On the host itself ip is asked.",
+        multiple=True,
+        help="The output of 'ip addr' or 'ip -d link', as text or JSON (-j); several count. On "
+        "the host itself ip is asked.",
     ),
     click.option(
         "--map",
@@ -82,12 +85,16 @@ class HostNetworks:
             return read_switch(self.given["switch"])
         return live_switch() if live else None
 
-    def read_addresses(self, live: bool) -> dict[str, list[str]]:
-        from numafit.readers.addresses import live_addresses, read_addresses
+    @functools.cached_property
+    def links(self) -> list[IpLink]:
+        """Of the files that were given; a pipe can be read once."""
+        return [one for file in self.given["addresses"] for one in read_links(file)]
 
-        if self.given["addresses"]:
-            return read_addresses(self.given["addresses"])
-        return live_addresses() if live else {}
+    def interfaces(
+        self, found: Sequence[NetInterface], nodes_by_address: Mapping[str, int | None]
+    ) -> list[NetInterface]:
+        """Those of sysfs, and what the files tell beyond them."""
+        return with_links(found, self.links, nodes_by_address)
 
     def affinities(
         self,
@@ -100,8 +107,10 @@ class HostNetworks:
         switch = self.read_switch(live)
         configs = self.configs(live, switch)
         inner = frozenset[str]().union(*(config.integration_bridges for config in configs))
-        network = HostNetwork(interfaces, cells, switch, nodes_by_address, inner)
-        return find_affinities(network, configs, self.read_addresses(live))
+        known = self.interfaces(interfaces, nodes_by_address)
+        network = HostNetwork(known, cells, switch, nodes_by_address, inner)
+        links = live_links() if live and not self.given["addresses"] else self.links
+        return find_affinities(network, configs, addresses_of(links))
 
 
 def network_options(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -15,13 +15,14 @@ from typing import Any
 import click
 
 from numafit.diagnosis.usage import Difference
-from numafit.errors import InputError, MissingExtra
+from numafit.errors import InputError, MissingExtra, printable
 from numafit.fleet import Fleet
 from numafit.model.hostinfo import HostInfo
 from numafit.model.interface import NetInterface, netdevs_of
 from numafit.model.pci_device import PciDevice
 from numafit.rules.device_spec import parse_device_specs
 from numafit.rules.nova_config import NovaConfig, apply_config
+from numafit.rules.offline import off_remark
 from numafit.rules.pci_pools import functions_of, pools_from_devices
 
 Given = Mapping[str, Any]
@@ -59,7 +60,8 @@ def _nova_rows(path: str, given: Given) -> list[HostInfo]:
 
 
 def _fleet_of_rows(path: str) -> Fleet:
-    from numafit.readers.nova_rows import read_nova_rows, stored_rows
+    from numafit.readers.nova_rows import read_nova_rows
+    from numafit.readers.row_files import stored_rows
 
     try:
         return Fleet.from_nova_rows(
@@ -122,17 +124,17 @@ def with_devices(
 
 
 def _nova_db(url: str, given: Given) -> list[HostInfo]:
-    from numafit.readers.nova_db import NovaDb
+    from numafit.readers.nova_db import NovaDb, database_url
 
-    with NovaDb(url) as database:
+    with NovaDb(database_url(url)) as database:
         _say(database.differences())
         return list(database.hosts())
 
 
 def _fleet_of_db(url: str) -> Fleet:
-    from numafit.readers.nova_db import NovaDb
+    from numafit.readers.nova_db import NovaDb, database_url
 
-    with NovaDb(url) as database:
+    with NovaDb(database_url(url)) as database:
         _say(database.differences())
         try:
             return Fleet.from_nova_rows(database.rows())
@@ -180,8 +182,9 @@ SOURCES = (
     ),
     Source(
         "--nova-db",
-        "URL",
-        "A cell database of nova: mysql://nova:PW@db/nova_cell1.",
+        "URL|FILE",
+        "A cell database of nova: a URL such as mysql://nova:PW@db/nova_cell1, env:VARIABLE that "
+        "holds one, or a nova.conf with [database] connection.",
         _nova_db,
         fleet=_fleet_of_db,
     ),
@@ -267,10 +270,12 @@ class HostSources:
 
     def _hosts(self, source: Source, value: str, config: NovaConfig | None) -> Iterator[HostInfo]:
         for host in source.read(value, self.given):
-            if config is None:
-                yield host
-            else:
-                yield apply_config(host, config, nova_order=source.hardware)
+            if config is not None:
+                host = apply_config(host, config, nova_order=source.hardware)
+            for remark in (*host.remarks, off_remark(host)):
+                if remark:
+                    click.echo(printable(f"numafit: {host.name or value}: {remark}"), err=True)
+            yield host
 
 
 def host_sources(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
-from functools import lru_cache, partial
 from typing import Any
 
 from numafit.columns.gather import Gatherer
-from numafit.cpuset import MAX_CPU_ID, parse_cpu_list
+from numafit.cpuset import parse_cpu_list
 from numafit.errors import InputError
 from numafit.model.guest import MAX_MEMORY_MB
 from numafit.model.hostinfo import MAX_ID, HostCell, HostInfo, PagePool, PciPool
-from numafit.readers import checks
+from numafit.readers import bounds, checks
+from numafit.readers.textfile import parse_json
 
 MAX_GENERATION = (1 << 64) - 1
-MAX_TEXT = 1 << 17
-"""Characters of a CPU list: 8192 CPUs, one by one, with ids of ten digits take fewer."""
+_REMEMBERED = 4096
 _TYPE = "Arrow data with the columns that a Fleet gives"
 
 
@@ -24,78 +22,105 @@ def gather(rows: Iterable[Any]) -> tuple[Gatherer, list[int]]:
     """All hosts, and the generation of each; an error names row, key and value."""
     gatherer = Gatherer()
     generations = []
-    for n, row in enumerate(rows):
-        try:
-            data = checks.mapping(None, row, _TYPE)
-            gatherer.add_host(_host(data))
-            generation = data.get("generation", 0)
-            generations.append(checks.whole("generation", generation, 0, MAX_GENERATION))
-        except InputError as error:
-            raise error.within(f"row {n}") from None
+    reader = _Reader()
+    with bounds.document():
+        for n, row in enumerate(rows):
+            try:
+                data = checks.mapping(None, row, _TYPE)
+                gatherer.add_host(reader.host(data))
+                generation = data.get("generation", 0)
+                generations.append(checks.whole("generation", generation, 0, MAX_GENERATION))
+            except InputError as error:
+                raise error.within(f"row {n}") from None
     return gatherer, generations
 
 
-def _host(data: Mapping[str, Any]) -> HostInfo:
-    cells = checks.sequence("cells", checks.required(data, "cells", _TYPE), "a list of cells")
-    pools = checks.sequence("pci_pools", data.get("pci_pools") or (), "a list of PCI pools")
-    return HostInfo(
-        cells=tuple(checks.each("cells", cells, _cell)),
-        name=checks.label("name", data.get("name") or ""),
-        pci_pools=tuple(checks.each("pci_pools", pools, _pool)),
-        cpu_allocation_ratio=_ratio(data, "cpu_allocation_ratio"),
-        ram_allocation_ratio=_ratio(data, "ram_allocation_ratio"),
-        distances=tuple(map(tuple, data.get("distances") or ())),
+class _Reader:
+    """Reads hosts one after the other: they share their CPU lists, each of which is read once."""
+
+    def __init__(self) -> None:
+        self._cores_by_text: dict[str, tuple[frozenset[int], ...]] = {}
+        self._cpus_by_text: dict[str, frozenset[int]] = {}
+
+    def host(self, data: Mapping[str, Any]) -> HostInfo:
+        cells = checks.sequence("cells", checks.required(data, "cells", _TYPE), "a list of cells")
+        pools = checks.sequence("pci_pools", data.get("pci_pools") or (), "a list of PCI pools")
+        return HostInfo(
+            cells=tuple(checks.each("cells", cells, self._cell)),
+            name=checks.label("name", data.get("name") or ""),
+            pci_pools=tuple(checks.each("pci_pools", pools, _pool)),
+            cpu_allocation_ratio=_ratio(data, "cpu_allocation_ratio"),
+            ram_allocation_ratio=_ratio(data, "ram_allocation_ratio"),
+            distances=_distances(data.get("distances") or ()),
+        )
+
+    def _cell(self, value: object) -> HostCell:
+        data = checks.mapping(None, value, "a cell")
+        bounds.grant_cpus(bounds.CPUS_A_CELL)
+
+        def whole(key: str, high: int = MAX_MEMORY_MB) -> int:
+            return checks.whole(key, checks.required(data, key, _TYPE), 0, high)
+
+        def listed(key: str) -> Any:
+            return checks.sequence(key, checks.required(data, key, _TYPE))
+
+        names = listed("physnets")
+        return HostCell(
+            id=whole("id", MAX_ID),
+            cpuset=self._cpus("cpuset", data.get("cpuset")),
+            pcpuset=self._cpus("pcpuset", data.get("pcpuset")),
+            memory_mb=whole("memory_mb"),
+            cpu_usage=whole("cpu_usage", MAX_ID),
+            memory_usage=whole("memory_usage"),
+            pinned_cpus=checks.cpu_list("pinned_cpus", listed("pinned_cpus")),
+            siblings=self._cores(checks.text("siblings", data.get("siblings"), "CPU lists")),
+            page_pools=tuple(checks.each("page_pools", listed("page_pools"), _page_pool)),
+            physnets=frozenset(checks.text(f"physnets[{n}]", name) for n, name in enumerate(names)),
+            tunneled=checks.flag("tunneled", data.get("tunneled")),
+            socket=data.get("socket"),
+        )
+
+    def _cores(self, text: str) -> tuple[frozenset[int], ...]:
+        found = self._cores_by_text.get(text)
+        if found is None:
+            if len(self._cores_by_text) >= _REMEMBERED:
+                self._cores_by_text.clear()
+            found = tuple(_read_cpus("siblings", core) for core in text.split())
+            self._cores_by_text[text] = found
+        return found
+
+    def _cpus(self, key: str, value: object) -> frozenset[int]:
+        text = checks.text(key, value, "a CPU list")
+        found = self._cpus_by_text.get(text)
+        if found is None:
+            if len(self._cpus_by_text) >= _REMEMBERED:
+                self._cpus_by_text.clear()
+            found = self._cpus_by_text[text] = _read_cpus(key, text)
+        return found
+
+
+def _read_cpus(key: str, text: str) -> frozenset[int]:
+    if len(text) > bounds.ARROW_CPU_LIST:
+        raise InputError(None, key, text, f"at most {bounds.ARROW_CPU_LIST} characters")
+    try:
+        cpus = parse_cpu_list(text)
+    except ValueError as error:
+        raise InputError(None, key, text, "a CPU list such as 0-3,8", f"{error}.") from None
+    bounds.name_cpus(key, len(cpus), text)
+    return cpus
+
+
+def _distances(value: object) -> tuple[tuple[Any, ...], ...]:
+    rows = checks.sequence("distances", value, "a row of distances for each cell")
+    return tuple(
+        tuple(checks.sequence(f"distances[{n}]", row, "a list of distances"))
+        for n, row in enumerate(rows)
     )
 
 
 def _ratio(data: Mapping[str, Any], key: str) -> float | None:
     value = data.get(key)
     return None if value is None else checks.number(key, value)
-
-
-def _cell(value: object) -> HostCell:
-    data = checks.mapping(None, value, "a cell")
-
-    def whole(key: str, high: int = MAX_MEMORY_MB) -> int:
-        return checks.whole(key, checks.required(data, key, _TYPE), 0, high)
-
-    def listed(key: str) -> Any:
-        return checks.sequence(key, checks.required(data, key, _TYPE))
-
-    names = listed("physnets")
-    return HostCell(
-        id=whole("id", MAX_ID),
-        cpuset=_cpus("cpuset", data.get("cpuset")),
-        pcpuset=_cpus("pcpuset", data.get("pcpuset")),
-        memory_mb=whole("memory_mb"),
-        cpu_usage=whole("cpu_usage", MAX_ID),
-        memory_usage=whole("memory_usage"),
-        pinned_cpus=checks.cpu_list("pinned_cpus", listed("pinned_cpus")),
-        siblings=_cores(checks.text("siblings", data.get("siblings"), "CPU lists")),
-        page_pools=tuple(checks.each("page_pools", listed("page_pools"), _page_pool)),
-        physnets=frozenset(checks.text(f"physnets[{n}]", name) for n, name in enumerate(names)),
-        tunneled=checks.flag("tunneled", data.get("tunneled")),
-        socket=data.get("socket"),
-    )
-
-
-# hosts share their layouts
-@lru_cache(maxsize=4096)
-def _cores(text: str) -> tuple[frozenset[int], ...]:
-    return tuple(_cpus("siblings", core) for core in text.split())
-
-
-_parse = lru_cache(maxsize=4096)(partial(parse_cpu_list, limit=MAX_CPU_ID))
-
-
-def _cpus(key: str, value: object) -> frozenset[int]:
-    text = checks.text(key, value, "a CPU list")
-    if len(text) > MAX_TEXT:
-        raise InputError(None, key, text, f"at most {MAX_TEXT} characters")
-    try:
-        return _parse(text)
-    except ValueError as error:
-        raise InputError(None, key, value, "a CPU list such as 0-3,8", f"{error}.") from None
 
 
 def _page_pool(value: object) -> PagePool:
@@ -109,9 +134,12 @@ def _pool(value: object) -> PciPool:
     data = checks.mapping(None, value, "a PCI pool")
     text = checks.text("tags", data.get("tags") or "{}")
     try:
-        tags = checks.mapping("tags", json.loads(text))
-    except (ValueError, RecursionError):
-        raise InputError(None, "tags", text, "a JSON object") from None
+        tags = checks.mapping(None, parse_json(text), "a JSON object")
+        for key, tag in tags.items():
+            if isinstance(tag, list | dict):
+                raise InputError(None, key, tag, "text, a number, true, false or null")
+    except InputError as error:
+        raise error.within(key="tags") from None
     devices = checks.sequence("devices", data.get("devices") or (), "a list of PCI addresses")
     return PciPool(
         vendor_id=checks.text("vendor_id", data.get("vendor_id")),

@@ -15,7 +15,7 @@ from numafit.columns.names import Names
 from numafit.columns.pools import Pools
 from numafit.columns.resources import HostResources
 from numafit.errors import InputError
-from numafit.model.hostinfo import HostInfo, PciPool
+from numafit.model.hostinfo import UNKNOWN_MEMORY, HostInfo, PciPool
 
 MAX_PAGE_SIZES = 32
 UNKNOWN = 2**64 - 1
@@ -115,7 +115,17 @@ class Gatherer:
         return self._known_distances[matrix]
 
     def add_host(self, host: HostInfo) -> None:
-        for cell in host.cells:
+        """Raises ``InputError`` for a cell whose memory is not known: it is not 0."""
+        for n, cell in enumerate(host.cells):
+            memory_mb = cell.memory_mb
+            if memory_mb is None:
+                raise InputError(
+                    host.name or None,
+                    f"cells[{n}].memory_mb",
+                    None,
+                    UNKNOWN_MEMORY,
+                    "'numafit show' prints the host and what its source lacks.",
+                )
             layout = self.layouts.of(cell)
             shape = self.layouts.all[layout]
             self.add_cell(
@@ -123,7 +133,7 @@ class Gatherer:
                 cell.socket,
                 layout,
                 shape.words(shape.mask(cell.pinned_cpus)),
-                (cell.memory_mb, cell.memory_usage),
+                (memory_mb, cell.memory_usage),
                 cell.cpu_usage,
                 [(p.size_kib, p.total, p.used, p.reserved) for p in cell.page_pools],
                 cell.physnets,

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from numafit.model.hostinfo import HostCell
+from numafit.readers import bounds
 
 LAYOUT_DTYPE = np.dtype(
     [
@@ -30,11 +31,16 @@ LAYOUT_DTYPE = np.dtype(
     ]
 )
 """``struct nf_layout`` of numafit.h, field by field."""
+WIDE = 1024
+"""Slots; a number a CPU, each as wide as all slots, takes quadratic memory."""
 
 
 @dataclass(slots=True)
 class Layout:
-    """One interned CPU layout: ``slot_of`` maps a CPU id to its slot, ``cpus`` maps back."""
+    """One interned CPU layout: ``slot_of`` maps a CPU id to its slot, ``cpus`` maps back.
+
+    ``dedicated_bits``: the bit of each dedicated CPU in a mask; empty beyond ``WIDE`` slots.
+    """
 
     shift: int
     threads: int
@@ -47,7 +53,10 @@ class Layout:
 
     def __post_init__(self) -> None:
         self.slot_of = {cpu: slot for slot, cpu in enumerate(self.cpus) if cpu >= 0}
-        self.dedicated_bits = {cpu: 1 << self.slot_of[cpu] for cpu in self.dedicated}
+        wide = len(self.cpus) > WIDE
+        self.dedicated_bits = {
+            cpu: 1 << self.slot_of[cpu] for cpu in (() if wide else self.dedicated)
+        }
 
     @property
     def siblings(self) -> tuple[frozenset[int], ...]:
@@ -106,8 +115,10 @@ class Layouts:
         key = (cell.siblings, cell.cpuset, cell.pcpuset, extra)
         found = self._ids.get(key)
         if found is None:
+            layout = lay_out(cell)
+            bounds.name_cpus("siblings", len(layout.cpus), "")
             found = self._ids[key] = len(self.all)
-            self.all.append(lay_out(cell))
+            self.all.append(layout)
         return found
 
     def cut(self, n: int) -> None:

@@ -9,7 +9,7 @@ from numafit.columns.gather import Gatherer
 from numafit.columns.layouts import Layout
 from numafit.errors import InputError
 from numafit.model.hostinfo import HostCell, PciPool
-from numafit.readers import checks
+from numafit.readers import bounds, checks
 from numafit.readers.nova_bulk import Cell, cpu_sets, decode
 from numafit.readers.nova_rows import host_from_nova, pools_from_nova, ratio
 
@@ -34,6 +34,20 @@ class RowGatherer(Gatherer):
         self._layout_by_text: dict[tuple[bytes, bytes, bytes], int] = {}
         self._pools_by_text: dict[str, tuple[PciPool, ...]] = {}
 
+    def add_any(self, row: Row) -> None:
+        """A row in any of its forms."""
+        if isinstance(row, Mapping):
+            self.add_row(*_columns(row))
+            return
+        try:
+            # rows of database drivers are sequences of their own kinds; text would be one too
+            parts: tuple[Any, ...] = () if isinstance(row, str | bytes) else tuple(row)
+        except TypeError:
+            parts = ()
+        if not 3 <= len(parts) <= 5:
+            raise InputError(None, None, row, "name, numa_topology, pci_stats and two ratios")
+        self.add_row(*parts)
+
     def add_row(
         self,
         name: str,
@@ -42,7 +56,10 @@ class RowGatherer(Gatherer):
         cpu_ratio: float | None = None,
         ram_ratio: float | None = None,
     ) -> None:
-        cells = decode(numa_topology) if isinstance(numa_topology, str | bytes) else None
+        cells = None
+        if isinstance(numa_topology, str | bytes):
+            bounds.grant_cpus(len(numa_topology) // 8)
+            cells = decode(numa_topology)
         parts = None if cells is None else self._all_parts(cells)
         if cells is None or parts is None:
             self.add_host(host_from_nova(numa_topology, pci_stats, name, cpu_ratio, ram_ratio))
@@ -116,7 +133,9 @@ class RowGatherer(Gatherer):
         except InputError:
             raise _Irregular from None
 
-    def _pools(self, text: str) -> tuple[PciPool, ...]:
+    def _pools(self, text: Any) -> tuple[PciPool, ...]:
+        if not isinstance(text, str):
+            return pools_from_nova(text) or ()
         # hosts without devices all say so in the same words
         known = self._pools_by_text.get(text)
         if known is None:
@@ -131,18 +150,14 @@ def gather_rows(rows: Iterable[Row], progress: Callable[[int], object] | None) -
     """All rows; an error names the row by its number and the host's name."""
     gatherer = RowGatherer()
     n = -1
-    for n, row in enumerate(rows):
-        try:
-            if isinstance(row, Mapping):
-                gatherer.add_row(*_columns(row))
-            elif _is_sequence(row) and 3 <= len(row) <= 5:
-                gatherer.add_row(*row)
-            else:
-                raise InputError(None, None, row, "name, numa_topology, pci_stats and two ratios")
-        except InputError as error:
-            raise error.within(f"row {n}{_name_of(row)}") from None
-        if progress is not None and (n + 1) % PROGRESS_STEP == 0:
-            progress(n + 1)
+    with bounds.document():
+        for n, row in enumerate(rows):
+            try:
+                gatherer.add_any(row)
+            except InputError as error:
+                raise error.within(f"row {n}{_name_of(row)}") from None
+            if progress is not None and (n + 1) % PROGRESS_STEP == 0:
+                progress(n + 1)
     if progress is not None:
         progress(n + 1)
     return gatherer

@@ -5,23 +5,24 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import math
 import os
-import tempfile
 import zipfile
 import zlib
 from array import array
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from numafit.columns.columns import Columns
+from numafit.columns.drafts import draft_of
 from numafit.columns.layouts import LAYOUT_DTYPE, Layout
 from numafit.columns.names import Names
 from numafit.errors import InputError
 from numafit.model.hostinfo import PciPool
+from numafit.readers.textfile import open_regular
 
 FORMAT = "numafit fleet"
 VERSION = 1
@@ -36,6 +37,8 @@ _BROKEN = (
     KeyError,
     MemoryError,
     NotImplementedError,
+    OSError,
+    OverflowError,
     RuntimeError,
     ValueError,
 )
@@ -95,24 +98,8 @@ def save(columns: Columns, path: str | os.PathLike[str]) -> None:
     shared = [cpu for layout in columns.cpu_layouts for cpu in sorted(layout.shared)]
     arrays["layout_shared"] = np.array(shared, np.int32)
     arrays[_META] = np.frombuffer(_meta(columns, arrays), np.uint8)
-    target = Path(path)
-    handle, draft = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.")
-    try:
-        with open(handle, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(draft, 0o666 & ~_umask())
-        os.replace(draft, target)
-    except BaseException:
-        os.unlink(draft)
-        raise
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+    with draft_of(path) as file:
+        np.savez(file, **arrays)
 
 
 def _meta(columns: Columns, arrays: Mapping[str, npt.NDArray[Any]]) -> bytes:
@@ -145,18 +132,11 @@ def load(path: str | os.PathLike[str]) -> Columns:
     """What ``save`` wrote. Raises ``InputError`` for a file that is cut, changed or foreign."""
     file = os.fspath(path)
     try:
-        arrays = _arrays(file)
-        meta = json.loads(arrays.pop(_META).tobytes())
-    except OSError as error:
-        reason = error.strerror or str(error)
-        raise InputError(file, None, reason, "a file that can be read") from None
+        meta, arrays = _members(file)
+    except InputError as error:
+        raise error.within(file) from None
     except _BROKEN:
         raise InputError(file, None, "something else", f"a {FORMAT}, whole", _HINT) from None
-    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-        raise InputError(file, "format", None, f"a {FORMAT}", _HINT)
-    if meta.get("version") != VERSION:
-        hint = "Load it with the numafit that wrote it, or write it anew."
-        raise InputError(file, "version", meta.get("version"), str(VERSION), hint)
     try:
         return _columns(arrays, meta)
     except InputError as error:
@@ -165,15 +145,47 @@ def load(path: str | os.PathLike[str]) -> Columns:
         raise InputError(file, "meta", "something else", f"a {FORMAT}", _HINT) from None
 
 
-def _arrays(file: str) -> dict[str, npt.NDArray[Any]]:
-    with open(file, "rb") as stream:
-        # numpy would take a lone array, or a pickle, just as well
-        if stream.read(4) != b"PK\x03\x04":
-            raise zipfile.BadZipFile
-        stream.seek(0)
-        # memory for the whole file: members are never larger than it
-        with np.load(io.BytesIO(stream.read()), allow_pickle=False) as found:
-            return {name: found[name] for name in found.files}
+def _members(file: str) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
+    """What ``_META`` holds, and the columns."""
+    with open_regular(file) as stream, zipfile.ZipFile(stream) as members:
+        left = os.fstat(stream.fileno()).st_size
+        for member in members.infolist():
+            # numpy would unpack what another program packed, to a thousand times its size, and
+            # read members that lie upon each other
+            left -= member.file_size
+            if member.compress_type != zipfile.ZIP_STORED or left < 0:
+                raise InputError(None, member.filename, None, "a member that is not packed", _HINT)
+        meta = json.loads(_array(members.read(f"{_META}.npy")).tobytes())
+        if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+            raise InputError(None, "format", None, f"a {FORMAT}", _HINT)
+        if meta.get("version") != VERSION:
+            hint = "Load it with the numafit that wrote it, or write it anew."
+            raise InputError(None, "version", meta.get("version"), str(VERSION), hint)
+        found: dict[str, npt.NDArray[Any]] = {}
+        for member in members.infolist():
+            name = member.filename.removesuffix(".npy")
+            if name in found or name not in (*_HOSTS, "layouts", _META):
+                raise InputError(None, member.filename, None, f"each column of a {FORMAT} once")
+            if name != _META:
+                found[name] = _array(members.read(member))
+        return meta, found
+
+
+def _array(data: bytes) -> npt.NDArray[Any]:
+    """A member in numpy's format. Its header is compared with its length before memory is taken.
+
+    Raises ``ValueError``."""
+    stream = io.BytesIO(data)
+    read_header = {
+        (1, 0): np.lib.format.read_array_header_1_0,
+        (2, 0): np.lib.format.read_array_header_2_0,
+    }[np.lib.format.read_magic(stream)]
+    shape, by_columns, dtype = read_header(stream)
+    start = stream.tell()
+    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(data) - start:
+        raise ValueError("a header that does not tell what follows it")
+    order = "F" if by_columns else "C"
+    return np.ndarray(shape, dtype, data, start, order=order).copy(order="C")
 
 
 def _columns(arrays: dict[str, npt.NDArray[Any]], meta: Mapping[str, Any]) -> Columns:
@@ -231,8 +243,15 @@ def _check_places(arrays: Mapping[str, npt.NDArray[Any]], table: npt.NDArray[Any
         if len(ends) and max(ends) > room:
             raise InputError(None, name, int(max(ends)), f"places up to {room}", _HINT)
 
-    inside("layouts", table["mask_at"], table["n_words"], len(arrays["layout_words"]))
-    inside("layouts", table["cpu_at"], table["n_slots"], len(arrays["layout_cpus"]))
+    for start, length, column in (
+        ("mask_at", "n_words", "layout_words"),
+        ("cpu_at", "n_slots", "layout_cpus"),
+    ):
+        inside("layouts", table[start], table[length], len(arrays[column]))
+        # layouts that lie upon each other would take more memory than the file has bytes
+        total = int(table[length].sum(dtype=np.uint64))
+        if total > len(arrays[column]):
+            raise InputError(None, "layouts", total, f"places of its own in {column} each", _HINT)
     if int(table["n_shared"].sum(dtype=np.uint64)) != len(arrays["layout_shared"]):
         raise InputError(None, "layout_shared", None, "the shared CPUs of each layout", _HINT)
     layouts = arrays["cell_layout"]
@@ -274,13 +293,15 @@ def _layout(arrays: Mapping[str, npt.NDArray[Any]], row: Any, shared: frozenset[
     first, mask_at = int(row["cpu_at"]), int(row["mask_at"])
     cpus = arrays["layout_cpus"][first : first + int(row["n_slots"])].tolist()
     words = arrays["layout_words"][mask_at : mask_at + int(row["n_words"])].tobytes()
-    mask = int.from_bytes(words, "little")
+    mask = np.unpackbits(np.frombuffer(words, np.uint8), bitorder="little")
     return Layout(
         shift=int(row["shift"]),
         threads=int(row["threads"]),
         n_cores=int(row["n_cores"]),
         cpus=cpus,
-        dedicated=frozenset(cpu for slot, cpu in enumerate(cpus) if cpu >= 0 and mask >> slot & 1),
+        dedicated=frozenset(
+            cpu for cpu, bit in zip(cpus, mask.tolist(), strict=False) if bit and cpu >= 0
+        ),
         shared=shared,
     )
 

@@ -300,7 +300,7 @@ def rows(source: Any) -> Iterator[Any]:
         raise InputError(None, None, type(source).__name__, expected)
     try:
         yield from na.ArrayStream(source).iter_py()
-    except (NotImplementedError, KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
         expected = "columns of numbers, text, lists and structs"

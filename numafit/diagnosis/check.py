@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from numafit.cpuset import format_cpu_list
 from numafit.diagnosis.affinity import Affinities, Affinity
+from numafit.diagnosis.check_cpus import cpu_findings, resting_findings, useless_cells
+from numafit.diagnosis.check_memory import memory_findings
 from numafit.diagnosis.check_pci import pci_findings
 from numafit.diagnosis.finding import ERROR, NOTE, WARNING, Finding
 from numafit.model.hostinfo import HostInfo
 from numafit.model.pci_device import PciDevice
-from numafit.rules.nova_config import DEDICATED, TUNNEL, NovaConfig, cell_cpus, config_faults
+from numafit.rules.nova_config import TUNNEL, NovaConfig, config_faults, meant_section
+from numafit.rules.offline import with_resting_cpus
 
 SEVERITIES = (ERROR, WARNING, NOTE)
 
@@ -31,7 +33,12 @@ class Machine:
 
 def check_host(machine: Machine) -> list[Finding]:
     """All findings, errors first; the order of the rules otherwise."""
-    found = [finding for rule in _RULES for finding in rule(machine)]
+    config = machine.config
+    found = list(resting_findings(machine.host, config))
+    if config.cpu_power_management:
+        woken = with_resting_cpus(machine.host, config.cpu_dedicated_set or frozenset())
+        machine = replace(machine, host=woken)
+    found += [finding for rule in _RULES for finding in rule(machine)]
     return sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
 
 
@@ -39,84 +46,6 @@ def _refused(machine: Machine) -> Iterator[Finding]:
     for fault in config_faults(machine.host, machine.config):
         what = f"{fault.value!r}: expected {fault.expected}"
         yield Finding(ERROR, "nova-refuses", fault.key or "", what, fault.hint)
-
-
-def _split_cores(machine: Machine) -> Iterator[Finding]:
-    dedicated = machine.config.cpu_dedicated_set or frozenset()
-    split = [
-        core
-        for cell in machine.host.cells
-        for core in cell.siblings
-        if core & dedicated and not core <= dedicated
-    ]
-    if split:
-        cores = "; ".join(
-            f"{format_cpu_list(core & dedicated)} without {format_cpu_list(core - dedicated)}"
-            for core in split[:8]
-        )
-        more = f" and {len(split) - 8} more" if len(split) > 8 else ""
-        yield Finding(
-            WARNING,
-            "split-cores",
-            DEDICATED,
-            f"has one thread of a core and not the other: {cores}{more}",
-            "Put all threads of a core into one set: what runs on the other thread takes its "
-            "share of a dedicated CPU, and cpu_thread_policy 'require' does not find the pair.",
-        )
-
-
-def _useless_cells(machine: Machine) -> Iterator[Finding]:
-    config = machine.config
-    usable = (config.cpu_dedicated_set or frozenset()) | (config.cpu_shared_set or frozenset())
-    if config.vcpu_pin_set is not None:
-        usable = config.vcpu_pin_set
-    if not usable:
-        return
-    for cell in machine.host.cells:
-        if cell_cpus(cell) and not cell_cpus(cell) & usable:
-            yield Finding(
-                NOTE,
-                "cell-without-cpus",
-                f"NUMA node {cell.id}",
-                "none of its CPUs is in a CPU set, so no guest cell is placed there",
-                "Its memory and its devices serve no guest that needs them near.",
-            )
-
-
-def _reserved(machine: Machine) -> Iterator[Finding]:
-    key = "[DEFAULT] reserved_huge_pages"
-    cells = {cell.id: cell for cell in machine.host.cells}
-    for pages in machine.config.reserved_pages:
-        what = f"node:{pages.node},size:{pages.size_kib},count:{pages.count}"
-        cell = cells.get(pages.node)
-        if cell is None:
-            there = format_cpu_list(cells)
-            yield Finding(
-                WARNING,
-                "reserved-pages",
-                key,
-                f"{what}: the NUMA nodes here are {there}",
-                "nova passes over it; correct the node.",
-            )
-            continue
-        pools = {pool.size_kib: pool.total for pool in cell.page_pools}
-        if pages.size_kib not in pools:
-            sizes = ", ".join(map(str, sorted(pools))) or "none"
-            yield Finding(
-                WARNING,
-                "reserved-pages",
-                key,
-                f"{what}: the node has pages of {sizes} KiB",
-                "nova passes over it; correct the size.",
-            )
-        elif pages.count > pools[pages.size_kib]:
-            yield Finding(
-                ERROR,
-                "reserved-pages",
-                key,
-                f"{what}: the node has {pools[pages.size_kib]} pages of that size",
-                "No guest gets such a page here; reserve fewer, or make more.",
-            )
 
 
 def _sections(machine: Machine) -> Iterator[Finding]:
@@ -130,6 +59,17 @@ def _sections(machine: Machine) -> Iterator[Finding]:
                 "nova does not read this section: [neutron] physnets does not list it",
                 f"Add {name} to [neutron] physnets, or remove the section.",
             )
+    for name in config.stray_sections:
+        meant = [net for net in config.physnet_nodes if meant_section(config, net) == name]
+        yield Finding(
+            WARNING,
+            "stray-section",
+            f"[{name}]",
+            "nova reads no section of this name",
+            f"Did you mean [neutron_physnet_{meant[0]}]?"
+            if meant
+            else "Sections of physical networks are called [neutron_physnet_NAME].",
+        )
     if config.misnamed_tunnel:
         yield Finding(
             ERROR,
@@ -242,12 +182,26 @@ def _devices(machine: Machine) -> Iterator[Finding]:
         )
 
 
+def _host(machine: Machine) -> Iterator[Finding]:
+    yield from cpu_findings(machine.host, machine.config)
+    yield from memory_findings(machine.host, machine.config)
+
+
+def _cells(machine: Machine) -> Iterator[Finding]:
+    yield from useless_cells(machine.host, machine.config)
+
+
+def _source(machine: Machine) -> Iterator[Finding]:
+    for remark in machine.host.remarks:
+        yield Finding(NOTE, "source", machine.host.name or "host", remark, "")
+
+
 _RULES: tuple[Callable[[Machine], Iterator[Finding]], ...] = (
     _refused,
-    _split_cores,
-    _reserved,
+    _host,
     _sections,
     _networks,
-    _useless_cells,
+    _cells,
     _devices,
+    _source,
 )

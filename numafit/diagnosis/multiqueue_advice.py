@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from numafit.errors import MisuseError, shorten
 from numafit.model.flavor import Flavor, Image
-from numafit.rules.multiqueue import Multiqueue
+from numafit.rules.multiqueue import MAX_TAP_QUEUES, Multiqueue
 
 _ON = "hw:vif_multiqueue_enabled=true"
 
@@ -96,6 +96,9 @@ def _why(flavor: Flavor, image: Image | None, found: Multiqueue) -> str:
         )
         if value is not None
     ]
+    if found.limited_by == "vif_model":
+        model = f"hw_vif_model={properties.get('hw_vif_model')} of the image"
+        return f"{model}: only virtio interfaces have several queues ({' and '.join(set_by)})"
     if found.enabled or set_by:
         return " and ".join(set_by)
     return f"neither flavor nor image asks for it; {_ON} in the flavor would"
@@ -118,10 +121,17 @@ def _weigh(vcpus: int, found: Multiqueue, vnics: int) -> tuple[str, list[str]]:
             f"{vnics} interfaces for {vcpus} vCPUs: with one queue each there is one for every "
             "vCPU already"
         ]
+    if found.limited_by == "vif_model":
+        return "no", ["interfaces of another model than virtio have one queue"]
     reasons = []
     pairs = found.queue_pairs if found.enabled else vcpus
     if pairs < 2:
         return "no", ["the cap leaves one queue pair, as without it"]
+    if found.enabled and pairs > MAX_TAP_QUEUES:
+        return "no", [
+            f"a tap device refuses more than {MAX_TAP_QUEUES} queues, so that the guest would not "
+            f"start: set [libvirt] max_queues = {MAX_TAP_QUEUES} or less on the hosts"
+        ]
     if pairs == vcpus:
         reasons.append(f"{pairs} queue pairs for {vcpus} vCPUs: each vCPU has one of its own")
     else:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from numafit.cpuset import format_cpu_list
 from numafit.model.hostinfo import HostCell, HostInfo
+
+_SHOWN = 8
+"""Instances that a message names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,8 @@ class Instance:
 @dataclass(frozen=True, slots=True)
 class Difference:
     """``what`` (``memory_usage``, ``cpu_usage``, ``pinned_cpus``, ``pages of N KiB``, ``CPUs
-    pinned twice``, ``cell``) of a cell as stored in the host's row, and as its instances sum up."""
+    pinned twice``, ``cell``) of a cell as stored in the host's row, and as its instances sum up.
+    ``instances``: those that pin one CPU, by uuid."""
 
     host: str
     cell: int
@@ -48,12 +52,17 @@ class Difference:
     stored: str
     summed: str
     migrating: int = 0
+    instances: tuple[str, ...] = ()
 
     def __str__(self) -> str:
+        where = f"{self.host}: cell {self.cell}"
         text = (
-            f"{self.host}: cell {self.cell}: {self.what}: "
+            f"{where}: {self.what}: "
             f"stored {self.stored or 'none'}, its instances sum up to {self.summed or 'none'}"
         )
+        if self.instances:
+            cpus = f"CPU {self.summed} is" if self.summed.isdigit() else f"CPUs {self.summed} are"
+            text = f"{where}: {cpus} pinned by several instances: {_some(self.instances)}"
         if self.migrating:
             text += f" ({self.migrating} of them on the move between hosts)"
         return text
@@ -63,9 +72,11 @@ class Difference:
 class _Sum:
     memory_mb: int = 0
     shared: int = 0
-    pinned: set[int] = field(default_factory=set)
+    pinned: dict[int, str] = field(default_factory=dict)
+    """CPU -> the first instance that pins it."""
     isolated: set[int] = field(default_factory=set)
-    twice: set[int] = field(default_factory=set)
+    twice: dict[int, dict[str, None]] = field(default_factory=dict)
+    """CPU -> all instances that pin it, where they are several."""
     taken: list[tuple[int | None, int]] = field(default_factory=list)
     """Page size in KiB, or ``None`` for the smallest; MiB."""
 
@@ -83,8 +94,11 @@ class HostSum:
             total = self._cells.setdefault(cell.host_cell, _Sum())
             total.memory_mb += cell.memory_mb
             total.shared += cell.shared
-            total.twice |= total.pinned & cell.pinned
-            total.pinned |= cell.pinned
+            for cpu in sorted(cell.pinned):
+                if cpu in total.pinned:
+                    several = total.twice.setdefault(cpu, {total.pinned[cpu]: None})
+                    several[instance.uuid] = None
+                total.pinned.setdefault(cpu, instance.uuid)
             if cell.isolated:
                 total.isolated |= cell.pinned
             total.taken.append((cell.pagesize, cell.memory_mb))
@@ -100,13 +114,21 @@ class HostSum:
                 if stored != summed:
                     yield self._difference(host, cell.id, what, stored, summed)
             if total.twice:
-                cpus = format_cpu_list(total.twice)
-                yield self._difference(host, cell.id, "CPUs pinned twice", "", cpus)
+                names = dict.fromkeys(name for cpu in total.twice.values() for name in cpu)
+                found = self._difference(
+                    host, cell.id, "CPUs pinned twice", "", format_cpu_list(total.twice)
+                )
+                yield replace(found, instances=tuple(names))
 
     def _difference(
         self, host: HostInfo, cell: int, what: str, stored: str, summed: str
     ) -> Difference:
         return Difference(host.name, cell, what, stored, summed, self._migrating)
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + more
 
 
 def _compare(cell: HostCell, total: _Sum) -> Iterator[tuple[str, str, str]]:

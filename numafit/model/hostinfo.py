@@ -24,6 +24,8 @@ MAX_PAGE_COUNT = (1 << 31) - 1
 """Pages of one size in a cell that the engine counts: 8 TiB of 4 KiB pages."""
 MAX_PAGE_KIB = 1 << 30
 _ADDRESS, _ADDRESSES = "the address of a device", "a list of addresses"
+UNKNOWN_MEMORY = "the cell's memory in MiB, which the source of this host does not tell"
+"""What is expected where ``HostCell.memory_mb`` is ``None`` and a number is needed."""
 
 
 def max_pages(size_kib: int) -> int:
@@ -60,15 +62,17 @@ class HostCell:
     ``cpuset``: CPU ids that shared guests float over. ``pcpuset``: CPU ids for dedicated vCPUs.
     On hosts configured by the old ``vcpu_pin_set`` both are the same set. ``siblings``: one set
     of CPU ids per core, in the host's own order, which decides the core that is taken first;
-    empty means that each CPU is a core of its own. ``memory_mb``, ``memory_usage``: MiB.
-    ``cpu_usage``: floating vCPUs placed here. ``socket``: id, or ``None`` if unknown.
+    empty means that each CPU is a core of its own. ``memory_mb``, ``memory_usage``: MiB;
+    ``memory_mb`` is ``None`` where the source does not tell it: such a host can be shown and
+    checked, and no guest can be fitted to it. ``cpu_usage``: floating vCPUs placed here.
+    ``socket``: id, or ``None`` if unknown.
     ``physnets``, ``tunneled``: networks whose NIC is near this cell.
     """
 
     id: int
     cpuset: frozenset[int]
     pcpuset: frozenset[int]
-    memory_mb: int
+    memory_mb: int | None
     cpu_usage: int = 0
     memory_usage: int = 0
     pinned_cpus: frozenset[int] = frozenset()
@@ -87,7 +91,8 @@ class HostCell:
         put(self, "siblings", siblings)
         if len(seen | self.cpuset | self.pcpuset | self.pinned_cpus) > MAX_CELL_CPUS:
             raise InvalidValue("cpuset", len(seen), f"at most {MAX_CELL_CPUS} CPUs in one cell")
-        keep(self, "memory_mb", 0, MAX_MEMORY_MB)
+        if self.memory_mb is not None:
+            keep(self, "memory_mb", 0, MAX_MEMORY_MB)
         keep(self, "memory_usage", 0, MAX_MEMORY_MB)
         keep(self, "cpu_usage", 0, MAX_ID)
         if self.socket is not None:
@@ -101,6 +106,17 @@ class HostCell:
             raise InvalidValue("page_pools", sizes, "each page size once")
         put(self, "physnets", fields.names("physnets", self.physnets))
         put(self, "tunneled", fields.yes_or_no("tunneled", self.tunneled))
+
+
+@dataclass(frozen=True, slots=True)
+class OfflineCpus:
+    """CPUs of NUMA node ``cell`` that are there and off, or shown as if they were: their own
+    topology is gone meanwhile. ``siblings``: those of their cores that the source tells all the
+    same, CPUs that are on included."""
+
+    cell: int
+    cpus: frozenset[int]
+    siblings: tuple[frozenset[int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +165,9 @@ class HostInfo:
     from ``cells[i]`` to ``cells[j]`` (ACPI SLIT: 10 is local), empty if unknown. ``provider``:
     what placement knows of the host, ``None`` where the source does not tell; ``zone``: its
     availability zone; ``disabled``: why the compute service takes no guests, empty where it does.
+
+    What a source says beside the host is no part of its value: ``offline``, CPUs that are off,
+    and ``remarks``, sentences on what the source left open and what that means here.
     """
 
     cells: tuple[HostCell, ...]
@@ -160,6 +179,8 @@ class HostInfo:
     provider: Provider | None = None
     zone: str | None = None
     disabled: str = ""
+    offline: tuple[OfflineCpus, ...] = field(default=(), compare=False)
+    remarks: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         put, many = object.__setattr__, fields.many
@@ -181,6 +202,9 @@ class HostInfo:
             if getattr(self, name) is not None:
                 put(self, name, fields.real(name, getattr(self, name)))
         put(self, "distances", _matrix(self.distances, len(self.cells)))
+        offline = many("offline", self.offline, OfflineCpus, "OfflineCpus", "a list of OfflineCpus")
+        put(self, "offline", offline)
+        put(self, "remarks", many("remarks", self.remarks, str, "text", "a list of sentences"))
 
 
 def _matrix(distances: Any, size: int) -> tuple[tuple[int, ...], ...]:

@@ -87,8 +87,8 @@ def breakage(info: HostInfo, placement: Placement, wants_devices: bool) -> float
             used = len(taken.pinning) + len(taken.reserved)
             free, whole = len(cell.pcpuset - cell.pinned_cpus) - used, len(cell.pcpuset)
         else:
-            free = cell.memory_mb - cell.memory_usage - taken.memory_mb
-            whole = cell.memory_mb
+            whole = cell.memory_mb or 0
+            free = whole - cell.memory_usage - taken.memory_mb
         cost += max(free, 0) / max(whole, 1)
     return cost
 

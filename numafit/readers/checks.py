@@ -9,11 +9,13 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 from numafit.cpuset import MAX_CPU_ID, parse_cpu_list
 from numafit.errors import InputError
 from numafit.model.hostinfo import MAX_CELL_CPUS, MAX_ID
+from numafit.readers import bounds
 
 _T = TypeVar("_T")
 
@@ -59,8 +61,9 @@ def known_keys(data: Iterable[str], known: Collection[str]) -> None:
 
 def nearest(name: str, known: Collection[str]) -> str:
     """``"Did you mean X?"``, or nothing where no known name is like this one."""
-    # difflib takes quadratic time; a hostile key is not worth it
-    close = difflib.get_close_matches(name[:80], list(known), n=1)
+    # difflib takes quadratic time; hostile keys are not worth it
+    some = [one for one in islice(known, bounds.KEYS_COMPARED) if len(one) <= bounds.KEY_COMPARED]
+    close = difflib.get_close_matches(name[: bounds.KEY_COMPARED], some, n=1)
     return f"Did you mean {close[0]!r}?" if close else ""
 
 
@@ -127,6 +130,7 @@ def cpu_list(key: str, value: object) -> frozenset[int]:
             raise InputError(
                 None, key, value, f"{_CPU_LIST} with ids up to {MAX_CPU_ID}", why and f"{why}."
             ) from None
+        bounds.name_cpus(key, len(cpus), value)
     elif isinstance(value, list | tuple):
         cpus = frozenset(whole(f"{key}[{n}]", cpu, 0, MAX_ID) for n, cpu in enumerate(value))
     elif type(value) is int:

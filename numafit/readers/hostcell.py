@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from numafit.cpuset import MAX_CPU_ID, format_cpu_list
 from numafit.errors import InputError
 from numafit.model.guest import MAX_MEMORY_MB
-from numafit.model.hostinfo import MAX_ID, MAX_PAGE_KIB, HostCell, PagePool, max_pages
+from numafit.model.hostinfo import (
+    MAX_ID,
+    MAX_PAGE_KIB,
+    UNKNOWN_MEMORY,
+    HostCell,
+    PagePool,
+    max_pages,
+)
 from numafit.readers import checks
 
 _CELL = (
@@ -91,32 +98,39 @@ def _siblings(data: Mapping[str, Any], guests: frozenset[int]) -> tuple[frozense
     Where ``cpus`` bounds the cell, threads that no guest may use are left out, as nova's libvirt
     driver does: two threads of which the host keeps one count as a core with one thread.
     """
-    if "threads" in data:
-        if "siblings" in data:
-            raise InputError(
-                None, "threads", data["threads"], "either siblings or threads, not both"
-            )
-        key, cores = "threads", _cores_of_threads(data["threads"])
-    else:
-        listed = checks.sequence("siblings", data.get("siblings", ()), "a list of CPU lists")
-        key = "siblings"
-        cores = [checks.cpu_list(f"siblings[{n}]", core) for n, core in enumerate(listed)]
+    key = "threads" if "threads" in data else "siblings"
+    cores: list[frozenset[int]] = []
     seen: set[int] = set()
-    for n, core in enumerate(cores):
-        place = f"siblings[{n}]" if key == "siblings" else key
-        found = data[key][n] if key == "siblings" else data[key]
+    # one after the other, so that what stands twice ends it before all is read
+    for place, found, core in _listed_cores(data, key):
         if not core:
             raise InputError(None, place, found, "at least one CPU")
         if seen & core:
             twice = min(seen & core)
             raise InputError(None, place, found, f"each CPU once (CPU {twice} stands in two)")
         seen |= core
+        cores.append(core)
     if "cpus" in data:
         everything = checks.cpu_list("cpus", data["cpus"])
         if not seen <= everything:
             raise _outside(key, data[key], frozenset(seen - everything))
         cores = [core & guests for core in cores]
     return tuple(core for core in cores if core)
+
+
+def _listed_cores(
+    data: Mapping[str, Any], key: str
+) -> Iterator[tuple[str, object, frozenset[int]]]:
+    """Each core with its place and what stands there."""
+    if key == "siblings":
+        listed = checks.sequence(key, data.get(key, ()), "a list of CPU lists")
+        for n, found in enumerate(listed):
+            yield f"{key}[{n}]", found, checks.cpu_list(f"{key}[{n}]", found)
+        return
+    if "siblings" in data:
+        raise InputError(None, key, data[key], "either siblings or threads, not both")
+    for core in _cores_of_threads(data[key]):
+        yield key, data[key], core
 
 
 def _cores_of_threads(value: object) -> list[frozenset[int]]:
@@ -195,7 +209,10 @@ def check_cells(cells: Sequence[HostCell]) -> None:
 
 
 def write_cell(cell: HostCell) -> dict[str, Any]:
-    """What ``read_cell`` reads back as ``cell``; keys at their default are left out."""
+    """What ``read_cell`` reads back as ``cell``; keys at their default are left out.
+
+    Raises ``InputError`` where the memory of the cell is not known: a host file tells it.
+    """
     data: dict[str, Any] = {"id": cell.id}
     if cell.socket is not None:
         data["socket"] = cell.socket
@@ -207,6 +224,8 @@ def write_cell(cell: HostCell) -> dict[str, Any]:
         data["dedicated_cpus"] = _cpu_text(cell.pcpuset)
     if cell.siblings:
         data["siblings"] = [_cpu_text(core) for core in cell.siblings]
+    if cell.memory_mb is None:
+        raise InputError(None, "memory_mb", None, UNKNOWN_MEMORY)
     data["memory_mb"] = cell.memory_mb
     if cell.page_pools:
         data["pages"] = [_write_pool(pool) for pool in cell.page_pools]

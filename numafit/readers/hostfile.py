@@ -13,15 +13,15 @@ import json
 import os
 from collections.abc import Mapping
 from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from numafit.errors import InputError
-from numafit.model.hostinfo import MAX_CELLS, MAX_ID, HostInfo, PciPool
-from numafit.readers import checks
+from numafit.model.hostinfo import MAX_CELLS, MAX_ID, HostCell, HostInfo, PciPool
+from numafit.readers import bounds, checks
 from numafit.readers.hostcell import check_cells, read_cell, write_cell
 from numafit.readers.hostresources import KEYS as PLACEMENT
 from numafit.readers.hostresources import read_provider, write_provider
+from numafit.readers.naming import host_name
 from numafit.readers.textfile import load
 
 VERSION = 1
@@ -43,7 +43,7 @@ def read_host_file(path: str | os.PathLike[str]) -> HostInfo:
     file = os.fspath(path)
     data = load(path)
     if isinstance(data, dict) and "name" not in data:
-        data["name"] = Path(file).stem
+        data["name"] = host_name(path)
     return host_from_mapping(data, file)
 
 
@@ -57,7 +57,8 @@ def host_schema() -> dict[str, Any]:
 def host_from_mapping(data: object, file: str | None = None) -> HostInfo:
     """The host of a decoded host file. ``file`` is for messages only."""
     try:
-        return _host(checks.mapping(None, data, "a mapping with the keys of a host file"))
+        with bounds.document():
+            return _host(checks.mapping(None, data, "a mapping with the keys of a host file"))
     except InputError as error:
         raise error.within(file) from None
 
@@ -149,12 +150,12 @@ def host_to_mapping(hostinfo: HostInfo) -> dict[str, Any]:
     """What a host file holds for ``hostinfo``: plain dicts, lists, text and numbers.
 
     ``host_from_mapping`` reads it back equal. Keys at their default are left out. Raises
-    ``InputError`` for the hosts that a host file refuses: one CPU in two cells, and properties
-    of devices that are neither text nor ``None``.
+    ``InputError`` for the hosts that a host file refuses: one CPU in two cells, memory that is not
+    known, and properties of devices that are neither text nor ``None``.
     """
     check_cells(hostinfo.cells)
     data: dict[str, Any] = {"version": VERSION, "name": checks.label("name", hostinfo.name)}
-    data["cells"] = [write_cell(cell) for cell in hostinfo.cells]
+    data["cells"] = [_write_cell(n, cell) for n, cell in enumerate(hostinfo.cells)]
     if hostinfo.distances:
         data["distances"] = [list(row) for row in hostinfo.distances]
     if hostinfo.pci_pools is not None:
@@ -169,6 +170,13 @@ def host_to_mapping(hostinfo: HostInfo) -> dict[str, Any]:
     if hostinfo.disabled:
         data["disabled"] = hostinfo.disabled
     return data
+
+
+def _write_cell(n: int, cell: HostCell) -> dict[str, Any]:
+    try:
+        return write_cell(cell)
+    except InputError as error:
+        raise error.within(key=f"cells[{n}]") from None
 
 
 def _write_pool(n: int, pool: PciPool) -> dict[str, Any]:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element
 
+from numafit.cpuset import format_cpu_list
 from numafit.errors import InputError
 from numafit.model.guest import MAX_MEMORY_MB
 from numafit.model.hostinfo import (
@@ -24,12 +25,13 @@ from numafit.model.hostinfo import (
 )
 from numafit.model.interface import NetInterface
 from numafit.model.pci_device import PciDevice
+from numafit.readers import bounds
+from numafit.readers.naming import host_name
 from numafit.readers.xmltext import attribute, attribute_number, read_xml, whole
 
 _PCI_TYPE = re.compile(r"[0-9a-f]{4} \[([0-9a-f]{4}):([0-9a-f]{4})\]", re.IGNORECASE)
 _GROUP = re.compile(r"(?:0x)?[0-9a-fA-F]{0,8}")
 _NETWORK = ("2", "Network", "Net")
-MAX_CPUS = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +65,16 @@ def read_hwloc(path: str | os.PathLike[str]) -> HwlocMachine:
         if root.tag != "topology" or root.find("object") is None:
             hint = "Save what 'lstopo --of xml' prints."
             raise InputError(None, root.tag, None, "<topology> with objects", hint)
-        found = list(_walk(root.findall("object"), "topology", None, None, frozenset()))
-        cells = _cells(found)
-        name = os.path.splitext(os.path.basename(file))[0]
+        with bounds.document():
+            found = list(_walk(root.findall("object"), "topology", None, None, frozenset()))
+            cells = _cells(found)
         ids = [cell.id for cell in cells]
-        host = HostInfo(cells, name, distances=_distances(root, found, ids))
+        host = HostInfo(
+            cells,
+            host_name(path),
+            distances=_distances(root, found, ids),
+            remarks=tuple(_remarks(found, cells)),
+        )
         devices = tuple(_devices(found))
         return HwlocMachine(host, devices, tuple(_interfaces(found, devices)))
     except InputError as error:
@@ -107,17 +114,13 @@ def _set(text: str, way: str) -> frozenset[int]:
     """``0x00000001,0x00000003``: words of 32 bits, the highest first. ``0xf...f`` is no set of
     CPUs that could be listed, and is refused."""
     words = text.split(",")
-    if len(words) > MAX_CPUS // 32 or not all(_GROUP.fullmatch(word) for word in words):
+    if len(words) > bounds.CPU_IDS // 32 or not all(_GROUP.fullmatch(word) for word in words):
         raise InputError(None, way, text, "a bitmap such as 0x00000003,0x00000001")
-    mask = 0
-    for word in words:
-        mask = mask << 32 | (int(word, 16) if word not in ("", "0x") else 0)
-    members = []
-    while mask:
-        lowest = mask & -mask
-        members.append(lowest.bit_length() - 1)
-        mask ^= lowest
-    return frozenset(members)
+    digits = "".join(word.removeprefix("0x").zfill(8) for word in words)
+    bits = bin(int(digits, 16))[:1:-1]
+    members = frozenset(n for n, bit in enumerate(bits) if bit == "1")
+    bounds.name_cpus(way, len(members), text)
+    return members
 
 
 def _of(found: list[_Found], *kinds: str) -> list[_Found]:
@@ -126,7 +129,7 @@ def _of(found: list[_Found], *kinds: str) -> list[_Found]:
 
 def _cells(found: list[_Found]) -> tuple[HostCell, ...]:
     pus = [
-        (attribute_number(one.element, "os_index", one.way, 0, MAX_CPUS), one)
+        (attribute_number(one.element, "os_index", one.way, 0, bounds.CPU_IDS), one)
         for one in _of(found, "PU")
     ]
     if not pus:
@@ -136,18 +139,37 @@ def _cells(found: list[_Found]) -> tuple[HostCell, ...]:
     nodes = _of(found, "NUMANode", "Node")
     if len(nodes) > MAX_CELLS:
         raise InputError(None, "topology", len(nodes), f"at most {MAX_CELLS} NUMA nodes")
-    taken: set[int] = set()
+    # CPUs that stand in no cell yet
+    left = dict(pus)
     cells = []
     ordered = sorted(nodes, key=lambda one: _count(one.element.get("os_index")))
+    # a node that has none says nothing of its memory; where none of them does, it is not known
+    known = any(node.element.get("local_memory") for node in ordered or found[:1])
     for node in ordered or found[:1]:
         listed = node.element.get("cpuset")
         inside = _set(listed, f"{node.way}/@cpuset") if listed and ordered else None
-        own = [
-            (cpu, one) for cpu, one in pus if cpu not in taken and (inside is None or cpu in inside)
-        ]
-        taken |= {cpu for cpu, _one in own}
-        cells.append(_cell(node, own, 0 if not ordered else None))
+        mine = list(left) if inside is None else sorted(inside & left.keys())
+        own = [(cpu, left.pop(cpu)) for cpu in mine]
+        cell = _cell(node, own, 0 if not ordered else None)
+        cells.append(cell if known else replace(cell, memory_mb=None))
     return tuple(cells)
+
+
+def _remarks(found: list[_Found], cells: tuple[HostCell, ...]) -> Iterator[str]:
+    there = frozenset[int]().union(*(cell.cpuset for cell in cells))
+    lost: dict[int | None, list[int]] = {}
+    for one in _of(found, "PU"):
+        cpu = _count(one.element.get("os_index"))
+        if cpu not in there:
+            lost.setdefault(one.package, []).append(cpu)
+    for package, cpus in lost.items():
+        where = f" of package {package}" if package is not None and package >= 0 else ""
+        yield (
+            f"CPUs {format_cpu_list(cpus)}{where} stand in no NUMA node of the file, which leaves "
+            "out nodes without memory: no guest is placed on them"
+        )
+    if any(cell.memory_mb is None for cell in cells):
+        yield "the memory of the nodes is not known: no object of the file has local_memory"
 
 
 def _cell(node: _Found, pus: list[tuple[int, _Found]], only: int | None) -> HostCell:

@@ -21,11 +21,13 @@ from numafit.model.hostinfo import (
     MAX_PAGES,
     HostCell,
     HostInfo,
+    OfflineCpus,
     PagePool,
 )
 from numafit.model.interface import NetInterface
 from numafit.model.pci_device import PciDevice
-from numafit.readers import checks
+from numafit.readers import bounds, checks
+from numafit.readers.naming import host_name
 from numafit.readers.xmltext import attribute, attribute_number, child, read_many, read_xml, whole
 
 _UNITS_KIB = {"KiB": 1, "k": 1, "MiB": 1 << 10, "M": 1 << 10, "GiB": 1 << 20, "G": 1 << 20}
@@ -56,10 +58,20 @@ def read_capabilities(path: str | os.PathLike[str]) -> HostInfo:
         found = root.findall(f"{_CELLS}/cell")
         if len(found) > MAX_CELLS:
             raise InputError(None, _CELLS, len(found), f"at most {MAX_CELLS} cells")
-        cells = tuple(_cell(cell, f"{_CELLS}/cell[{n}]") for n, cell in enumerate(found, 1))
+        looks_off = _looks_off(root)
+        with bounds.document():
+            both = [
+                _cell(cell, f"{_CELLS}/cell[{n}]", looks_off) for n, cell in enumerate(found, 1)
+            ]
+        cells = tuple(cell for cell, _off in both)
         _once([cell.id for cell in cells])
-        name = os.path.splitext(os.path.basename(file))[0]
-        return HostInfo(cells, name, distances=_distances(found, [cell.id for cell in cells]))
+        return HostInfo(
+            cells,
+            host_name(path),
+            distances=_distances(found, [cell.id for cell in cells]),
+            offline=tuple(off for _cell, off in both if off.cpus),
+            remarks=_remarks(cells),
+        )
     except InputError as error:
         raise error.within(file) from None
 
@@ -70,27 +82,67 @@ def _once(ids: list[int]) -> None:
             raise InputError(None, f"{_CELLS}/cell[{n + 1}]/@id", cell, "an id of its own")
 
 
-def _cell(cell: Element, way: str) -> HostCell:
-    cpus = [cpu for cpu in cell.findall("cpus/cpu") if cpu.get("socket_id") is not None]
-    online = frozenset(
-        attribute_number(cpu, "id", f"{way}/cpus/cpu[{n}]", 0, MAX_ID)
-        for n, cpu in enumerate(cpus, 1)
+def _remarks(cells: tuple[HostCell, ...]) -> tuple[str, ...]:
+    if cells and not any(cell.cpuset for cell in cells):
+        return ("no node has a CPU that is on: no guest fits",)
+    return ()
+
+
+def _looks_off(root: Element) -> frozenset[str]:
+    """Ids of CPUs that are shown as libvirt shows those that are off: with socket 0, core 0 and no
+    sibling, although another CPU is there already."""
+    cpus = root.findall(f"{_CELLS}/cell/cpus/cpu")
+    alone = [
+        cpu
+        for cpu in cpus
+        if _place(cpu) == _NOWHERE and cpu.get("siblings", "").strip() == cpu.get("id")
+    ]
+    known = set(map(id, alone))
+    if not any(_place(cpu) == _NOWHERE for cpu in cpus if id(cpu) not in known):
+        alone = alone[1:]  # the first may be where it says
+    return frozenset(cpu.get("id", "") for cpu in alone)
+
+
+def _place(cpu: Element) -> tuple[str | None, ...]:
+    return (
+        cpu.get("socket_id"),
+        cpu.get("die_id", "0"),
+        cpu.get("cluster_id", "0"),
+        cpu.get("core_id"),
     )
+
+
+_NOWHERE = ("0", "0", "0", "0")
+
+
+def _cell(cell: Element, way: str, looks_off: frozenset[str]) -> tuple[HostCell, OfflineCpus]:
+    """The cell with the CPUs that are on, and those that are off or look so."""
+    listed = [
+        (attribute_number(cpu, "id", f"{way}/cpus/cpu[{n}]", 0, MAX_ID), cpu)
+        for n, cpu in enumerate(cell.findall("cpus/cpu"), 1)
+    ]
+    cpus = [cpu for _id, cpu in listed if cpu.get("socket_id") is not None]
+    online = frozenset(own for own, cpu in listed if cpu.get("socket_id") is not None)
+    sure = [cpu for cpu in cpus if cpu.get("id") not in looks_off]
     sockets = {
         attribute_number(cpu, "socket_id", f"{way}/cpus/cpu[{n}]", -1, MAX_ID)
-        for n, cpu in enumerate(cpus, 1)
+        for n, cpu in enumerate(sure, 1)
     }
-    memory = child(cell, "memory", way)
+    # libvirt leaves out the memory of a node that has none
+    memory = cell.find("memory")
+    number = attribute_number(cell, "id", way, 0, MAX_ID)
+    off = frozenset(own for own, cpu in listed if own not in online or cpu.get("id") in looks_off)
     try:
-        return HostCell(
-            id=attribute_number(cell, "id", way, 0, MAX_ID),
+        made = HostCell(
+            id=number,
             cpuset=online,
             pcpuset=online,
-            memory_mb=_kib(memory, f"{way}/memory") // 1024,
+            memory_mb=0 if memory is None else _kib(memory, f"{way}/memory") // 1024,
             siblings=_siblings(cpus, online, way),
             page_pools=tuple(_pools(cell.findall("pages"), way)),
             socket=sockets.pop() if len(sockets) == 1 else None,
         )
+        return made, OfflineCpus(number, off)
     except InputError as error:
         if error.key and error.key.startswith(_CELLS):
             raise
@@ -118,7 +170,7 @@ def _pools(found: Iterable[Element], way: str) -> Iterator[PagePool]:
 
 def _siblings(cpus: list[Element], online: frozenset[int], way: str) -> tuple[frozenset[int], ...]:
     """A core for each distinct set of siblings, in the order of first threads."""
-    cores: list[frozenset[int]] = []
+    cores: dict[frozenset[int], None] = {}
     seen: set[int] = set()
     for n, cpu in enumerate(cpus, 1):
         here = f"{way}/cpus/cpu[{n}]"
@@ -131,7 +183,7 @@ def _siblings(cpus: list[Element], online: frozenset[int], way: str) -> tuple[fr
         if core & seen:
             raise InputError(None, f"{here}/@siblings", text, "the same siblings for each of them")
         seen |= core
-        cores.append(core)
+        cores[core] = None
     return tuple(cores)
 
 
@@ -214,15 +266,16 @@ def _pci(
     address = _address(capability, way)
     parent = None
     kind = "type-PCI"
+    # a VF may list functions of its own: the first of the two counts, as in nova's driver
     for function in capability.findall("capability"):
-        inner = f"{way}/capability"
+        found = function.find("address")
         if function.get("type") == "virt_functions":
             kind = "type-PF"
-        if function.get("type") == "phys_function":
-            found = function.find("address")
-            if found is not None:
-                kind = "vdpa" if address in vdpa else "type-VF"
-                parent = _address_attributes(found, f"{inner}/address")
+            break
+        if function.get("type") == "phys_function" and found is not None:
+            kind = "vdpa" if address in vdpa else "type-VF"
+            parent = _address_attributes(found, f"{way}/capability/address")
+            break
     node = capability.find("numa")
     serial = capability.findtext("capability[@type='vpd']/fields[@access='readonly']/serial_number")
     return PciDevice(

@@ -110,14 +110,16 @@ def _parse_pairs(
     entries: Iterable[str], fail: Callable[[object, str], InputError], *, once: bool
 ) -> list[tuple[str, str]]:
     pairs: list[tuple[str, str]] = []
+    known: set[str] = set()
     for entry in entries:
         if not entry.strip():
             continue
         physnet, colon, target = (part.strip() for part in entry.partition(":"))
         if not physnet or not colon or not target or ":" in target or not entry.isprintable():
             raise fail(entry, "physnet:name, several of them behind commas")
-        if once and physnet in dict(pairs):
+        if once and physnet in known:
             raise fail(entry, f"physnet {physnet!r} once")
+        known.add(physnet)
         pairs.append((physnet, target))
     return pairs
 

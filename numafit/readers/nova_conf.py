@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from numafit.errors import InputError
 from numafit.model.hostinfo import MAX_ID, MAX_PAGE_KIB, MAX_PAGES
-from numafit.readers import checks
+from numafit.readers import bounds, checks
 from numafit.readers.oslo_files import Options, OsloFiles, of_type
 from numafit.rules.nova_config import NovaConfig, ReservedPages
 from numafit.rules.pages import size_in_kib
@@ -23,6 +23,7 @@ _PAGES = "node, size and count, such as node:0,size:2048,count:64"
 _OPTIONS: Options = {
     ("DEFAULT", "vcpu_pin_set"): of_type("text"),
     ("DEFAULT", "reserved_host_cpus"): of_type("whole", default=0, low=0),
+    ("DEFAULT", "reserved_host_memory_mb"): of_type("whole", default=512, low=0),
     ("DEFAULT", "reserved_huge_pages"): of_type("texts"),
     ("DEFAULT", "cpu_allocation_ratio"): of_type("number", low=0),
     ("DEFAULT", "ram_allocation_ratio"): of_type("number", low=0),
@@ -57,13 +58,20 @@ def read_nova_conf(
     """
     found = OsloFiles(files, config_dirs, _OPTIONS)
     get = found.get
-    physnets = {name: found.nodes(f"{_SECTION}{name}") for name in get("neutron", "physnets")}
+    names = get("neutron", "physnets")
+    if len(names) > bounds.PHYSNETS:
+        file = found.place("neutron", "physnets")
+        raise InputError(
+            file, "[neutron] physnets", f"{len(names)} of them", f"at most {bounds.PHYSNETS}"
+        )
+    physnets = {name: found.nodes(f"{_SECTION}{name}") for name in names}
     return NovaConfig(
         file=found.file,
         cpu_dedicated_set=_cpus(found, "compute", "cpu_dedicated_set"),
         cpu_shared_set=_cpus(found, "compute", "cpu_shared_set"),
         vcpu_pin_set=_cpus(found, "DEFAULT", "vcpu_pin_set"),
         reserved_host_cpus=get("DEFAULT", "reserved_host_cpus"),
+        reserved_host_memory_mb=get("DEFAULT", "reserved_host_memory_mb"),
         reserved_pages=_reserved(found),
         cpu_allocation_ratio=_ratio(found, "cpu_allocation_ratio"),
         ram_allocation_ratio=_ratio(found, "ram_allocation_ratio"),
@@ -77,6 +85,13 @@ def read_nova_conf(
         ),
         tunnel_nodes=tuple(get("neutron_tunnel", "numa_nodes")),
         misnamed_tunnel="neutron_tunneled" in found.sections(),
+        stray_sections=tuple(
+            name
+            for name in found.sections()
+            if name.startswith("neutron")
+            and not name.startswith(_SECTION)
+            and name not in ("neutron", "neutron_tunnel", "neutron_tunneled")
+        ),
         device_specs=tuple(get("pci", "device_spec")),
         aliases=tuple(get("pci", "alias")),
         report_in_placement=get("pci", "report_in_placement"),

@@ -21,6 +21,7 @@ from numafit.extras import need
 from numafit.model.hostinfo import HostInfo
 from numafit.readers.nova_instances import instance_cells
 from numafit.readers.nova_rows import host_from_nova
+from numafit.readers.oslo_files import Options, OsloFiles, of_type
 
 CHUNK = 500
 """Rows that are fetched at a time: a row holds up to 64 KiB of topology."""
@@ -223,6 +224,41 @@ class NovaDb:
             ) from None
 
 
+_CONNECTION: Options = {("database", "connection"): of_type("text")}
+
+
+def database_url(source: str) -> str:
+    """The URL that ``source`` is or names: ``env:NAME`` is a variable of the environment, what is
+    no URL a nova.conf with ``[database] connection``, so that no password stands in a command.
+
+    Raises ``InputError``, in which no URL stands.
+    """
+    if "://" in source:
+        return source
+    name = source.removeprefix("env:")
+    if name != source:
+        url = os.environ.get(name)
+        if not url:
+            raise InputError(None, name, None, "a variable of the environment with the URL")
+        return url
+    if not os.path.exists(source):
+        expected = f"{_EXAMPLE}, env:VARIABLE that holds one, or a nova.conf with one"
+        raise InputError(None, "--nova-db", _hidden(source), expected)
+    key = "[database] connection"
+    try:
+        found: str | None = OsloFiles(source, (), _CONNECTION).get("database", "connection")
+    except InputError as error:
+        if error.key != key and "://" not in str(error.value):
+            raise
+        hint = "A dollar of a password is written $$."
+        expected = error.expected if error.key != key else "the URL of a cell database"
+        raise InputError(source, error.key, "...", expected, hint) from None
+    if not found:
+        hint = "It stands in the nova.conf of the cell's nova-conductor, not in that of a compute."
+        raise InputError(source, key, None, _EXAMPLE, hint)
+    return found
+
+
 def read_nova_db(url: str) -> list[HostInfo]:
     """The hosts of a cell database, with their usage as nova stored it."""
     with NovaDb(url) as database:
@@ -231,7 +267,8 @@ def read_nova_db(url: str) -> list[HostInfo]:
 
 def _hidden(url: str) -> str:
     """The URL up to what may be a password."""
-    return url.partition("://")[0][:40] + "://..." if "@" in url else url
+    scheme, mark, _rest = url.partition("://")
+    return f"{scheme[:40] if mark else ''}://..." if "@" in url else url
 
 
 def _mysql_read_only(connection: Any, _record: Any) -> None:

@@ -15,7 +15,7 @@ reader fills in what the field meant when the row was written: a cell without ``
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from numafit.errors import InputError
@@ -30,14 +30,11 @@ from numafit.model.hostinfo import (
     PciPool,
     max_pages,
 )
-from numafit.readers import checks
+from numafit.readers import bounds, checks
 from numafit.readers.nova_objects import OBJECT_NAME, decode, unwrap
-from numafit.readers.textfile import MAX_BYTES_DUMP, load
+from numafit.readers.row_files import stored_rows
 
 _T = TypeVar("_T")
-StoredRow = tuple[Any, Any, str, Any, Any]
-"""numa_topology, pci_stats, name, cpu_allocation_ratio, ram_allocation_ratio: not yet read."""
-
 # field -> the minor version of its object that brought it
 _CELL_SINCE = {
     "id": 0,
@@ -87,13 +84,14 @@ def host_from_nova(
     (``numa_topology.cells[1].mempages[0].total``), the value, and what was expected.
     """
     try:
-        return HostInfo(
-            cells=_under("numa_topology", _topology, numa_topology),
-            name=checks.label("name", name),
-            pci_pools=pools_from_nova(pci_stats),
-            cpu_allocation_ratio=ratio("cpu_allocation_ratio", cpu_allocation_ratio),
-            ram_allocation_ratio=ratio("ram_allocation_ratio", ram_allocation_ratio),
-        )
+        with bounds.document(numa_topology):
+            return HostInfo(
+                cells=_under("numa_topology", _topology, numa_topology),
+                name=checks.label("name", name),
+                pci_pools=pools_from_nova(pci_stats),
+                cpu_allocation_ratio=ratio("cpu_allocation_ratio", cpu_allocation_ratio),
+                ram_allocation_ratio=ratio("ram_allocation_ratio", ram_allocation_ratio),
+            )
     except InputError as error:
         raise error.within(file) from None
 
@@ -106,80 +104,19 @@ def pools_from_nova(pci_stats: object) -> tuple[PciPool, ...] | None:
 def read_nova_rows(path: str | os.PathLike[str]) -> list[HostInfo]:
     """The hosts of a file of ``compute_nodes`` rows; rows that are soft-deleted are left out.
 
-    The file holds a list of rows, one row, ``{"compute_nodes": [rows]}``, or a mapping of names
-    to such mappings. A row is a mapping of column names; of use are ``hypervisor_hostname`` (or
-    ``host``), ``numa_topology``, ``pci_stats``, the two allocation ratios and ``deleted``.
+    The forms of files: ``numafit.readers.row_files``. Of use are the columns
+    ``hypervisor_hostname`` (or ``host``), ``numa_topology``, ``pci_stats``, the two allocation
+    ratios and ``deleted``.
     """
     file = os.fspath(path)
     hosts = []
-    for way, row in stored_rows(path):
-        try:
-            hosts.append(host_from_nova(*row))
-        except InputError as error:
-            raise error.within(file, way) from None
+    with bounds.document():
+        for way, row in stored_rows(path):
+            try:
+                hosts.append(host_from_nova(*row))
+            except InputError as error:
+                raise error.within(file, way) from None
     return hosts
-
-
-def stored_rows(path: str | os.PathLike[str]) -> Iterator[tuple[str, StoredRow]]:
-    """The rows of such a file as they are stored, each behind the way that leads to it.
-
-    A row holds what ``host_from_nova`` takes, in its order. Raises ``InputError`` as above.
-    """
-    file = os.fspath(path)
-    for way, row in _rows(load(path, limit=MAX_BYTES_DUMP), file):
-        try:
-            columns = checks.mapping(None, row, "a row of compute_nodes")
-            if not _deleted(columns):
-                yield way, _stored(columns)
-        except InputError as error:
-            raise error.within(file, way) from None
-
-
-def _rows(data: object, file: str) -> Iterator[tuple[str, object]]:
-    """Each row with the way that leads to it."""
-    if isinstance(data, list):
-        for n, row in enumerate(data):
-            yield f"[{n}]", row
-        return
-    if not isinstance(data, dict):
-        raise InputError(file, None, data, "a list of rows of compute_nodes")
-    if "numa_topology" in data:
-        yield "", data
-        return
-    for way, holder in [("", data)] if "compute_nodes" in data else list(data.items()):
-        rows = holder.get("compute_nodes") if isinstance(holder, dict) else None
-        key = f"{way}.compute_nodes" if way else "compute_nodes"
-        if not isinstance(rows, list):
-            hint = "Dump the table compute_nodes of the cell's database."
-            raise InputError(file, key, rows, "a list of rows of compute_nodes", hint)
-        for n, row in enumerate(rows):
-            yield f"{key}[{n}]", row
-
-
-def _stored(row: Mapping[str, Any]) -> StoredRow:
-    expected = "JSON text, or null where the host has no NUMA topology"
-    return (
-        checks.required(row, "numa_topology", expected),
-        row.get("pci_stats"),
-        _name(row),
-        row.get("cpu_allocation_ratio"),
-        row.get("ram_allocation_ratio"),
-    )
-
-
-def _name(row: Mapping[str, Any]) -> str:
-    for column in ("hypervisor_hostname", "host"):
-        if row.get(column) is not None:
-            return checks.label(column, row[column])
-    return ""
-
-
-def _deleted(row: Mapping[str, Any]) -> bool:
-    # nova writes the row's id here when it deletes the row softly
-    value = row.get("deleted")
-    if value is not None and not isinstance(value, int):
-        raise InputError(None, "deleted", value, "0, or the id of a deleted row")
-    return bool(value)
 
 
 def ratio(key: str, value: object) -> float | None:

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from numafit.errors import InputError
 from numafit.extras import need
-from numafit.readers.textfile import read_text
+from numafit.readers import bounds
+from numafit.readers.oslo_text import Assignment, read_assignments
+from numafit.readers.textfile import is_open_pipe, read_text
 
-MAX_CONF_BYTES = 4 << 20
-"""4 MiB: nova's sample with every option explained has 0.3 MiB."""
-
-_MAX_FILES = 1000
-_PARSE_ERROR = re.compile(r"at .*:(\d+), (.*)", re.DOTALL)
-# values that live in other places, which a file must not make us visit
-_ELSEWHERE = re.compile(r"^config_source\s*[=:]", re.MULTILINE)
 _EXPECTED = {
     "text": "text",
     "whole": "a whole number",
@@ -73,11 +68,13 @@ class OsloFiles:
         given = [files] if isinstance(files, str | os.PathLike) else list(files)
         names = [os.fspath(name) for name in given]
         inside = [name for folder in config_dirs for name in _conf_files(os.fspath(folder))]
-        for name in names + inside:
-            _check(name)
         self.file = names[0] if names else (inside[0] if inside else None)
-        self._names = {os.path.abspath(os.path.expanduser(name)): name for name in names + inside}
         self._options = dict(options)
+        keys = {name for older in options.values() for _group, name in older.older}
+        keys |= {"numa_nodes"} | {name for _group, name in options}
+        self._values: dict[tuple[str, str], Assignment] = {
+            (_normal(one.section), one.key): one for one in read_assignments(names + inside, keys)
+        }
         self._conf = self._open(names + inside)
         for (group, name), kind in self._options.items():
             self._conf.register_opt(self._option(name, kind), group=_group(group))
@@ -88,7 +85,7 @@ class OsloFiles:
         try:
             holder = self._conf if group == "DEFAULT" else self._conf[group]
             return holder[name]
-        except (ValueError, self._cfg.Error) as error:
+        except (ValueError, OverflowError, self._cfg.Error) as error:
             raise self._bad_value(group, name, kind, error) from None
 
     def nodes(self, group: str) -> tuple[int, ...]:
@@ -105,36 +102,39 @@ class OsloFiles:
 
     def place(self, group: str, name: str) -> str | None:
         """The file that an option comes from; the first file where none sets it."""
-        try:
-            found = self._raw(group, name).get_location(name, _group(group))
-        except (ValueError, self._cfg.Error):
-            return self.file
-        detail = found.detail if found is not None else None
-        return self._names.get(detail or "", self.file)
+        found = self._last(group, name)
+        return self.file if found is None else found.file
+
+    def _last(self, group: str, name: str) -> Assignment | None:
+        """The assignment that counts: of the last file, and there of the newest name."""
+        names = ((group, name), *self._options[group, name].older)
+        found = [
+            one
+            for section, key in names
+            if (one := self._values.get((_normal(section), key))) is not None
+        ]
+        return max(found, key=lambda one: one.number, default=None)
 
     def _open(self, names: list[str]) -> Any:
         conf = self._cfg.ConfigOpts()
         try:
-            conf(
-                args=[],
-                project="numafit",
-                prog="numafit",
-                default_config_files=names,
-                default_config_dirs=[],
-                use_env=False,
-            )
-        except self._cfg.ConfigFileParseError as error:
-            raise self._bad_file(error) from None
+            with ExitStack() as held:
+                conf(
+                    args=[],
+                    project="numafit",
+                    prog="numafit",
+                    default_config_files=[_named(name, held) for name in names],
+                    default_config_dirs=[],
+                    use_env=False,
+                )
         except (ValueError, OSError, self._cfg.Error) as error:
             raise InputError(self.file, None, str(error), "a configuration file") from None
         return conf
 
-    def _option(self, name: str, kind: OptionType, *, raw: bool = False) -> Any:
+    def _option(self, name: str, kind: OptionType) -> Any:
         cfg = self._cfg
         older = [cfg.DeprecatedOpt(option, group=group) for group, option in kind.older]
         shared: dict[str, Any] = {"default": kind.default, "deprecated_opts": older}
-        if raw:
-            return cfg.StrOpt(name, deprecated_opts=older)
         match kind.kind:
             case "whole":
                 return cfg.IntOpt(name, min=kind.low, **shared)
@@ -151,12 +151,6 @@ class OsloFiles:
             case _:
                 return cfg.StrOpt(name, **shared)
 
-    def _bad_file(self, error: Any) -> InputError:
-        name = self._names.get(error.config_file, error.config_file)
-        found = _PARSE_ERROR.fullmatch(error.msg)
-        line, reason = (f"line {found[1]}", found[2]) if found else (None, error.msg)
-        return InputError(name, line, reason, "[section] lines, and lines of option = value")
-
     def _bad_value(self, group: str, name: str, kind: OptionType, error: Exception) -> InputError:
         expected = _EXPECTED[kind.kind]
         if kind.low is not None:
@@ -165,22 +159,27 @@ class OsloFiles:
         if isinstance(error, self._cfg.TemplateSubstitutionError):
             expected += " without $"
             hint = "Write the value itself in place of the option that $ names ($$ is a dollar)."
-        value: object = str(error)
-        with suppress(ValueError, self._cfg.Error):
-            raw = self._raw(group, name)
-            value = (raw if group == "DEFAULT" else raw[group])[name]
+        found = self._last(group, name)
+        value = str(error) if found is None else found.value
         return InputError(self.place(group, name), f"[{group}] {name}", value, expected, hint)
-
-    def _raw(self, group: str, name: str) -> Any:
-        """The same files with this option as plain text: any value is one."""
-        conf = self._open(list(self._names.values()))
-        option = self._option(name, self._options[group, name], raw=True)
-        conf.register_opt(option, group=_group(group))
-        return conf
 
 
 def _group(group: str) -> str | None:
     return None if group == "DEFAULT" else group
+
+
+def _normal(section: str) -> str:
+    """As oslo.config compares sections."""
+    return section if section == "DEFAULT" else section.lower()
+
+
+def _named(name: str, held: ExitStack) -> str:
+    """The name of a file that oslo.config can open: what came through a pipe gets one."""
+    if not is_open_pipe(name):
+        return name
+    copy = Path(held.enter_context(TemporaryDirectory()), "piped.conf")
+    copy.write_text(read_text(name, limit=bounds.CONF_BYTES, empty=True), "utf-8")
+    return str(copy)
 
 
 def _conf_files(folder: str) -> list[str]:
@@ -189,20 +188,6 @@ def _conf_files(folder: str) -> list[str]:
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(folder, None, reason, "a directory of *.conf files") from None
-    if len(found) > _MAX_FILES:
-        raise InputError(folder, None, len(found), f"at most {_MAX_FILES} files")
+    if len(found) > bounds.CONF_FILES:
+        raise InputError(folder, None, len(found), f"at most {bounds.CONF_FILES} files")
     return [name for name in found if not os.path.basename(name).startswith(".")]
-
-
-def _check(name: str) -> None:
-    """Asked before oslo.config opens the file: it would block on a FIFO, and print tracebacks
-    for what is not text."""
-    text = read_text(name, limit=MAX_CONF_BYTES, empty=True)
-    if _ELSEWHERE.search(text):
-        raise InputError(
-            name,
-            "[DEFAULT] config_source",
-            "config_source",
-            "options that stand in the file itself",
-            "Give the values that come from the other source in a file of their own.",
-        )

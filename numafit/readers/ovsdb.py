@@ -1,10 +1,10 @@
-"""The database of Open vSwitch, as its tools print it in JSON -> Switch.
+"""The database of Open vSwitch, as its tools print it -> Switch.
 
 Read are tables as ``ovs-vsctl --format=json list TABLE`` prints them (``Bridge``, ``Port``,
 ``Interface``, ``Open_vSwitch``, one after the other in one file or in several), and all of them
-at once as ``ovsdb-client dump -f json`` does. A table is told by its columns: only the dump names
-it. Cells have the form of RFC 7047: ``["set", [...]]``, ``["map", [[key, value], ...]]``,
-``["uuid", text]``.
+at once as ``ovsdb-client dump -f json`` does; what they print for people is read by
+``numafit.readers.ovs_text``. A table is told by its columns: only the dump names it. Cells of JSON
+have the form of RFC 7047: ``["set", [...]]``, ``["map", [[key, value], ...]]``, ``["uuid", text]``.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ from typing import Any
 
 from numafit.errors import InputError
 from numafit.model.neutron_config import Switch, SwitchPort
-from numafit.readers import checks
+from numafit.readers import bounds, checks
+from numafit.readers.ovs_text import Row, tables_of_text
 from numafit.readers.textfile import parse_json, read_text
-
-Row = dict[str, Any]
 
 # a column that no other table of the schema has together with 'name', or for the last with itself
 _TOLD_BY = {"Bridge": "ports", "Port": "interfaces", "Interface": "ofport_request"}
@@ -40,7 +39,7 @@ def read_switch(files: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
     tables: dict[str, list[Row]] = {}
     for path in given:
         for name, rows in _tables(os.fspath(path)):
-            tables[name] = tables.get(name, []) + rows
+            tables.setdefault(name, []).extend(rows)
     file = os.fspath(given[0]) if given else None
     try:
         return _switch(file, tables)
@@ -76,10 +75,15 @@ def _switch(file: str | None, tables: Mapping[str, list[Row]]) -> Switch:
         row["_uuid"]: [interfaces[one] for one in row["interfaces"] if one in interfaces]
         for row in tables.get("Port", ())
     }
-    bridges = {
-        row["name"]: tuple(port for one in row["ports"] for port in ports.get(one, ()))
-        for row in tables.get("Bridge", ())
-    }
+    bridges: dict[str, tuple[SwitchPort, ...]] = {}
+    left = bounds.SWITCH_PORTS
+    for row in tables.get("Bridge", ()):
+        # a port that stands on many bridges, each time with all its interfaces, costs few bytes
+        left -= sum(len(ports.get(one, ())) for one in row["ports"])
+        if left < 0:
+            expected = f"at most {bounds.SWITCH_PORTS} ports on all bridges"
+            raise InputError(None, f"Bridge {row['name']}", "more", expected)
+        bridges[row["name"]] = tuple(port for one in row["ports"] for port in ports.get(one, ()))
     external: dict[str, str] = {}
     for row in tables.get(_ROOT, ()):
         external |= row["external_ids"]
@@ -108,6 +112,8 @@ def _tables(file: str) -> list[tuple[str, list[Row]]]:
             "a database as JSON, not the file of the server",
             "Dump it with: ovsdb-client dump -f json unix:/run/openvswitch/db.sock Open_vSwitch",
         )
+    if text.lstrip()[:1] not in ("{", "["):
+        return _of_text(text, file)
     found = []
     for way, value in _values(text, file):
         try:
@@ -117,6 +123,44 @@ def _tables(file: str) -> list[tuple[str, list[Row]]]:
         if table is not None:
             found.append(table)
     return found
+
+
+def _of_text(text: str, file: str) -> list[tuple[str, list[Row]]]:
+    """The tables of what the tools print for people."""
+    found = []
+    try:
+        for line, columns, rows in tables_of_text(text):
+            name = _name(columns)
+            if name is not None:
+                try:
+                    made = [_row_of_text(name, row) for row in rows]
+                except InputError as error:
+                    raise error.within(key=f"line {line}") from None
+                found.append((name, made))
+    except InputError as error:
+        raise InputError(file, error.key, error.value, error.expected, _HOW) from None
+    if not found:
+        raise InputError(file, None, text, "tables of Open vSwitch", _HOW)
+    return found
+
+
+def _row_of_text(name: str, found: Row) -> Row:
+    """The columns that are of use; a set of one is written as its member, none as ``[]``."""
+    row: Row = {}
+    for column, kind in (_WANTED[name] | _MAYBE.get(name, {})).items():
+        if column not in found:
+            if column in _WANTED[name]:
+                checks.required(found, column, "a column")
+            continue
+        value = found[column]
+        if kind is list and isinstance(value, str):
+            value = [value]
+        if kind is not list and value == []:
+            value = kind()
+        if not isinstance(value, kind):
+            raise InputError(None, column, value, "what this column of Open vSwitch holds")
+        row[column] = value
+    return row
 
 
 def _values(text: str, file: str) -> list[tuple[str, Any]]:

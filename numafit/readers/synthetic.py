@@ -1,17 +1,21 @@
 """hwloc's synthetic strings -> a host that nobody has: ``pack:2 numa:3 core:5 pu:2``.
 
 Read are the levels from the outside to the inside, each ``TYPE:COUNT`` or a bare count, with
-``memory=`` for NUMA nodes in brackets, and ``[numa]`` for nodes beside the objects before them.
-Numbering is hwloc's default: CPUs one after the other, a core's threads next to each other.
+``memory=`` for NUMA nodes and ``indexes=`` in brackets, and ``[numa]`` for nodes beside the objects
+before them: what ``lstopo --of synthetic`` prints. Numbering without ``indexes=`` is hwloc's own:
+CPUs one after the other, a core's threads next to each other.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from numafit.errors import InputError
 from numafit.model.hostinfo import MAX_CELL_CPUS, MAX_CELLS, HostCell, HostInfo, PagePool
+from numafit.readers import bounds
+from numafit.readers.synthetic_indexes import numbers_of
 
 _LEVEL = re.compile(
     r"(?P<open>\[)?(?P<type>[A-Za-z0-9]*?)(?P<colon>:)?(?P<count>[0-9]{0,6})"
@@ -26,10 +30,10 @@ _TYPES = {
     "core": "core", "pu": "pu",
 }  # fmt: skip
 _CACHE = re.compile(r"l[1-5](?:i|d|cache|icache|dcache)?")
+_NUMBERS = re.compile(r"indexes=[0-9,]*")
 _EXPECTED = "levels such as 'pack:2 numa:3 core:5 pu:2'"
 DEFAULT_BYTES = 1 << 30
 """Of a NUMA node that says nothing of its memory: hwloc's default, too."""
-MAX_CPUS = 65536
 
 
 @dataclass(slots=True)
@@ -38,6 +42,7 @@ class _Level:
     count: int
     memory: int = DEFAULT_BYTES
     beside: bool = False
+    indexes: str = ""
 
 
 def is_synthetic(text: str) -> bool:
@@ -47,6 +52,8 @@ def is_synthetic(text: str) -> bool:
 
 def host_of_synthetic(text: str, name: str = "synthetic") -> HostInfo:
     """Raises ``InputError`` with the level at fault."""
+    if len(_NUMBERS.sub("", text)) > bounds.SYNTHETIC:
+        raise InputError(None, "synthetic", text, f"at most {bounds.SYNTHETIC} characters")
     levels = [_level(word) for word in _words(text)]
     if not levels:
         raise InputError(None, "synthetic", text, _EXPECTED)
@@ -55,8 +62,8 @@ def host_of_synthetic(text: str, name: str = "synthetic") -> HostInfo:
     total = 1
     for level in inner:
         total *= level.count
-        if total > MAX_CPUS:
-            raise InputError(None, "synthetic", text, f"at most {MAX_CPUS} CPUs")
+        if total > bounds.CPU_IDS:
+            raise InputError(None, "synthetic", text, f"at most {bounds.CPU_IDS} CPUs")
     numa_at = next((n for n, level in enumerate(levels) if level.kind == "numa"), None)
     nodes, memory = 1, DEFAULT_BYTES
     if numa_at is not None:
@@ -67,11 +74,45 @@ def host_of_synthetic(text: str, name: str = "synthetic") -> HostInfo:
         raise InputError(None, "synthetic", text, f"at most {MAX_CELLS} NUMA nodes")
     if total // nodes > MAX_CELL_CPUS:
         raise InputError(None, "synthetic", text, f"at most {MAX_CELL_CPUS} CPUs in one node")
+    cpus = _numbers(inner[-1], total, inner)
+    # where all is one node, no level is that of nodes
+    ids = _numbers(levels[numa_at], nodes, inner) if numa_at is not None else range(1)
+    sockets = _sockets(inner, total // nodes)
     threads = _below(inner, "core")
-    packages = _below(inner, "package")
-    return HostInfo(
-        tuple(_cell(n, total // nodes, threads, packages, memory) for n in range(nodes)), name
-    )
+    cells = [
+        _cell(ids[n], cpus[first : first + total // nodes], threads, sockets(first), memory)
+        for n, first in enumerate(range(0, total, total // nodes))
+    ]
+    return HostInfo(tuple(sorted(cells, key=lambda cell: cell.id)), name)
+
+
+def _numbers(level: _Level, total: int, inner: list[_Level]) -> Sequence[int]:
+    """The numbers of a level's objects, in their order."""
+    if not level.indexes:
+        return range(total)
+    widths = []
+    width = 1
+    for one in inner:
+        width *= one.count
+        widths.append((one.kind, width))
+    words = [_kind(word) for word in level.indexes.split(":")]
+    try:
+        return numbers_of(":".join(words), total, widths)
+    except InputError as error:
+        raise error.within(key="synthetic") from None
+
+
+def _sockets(inner: list[_Level], in_cell: int) -> Callable[[int], int | None]:
+    """Logical number of a CPU -> the number of its package; ``None`` where cells span several."""
+    in_package = _below(inner, "package")
+    at = next((n for n, level in enumerate(inner) if level.kind == "package"), None)
+    if at is None or in_cell > in_package:
+        return lambda _cpu: None
+    count = 1
+    for level in inner[: at + 1]:
+        count *= level.count
+    numbers = _numbers(inner[at], count, inner)
+    return lambda cpu: numbers[cpu // in_package]
 
 
 def _words(text: str) -> list[str]:
@@ -83,29 +124,39 @@ def _level(word: str) -> _Level:
     found = _LEVEL.fullmatch(word)
     if found is None or bool(found["open"]) != bool(found["close"]):
         raise InputError(None, "synthetic", word, _EXPECTED)
-    kind = found["type"].lower()
-    if kind and not _CACHE.fullmatch(kind) and kind not in _TYPES:
+    kind = _kind(found["type"])
+    if kind and not _CACHE.fullmatch(kind) and kind not in _TYPES.values():
         raise InputError(
             None, "synthetic", word, f"a level of {', '.join(sorted(_TYPES))} or L1-L5"
         )
     count = int(found["count"] or 1)
     if not count or (not kind and not found["count"]):
         raise InputError(None, "synthetic", word, "a count of 1 or more")
-    level = _Level(_TYPES.get(kind, kind), count, beside=bool(found["open"]))
+    level = _Level(kind, count, beside=bool(found["open"]))
     if level.beside and (level.kind != "numa" or count != 1):
         raise InputError(None, "synthetic", word, "[numa], one node beside each object")
-    for part in (found["attributes"] or "").replace(",", " ").split():
-        _attribute(level, part, word)
+    for part in re.split(r" +|,(?=[a-z])", (found["attributes"] or "").strip()):
+        if part:
+            _attribute(level, part, word)
     return level
+
+
+def _kind(word: str) -> str:
+    """The one word that each type is called by; ``L2Cache`` is ``l2``."""
+    word = word.lower()
+    return _TYPES.get(word, word.removesuffix("cache") if _CACHE.fullmatch(word) else word)
 
 
 def _attribute(level: _Level, part: str, word: str) -> None:
     key, _, value = part.partition("=")
     if key == "size":
         return  # of a cache
+    if key == "indexes" and value:
+        level.indexes = value
+        return
     size = _SIZE.fullmatch(value)
     if key != "memory" or level.kind != "numa" or size is None:
-        raise InputError(None, "synthetic", word, "memory=SIZE of NUMA nodes, or size=SIZE")
+        raise InputError(None, "synthetic", word, "memory=SIZE of NUMA nodes, size=SIZE, indexes=")
     level.memory = int(size[1]) * _BYTES[size[2]]
 
 
@@ -134,21 +185,19 @@ def _below(levels: list[_Level], kind: str) -> int:
     return count
 
 
-def _cell(n: int, cpus: int, threads: int, in_package: int, memory: int) -> HostCell:
-    first = n * cpus
-    own = range(first, first + cpus)
-    # a core's threads are next to each other; nodes inside a core cut it
-    step = min(threads, cpus)
-    socket = None
-    if in_package > 1 and (cpus <= in_package):
-        socket = first // in_package
+def _cell(
+    number: int, own: Sequence[int], threads: int, socket: int | None, memory: int
+) -> HostCell:
+    """``own``: its CPUs, core by core."""
+    # nodes inside a core cut it
+    step = min(threads, len(own))
     pages = memory // 4096
     return HostCell(
-        id=n,
+        id=number,
         cpuset=frozenset(own),
         pcpuset=frozenset(own),
         memory_mb=memory >> 20,
-        siblings=tuple(frozenset(own[at : at + step]) for at in range(0, cpus, step)),
+        siblings=tuple(frozenset(own[at : at + step]) for at in range(0, len(own), step)),
         page_pools=(PagePool(4, pages),) if pages else (),
         socket=socket,
     )

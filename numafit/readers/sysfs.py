@@ -2,31 +2,29 @@
 
 Read are ``devices/system/node`` (CPUs, memory, page pools, distances), ``devices/system/cpu``
 (threads of a core, sockets), ``bus/pci/devices`` and ``class/net``. CPUs that are off belong to no
-cell, as libvirt has it.
+cell, as libvirt has it; they stand beside the host. What a copy lacks is said, and is not 0.
 """
 
 from __future__ import annotations
 
 import os
-import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from numafit.cpuset import format_cpu_list
 from numafit.errors import InputError
-from numafit.model.hostinfo import MAX_CELLS, HostCell, HostInfo, PagePool
+from numafit.model.hostinfo import MAX_CELLS, HostCell, HostInfo
 from numafit.model.interface import NetInterface
 from numafit.model.pci_device import PciDevice
-from numafit.readers.sysfs_cpus import core_of, online_cpus
-from numafit.readers.sysfs_net import read_interfaces, read_nodes
+from numafit.readers.naming import host_name
+from numafit.readers.sysfs_cpus import core_of, online_cpus, present_cpus
+from numafit.readers.sysfs_net import read_interfaces
+from numafit.readers.sysfs_nodes import NODES, cpus_off, memory_kib, page_pools, read_nodes
 from numafit.readers.sysfs_pci import read_devices
 from numafit.readers.tree import Tree, open_tree
 
 LIVE = "/sys"
 _CPU = "devices/system/cpu"
-_NODE = "devices/system/node"
-_HUGE = re.compile(r"hugepages-([0-9]{1,9})kB")
-_TOTAL = re.compile(r"MemTotal:\s*([0-9]{1,15}) kB")
-BASE_PAGE_KIB = 4
-"""Sysfs does not hold the smallest page size; it is 4 KiB but on some arm64 and ppc64 kernels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,54 +39,84 @@ class SysfsMachine:
 def read_sysfs(path: str | os.PathLike[str] = LIVE) -> SysfsMachine:
     """The machine of a directory or tar archive. Its host is called by the name of the file.
 
-    Raises ``InputError`` with the file, the path in it, the value and what was expected.
+    Raises ``InputError`` with the file, the path in it, the value and what was expected; so too
+    for a tree that shows no CPU that is on.
     """
     file = os.fspath(path)
     tree = open_tree(file, ("devices", "system"))
     try:
-        host = HostInfo(
-            _cells(tree), _name(file), distances=_distances(tree, list(read_nodes(tree)))
-        )
-        return SysfsMachine(host, read_devices(tree), read_interfaces(tree))
+        return SysfsMachine(_host(tree, file), read_devices(tree), read_interfaces(tree))
     except InputError as error:
         raise error.within(file) from None
 
 
-def _name(file: str) -> str:
-    if file == LIVE:
-        return os.uname().nodename
-    return os.path.basename(os.path.abspath(file)).partition(".tar")[0]
-
-
-def _cells(tree: Tree) -> tuple[HostCell, ...]:
+def _host(tree: Tree, file: str) -> HostInfo:
+    live = file == LIVE
     nodes = read_nodes(tree)
     if len(nodes) > MAX_CELLS:
-        raise InputError(None, _NODE, len(nodes), f"at most {MAX_CELLS} nodes")
-    online = online_cpus(tree)
-    if not nodes:
-        # a kernel without NUMA: all is one cell, whose memory sysfs does not tell
-        return (_cell(tree, 0, online or frozenset()),)
+        raise InputError(None, NODES, len(nodes), f"at most {MAX_CELLS} nodes")
+    on = online_cpus(tree)
+    # a kernel without NUMA has no nodes: all is one cell
+    listed = nodes or {0: on or frozenset()}
+    if on is None:
+        on = frozenset().union(*listed.values())
     cells = []
     taken: set[int] = set()
-    for n, cpus in nodes.items():
+    for n, cpus in listed.items():
         # some firmware lists a CPU in two nodes: the first keeps it
-        here = (cpus if online is None else cpus & online) - taken
+        here = (cpus & on) - taken
         taken |= here
-        cells.append(_cell(tree, n, here))
-    return tuple(cells)
+        cells.append(_cell(tree, n, here, live))
+    if not taken:
+        hint = "The copy needs devices/system/cpu and devices/system/node."
+        raise InputError(None, NODES if nodes else _CPU, None, "at least one CPU that is on", hint)
+    off = cpus_off(tree, nodes, on)
+    return HostInfo(
+        tuple(cells),
+        os.uname().nodename if live else host_name(file),
+        distances=_distances(tree, list(nodes)),
+        offline=tuple(off),
+        remarks=tuple(
+            remark
+            for remark in (
+                _lost(on - taken, "in no node: no guest is placed on them"),
+                _lost(
+                    (present_cpus(tree) or frozenset()).difference(on, *(one.cpus for one in off)),
+                    "off, and of no node that is shown",
+                ),
+                _gap(cells),
+            )
+            if remark
+        ),
+    )
 
 
-def _cell(tree: Tree, node: int, cpus: frozenset[int]) -> HostCell:
-    total_kib = _memory_kib(tree, node)
+def _lost(cpus: frozenset[int], what: str) -> str:
+    return f"CPUs {format_cpu_list(cpus)} are {what}" if cpus else ""
+
+
+def _gap(cells: Iterable[HostCell]) -> str:
+    unknown = format_cpu_list(cell.id for cell in cells if cell.memory_mb is None)
+    if not unknown:
+        return ""
+    return f"the memory of node {unknown} is not known: the copy has no {NODES}/node*/meminfo"
+
+
+def _cell(tree: Tree, node: int, cpus: frozenset[int], live: bool) -> HostCell:
+    total_kib = memory_kib(tree, node)
+    page_kib = os.sysconf("SC_PAGE_SIZE") >> 10 if live else None
+    if total_kib is None and page_kib is not None:
+        # a kernel without NUMA has one cell
+        total_kib = os.sysconf("SC_PHYS_PAGES") * page_kib
     sockets = {tree.whole(f"{_CPU}/cpu{cpu}/topology/physical_package_id") for cpu in cpus}
     socket = sockets.pop() if len(sockets) == 1 else None
     return HostCell(
         id=node,
         cpuset=cpus,
         pcpuset=cpus,
-        memory_mb=total_kib // 1024,
+        memory_mb=None if total_kib is None else total_kib // 1024,
         siblings=_siblings(tree, cpus),
-        page_pools=_pools(tree, node, total_kib),
+        page_pools=page_pools(tree, node, total_kib, page_kib),
         socket=socket if socket is not None and socket >= 0 else None,
     )
 
@@ -106,29 +134,10 @@ def _siblings(tree: Tree, cpus: frozenset[int]) -> tuple[frozenset[int], ...]:
     return tuple(cores)
 
 
-def _memory_kib(tree: Tree, node: int) -> int:
-    found = _TOTAL.search(tree.text(f"{_NODE}/node{node}/meminfo") or "")
-    return int(found[1]) if found else 0
-
-
-def _pools(tree: Tree, node: int, total_kib: int) -> tuple[PagePool, ...]:
-    """The smallest pages are what huge ones leave, as libvirt counts them."""
-    base = f"{_NODE}/node{node}/hugepages"
-    huge = []
-    for name in tree.names(base):
-        size = _HUGE.fullmatch(name)
-        count = tree.whole(f"{base}/{name}/nr_hugepages") if size else None
-        if size and count is not None:
-            huge.append(PagePool(int(size[1]), count))
-    rest = max(total_kib - sum(pool.size_kib * pool.total for pool in huge), 0)
-    small = PagePool(BASE_PAGE_KIB, rest // BASE_PAGE_KIB)
-    return (small, *sorted(huge, key=lambda pool: pool.size_kib))
-
-
 def _distances(tree: Tree, nodes: list[int]) -> tuple[tuple[int, ...], ...]:
     rows = []
     for node in nodes:
-        path = f"{_NODE}/node{node}/distance"
+        path = f"{NODES}/node{node}/distance"
         words = (tree.text(path) or "").split()
         if not words:
             return ()

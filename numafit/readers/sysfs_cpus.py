@@ -21,8 +21,11 @@ def cpus_of(tree: Tree, as_list: str, as_mask: str) -> frozenset[int]:
     """
     text = tree.text(as_list)
     if text is not None:
-        return checks.cpu_list(as_list, text)
-    return mask_cpus(as_mask, tree.text(as_mask) or "")
+        cpus = checks.cpu_list(as_list, text)
+    else:
+        cpus = mask_cpus(as_mask, tree.text(as_mask) or "")
+    tree.spend(len(cpus))
+    return cpus
 
 
 def mask_cpus(key: str, text: str) -> frozenset[int]:
@@ -30,7 +33,7 @@ def mask_cpus(key: str, text: str) -> frozenset[int]:
     if not text:
         return frozenset()
     digits = text.replace(",", "")
-    if not _WORDS.fullmatch(text) or len(digits) * 4 > MAX_CPU_ID + 1:
+    if len(digits) * 4 > MAX_CPU_ID + 1 or not _WORDS.fullmatch(text):
         raise InputError(None, key, text, "a CPU mask such as 00000000,0000000f")
     bits = bin(int(digits, 16))[:1:-1]
     return frozenset(n for n, bit in enumerate(bits) if bit == "1")
@@ -45,6 +48,12 @@ def online_cpus(tree: Tree) -> frozenset[int] | None:
     # the first CPU often has no such file, since it cannot be put off
     on = frozenset(cpu for cpu in found if tree.whole(f"{_CPU}/cpu{cpu}/online") != 0)
     return on or None
+
+
+def present_cpus(tree: Tree) -> frozenset[int] | None:
+    """The CPUs that are there, on or off; ``None`` where the tree does not say."""
+    text = tree.text(f"{_CPU}/present")
+    return checks.cpu_list(f"{_CPU}/present", text) if text else None
 
 
 def core_of(tree: Tree, cpu: int) -> frozenset[int]:

@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import re
 
-from numafit.errors import InputError
 from numafit.model.interface import NetInterface
-from numafit.readers.sysfs_cpus import cpus_of
 from numafit.readers.tree import Tree
 
 _NET = "class/net"
-_NODES = "devices/system/node"
 _DEVICES = "bus/pci/devices"
-_NODE = re.compile(r"node[0-9]{1,9}")
 _PCI = re.compile(r"[0-9a-f]{4,8}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]")
 # what Linux lets a name be: no slash and no blank; here also nothing that a terminal acts upon
 _NAME = re.compile(r"[!-.0-~]{1,15}")
@@ -36,19 +32,6 @@ def read_interfaces(tree: Tree) -> tuple[NetInterface, ...]:
         index: name for name in names if (index := tree.whole(f"{_NET}/{name}/ifindex")) is not None
     }
     return tuple(_interface(tree, name, by_index) for name in names)
-
-
-def read_nodes(tree: Tree) -> dict[int, frozenset[int]]:
-    """NUMA node -> its CPUs that are on; empty where the tree shows no nodes."""
-    nodes: dict[int, frozenset[int]] = {}
-    for name in tree.names(_NODES):
-        if _NODE.fullmatch(name):
-            base = f"{_NODES}/{name}"
-            try:
-                nodes[int(name[4:])] = cpus_of(tree, f"{base}/cpulist", f"{base}/cpumap")
-            except InputError as error:
-                raise error.within(tree.name) from None
-    return dict(sorted(nodes.items()))
 
 
 def read_nodes_by_address(tree: Tree) -> dict[str, int | None]:

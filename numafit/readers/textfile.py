@@ -10,18 +10,17 @@ import errno
 import json
 import math
 import os
+import re
 import stat
 import sys
-from typing import Any, NoReturn
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, NoReturn
 
 from numafit.errors import InputError
+from numafit.readers import bounds
 
-MAX_BYTES = 64 << 20
-"""64 MiB: some hundred times the largest host file; what is larger is not one."""
-
-MAX_BYTES_DUMP = 1 << 30
-"""1 GiB for a dump of database rows: 16,000 hosts at the 64 KiB that a TEXT column holds."""
-
+_OPEN_ALREADY = re.compile(r"/dev/(?:fd/[0-9]+|stdin)|/proc/self/fd/[0-9]+")
 _HINTS = {
     errno.ENOENT: "Check the path.",
     errno.ENOTDIR: "Check the path.",
@@ -30,14 +29,17 @@ _HINTS = {
 }
 
 
-def load(path: str | os.PathLike[str], *, limit: int = MAX_BYTES) -> object:
+def load(path: str | os.PathLike[str], *, limit: int = bounds.FILE_BYTES) -> object:
     """The value that a JSON or YAML file holds.
 
     ``*.json`` is JSON, ``*.yaml`` and ``*.yml`` are YAML; other names are JSON where the text
     opens with ``{`` or ``[``, else YAML. ``limit``: bytes. Raises ``InputError`` with the file.
     """
-    file = os.fspath(path)
-    text = read_text(path, limit=limit)
+    return parse_text(read_text(path, limit=limit), os.fspath(path))
+
+
+def parse_text(text: str, file: str) -> object:
+    """What ``load`` makes of a file that holds ``text``."""
     ending = os.path.splitext(file)[1].lower()
     if ending == ".json" or (ending not in (".yaml", ".yml") and text.lstrip()[:1] in "{["):
         return parse_json(text, file)
@@ -47,22 +49,23 @@ def load(path: str | os.PathLike[str], *, limit: int = MAX_BYTES) -> object:
     return parse_yaml(text, file)
 
 
-def read_text(path: str | os.PathLike[str], *, limit: int = MAX_BYTES, empty: bool = False) -> str:
+def read_text(
+    path: str | os.PathLike[str], *, limit: int = bounds.FILE_BYTES, empty: bool = False
+) -> str:
     """The UTF-8 text of a regular file of at most ``limit`` bytes, without a byte order mark.
 
-    ``-`` is standard input. ``empty``: whether a file without any text will do.
+    ``-`` is standard input; a pipe that the shell has opened (``<(command)``) is read too, and may
+    be asked for again. ``empty``: whether a file without any text will do.
     """
     file = os.fspath(path)
-    try:
-        data = _read(file, limit)
-    except InputError:
-        raise  # it is a ValueError too
-    except OSError as error:
-        reason = error.strerror or str(error)
-        hint = _HINTS.get(error.errno or 0, "")
-        raise InputError(file, None, reason, "a file that can be read", hint) from None
-    except ValueError as error:  # a NUL in the path
-        raise InputError(file, None, str(error), "the path of a file") from None
+    with _unreadable(file):
+        if file == "-":
+            data = sys.stdin.buffer.read(limit + 1)
+        elif is_open_pipe(file):
+            data = _read_pipe(file, limit)
+        else:
+            with open_regular(path) as stream:
+                data = stream.read(limit + 1)
     if len(data) > limit:
         raise InputError(file, None, f"more than {limit} bytes", f"at most {limit} bytes")
     try:
@@ -77,16 +80,58 @@ def read_text(path: str | os.PathLike[str], *, limit: int = MAX_BYTES, empty: bo
     return text
 
 
-def _read(file: str, limit: int) -> bytes:
-    if file == "-":
-        return sys.stdin.buffer.read(limit + 1)
-    # asked before opening: opening a FIFO blocks, and opening a device may move it
-    _regular(file, os.stat(file).st_mode)
-    # and again after it, for the name may have changed hands in between
-    handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(handle, "rb") as stream:
-        _regular(file, os.fstat(handle).st_mode)
-        return stream.read(limit + 1)
+def is_open_pipe(file: str) -> bool:
+    """Whether this is what a shell writes for ``<(command)``: a pipe that this process has open
+    already, so that it cannot wait for somebody to open its other end."""
+    if not _OPEN_ALREADY.fullmatch(file):
+        return False
+    try:
+        return stat.S_ISFIFO(os.stat(file).st_mode)
+    except OSError:
+        return False
+
+
+def _read_pipe(file: str, limit: int) -> bytes:
+    with open(file, "rb") as stream:
+        there = os.fstat(stream.fileno())
+        key = (there.st_dev, there.st_ino)
+        # a command may ask for a file several times, and a pipe gives its bytes once
+        if key not in _piped:
+            _piped[key] = stream.read(limit + 1)
+        return _piped[key]
+
+
+_piped: dict[tuple[int, int], bytes] = {}
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """A regular file, opened. Raises ``InputError`` for what is none or cannot be opened."""
+    file = os.fspath(path)
+    with _unreadable(file):
+        # asked before opening: opening a FIFO blocks, and opening a device may move it
+        _regular(file, os.stat(file).st_mode)
+        handle = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            # and again after it, for the name may have changed hands in between
+            _regular(file, os.fstat(handle).st_mode)
+            return open(handle, "rb")
+        except BaseException:
+            os.close(handle)
+            raise
+
+
+@contextmanager
+def _unreadable(file: str) -> Iterator[None]:
+    try:
+        yield
+    except InputError:
+        raise  # it is a ValueError too
+    except OSError as error:
+        reason = error.strerror or str(error)
+        hint = _HINTS.get(error.errno or 0, "")
+        raise InputError(file, None, reason, "a file that can be read", hint) from None
+    except ValueError as error:  # a NUL in the path
+        raise InputError(file, None, str(error), "the path of a file") from None
 
 
 def _regular(file: str, mode: int) -> None:

@@ -8,22 +8,14 @@ from __future__ import annotations
 
 import os
 import stat
-import tarfile
-import zlib
+import sys
 from collections.abc import Sequence
 from typing import Protocol
 
 from numafit.errors import InputError
-
-MAX_FILE_BYTES = 1 << 20
-"""1 MiB of one file; sysfs writes 4 KiB, its binary files (VPD) up to 32 KiB."""
-
-MAX_MEMBERS = 2_000_000
-"""Members of an archive: a server with a thousand VFs shows some 300,000 files."""
-
-MAX_TOTAL_BYTES = 512 << 20
-_MAX_LINKS = 64
-_TOO_LARGE = "Copy only what is needed: bus/pci, class/net, devices/pci*, devices/system."
+from numafit.readers import bounds
+from numafit.readers.archive import Archive
+from numafit.readers.textfile import is_open_pipe, open_regular
 
 Parts = tuple[str, ...]
 
@@ -38,12 +30,25 @@ class _Store(Protocol):
 
 
 class Tree:
-    """Reads by path; what is not there, or may not be read, is ``None`` or empty."""
+    """Reads by path; what is not there, or may not be read, is ``None`` or empty.
+
+    Raises ``InputError`` where it was asked for more than a machine can show: links that lead a
+    thousand names to one large directory cost the writer of an archive nothing.
+    """
 
     def __init__(self, name: str, store: _Store, base: Parts = ()) -> None:
         self.name = name
         self._store = store
         self._base = base
+        self._left = bounds.TREE_STEPS
+        self._known: dict[str, Parts | None] = {"": ()}
+
+    def spend(self, steps: int) -> None:
+        """Count work that ``bounds.TREE_STEPS`` limits."""
+        self._left -= steps
+        if self._left < 0:
+            expected = "devices and CPUs of one machine"
+            raise InputError(self.name, None, "links or lists without end", expected)
 
     def resolve(self, path: str) -> str | None:
         """The path without links, or ``None`` where it leads nowhere."""
@@ -55,22 +60,32 @@ class Tree:
         found = self._resolve(path)
         if found is None or self._store.kind(self._base + found) != "dir":
             return []
-        return sorted(self._store.names(self._base + found))
+        names = self._store.names(self._base + found)
+        self.spend(len(names))
+        return sorted(names)
 
     def exists(self, path: str) -> bool:
         return self._resolve(path) is not None
 
     def data(self, path: str) -> bytes | None:
-        """The bytes of a file, at most ``MAX_FILE_BYTES``."""
+        """The bytes of a file, at most ``bounds.TREE_FILE_BYTES``."""
         found = self._resolve(path)
         if found is None or self._store.kind(self._base + found) != "file":
             return None
-        return self._store.read(self._base + found)
+        data = self._store.read(self._base + found)
+        self.spend(len(data or b"") // 32)
+        return data
 
     def text(self, path: str) -> str | None:
         """The text of a file without blanks around it, and without NULs, which some copies add."""
         data = self.data(path)
-        return None if data is None else data.decode("utf-8", "replace").strip(" \t\r\n\0")
+        if data is None:
+            return None
+        data = data.strip(b" \t\r\n\0")
+        if len(data) > bounds.TREE_TEXT_BYTES:
+            expected = f"at most {bounds.TREE_TEXT_BYTES} bytes of text"
+            raise InputError(self.name, path, f"{len(data)} bytes", expected)
+        return data.decode("utf-8", "replace")
 
     def whole(self, path: str) -> int | None:
         """The number that a file holds, decimal or ``0x`` hexadecimal.
@@ -87,11 +102,22 @@ class Tree:
 
     def _resolve(self, path: str) -> Parts | None:
         """Link by link, as the kernel does, but never above the root."""
+        above, _, name = path.rpartition("/")
+        if name in ("", ".", ".."):
+            return self._walk((), path)
+        # the files of a device are asked for one after the other
+        if above not in self._known:
+            self._known[above] = self._walk((), above)
+        start = self._known[above]
+        return None if start is None else self._walk(start, name)
+
+    def _walk(self, start: Parts, path: str) -> Parts | None:
         todo = [part for part in reversed(path.split("/")) if part not in ("", ".")]
-        done: list[str] = []
+        done = list(start)
         links = 0
         while todo:
             part = todo.pop()
+            self.spend(1)
             if part == "..":
                 if not done:
                     return None
@@ -106,20 +132,23 @@ class Tree:
                 continue
             links += 1
             target = self._store.target(here)
-            if links > _MAX_LINKS or target.startswith("/"):
+            if links > bounds.TREE_LINKS or target.startswith("/"):
                 return None
             todo.extend(one for one in reversed(target.split("/")) if one not in ("", "."))
         return tuple(done)
 
 
 def open_tree(path: str | os.PathLike[str], inside: Sequence[str] = ()) -> Tree:
-    """The tree in a directory or tar archive (plain, gzip, bzip2, xz).
+    """The tree in a directory or tar archive (plain, gzip, bzip2, xz); ``-``: an archive that
+    comes through standard input, as it may through a pipe of the shell, ``<(command)``.
 
     ``inside``: a path that the tree is known by, such as ``("devices", "system")``; where it is
     not at the root, one directory above it is looked for, at most four levels down. Raises
     ``InputError`` for what is neither, is damaged or larger than bounds allow.
     """
     name = os.fspath(path)
+    if name == "-" or is_open_pipe(name):
+        return _based(name, _piped_archive(name), inside)
     try:
         mode = os.stat(name).st_mode
     except (OSError, ValueError) as error:
@@ -128,9 +157,13 @@ def open_tree(path: str | os.PathLike[str], inside: Sequence[str] = ()) -> Tree:
     if stat.S_ISDIR(mode):
         store: _Store = _Directory(name)
     elif stat.S_ISREG(mode):
-        store = _Archive(name)
+        store = _open_archive(name)
     else:
         raise InputError(name, None, "a special file", "a directory or a tar archive")
+    return _based(name, store, inside)
+
+
+def _based(name: str, store: _Store, inside: Sequence[str]) -> Tree:
     base = _find(store, tuple(inside))
     if base is None:
         raise InputError(
@@ -141,6 +174,19 @@ def open_tree(path: str | os.PathLike[str], inside: Sequence[str] = ()) -> Tree:
             "Make one on the host: tar -C / -cf sys.tar --exclude=... sys/bus/pci sys/devices",
         )
     return Tree(name, store, base)
+
+
+def _open_archive(name: str) -> Archive:
+    with open_regular(name) as stream:
+        return Archive(name, stream, os.fstat(stream.fileno()).st_size)
+
+
+def _piped_archive(name: str) -> Archive:
+    # its size shows only at its end
+    if name == "-":
+        return Archive(name, sys.stdin.buffer, bounds.FILE_BYTES)
+    with open(name, "rb") as stream:
+        return Archive(name, stream, bounds.FILE_BYTES)
 
 
 def _find(store: _Store, inside: Parts) -> Parts | None:
@@ -190,63 +236,7 @@ class _Directory:
         try:
             handle = os.open(self._path(parts), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             with open(handle, "rb") as stream:
-                return stream.read(MAX_FILE_BYTES)
+                return stream.read(bounds.TREE_FILE_BYTES)
         except OSError:
             # sysfs refuses some reads by design, such as the speed of an interface that is down
             return None
-
-
-class _Archive:
-    """All members in memory: links and small files alone are looked at."""
-
-    def __init__(self, name: str) -> None:
-        self._kinds: dict[Parts, str] = {(): "dir"}
-        self._targets: dict[Parts, str] = {}
-        self._data: dict[Parts, bytes] = {}
-        self._names: dict[Parts, dict[str, None]] = {(): {}}
-        try:
-            with tarfile.open(name, "r:*") as archive:
-                self._load(name, archive)
-        except (tarfile.TarError, OSError, EOFError, zlib.error, ValueError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(name, None, str(error), "a tar archive that is whole") from None
-
-    def _load(self, name: str, archive: tarfile.TarFile) -> None:
-        total = 0
-        for count, member in enumerate(archive):
-            parts = tuple(part for part in member.name.split("/") if part not in ("", "."))
-            if ".." in parts:
-                raise InputError(name, member.name, member.name, "members inside the archive")
-            if count >= MAX_MEMBERS or total > MAX_TOTAL_BYTES:
-                raise InputError(name, None, count, f"at most {MAX_MEMBERS} members", _TOO_LARGE)
-            if member.issym():
-                self._put(parts, "link")
-                self._targets[parts] = member.linkname
-            elif member.isdir():
-                self._put(parts, "dir")
-            elif member.isreg():
-                self._put(parts, "file")
-                stream = archive.extractfile(member)
-                self._data[parts] = stream.read(MAX_FILE_BYTES) if stream is not None else b""
-                total += len(self._data[parts])
-
-    def _put(self, parts: Parts, kind: str) -> None:
-        for n in range(len(parts)):
-            above = parts[:n]
-            if self._kinds.setdefault(above, "dir") != "dir":
-                return
-            self._names.setdefault(above, {})[parts[n]] = None
-        self._kinds[parts] = kind
-
-    def kind(self, parts: Parts) -> str | None:
-        return self._kinds.get(parts)
-
-    def target(self, parts: Parts) -> str:
-        return self._targets[parts]
-
-    def names(self, parts: Parts) -> list[str]:
-        return list(self._names.get(parts, ()))
-
-    def read(self, parts: Parts) -> bytes | None:
-        return self._data.get(parts)

@@ -9,11 +9,10 @@ from xml.etree.ElementTree import Element, ParseError
 
 from numafit.errors import InputError
 from numafit.extras import need
-from numafit.readers import checks
+from numafit.readers import bounds, checks
 from numafit.readers.textfile import read_text
 
-MAX_DEPTH = 64
-_DECLARATION = re.compile(r"<\?xml[^>]*\?>")
+_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 _DOCTYPE = re.compile(r"<!DOCTYPE\s+[A-Za-z]+\s+SYSTEM\s+\"[\w./:-]*\"\s*>")
 
 
@@ -29,15 +28,29 @@ def read_xml(path: str | os.PathLike[str], *, doctype: bool = False) -> Element:
 def read_many(path: str | os.PathLike[str]) -> list[Element]:
     """The roots of a file that holds one document behind the other, as a loop over
     ``virsh nodedev-dumpxml`` writes them."""
-    text = _DECLARATION.sub("", read_text(path))
+    text = _without_declarations(read_text(path))
     return list(parse_xml(f"<documents>{text}</documents>", os.fspath(path)))
+
+
+def _without_declarations(text: str) -> str:
+    # by hand: a pattern that looks for the end of each start takes quadratic time
+    first, *others = text.split("<?xml")
+    kept = [first]
+    for other in others:
+        _inside, end, after = other.partition("?>")
+        # one without an end stays, for the parser to complain about
+        kept.append(after if end else f"<?xml{other}")
+    return "".join(kept)
 
 
 def parse_xml(text: str, file: str | None = None, *, doctype: bool = False) -> Element:
     if doctype:
         text = _DOCTYPE.sub("", text, count=1)
     # the encoding was settled when the text was read
-    text = _DECLARATION.sub("", text, count=1)
+    if declaration := _DECLARATION.match(text):
+        text = text[declaration.end() :]
+    if text.count("<") > bounds.XML_TAGS:
+        raise InputError(file, None, f"{text.count('<')} tags", f"at most {bounds.XML_TAGS} tags")
     try:
         root: Element = need("defusedxml.ElementTree", "xml").fromstring(text, forbid_dtd=True)
     except ParseError as error:
@@ -58,11 +71,11 @@ def parse_xml(text: str, file: str | None = None, *, doctype: bool = False) -> E
 
 def _check_depth(root: Element, file: str | None) -> None:
     level = [root]
-    for _ in range(MAX_DEPTH):
+    for _ in range(bounds.XML_DEPTH):
         level = [child for element in level for child in element]
         if not level:
             return
-    raise InputError(file, None, "deep nesting", f"at most {MAX_DEPTH} levels of elements")
+    raise InputError(file, None, "deep nesting", f"at most {bounds.XML_DEPTH} levels of elements")
 
 
 def attribute(element: Element, name: str, way: str) -> str:

@@ -14,11 +14,7 @@ from types import ModuleType
 from typing import Any, Final
 
 from numafit.errors import InputError
-
-MAX_DEPTH = 100
-"""Collections inside collections; a host file needs five, a stored nova row twelve."""
-MAX_NODES = 1_000_000
-"""Values of the document with every alias written out."""
+from numafit.readers import bounds
 
 _TAG = "tag:yaml.org,2002:"
 _MERGE: Final = object()
@@ -26,6 +22,8 @@ _OPEN: Final = object()
 _NO_KEY: Final = object()
 _INT = re.compile(r"-?(?:0|[1-9][0-9]{0,18})")
 _FLOAT = re.compile(r"-?(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
+# YAML ends lines at these
+_DIRECTIVE = re.compile(r"[\n\r\x85\u2028\u2029]%")
 _TRUE = frozenset(("true", "yes", "on"))
 
 
@@ -36,6 +34,10 @@ def parse_yaml(text: str, file: str | None = None) -> Any:
     way to the value at fault, or ``line L, column C`` where the text is not YAML.
     """
     yaml = _module(file)
+    directives = len(_DIRECTIVE.findall(text))
+    if directives > bounds.YAML_DIRECTIVES:
+        expected = f"at most {bounds.YAML_DIRECTIVES} lines that begin with %"
+        raise InputError(file, None, f"{directives} of them", expected)
     builder = _Builder(yaml)
     try:
         # PyYAML has the fast loader only where it was built with libyaml
@@ -132,8 +134,8 @@ class _Builder:
         top = self._stack[-1] if self._stack else None
         if top and isinstance(top.value, dict) and top.key is _NO_KEY:
             raise self._error("a collection as a key", event, "a key in text")
-        if len(self._stack) >= MAX_DEPTH:
-            raise self._error("deeper nesting", event, f"at most {MAX_DEPTH} levels")
+        if len(self._stack) >= bounds.YAML_DEPTH:
+            raise self._error("deeper nesting", event, f"at most {bounds.YAML_DEPTH} levels")
         self._count(1, event)
         if event.anchor:
             self._anchors[event.anchor] = (_OPEN, 0)
@@ -170,11 +172,11 @@ class _Builder:
 
     def _count(self, size: int, event: Any) -> None:
         self._nodes += size
-        if self._nodes > MAX_NODES:
+        if self._nodes > bounds.YAML_VALUES:
             raise self._error(
-                f"more than {MAX_NODES} values",
+                f"more than {bounds.YAML_VALUES} values",
                 event,
-                f"at most {MAX_NODES} values with all aliases written out",
+                f"at most {bounds.YAML_VALUES} values with all aliases written out",
             )
 
     def _place(self, value: Any, event: Any) -> None:

@@ -9,7 +9,10 @@ from numafit.model.flavor import Flavor, Image
 from numafit.model.values import conflict, flag
 from numafit.rules.extra_specs import Asked, asked_for
 
-_TAP_QUEUES = {0: 1, 1: 1, 2: 1, 3: 8, 4: 256}
+MAX_TAP_QUEUES = 256
+"""A tap device of Linux 4.0 and later refuses more (``MAX_TAP_QUEUES`` of the driver), whatever the
+number that nova asks for."""
+_TAP_QUEUES = {0: 1, 1: 1, 2: 1, 3: 8, 4: MAX_TAP_QUEUES}
 """Queues of a tap device by the kernel's major version (nova bug 1570631); none from 5 on."""
 
 
@@ -18,7 +21,8 @@ class Multiqueue:
     """``enabled``: whether multiqueue is on. ``queue_pairs``: of each virtio interface.
 
     ``limited_by``: what keeps the queue pairs below the number of vCPUs: ``"max_queues"``,
-    ``"kernel"``, or ``None`` where nothing does.
+    ``"kernel"``, ``"vif_model"`` where the guest's interfaces are not virtio, or ``None`` where
+    nothing does.
     """
 
     enabled: bool
@@ -37,7 +41,8 @@ def multiqueue(
     One pair a vCPU, as nova's libvirt driver sets it, capped by ``max_queues``
     (``[libvirt] max_queues``) where that is set, else by what ``kernel`` (the host's, such as
     ``"5.14.0-362.el9"``) allows for a tap device. An unknown kernel is no cap. A guest with
-    one vCPU never has multiqueue, whatever it asks for.
+    one vCPU never has multiqueue, whatever it asks for; nor has one whose image names another
+    ``hw_vif_model`` than virtio.
 
     Raises ``InvalidRequest`` where flavor and image contradict each other, and ``MisuseError``
     for a ``max_queues`` below 1 and for a ``kernel`` that does not begin with a number.
@@ -50,6 +55,8 @@ def multiqueue(
     asked = asked_for(flavor, image)
     if not _enabled(asked):
         return Multiqueue(False, 1)
+    if asked.image.text("hw_vif_model") not in (None, "virtio"):
+        return Multiqueue(False, 1, "vif_model")
     # distributions port kernel features back, so that an operator's word counts more
     cap = kernel_queues if max_queues is None else max_queues
     if cap is None or cap >= asked.vcpus:

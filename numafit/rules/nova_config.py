@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from numafit.cpuset import format_cpu_list
 from numafit.errors import InputError
 from numafit.model.hostinfo import HostCell, HostInfo
+from numafit.rules.offline import with_resting_cpus
 
 CpuSet = frozenset[int] | None
 DEDICATED = "[compute] cpu_dedicated_set"
@@ -34,7 +36,8 @@ class NovaConfig:
     physnets`` -> nodes of its section, empty where it has none. ``sections``: the physnets that
     have a section, listed or not. ``device_specs`` and ``aliases``: JSON texts as the file has
     them. ``misnamed_tunnel``: whether the file has a section ``[neutron_tunneled]``, as nova's
-    guide writes it; nova reads ``[neutron_tunnel]``. ``file``: for messages.
+    guide writes it; nova reads ``[neutron_tunnel]``. ``stray_sections``: others whose names begin
+    with ``neutron``, which nova does not read. ``file``: for messages.
     """
 
     file: str | None = None
@@ -42,6 +45,7 @@ class NovaConfig:
     cpu_shared_set: CpuSet = None
     vcpu_pin_set: CpuSet = None
     reserved_host_cpus: int = 0
+    reserved_host_memory_mb: int = 512
     reserved_pages: tuple[ReservedPages, ...] = ()
     cpu_allocation_ratio: float | None = None
     ram_allocation_ratio: float | None = None
@@ -52,6 +56,7 @@ class NovaConfig:
     sections: tuple[str, ...] = ()
     tunnel_nodes: tuple[int, ...] = ()
     misnamed_tunnel: bool = False
+    stray_sections: tuple[str, ...] = ()
     device_specs: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     report_in_placement: bool = False
@@ -72,13 +77,16 @@ def apply_config(host: HostInfo, config: NovaConfig, *, nova_order: bool = True)
     The CPUs of a cell are those that any of its sets holds: give a host read from hardware.
     ``nova_order``: put each cell's cores in the order in which nova lists them, which decides
     the core that it takes first; ``False`` keeps the order of ``host``. A host without cells
-    gets the ratios alone.
+    gets the ratios alone. With ``cpu_power_management`` dedicated CPUs that are off count;
+    ``remarks`` says where the source does not show what nova knows of them.
 
     Raises ``InputError`` for what nova-compute refuses at its start: sets that overlap, CPUs and
     nodes that are not there, a physnet without nodes.
     """
     for fault in config_faults(host, config):
         raise fault
+    if config.cpu_power_management:
+        host = _powered(host, config)
     shared, dedicated = _cpu_sets(host, config)
     reserved = {(pages.node, pages.size_kib): pages.count for pages in config.reserved_pages}
     cells = []
@@ -120,6 +128,20 @@ def config_faults(host: HostInfo, config: NovaConfig) -> Iterator[InputError]:
     if host.cells:
         yield from _absent_cpus(host, config)
         yield from _network_faults(host, config)
+
+
+def _powered(host: HostInfo, config: NovaConfig) -> HostInfo:
+    """``host`` with the dedicated CPUs that are off, as far as its source shows them."""
+    dedicated = config.cpu_dedicated_set or frozenset()
+    host = with_resting_cpus(host, dedicated)
+    missing = dedicated.difference(*map(cell_cpus, host.cells)) if host.cells else frozenset()
+    if missing:
+        remark = (
+            f"CPUs {format_cpu_list(missing)} of {DEDICATED} stand in no node: if they were off "
+            "when the host was described, describe it anew while they are on"
+        )
+        host = replace(host, remarks=(*host.remarks, remark))
+    return host
 
 
 def cell_cpus(cell: HostCell) -> frozenset[int]:
@@ -184,7 +206,8 @@ def _absent_cpus(host: HostInfo, config: NovaConfig) -> Iterator[InputError]:
         if config.vcpu_pin_set is not None
         else (SHARED, config.cpu_shared_set)
     )
-    # with power management nova asks for CPUs that are there, not for those that are on
+    # with power management nova asks for CPUs that are there, not for those that are on; what is
+    # off may be missing in the source, and apply_config says so
     dedicated = None if config.cpu_power_management else config.cpu_dedicated_set
     for key, cpus in (floating, (DEDICATED, dedicated)):
         absent = (cpus or frozenset()) - online
@@ -198,17 +221,33 @@ def _absent_cpus(host: HostInfo, config: NovaConfig) -> Iterator[InputError]:
             )
 
 
+def meant_section(config: NovaConfig, physnet: str) -> str:
+    """A section that nova does not read, and that looks like that of ``physnet``; empty where
+    there is none."""
+    unlisted = (name for name in config.sections if name not in config.physnet_nodes)
+    there = {*config.stray_sections, *(f"neutron_physnet_{name}" for name in unlisted)}
+    name = f"neutron_physnet_{physnet}"
+    near = difflib.get_close_matches(name, sorted(there), n=1, cutoff=0.8)
+    return near[0] if near else ""
+
+
 def _network_faults(host: HostInfo, config: NovaConfig) -> Iterator[InputError]:
     there = frozenset(cell.id for cell in host.cells)
     for name, nodes in config.physnet_nodes.items():
         key = f"[neutron_physnet_{name}] numa_nodes"
         if not nodes:
+            meant = meant_section(config, name)
+            hint = (
+                f"nova does not read [{meant}]: call it [neutron_physnet_{name}]."
+                if meant
+                else "'numafit discover' finds them; a physnet without any is not listed."
+            )
             yield InputError(
                 config.file,
                 key,
                 None,
                 "the NUMA nodes of this physnet, which [neutron] physnets lists",
-                "'numafit discover' finds them; leave the physnet out of the list if it has none.",
+                hint,
             )
         yield from _absent_nodes(config, key, nodes, there)
     yield from _absent_nodes(config, TUNNEL, config.tunnel_nodes, there)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from numafit.model.hostinfo import HostCell, HostInfo, PciPool
 
 
-def memory(mib: int) -> str:
+def memory(mib: int | None) -> str:
     """``16384`` -> ``"16 GiB"``; fractions of a GiB to one place where that is near enough."""
+    if mib is None:
+        return "not known"
     if mib >= 1024:
         size = mib / 1024
         return f"{size:.0f} GiB" if mib % 1024 == 0 or size >= 100 else f"{size:.1f} GiB"

@@ -54,7 +54,7 @@ def faults(path: Path) -> list[str]:
         found.append("siblings")
     for number, cell in cells.items():
         memory = int(nodes[number].get("local_memory", "0")) >> 20 if number in nodes else 0
-        if memory != cell.memory_mb:
+        if memory != (cell.memory_mb or 0):
             found.append(f"memory of node {number}")
     addresses = {one.attrib["pci_busid"] for one in of(theirs, "PCIDev")}
     if addresses != {device.address for device in machine.devices}:

@@ -11,7 +11,7 @@ import sys
 from types import SimpleNamespace
 from unittest import mock
 
-from nova import conf, objects
+from nova import conf, exception, objects
 from nova.virt import hardware
 from nova.virt.libvirt import vif
 from oracle_tools import error, read_image
@@ -46,9 +46,14 @@ def queues(flavor, image, question):
     conf.CONF.set_override("max_queues", question["max_queues"], group="libvirt")
     uname = SimpleNamespace(release=question["kernel"])
     with mock.patch.object(os, "uname", return_value=uname):
+        # the API asks this of every flavor and image
+        hardware.get_vif_multiqueue_constraint(flavor, image)
         driver = vif.LibvirtGenericVIFDriver()
-        name, pairs = driver._get_virtio_mq_settings(image, flavor)
-    return [name == "vhost", pairs or 1]
+        try:
+            made = driver.get_base_config(None, "", image, flavor, "kvm", "normal")
+        except exception.UnsupportedHardware:  # models of other hypervisors, which have no queues
+            return [False, 1]
+    return [made.vhost_queues is not None, made.vhost_queues or 1]
 
 
 def pci_policy(flavor, image, question):

@@ -197,6 +197,7 @@ def image_of(dice: Dice, flavor: Question, encrypts: float) -> Question:
         "hw_machine_type": (encrypts, ["q35", "pc-q35-8.2", "pc"], ["", "Q35", *SCALARS]),
         "hw_video_model": (encrypts, ["none", "virtio"], odd_words),
         "hw_vif_multiqueue_enabled": (0.3, *yes_no),
+        "hw_vif_model": (0.3, ["virtio", "Virtio", "e1000", "VirtualE1000", "igb"], odd_words),
         "hw_pci_numa_affinity_policy": (0.3, PCI, odd_words),
         "trait:HW_CPU_HYPERTHREADING": (0.05, ["required"], ["Required", "forbidden", "", True]),
     }

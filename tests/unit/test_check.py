@@ -8,7 +8,7 @@ import pytest
 
 from numafit.diagnosis.affinity import HostNetwork, find_affinities
 from numafit.diagnosis.check import Machine, check_host
-from numafit.model.hostinfo import HostCell, HostInfo, PagePool
+from numafit.model.hostinfo import HostCell, HostInfo, OfflineCpus, PagePool
 from numafit.model.neutron_config import NeutronConfig
 from numafit.model.pci_device import PciDevice
 from numafit.rules.nova_config import NovaConfig, ReservedPages
@@ -221,3 +221,90 @@ def test_findings_name_place_value_and_cure() -> None:
         "error: [neutron_physnet_foo] numa_nodes: names node 1, but physnet foo is eno1 on node 0. "
         "Write numa_nodes = 0."
     )
+
+
+# --- what is left for the host itself
+
+
+def host_rules(config: NovaConfig, host: HostInfo = HOST) -> list[tuple[str, str]]:
+    return [(one.rule, one.what) for one in check_host(Machine(host, config))]
+
+
+@pytest.mark.parametrize("key", ["cpu_shared_set", "vcpu_pin_set"])
+def test_second_threads_of_host_cores_are_not_for_guests(key: str) -> None:
+    # cores are 0-1, 2-3, 4-5, 6-7: the host keeps 0, and 4-5 whole
+    ((rule, what),) = host_rules(NovaConfig(**{key: frozenset({1, 2, 3, 6, 7})}))
+    assert (rule, what.rpartition(": ")[2]) == ("host-threads", "1 beside 0")
+
+
+def test_a_host_keeps_cpus_for_itself() -> None:
+    everything = frozenset(range(8))
+    ((rule, _what),) = host_rules(NovaConfig(cpu_dedicated_set=everything))
+    assert rule == "no-host-cpus"
+    # those that guests share are the host's, too
+    shared = NovaConfig(cpu_dedicated_set=everything - {0, 1}, cpu_shared_set=frozenset({0, 1}))
+    assert host_rules(shared) == []
+
+
+@pytest.mark.parametrize(
+    ("pages", "kept", "left"),
+    [
+        (1792, 1025, "1024"),  # 2 x (4096 - 3584) MiB
+        (1792, 1024, None),
+        (2048, 512, "0"),
+        (0, 9000, None),  # without huge pages the host takes part in all
+    ],
+)
+def test_huge_pages_leave_the_host_its_memory(pages: int, kept: int, left: str | None) -> None:
+    cells = [
+        replace(cell(n), page_pools=(PagePool(4, 4096), PagePool(2048, pages))) for n in range(2)
+    ]
+    found = host_rules(NovaConfig(reserved_host_memory_mb=kept), HostInfo(tuple(cells)))
+    if left is None:
+        assert found == []
+    else:
+        ((rule, what),) = found
+        assert rule == "host-memory"
+        assert what.startswith(f"keeps {kept} MiB for the host")
+        assert what.endswith(f"leave it {left} MiB")
+
+
+def test_unknown_memory_is_no_reason_for_advice_on_memory() -> None:
+    unknown = replace(HOST.cells[0], memory_mb=None, page_pools=(PagePool(1048576, 64),))
+    host = HostInfo((unknown,), "h", remarks=("the memory of node 0 is not known",))
+    assert host_rules(NovaConfig(), host) == [("source", "the memory of node 0 is not known")]
+
+
+@pytest.mark.parametrize("managed", [True, False])
+def test_cpus_at_rest_are_noted(managed: bool) -> None:
+    host = HostInfo(
+        (replace(cell(0), siblings=(frozenset({0, 1}), frozenset({2, 3}))),),
+        "h",
+        offline=(OfflineCpus(0, frozenset({4, 5})),),
+    )
+    config = NovaConfig(
+        cpu_dedicated_set=frozenset({2, 3, 4, 5} if managed else {2, 3}),
+        cpu_power_management=managed,
+    )
+    found = dict(host_rules(config, host))
+    if managed:
+        assert found["cpus-at-rest"] == "CPUs 4-5 are off at rest, and count"
+        assert "taken to be as those" in found["source"]
+    else:
+        assert found == {"cpus-off": "CPUs 4-5 are off: no guest is placed on them"}
+
+
+def test_sections_that_nova_does_not_read_are_named_with_those_that_it_reads() -> None:
+    config = NovaConfig(
+        physnet_nodes={"foo": (), "bar": (0,)},
+        sections=("bar",),
+        stray_sections=("neutron_physnets_foo", "neutron_cells"),
+    )
+    refused, stray, other = check_host(Machine(HOST, config))
+    assert refused.where == "[neutron_physnet_foo] numa_nodes"
+    assert refused.advice == (
+        "nova does not read [neutron_physnets_foo]: call it [neutron_physnet_foo]."
+    )
+    assert (stray.rule, stray.where) == ("stray-section", "[neutron_physnets_foo]")
+    assert stray.advice == "Did you mean [neutron_physnet_foo]?"
+    assert (other.where, "called" in other.advice) == ("[neutron_cells]", True)

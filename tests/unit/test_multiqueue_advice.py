@@ -110,3 +110,30 @@ def test_bad_input(flavor_file: Path, more: list[str], capsys: pytest.CaptureFix
     errors = capsys.readouterr().err
     assert errors.startswith("numafit: ")
     assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "pairs"),
+    [("virtio", 16), ("VIRTIO", 16), ("e1000", 1), ("VirtualE1000", 1), ("igb", 1)],
+)
+def test_only_virtio_interfaces_have_several_queues(model: str, pairs: int) -> None:
+    flavor, image = Flavor("f", 16, 1024, ON), Image("i", {"hw_vif_model": model})
+    found = multiqueue(flavor, image)
+    assert found.queue_pairs == pairs
+    assert found.enabled == (pairs > 1)
+    advice = advise(flavor, image, found)
+    if pairs == 1:
+        assert found.limited_by == "vif_model"
+        assert advice.pays == "no"
+        assert f"hw_vif_model={model} of the image" in advice.why
+        assert advice.ethtool == ()
+
+
+@pytest.mark.parametrize(("vcpus", "starts"), [(256, True), (257, False)])
+def test_a_tap_device_refuses_more_than_256_queues(vcpus: int, starts: bool) -> None:
+    advice = ask(vcpus, 1)
+    # nova asks for as many as there are vCPUs all the same
+    assert advice.queue_pairs == vcpus
+    assert (advice.pays == "yes") == starts
+    assert ("would not start" in advice.reasons[0]) == (not starts)
+    assert ask(vcpus, 1, max_queues=256).queue_pairs == 256

@@ -13,7 +13,7 @@ import pytest
 
 from numafit.errors import InputError
 from numafit.model.neutron_config import NeutronConfig, Switch, SwitchPort
-from numafit.readers.addresses import live_addresses, read_addresses
+from numafit.readers.addresses import addresses_of, live_links, read_links
 from numafit.readers.neutron_conf import from_ovn, read_neutron_conf
 from numafit.readers.ovsdb import live_switch, read_switch
 
@@ -141,12 +141,12 @@ def test_addresses(tmp_path: Path) -> None:
         '"local":"127.0.0.1","prefixlen":8},{"family":"inet6","local":"::1"}]},'
         '{"ifindex":5,"link":"eth0","ifname":"eth0.7","addr_info":[]},{}]'
     )
-    found = read_addresses(file)
+    found = addresses_of(read_links(file))
     assert found["lo"] == ["127.0.0.1", "::1"]
     assert found["eth0.7"] == []
     file.write_text('[{"ifname":"lo","addr_info":[{"local":"x"}]}]')
     with pytest.raises(InputError) as error:
-        read_addresses(file)
+        read_links(file)
     assert error.value.key == "[0].addr_info[0].local"
 
 
@@ -158,7 +158,7 @@ def test_mangled_files(tmp_path: Path, name: str) -> None:
         data = b'[{"ifname":"lo","addr_info":[{"local":"127.0.0.1","prefixlen":8}]}]'
     elif name != "agent.ini":
         data = (DATA / name).read_bytes()
-    read = {"agent.ini": read_neutron_conf, "addr.json": read_addresses}.get(name, read_switch)
+    read = {"agent.ini": read_neutron_conf, "addr.json": read_links}.get(name, read_switch)
     file = tmp_path / name
     for _ in range(150):
         mangled = bytearray(data[: chance.choice([len(data), chance.randint(0, len(data))])])
@@ -167,7 +167,7 @@ def test_mangled_files(tmp_path: Path, name: str) -> None:
                 mangled[chance.randrange(len(mangled))] = chance.choice(b'\x00\xff\n[]{}",:19=$ ')
         file.write_bytes(bytes(mangled))
         with suppress(InputError):
-            assert isinstance(read(file), NeutronConfig | Switch | dict)
+            assert isinstance(read(file), NeutronConfig | Switch | list)
 
 
 def test_the_tools_of_this_host_are_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,7 +183,7 @@ def test_the_tools_of_this_host_are_asked(tmp_path: Path, monkeypatch: pytest.Mo
         (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
-    assert live_addresses() == {"eth9": ["192.0.2.5"]}
+    assert addresses_of(live_links()) == {"eth9": ["192.0.2.5"]}
     found, recorded = live_switch(), read_switch(DATA / "list.json")
     assert found is not None
     assert (found.bridges, found.external_ids) == (recorded.bridges, recorded.external_ids)
@@ -191,4 +191,4 @@ def test_the_tools_of_this_host_are_asked(tmp_path: Path, monkeypatch: pytest.Mo
     assert live_switch() is None
     monkeypatch.setenv("PATH", "")
     assert live_switch() is None
-    assert live_addresses() == {}
+    assert live_links() == []

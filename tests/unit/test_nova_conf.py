@@ -171,9 +171,20 @@ def test_what_nova_compute_would_not_start_with(
     assert [fault.key for fault in config_faults(host, config)] == [key]
 
 
+def test_sections_like_those_of_networks_are_kept(conf: Callable[[str], Path]) -> None:
+    text = FULL + "[neutron_physnets_baz]\nnuma_nodes = 0\n[neutron_tunneled]\nnuma_nodes = 0\n"
+    read = read_nova_conf(conf(text))
+    assert read.stray_sections == ("neutron_physnets_baz",)
+    assert read.misnamed_tunnel
+
+
 def test_dedicated_cpus_may_be_off_where_nova_manages_their_power(host: HostInfo) -> None:
     config = NovaConfig(cpu_dedicated_set=frozenset({3, 8}), cpu_power_management=True)
-    assert apply_config(host, config).cells[0].pcpuset == {3}
+    made = apply_config(host, config)
+    assert made.cells[0].pcpuset == {3}
+    # 8 may be off, and so missing in the source: that is said, and not that it is no CPU
+    (remark,) = made.remarks
+    assert remark.startswith("CPUs 8 of [compute] cpu_dedicated_set stand in no node")
 
 
 def test_the_order_of_cores_is_novas_or_the_hosts_own() -> None:

@@ -18,7 +18,7 @@ import pytest
 from numafit import Fleet
 from numafit.cli import main
 from numafit.errors import InputError
-from numafit.readers.nova_db import NovaDb, read_nova_db
+from numafit.readers.nova_db import NovaDb, database_url, read_nova_db
 from numafit.readers.nova_instances import instance_cells
 from numafit.readers.nova_rows import read_nova_rows
 
@@ -145,6 +145,60 @@ def test_usage_beside_the_sum_of_the_instances(
     errors = capsys.readouterr().err
     assert errors.count("\n") == 3
     assert "h1: cell 0: cpu_usage: stored 0, its instances sum up to 2 (1 of them on" in errors
+
+
+def test_instances_that_pin_one_cpu_are_named(make: Make) -> None:
+    old = json.dumps({"cells": [{"id": 0, "cpus": "0-3", "mem": {"total": 4096, "used": 1536}}]})
+
+    def pinned(*cpus: int) -> str:
+        pins = {str(n): cpu for n, cpu in enumerate(cpus)}
+        return guest(cpu_policy="dedicated", cpu_pinning_raw=pins)
+
+    url = make(
+        [node(1, old)],
+        [
+            ("aaaa", "h1", "active", pinned(1, 2), None, 0),
+            ("bbbb", "h1", "active", pinned(2, 3), None, 0),
+            ("cccc", "h1", "active", pinned(2), None, 0),
+        ],
+    )
+    with NovaDb(url) as database:
+        (found,) = [one for one in database.differences() if one.what == "CPUs pinned twice"]
+    assert found.instances == ("aaaa", "bbbb", "cccc")
+    assert str(found) == ("h1: cell 0: CPU 2 is pinned by several instances: aaaa, bbbb, cccc")
+
+
+def test_the_url_may_stand_in_a_file_or_the_environment(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numafit: Callable
+) -> None:
+    url = make([node(1, None)])
+    conf = tmp_path / "nova.conf"
+    conf.write_text(f"[DEFAULT]\ndebug = true\n[database]\nconnection = {url}\n")
+    monkeypatch.setenv("CELL1", url)
+    for source in (url, str(conf), "env:CELL1"):
+        assert database_url(source) == url
+        assert numafit("show", "--nova-db", source).out.startswith("h1\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("[DEFAULT]\n", "nova-conductor"),
+        ("[database]\nconnection = mysql://u:geheim$x@h/db\n", "written $$"),
+        ("[database]\n= mysql://u:geheim@h/db\n", "option = value"),
+        ("[database]\nconnection = oracle://u:geheim@h/db\n", "mysql"),
+    ],
+)
+def test_no_password_of_a_file_is_shown(
+    text: str, word: str, tmp_path: Path, numafit: Callable
+) -> None:
+    conf = tmp_path / "nova.conf"
+    conf.write_text(text)
+    for source in (conf, "env:NOBODY_SETS_THIS", "u:geheim@h/db"):
+        done = numafit("show", "--nova-db", source)
+        assert (done.status, done.err.count("\n")) == (2, 1)
+        assert "geheim" not in done.err
+    assert word in numafit("show", "--nova-db", conf).err
 
 
 def test_instances_of_older_nova() -> None:

@@ -12,6 +12,7 @@ import pytest
 from numafit import Host, HostCell, HostInfo, PagePool, PciPool
 from numafit.cli import main
 from numafit.readers.hostfile import host_from_mapping, host_to_mapping, read_host_file
+from numafit.readers.synthetic import host_of_synthetic
 from numafit.views.svg import host_svg
 from numafit.views.text import host_text
 
@@ -103,8 +104,38 @@ def test_synthetic_machines(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("indexes", "cores"),
+    [
+        ("2*4:1*2", [{0, 4}, {1, 5}, {2, 6}, {3, 7}]),
+        ("2*4", [{0, 4}, {1, 5}, {2, 6}, {3, 7}]),
+        ("core", [{0, 4}, {1, 5}, {2, 6}, {3, 7}]),
+        # every second core is of the other package
+        ("package:core", [{0, 4}, {2, 6}, {1, 5}, {3, 7}]),
+        ("7,6,5,4,3,2,1,0", [{6, 7}, {4, 5}, {2, 3}, {0, 1}]),
+    ],
+)
+def test_indexes_of_synthetic_machines(indexes: str, cores: list[set[int]]) -> None:
+    inner = f"L2Cache:1(size=262144) Core:2 PU:2(indexes={indexes})"
+    host = host_of_synthetic(f"Package:2 [NUMANode(memory=1073741824)] {inner}")
+    assert [cell.siblings for cell in host.cells] == [
+        tuple(map(frozenset, cores[:2])),
+        tuple(map(frozenset, cores[2:])),
+    ]
+    assert [cell.socket for cell in host.cells] == [0, 1]
+
+
+def test_indexes_of_synthetic_nodes() -> None:
+    first, second = host_of_synthetic("pack:2 [numa(indexes=3,1)] pu:2").cells
+    assert (first.id, first.cpuset, first.socket) == (1, {2, 3}, 1)
+    assert (second.id, second.cpuset, second.socket) == (3, {0, 1}, 0)
+
+
+@pytest.mark.parametrize(
     "text",
-    ["pack:0 pu:2", "pu:99999999", "core:2", "pack:2 pack:2 pu:1", "numa:2000 pu:1",
+    ["pu:4(indexes=0,1,2)", "pu:4(indexes=0,1,1,2)", "pu:4(indexes=3*2)", "pu:4(indexes=0*4)",
+     "core:2 pu:2(indexes=pu)", "core:2 pu:2(indexes=core:core)", "pu:2(indexes=)",
+     "pu:2(indexes=0,99999999)", "core:2 pu:2(indexes=2*2:2*2)",
+     "pack:0 pu:2", "pu:99999999", "core:2", "pack:2 pack:2 pu:1", "numa:2000 pu:1",
      "numa:2(memory=lots) pu:1", "cake:3 pu:1", "[core] pu:2", "pu:65536 pu:65536", "core:2 pu:(x"],
 )  # fmt: skip
 def test_bad_synthetic_machines(text: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -59,7 +59,7 @@ def test_sparse_nodes_without_cpus_or_memory(copy: Path) -> None:
     assert host.cells[3].cpuset == frozenset()
     assert host.cells[3].socket is None
     assert host.cells[3].memory_mb == 65536
-    assert host.cells[1].memory_mb == 0
+    assert host.cells[1].memory_mb is None
 
 
 @pytest.mark.parametrize(

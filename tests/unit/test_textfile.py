@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from numafit import InputError
+from numafit.readers.bounds import YAML_DEPTH
 from numafit.readers.textfile import load, parse_json, read_text
-from numafit.readers.yamltext import MAX_DEPTH, parse_yaml
+from numafit.readers.yamltext import parse_yaml
 
 LAUGHS = "a0: &a0 [x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
@@ -68,7 +69,7 @@ def test_json_that_is_refused(text: str, key: str, words: str, tmp_path: Path) -
         ("a: b: c\n", "line 1, column 5", "YAML"),
         ("a: 1\n---\nb: 2\n", "", "one document"),
         ("a:\n\t- b\n", "line 2, column 1", "YAML"),
-        ("[" * (MAX_DEPTH + 2) + "]" * (MAX_DEPTH + 2), "", ""),
+        ("[" * (YAML_DEPTH + 2) + "]" * (YAML_DEPTH + 2), "", ""),
         ("# nothing\n", "", "a YAML document"),
     ],
 )

@@ -182,7 +182,7 @@ VALUES: dict[str, Call] = {
             "id": (0, set()),
             "cpuset": ((), {"list of numbers"}),
             "pcpuset": ((), {"list of numbers"}),
-            "memory_mb": (64, set()),
+            "memory_mb": (64, {"none"}),
             "cpu_usage": (0, set()),
             "memory_usage": (0, set()),
             "pinned_cpus": ((), {"list of numbers"}),
@@ -216,6 +216,8 @@ VALUES: dict[str, Call] = {
             "provider": (None, {"none"}),
             "zone": (None, {"none", "text", "digits"}),
             "disabled": ("", {"text", "digits"}),
+            "offline": ((), set()),
+            "remarks": ((), {"list of texts"}),
         },
     ),
     "PciAddress": (
@@ -560,7 +562,7 @@ def test_nobody_makes_a_claim_by_hand() -> None:
 
 MISTAKES = [
     # the same mistake in a guest, a host, a placement and an option
-    ("memory_mb", [lambda v: GuestCell((), {0}, v), lambda v: HostCell(0, (), (), v),
+    ("memory_mb", [lambda v: GuestCell((), {0}, v), lambda v: HostCell(0, (), (), v or -1),
                    lambda v: PlacementCell(0, memory_mb=v), lambda v: Flavor(memory_mb=v)],
      [-1, 1 << 60, "64", 1.5, True, None]),
     ("cpuset", [lambda v: GuestCell(v, (), 0), lambda v: HostCell(0, v, (), 0),

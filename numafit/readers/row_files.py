@@ -1,0 +1,155 @@
+"""Files of ``compute_nodes`` rows, as dumps and the tools of operators write them -> rows.
+
+JSON and YAML: a list of rows, one row, ``{"compute_nodes": [rows]}``, a mapping of names to such
+mappings; a row a line; results of Ansible's ``mysql_query`` and ``postgresql_query``, also as its
+command line reports them; a bare ``numa_topology``. Tables with a header are those of
+``numafit.readers.tables``. Numbers may be text, as tables and some drivers have them.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from numafit.errors import InputError
+from numafit.readers import bounds, checks
+from numafit.readers.naming import host_name
+from numafit.readers.nova_objects import OBJECT_NAME
+from numafit.readers.tables import read_table
+from numafit.readers.textfile import parse_json, parse_text, read_text
+
+StoredRow = tuple[Any, Any, str, Any, Any]
+"""numa_topology, pci_stats, name, cpu_allocation_ratio, ram_allocation_ratio: not yet read."""
+
+_TOPOLOGY = "numa_topology"
+_ROWS = "rows of compute_nodes with the column numa_topology"
+_HOW = (
+    "Dump the table compute_nodes of the cell's database; the commands are in "
+    "docs/guide/command-line.md."
+)
+_ANSIBLE = re.compile(r"^\S+ \| (?:SUCCESS|CHANGED) => (?=\{)", re.MULTILINE)
+_RESULTS = ("query_result", "query_all_results", "results")
+_NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
+_DEPTH = 6
+"""Ansible: a name, results, one of them, query_result, a query, a row."""
+
+
+def stored_rows(path: str | os.PathLike[str]) -> Iterator[tuple[str, StoredRow]]:
+    """The rows of such a file as they are stored, each behind the way that leads to it; rows that
+    nova deleted softly are left out.
+
+    A row holds what ``host_from_nova`` takes, in its order. Raises ``InputError`` with the file,
+    the way, the value and what was expected.
+    """
+    file = os.fspath(path)
+    try:
+        for way, row in _found(read_text(path, limit=bounds.DUMP_BYTES), file):
+            try:
+                columns = checks.mapping(None, row, "a row of compute_nodes")
+                if not _deleted(columns):
+                    yield way, _stored(columns)
+            except InputError as error:
+                raise error.within(key=way) from None
+    except InputError as error:
+        raise error.within(file) from None
+
+
+def _found(text: str, file: str) -> Iterator[tuple[str, object]]:
+    table = read_table(text, _TOPOLOGY) if text.lstrip()[:1] not in ("{", "[") else None
+    if table is not None:
+        yield from table
+        return
+    reports = list(_ANSIBLE.finditer(text))
+    if reports and not text[: reports[0].start()].strip():
+        ends = [*(report.start() for report in reports[1:]), len(text)]
+        for report, end in zip(reports, ends, strict=True):
+            name = report[0].partition(" ")[0]
+            yield from _rows(parse_json(text[report.end() : end]), name, file, 0)
+        return
+    lines = _lines(text)
+    if lines is None:
+        yield from _rows(parse_text(text, file), "", file, 0)
+    for n, line in lines or ():
+        try:
+            value = parse_json(line)
+        except InputError as error:
+            raise error.within(key=f"line {n}") from None
+        yield from _rows(value, f"line {n}", file, 0)
+
+
+def _lines(text: str) -> list[tuple[int, str]] | None:
+    """The lines of a file with an object on each; ``None`` where it is no such file."""
+    if not text.lstrip().startswith("{"):
+        return None
+    lines = [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if len(lines) < 2 or not all(
+        line.lstrip().startswith("{") and line.rstrip().endswith("}") for _n, line in lines[:2]
+    ):
+        return None
+    return lines
+
+
+def _rows(data: object, way: str, file: str, depth: int) -> Iterator[tuple[str, object]]:
+    """Each row with the way that leads to it."""
+    dot = f"{way}." if way else ""
+    if isinstance(data, list) and depth < _DEPTH:
+        for n, row in enumerate(data):
+            if isinstance(row, list) or (isinstance(row, dict) and _holder(row)):
+                yield from _rows(row, f"{way}[{n}]", file, depth + 1)
+            else:
+                yield f"{way}[{n}]", row
+        return
+    if not isinstance(data, dict) or depth >= _DEPTH:
+        raise InputError(None, way, data, _ROWS, _HOW)
+    if _TOPOLOGY in data or isinstance(data.get("host"), str):
+        yield way, data
+    elif data.get(OBJECT_NAME) == "NUMATopology":
+        yield way, {"host": host_name(file), _TOPOLOGY: data}
+    elif key := _holder(data):
+        if not isinstance(data[key], list):
+            raise InputError(None, f"{dot}{key}", data[key], f"a list of {_ROWS}", _HOW)
+        yield from _rows(data[key], f"{dot}{key}", file, depth + 1)
+    else:
+        for name, inner in data.items():
+            if not isinstance(inner, dict):
+                what = f"{name!r} alone" if len(data) == 1 else f"the keys {', '.join(data)}"
+                raise InputError(None, way, what, _ROWS, _HOW)
+            yield from _rows(inner, f"{dot}{name}", file, depth + 1)
+
+
+def _holder(data: Mapping[str, Any]) -> str:
+    """The key under which a mapping holds rows; empty where it has none."""
+    return next((key for key in ("compute_nodes", *_RESULTS) if key in data), "")
+
+
+def _stored(row: Mapping[str, Any]) -> StoredRow:
+    expected = "JSON text, or null where the host has no NUMA topology"
+    return (
+        checks.required(row, _TOPOLOGY, expected),
+        row.get("pci_stats"),
+        _name(row),
+        _number(row.get("cpu_allocation_ratio")),
+        _number(row.get("ram_allocation_ratio")),
+    )
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    for column in ("hypervisor_hostname", "host"):
+        if row.get(column) is not None:
+            return checks.label(column, row[column])
+    return ""
+
+
+def _number(value: object) -> object:
+    """``"16.0"`` -> ``16.0``; what is no such text stays, for the reader of the row to judge."""
+    return float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
+
+
+def _deleted(row: Mapping[str, Any]) -> bool:
+    # nova writes the row's id here when it deletes the row softly
+    value = _number(row.get("deleted"))
+    if value is not None and not isinstance(value, int | float):
+        raise InputError(None, "deleted", value, "0, or the id of a deleted row")
+    return bool(value)

@@ -1,0 +1,126 @@
+"""Tables as the clients of databases print them -> rows of text.
+
+Read are ``mysql -B`` (tabs) and ``mysql -t`` (boxes), ``psql`` as it prints by itself, with ``-A``
+and with ``--csv``; each with the line that names the columns.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+
+from numafit.errors import InputError
+
+Row = dict[str, str | None]
+
+_BOX = re.compile(r"\+(?:-+\+)+")
+_RULE = re.compile(r"-+(?:\+-+)+|-{2,}")
+_FOOTER = re.compile(r"\([0-9]+ rows?\)")
+_ESCAPES = {"n": "\n", "t": "\t", "0": "\0"}
+_NULL = ("NULL", "\\N")
+_FIELD_CHARACTERS = 16 << 20
+"""Of one field of CSV: a LONGTEXT, though nova's TEXT columns hold 64 KiB."""
+
+
+def read_table(text: str, wanted: str) -> list[tuple[str, Row]] | None:
+    """The rows of a table that has the column ``wanted``, each behind its line; ``None`` where
+    the text is no such table.
+
+    Raises ``InputError`` with the line where a row has not the columns of the header.
+    """
+    lines = [(n, line.rstrip("\r")) for n, line in enumerate(text.split("\n"), 1)]
+    lines = [(n, line) for n, line in lines if line.strip()]
+    if not lines:
+        return None
+    _n, first = lines[0]
+    if _BOX.fullmatch(first.strip()):
+        return _drawn(lines[1:], first, 1, wanted)
+    if len(lines) > 1 and _RULE.fullmatch(lines[1][1].strip()) and wanted in first:
+        return _drawn(lines, lines[1][1], 0, wanted)
+    for mark in "\t|":
+        columns = [name.strip() for name in first.split(mark)]
+        if wanted in columns:
+            return [
+                (f"line {n}", _row(n, columns, [_unescaped(x, mark) for x in line.split(mark)]))
+                for n, line in lines[1:]
+                if not _FOOTER.fullmatch(line)
+            ]
+    return _comma_separated(text, wanted)
+
+
+def _drawn(
+    lines: list[tuple[int, str]], rule: str, indent: int, wanted: str
+) -> list[tuple[str, Row]] | None:
+    """A table whose ``rule`` (``+---+---+`` or ``---+---``) says where each column is."""
+    bars = [n for n, char in enumerate(rule) if char == "+"]
+    if indent:
+        bars = bars[1:-1]
+    columns: list[str] = []
+    rows = []
+    for n, line in lines:
+        if _BOX.fullmatch(line.strip()) or _RULE.fullmatch(line.strip()):
+            continue
+        if _FOOTER.fullmatch(line.strip()):
+            break
+        if any(line[bar : bar + 1] != "|" for bar in bars):
+            hint = "Values of several lines break such a table: print it with -B or --csv."
+            raise InputError(None, f"line {n}", line, "the columns of the header", hint)
+        inner = line.rstrip()[:-1] if indent else line
+        cells = [
+            inner[start + 1 : end].strip()
+            for start, end in zip([indent - 1, *bars], [*bars, len(inner)], strict=True)
+        ]
+        if not columns:
+            columns = cells
+            if wanted not in columns:
+                return None
+            continue
+        rows.append((f"line {n}", _row(n, columns, cells)))
+    return rows
+
+
+def _comma_separated(text: str, wanted: str) -> list[tuple[str, Row]] | None:
+    if wanted not in text.partition("\n")[0].strip().replace('"', "").split(","):
+        return None
+    before = csv.field_size_limit(_FIELD_CHARACTERS)
+    try:
+        return list(_csv_rows(text))
+    finally:
+        csv.field_size_limit(before)
+
+
+def _csv_rows(text: str) -> Iterator[tuple[str, Row]]:
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+    columns: list[str] = []
+    while True:
+        n = reader.line_num + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise InputError(None, f"line {n}", str(error), "comma-separated values") from None
+        if cells is None:
+            return
+        if not columns:
+            columns = [name.strip() for name in cells]
+        elif cells:
+            yield f"line {n}", _row(n, columns, cells)
+
+
+def _row(n: int, columns: list[str], cells: list[str]) -> Row:
+    if len(cells) != len(columns):
+        expected = f"{len(columns)} columns, as the header has"
+        raise InputError(None, f"line {n}", f"{len(cells)} columns", expected)
+    # psql prints nothing at all
+    return {
+        name: None if not cell or cell in _NULL else cell
+        for name, cell in zip(columns, cells, strict=True)
+    }
+
+
+def _unescaped(cell: str, mark: str) -> str:
+    r"""``mysql -B`` writes \n, \t, \0 and \\."""
+    if mark != "\t" or "\\" not in cell or cell == "\\N":
+        return cell
+    return re.sub(r"\\(.)", lambda match: _ESCAPES.get(match[1], match[1]), cell)

@@ -1,0 +1,225 @@
+"""Rows of compute_nodes in the files that dumps and operators' tools write."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from numafit import HostInfo, InputError
+from numafit.readers.nova_rows import host_from_nova, read_nova_rows
+
+COLUMNS = ("host", "numa_topology", "cpu_allocation_ratio", "deleted")
+
+
+def cell(number: int, memory: int) -> dict[str, object]:
+    return {
+        "nova_object.name": "NUMACell",
+        "nova_object.namespace": "nova",
+        "nova_object.version": "1.1",
+        "nova_object.data": {
+            "id": number,
+            "cpuset": [0, 1],
+            "memory": memory,
+            "cpu_usage": 0,
+            "memory_usage": 0,
+            "pinned_cpus": [],
+            "siblings": [],
+        },
+    }
+
+
+def topology(memory: int) -> dict[str, object]:
+    return {
+        "nova_object.name": "NUMATopology",
+        "nova_object.namespace": "nova",
+        "nova_object.version": "1.2",
+        "nova_object.data": {"cells": [cell(0, memory)]},
+    }
+
+
+ROWS: list[tuple[str, str | None, float, int]] = [
+    ("cmp-1.example", json.dumps(topology(1024)), 16.0, 0),
+    ("cmp-2", None, 4.0, 0),
+    ("gone", json.dumps(topology(4096)), 4.0, 7),
+]
+WANTED = [host_from_nova(text, None, name, ratio) for name, text, ratio, gone in ROWS if not gone]
+
+
+def as_dicts(*, text: bool = False) -> list[dict[str, object]]:
+    rows = [dict(zip(COLUMNS, row, strict=True)) for row in ROWS]
+    if text:
+        return [{k: v if v is None else str(v) for k, v in row.items()} for row in rows]
+    return rows
+
+
+def texts(null: str) -> list[list[str]]:
+    return [[null if value is None else str(value) for value in row] for row in ROWS]
+
+
+def mysql_batch() -> str:
+    def escaped(value: str) -> str:
+        return value.replace("\\", "\\\\").replace("\t", "\\t")
+
+    lines = ["\t".join(COLUMNS)] + ["\t".join(map(escaped, row)) for row in texts("NULL")]
+    return "\n".join(lines) + "\n"
+
+
+def widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+
+def mysql_box() -> str:
+    rows = [list(COLUMNS), *texts("NULL")]
+    wide = widths(rows)
+    rule = "+" + "+".join("-" * (width + 2) for width in wide) + "+"
+
+    def line(row: list[str]) -> str:
+        return "|" + "|".join(f" {cell:<{n}} " for cell, n in zip(row, wide, strict=True)) + "|"
+
+    return "\n".join([rule, line(rows[0]), rule, *map(line, rows[1:]), rule]) + "\n"
+
+
+def psql_aligned() -> str:
+    rows = [list(COLUMNS), *texts("")]
+    wide = widths(rows)
+
+    def line(row: list[str]) -> str:
+        return "|".join(f" {cell:<{n}} " for cell, n in zip(row, wide, strict=True)).rstrip(" ")
+
+    rule = "+".join("-" * (width + 2) for width in wide)
+    return "\n".join([line(rows[0]), rule, *map(line, rows[1:]), "(3 rows)", "", ""])
+
+
+def psql_unaligned() -> str:
+    return "\n".join(["|".join(row) for row in [list(COLUMNS), *texts("")]] + ["(3 rows)"]) + "\n"
+
+
+def psql_csv() -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([list(COLUMNS), *texts("")])
+    return out.getvalue()
+
+
+def lines() -> str:
+    return "".join(json.dumps(row) + "\n" for row in as_dicts())
+
+
+def report(result: object) -> str:
+    inner = json.dumps({"changed": False, "query_result": result, "rowcount": [3]}, indent=4)
+    return f"db-1 | SUCCESS => {inner}\n"
+
+
+FORMS: dict[str, Callable[[], str]] = {
+    "a row a line": lines,
+    "numbers as text": lambda: json.dumps(as_dicts(text=True)),
+    "mysql -B": mysql_batch,
+    "mysql -t": mysql_box,
+    "psql": psql_aligned,
+    "psql -A": psql_unaligned,
+    "psql --csv": psql_csv,
+    "mysql_query of Ansible": lambda: json.dumps({"query_result": [as_dicts()]}),
+    "postgresql_query of Ansible": lambda: json.dumps(
+        {"query_all_results": [as_dicts()], "query_result": as_dicts()}
+    ),
+    "registered results of Ansible": lambda: json.dumps(
+        {"results": [{"item": "cell1", "query_result": [as_dicts()]}], "changed": False}
+    ),
+    "a report of ansible": lambda: report([as_dicts()]),
+    "YAML": lambda: (
+        "compute_nodes:\n" + "".join(f"- {json.dumps(row)}\n" for row in as_dicts(text=True))
+    ),
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_forms_of_a_dump(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "rows.txt"
+    path.write_text(FORMS[form]())
+    assert read_nova_rows(path) == WANTED
+
+
+def test_reports_of_several_hosts(tmp_path: Path) -> None:
+    path = tmp_path / "rows.txt"
+    path.write_text(report([as_dicts()]) + report([as_dicts()]).replace("db-1", "db-2"))
+    assert len(read_nova_rows(path)) == 4
+
+
+def test_a_bare_topology_is_a_host_with_the_files_name(tmp_path: Path) -> None:
+    path = tmp_path / "cmp-1.example.json"
+    path.write_text(json.dumps(topology(1024)))
+    (host,) = read_nova_rows(path)
+    assert (host.name, host.cells) == ("cmp-1.example", WANTED[0].cells)
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "word"),
+    [
+        ("host\tnuma_topology\ncmp-1\n", "line 2", "2 columns, as the header has"),
+        ('host,numa_topology\ncmp-1,"x\n', "line 2", "comma-separated values"),
+        ('{"host": "a", "numa_topology": null}\n{"host": "b"}\n', "line 2: numa_topology", "JSON"),
+        ('{"host": "a", "numa_topology": null}\n{"host": }\n', "line 2", "JSON"),
+        ('[{"host": "a", "numa_topology": null, "deleted": "no"}]', "[0].deleted", "0, or the id"),
+        ('{"changed": false, "rc": 1}', "", "the keys changed, rc"),
+        ('{"query_result": "none"}', "query_result", "rows of compute_nodes"),
+        ('{"a": {"b": {"c": {"d": {"e": {"f": {"g": 1}}}}}}}', "a.b.c", "rows of compute_nodes"),
+        ("cmp-1\t{}\n", "", "rows of compute_nodes"),
+        (
+            " host | numa_topology \n------+---------------\n a    + x\n",
+            "line 3",
+            "print it with -B or --csv",
+        ),
+    ],
+)
+def test_what_is_no_dump_names_its_place(text: str, where: str, word: str, tmp_path: Path) -> None:
+    path = tmp_path / "rows.txt"
+    path.write_text(text)
+    with pytest.raises(InputError) as error:
+        read_nova_rows(path)
+    assert (error.value.key or "").startswith(where)
+    assert word in str(error.value)
+    assert error.value.file == str(path)
+
+
+def test_a_pipe_of_the_shell_may_be_asked_for_twice(tmp_path: Path) -> None:
+    rows, conf = tmp_path / "rows.tsv", tmp_path / "nova.conf"
+    rows.write_text(mysql_batch())
+    conf.write_text("[DEFAULT]\ncpu_allocation_ratio = 3\n")
+    flavors = tmp_path / "flavors.json"
+    flavors.write_text('[{"name": "f", "vcpus": 1, "memory_mb": 1, "extra_specs": {}}]')
+    command = (
+        f"{sys.executable} -m numafit show --nova-rows <(cat {rows}) --config <(cat {conf}) && "
+        f"{sys.executable} -m numafit fit <(cat {flavors}) --nova-rows <(cat {rows}) --config "
+        f"<(cat {conf}) --host cmp-1.example"
+    )
+    command = command.rpartition(" --host")[0]
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    assert "allocation ratios: CPUs 3" in done.stdout
+
+
+def test_an_archive_may_come_through_a_pipe(tmp_path: Path) -> None:
+    example = Path(__file__).parents[2] / "examples" / "networking" / "sys.tar.xz"
+    for shell in (f"numafit show --sysfs <(cat {example})", f"numafit show --sysfs - < {example}"):
+        command = shell.replace("numafit", f"{sys.executable} -m numafit", 1)
+        done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=60)
+        assert "cell 3, socket 1" in done.stdout, done.stderr
+
+
+def test_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "rows.json")
+    with pytest.raises(InputError, match="a FIFO"):
+        read_nova_rows(tmp_path / "rows.json")
+
+
+def test_forms_agree_as_values() -> None:
+    assert all(isinstance(host, HostInfo) for host in WANTED)
+    assert WANTED[0].cells[0].memory_mb == 1024
+    assert WANTED[1].cells == ()
