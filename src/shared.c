@@ -5,9 +5,18 @@
 #include "fleet_check.h"
 #include "scan_plan.h"
 
+#define SOON 64u /* tries after which a caller has waited long */
+
+/* A caller that takes and drops a lock in a loop would keep the others out: it steps aside where
+ * somebody has waited long. */
 static void lock(nf_lock *l) {
-    for (uint32_t tries = 0; __atomic_exchange_n(&l->held, 1u, __ATOMIC_ACQUIRE); tries++)
-        if (tries >= 64) sched_yield();
+    uint32_t tries = 0;
+    if (__atomic_load_n(&l->waiting, __ATOMIC_RELAXED)) sched_yield();
+    while (__atomic_exchange_n(&l->held, 1u, __ATOMIC_ACQUIRE)) {
+        if (++tries == SOON) __atomic_add_fetch(&l->waiting, 1u, __ATOMIC_RELAXED);
+        if (tries >= SOON) sched_yield();
+    }
+    if (tries >= SOON) __atomic_sub_fetch(&l->waiting, 1u, __ATOMIC_RELAXED);
 }
 
 static void unlock(nf_lock *l) { __atomic_store_n(&l->held, 0u, __ATOMIC_RELEASE); }

@@ -295,7 +295,7 @@ static void columns_that_do_not_hold(void) {
 static void shared_without_sense(void) {
     stage s;
     set(&s);
-    nf_lock locks[1] = {{0, {0}}};
+    nf_lock locks[1] = {{0, 0, {0}}};
     nf_shared good = {&s.f.fleet, locks, 1, 2};
     nf_shared wrong[] = {{NULL, locks, 1, 2}, {&s.f.fleet, NULL, 1, 2}, {&s.f.fleet, locks, 0, 2},
                          {&s.f.fleet, locks, 1, 0}, {&s.f.fleet, locks, 1, 1},

@@ -519,8 +519,9 @@ nf_status nf_copy_host(const nf_fleet *fleet, uint32_t host, const nf_scratch *m
  * a call holds for as long as it looks at the range. Every reader sees a claim whole or not at all.
  */
 typedef struct nf_lock {
-    uint32_t held; /* 0 to begin with */
-    uint32_t apart[15];
+    uint32_t held;    /* 0 to begin with */
+    uint32_t waiting; /* 0 to begin with: callers that have waited long, others let them go first */
+    uint32_t apart[14];
 } nf_lock;
 
 enum { NF_MAX_LOCKS = 256 };
