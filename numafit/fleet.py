@@ -32,6 +32,8 @@ Asked = Request | Prepared
 _ONE = (Request, Prepared, str, bytes)
 """What is no mix of requests, before a look that takes longer."""
 DEFAULT_CAP = 500
+FEW_HOSTS = 64
+"""Counted in one step at first: guests may have to be placed one by one."""
 
 
 class HasHostInfo(Protocol):
@@ -260,7 +262,7 @@ class Fleet:
             else:
                 self._engine.capacity(queries[0], *span)
 
-        in_threads(part, n, threads)
+        in_threads(part, n, threads, step=FEW_HOSTS)
         return counts
 
     def fit(

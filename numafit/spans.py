@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import operator
 import threading
+import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
@@ -63,28 +64,62 @@ def mix_shares(weights: Sequence[float] | None, n: int, mixed: bool) -> list[flo
     return shares
 
 
-def in_threads(part: Callable[[int, int], object], total: int, threads: int) -> None:
-    """``part(first, last)`` for one range a thread; the threads end with the call."""
+FIRST_STEP = 1024
+"""Hosts in the first step of a call: done before anybody would stop it."""
+_STEP_SECONDS = 0.02
+
+
+def in_steps(
+    part: Callable[[int, int], object], first: int, last: int, step: int, stop: threading.Event
+) -> None:
+    """``part`` of one range after the other, so that Ctrl-C is heard between them. Steps grow and
+    shrink: each takes about as long as a person waits without noticing."""
+    while first < last and not stop.is_set():
+        upto = min(first + step, last)
+        start = time.perf_counter()
+        part(first, upto)
+        took = time.perf_counter() - start
+        if took < _STEP_SECONDS / 4:
+            step *= 4
+        elif took > _STEP_SECONDS:
+            step = max(1, step // 4)
+        first = upto
+
+
+def in_threads(
+    part: Callable[[int, int], object], total: int, threads: int, step: int = FIRST_STEP
+) -> None:
+    """``part(first, last)`` of ranges that cover ``total``, shared by threads that end with the
+    call. Ctrl-C ends all of them within a step."""
     if type(threads) is not int or threads < 1:
         raise MisuseError(f"threads={shorten(threads)}: expected 1 or more")
     # a thread for less than a host each would have nothing to do
     threads = max(1, min(threads, total))
+    stop = threading.Event()
     if threads == 1:
-        part(0, total)
+        if total <= step:
+            part(0, total)
+        else:
+            in_steps(part, 0, total, step, stop)
         return
     edges = [total * n // threads for n in range(threads + 1)]
     failed: list[BaseException] = []
 
     def guarded(first: int, last: int) -> None:
         try:
-            part(first, last)
+            in_steps(part, first, last, step, stop)
         except BaseException as error:
             failed.append(error)
 
     workers = [threading.Thread(target=guarded, args=pair) for pair in pairwise(edges)]
     for worker in workers:
         worker.start()
-    for worker in workers:
-        worker.join()
+    try:
+        for worker in workers:
+            worker.join()
+    finally:
+        stop.set()
+        for worker in workers:
+            worker.join()
     if failed:
         raise failed[0]

@@ -25,10 +25,14 @@ MOST_WORDS = 1200
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; the exit status: 0 yes, 1 no, 2 bad input, 130 interrupted."""
+    if sys.stdout is None:
+        return complain("standard output is closed: nothing can be answered")
     try:
         from numafit.cli.group import run
 
-        return run(arguments)
+        status = run(arguments)
+        sys.stdout.flush()
+        return status
     except ModuleNotFoundError as error:
         if error.name != "click":
             raise
@@ -37,10 +41,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return complain(str(error))
     except BrokenPipeError:
         # the reader, such as 'head', has seen enough; Python flushes once more at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _forget_output()
         return 0
+    except OSError as error:
+        # what cannot be written is no answer, and must not end like one
+        _forget_output()
+        return complain(f"standard output: {error.strerror or error}")
     except KeyboardInterrupt:
         return 130
+
+
+def _forget_output() -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def complain(text: str, hint: str = "") -> int:

@@ -382,9 +382,11 @@ const nf_count_info *nf_count(uint32_t i);
 /** Does every column hold together? Cost: one pass. NF_EINVAL names the first column at fault. */
 nf_status nf_fleet_check(const nf_fleet *fleet, const char **reason);
 
-/** Fill the derived columns of cells first .. first + count - 1, and of the hosts that they stand
- * in (of all hosts where these are all cells), once all that this reads has been
- * checked: NF_EINVAL names the first column at fault, and nothing is filled. */
+/**
+ * Fill the derived columns of cells first .. first + count - 1, and those of the hosts that these
+ * stand in (of all hosts, where these are all cells). All that this reads is checked before:
+ * NF_EINVAL names the first column at fault, and nothing is filled.
+ */
 nf_status nf_derive(const nf_fleet *fleet, uint32_t first, uint32_t count, const char **reason);
 
 /** Scratch memory for nf_fit() of this request on any host of the fleet, in bytes; also for
