@@ -130,6 +130,7 @@ size_t nf_capacity_bytes(const nf_fleet *f, const nf_request *r) {
 static int by_placing(const nf_fleet *f, uint32_t host, const nf_request *r,
                       const nf_options *options, uint32_t cap, desk *d, uint32_t *count) {
     nf_fleet copy;
+    if (!nf_host_ok(f, host)) return NF_EINVAL;
     nf_host_copy_make(&copy, f, host, d->copy);
     for (*count = 0; *count < cap; ++*count) {
         int status = nf_fit(&copy, 0, r, options, &d->scratch, &d->out, NULL);

@@ -64,6 +64,7 @@ static int mix_on(const nf_fleet *f, uint32_t host, const nf_arrival *kinds, uin
                   const nf_options *options, uint32_t cap, desk *d, uint32_t *counts) {
     nf_fleet copy;
     int result = NF_OK;
+    if (!nf_host_ok(f, host)) return NF_EINVAL;
     nf_host_copy_make(&copy, f, host, d->copy);
     memset(counts, 0, n * sizeof *counts);
     memset(d->gone, cap == 0, n);
