@@ -89,6 +89,10 @@ class Columns:
         """The arrays that are not derived."""
         return {name: getattr(self, name) for name in GIVEN}
 
+    def known(self) -> dict[str, Any]:
+        """What stands behind their numbers."""
+        return {name: getattr(self, name) for name in Columns.__annotations__}
+
     def host_refusal(
         self,
         host: int,
