@@ -3,7 +3,6 @@ drawn anew with numpy. No two hosts are alike, and half of each is used on avera
 
 from __future__ import annotations
 
-import copy
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -13,8 +12,10 @@ import numpy as np
 from bench import cases
 from numafit import Fleet, Host
 from numafit._engine import ManyHosts
+from numafit._header import POOL_GONE
 from numafit.columns import Columns
 from numafit.columns.names import Names
+from numafit.columns.schema import GIVEN, Column
 
 TEMPLATES = 16
 
@@ -66,70 +67,65 @@ def wide(
 
 
 def _repeat(base: Columns, which: Any, rng: np.random.Generator, used: float) -> Columns:
-    n = len(which)
-    counts = np.diff(base.host_first_cell)[which].astype(np.int64)
-    cells = _members(base.host_first_cell, which, counts)
-    made = copy.copy(base)
-    made.n_hosts, made.n_cells = n, len(cells)
-    made.names = Names()
-    for number in range(n):
-        made.names.append(f"host{number}")
-    made.host_first_cell = _offsets(counts)
-    for name in ("host_cpu_ratio", "host_ram_ratio", "host_distance_at", "host_generation"):
-        setattr(made, name, getattr(base, name)[which])
-    for name in (
-        "cell_id",
-        "cell_socket",
-        "cell_layout",
-        "cell_memory",
-        "cell_page_sizes",
-        "cell_nets",
-        "cell_free",
-        "cell_devices",
-        "cell_cpu_room",
-        "cell_memory_room",
-    ):
-        setattr(made, name, getattr(base, name)[cells])
-    for name in ("pages_total", "pages_used", "pages_free", "cell_cores"):
-        setattr(made, name, np.ascontiguousarray(getattr(base, name)[:, cells]))
-    _use(made, base, rng, used)
-    _use_pools(made, base, rng, which)
-    return made
+    cells_of, pools_of = (
+        np.diff(edges)[which].astype(np.int64)
+        for edges in (base.host_first_cell, base.host_first_pool)
+    )
+    members = {
+        "n_hosts": which,
+        "n_cells": _members(base.host_first_cell, which, cells_of),
+        "n_pools": _members(base.host_first_pool, which, pools_of),
+    }
+    made = {name: _picked(array, GIVEN[name], members) for name, array in base.given().items()}
+    made["host_first_cell"], made["host_first_pool"] = _offsets(cells_of), _offsets(pools_of)
+    _use(made, rng, used)
+    _use_pools(made, rng, np.repeat(np.arange(len(which)), pools_of))
+    pools = members["n_pools"]
+    known = {
+        **base.known(),
+        "names": Names(f"host{number}" for number in range(len(which))),
+        "pools": [base.pools[pool] for pool in pools] if len(pools) < 100_000 else base.pools,
+    }
+    return Columns.of(made, known)
 
 
-def _use(made: Columns, base: Columns, rng: np.random.Generator, used: float) -> None:
-    n = made.n_cells
-    share = np.clip(rng.normal(used, used / 2, (len(made.page_kib), n)), 0.0, 1.0)
-    made.pages_used = (made.pages_total * share).astype(made.pages_total.dtype)
-    made.pages_free = (made.pages_total - made.pages_used).astype(made.pages_free.dtype)
-    kib = made.page_kib.astype(np.int64)[:, None]
-    made.cell_memory_used = ((made.pages_used * kib).sum(axis=0) // 1024).astype(
-        made.cell_memory.dtype
-    )
-    table = made.layouts[made.cell_layout]
-    made.cell_cpu_used = rng.integers(0, table["n_shared"].astype(np.int64) * 8 + 1).astype(
-        base.cell_cpu_used.dtype
-    )
+def _picked(array: Any, column: Column, members: dict[str, Any]) -> Any:
+    """Values of these hosts, cells or pools; columns of anything else are shared."""
+    for count, indices in members.items():
+        axis = column.axis_of(count)
+        if axis is not None:
+            return np.ascontiguousarray(np.take(array, indices, axis))
+    return array
+
+
+def _use(made: dict[str, Any], rng: np.random.Generator, used: float) -> None:
+    total = made["pages_total"]
+    share = np.clip(rng.normal(used, used / 2, total.shape), 0.0, 1.0)
+    _put(made, "pages_used", total * share)
+    _put(made, "pages_free", total - made["pages_used"])
+    kib = made["page_kib"].astype(np.int64)[:, None]
+    _put(made, "cell_memory_used", (made["pages_used"] * kib).sum(axis=0) // 1024)
+    table = made["layouts"][made["cell_layout"]]
+    _put(made, "cell_cpu_used", rng.integers(0, table["n_shared"].astype(np.int64) * 8 + 1))
     words = table["n_words"].astype(np.int64)
-    made.cell_mask_at = _offsets(words)[:-1].astype(base.cell_mask_at.dtype)
-    flat = _members(table["mask_at"].astype(np.int64), np.arange(n), words)
+    _put(made, "cell_mask_at", _offsets(words)[:-1])
+    flat = _members(table["mask_at"].astype(np.int64), np.arange(total.shape[1]), words)
     taken = np.packbits(rng.random((len(flat), 64)) < used, axis=1).view(np.uint64).ravel()
-    made.pinned = made.layout_words[flat] & taken
+    made["pinned"] = made["layout_words"][flat] & taken
 
 
-def _use_pools(made: Columns, base: Columns, rng: np.random.Generator, which: Any) -> None:
-    counts = np.diff(base.host_first_pool)[which].astype(np.int64)
-    pools = _members(base.host_first_pool, which, counts)
-    made.host_first_pool = _offsets(counts)
-    for name in ("class", "cell", "provider", "family", "kind", "taken", "hidden"):
-        setattr(made, f"pool_{name}", getattr(base, f"pool_{name}")[pools])
-    free = rng.integers(0, base.pool_count[pools] + 1) if len(pools) else np.zeros(0)
-    made.pool_count = np.where(free > 0, free, -1).astype(np.int32)
-    made.pools = [base.pools[pool] for pool in pools] if len(pools) < 100_000 else base.pools
-    made.cell_devices = np.zeros(made.n_cells, base.cell_devices.dtype)
-    host = np.repeat(np.arange(made.n_hosts), counts)
-    at = made.host_first_cell[:-1][host].astype(np.int64) + made.pool_cell
-    np.add.at(made.cell_devices, at, np.maximum(made.pool_count, 0).astype(base.cell_devices.dtype))
+def _use_pools(made: dict[str, Any], rng: np.random.Generator, host: Any) -> None:
+    count = made["pool_count"]
+    free = rng.integers(0, count + 1) if len(count) else np.zeros(0)
+    _put(made, "pool_count", np.where(free > 0, free, POOL_GONE))
+    devices = np.zeros_like(made["cell_devices"])
+    at = made["host_first_cell"][:-1][host].astype(np.int64) + made["pool_cell"]
+    np.add.at(devices, at, np.maximum(made["pool_count"], 0).astype(devices.dtype))
+    made["cell_devices"] = devices
+
+
+def _put(made: dict[str, Any], name: str, values: Any) -> None:
+    made[name] = values.astype(GIVEN[name].dtype)
 
 
 def _offsets(counts: Any) -> Any:

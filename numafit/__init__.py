@@ -13,7 +13,7 @@ try:
     from numafit.fleet import Fleet
     from numafit.host import Host
 except ModuleNotFoundError as error:
-    if error.name != "numafit._engine":
+    if error.name not in ("numafit._engine", "numafit._header"):
         raise
     raise ImportError(
         "numafit's engine is not built. In a source tree run 'make build', or install a wheel "

@@ -4,12 +4,19 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 cdef extern from "numafit/numafit.h" nogil:
     enum:
         NF_ABI_VERSION
+        NF_MAX_CELLS
+        NF_MAX_SLOTS
+        NF_MAX_THREADS
+        NF_MAX_PAGE_SIZES
         NF_MAX_NETS
         NF_MAX_PCI
         NF_MAX_RESOURCES
-        NF_MAX_PAGE_SIZES
         NF_TUNNEL_NET
         NF_STATUS_END
+
+    const int64_t NF_MAX_AMOUNT
+    const int64_t NF_MAX_GENERATION
+    const uint64_t NF_NO_DISTANCES
 
     ctypedef int nf_status
     enum:
@@ -121,6 +128,9 @@ cdef extern from "numafit/numafit.h" nogil:
         uint32_t size
 
     enum:
+        NF_PAGES_SMALL
+        NF_PAGES_LARGE
+        NF_PAGES_ANY
         NF_POLICY_NONE
         NF_POLICY_SHARED
         NF_POLICY_DEDICATED
@@ -240,6 +250,7 @@ cdef extern from "numafit/numafit.h" nogil:
     enum:
         NF_POOL_ANYWHERE
         NF_POOL_ELSEWHERE
+        NF_POOL_GONE
         NF_KIND_OTHER
         NF_KIND_PF
         NF_KIND_VF
@@ -279,6 +290,7 @@ cdef extern from "numafit/numafit.h" nogil:
         const nf_column_info *(*column)(uint32_t i) noexcept nogil
         uint32_t (*column_shape)(const nf_fleet *fleet, uint32_t i, uint64_t *shape) noexcept nogil
         const nf_count_info *(*count)(uint32_t i) noexcept nogil
+        const nf_count_info *(*layout_field)(uint32_t i) noexcept nogil
         nf_status (*fleet_check)(const nf_fleet *fleet, const char **reason) noexcept nogil
         nf_status (*derive)(const nf_fleet *fleet, uint32_t first, uint32_t count,
                             const char **reason) noexcept nogil

@@ -12,6 +12,7 @@ from numafit.model.refusal import Refusal
 BY: dict[str, int]
 
 def reasons() -> tuple[str, ...]: ...
+def fault(columns: Columns) -> str | None: ...
 
 class Prepared:
     @property

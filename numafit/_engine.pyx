@@ -25,7 +25,7 @@ from weakref import WeakSet
 
 import numpy as np
 
-from numafit.columns.layouts import LAYOUT_DTYPE
+from numafit.columns.schema import COLUMNS
 from numafit.errors import InvalidRequest, MisuseError, StalePlacement, shorten
 from numafit.rules import pci_filter
 from numafit.rules.candidates import why_not

@@ -1,10 +1,6 @@
 # The columns of a fleet as C has them: which there are, of what type and shape.
 
 cdef object identities = itertools.count(1)
-cdef tuple DTYPES = (
-    np.dtype(np.int32), np.dtype(np.uint32), np.dtype(np.int64), np.dtype(np.uint64),
-    np.dtype(np.float64), LAYOUT_DTYPE,
-)
 
 
 cdef object shape_of(const nf_fleet *fleet, uint32_t i):
@@ -29,6 +25,49 @@ cdef int set_count(nf_fleet *fleet, str name, uint64_t value) except -1:
             return 0
         i += 1
     raise MisuseError(f"{name}: no count of struct nf_fleet")
+
+
+cdef int lend(nf_fleet *c, object columns, dict lent) except -1:
+    """Let C see the arrays of ``columns``, and keep hold of them in ``lent``."""
+    cdef uint32_t i = 0
+    cdef const nf_column_info *column
+    c.abi = NF_ABI_VERSION
+    for name, value in columns.counts().items():
+        set_count(c, name, value)
+    while nf.column(i) != NULL:
+        column = nf.column(i)
+        name = column.name.decode()
+        array = getattr(columns, name)
+        expected = COLUMNS[name].dtype
+        if array.dtype != expected or not array.flags.c_contiguous or \
+                array.shape != shape_of(c, i):
+            raise MisuseError(
+                f"column {name}: expected contiguous {expected} of shape {shape_of(c, i)}")
+        lent[name] = array
+        (<void **>(<char *>c + column.offset))[0] = <void *><uintptr_t>array.ctypes.data
+        i += 1
+    return 0
+
+
+cdef object derive_and_check(const nf_fleet *c):
+    """Fill the derived columns; the first thing that does not hold, in words, or None."""
+    cdef const char *reason = NULL
+    cdef int status
+    with nogil:
+        status = nf.derive(c, 0, c.n_cells, &reason)
+        if status == NF_OK:
+            status = nf.fleet_check(c, &reason)
+    return None if status == NF_OK else reason.decode()
+
+
+def fault(columns):
+    """The first thing in which the arrays of ``columns`` do not hold together, as
+    ``"COLUMN: words"``, or None."""
+    cdef nf_fleet c
+    memset(&c, 0, sizeof(c))
+    lent = {}
+    lend(&c, columns, lent)
+    return derive_and_check(&c)
 
 
 cdef class Lent:
@@ -61,30 +100,11 @@ cdef class Lent:
 
     cdef int bind(self) except -1:
         """Lend the arrays of ``columns`` to C, fill the derived ones, and check all of them."""
-        cdef nf_fleet *c = &self.c
-        cdef const char *reason = NULL
-        cdef uint32_t i = 0
-        cdef const nf_column_info *column
-        columns = self.columns
-        c.abi = NF_ABI_VERSION
-        c.identity = next(identities)
-        for name, value in columns.counts().items():
-            set_count(c, name, value)
-        while nf.column(i) != NULL:
-            column = nf.column(i)
-            array = getattr(columns, column.name.decode())
-            expected = DTYPES[column.type]
-            if array.dtype != expected or not array.flags.c_contiguous or \
-                    array.shape != shape_of(c, i):
-                raise MisuseError(
-                    f"column {column.name.decode()}: expected contiguous {expected} of shape "
-                    f"{shape_of(c, i)}")
-            self.lent[column.name.decode()] = array
-            (<void **>(<char *>c + column.offset))[0] = <void *><uintptr_t>array.ctypes.data
-            i += 1
-        if nf.derive(c, 0, c.n_cells, &reason) != NF_OK or \
-                nf.fleet_check(c, &reason) != NF_OK:
-            raise MisuseError(f"the fleet's columns do not hold together: {reason.decode()}")
+        lend(&self.c, self.columns, self.lent)
+        self.c.identity = next(identities)
+        reason = derive_and_check(&self.c)
+        if reason is not None:
+            raise MisuseError(f"the fleet's columns do not hold together: {reason}")
 
     def copies(self):
         """Copies of the arrays that claims change, all of one moment."""
@@ -137,7 +157,8 @@ cdef class Lent:
                 if size:
                     at = (<uintptr_t *>(<char *>&copy + column.offset))[0] - start
                 part = buffer[at:at + size]
-                made[column.name.decode()] = part.view(DTYPES[column.type]).reshape(shape)
+                name = column.name.decode()
+                made[name] = part.view(COLUMNS[name].dtype).reshape(shape)
             i += 1
         return made
 

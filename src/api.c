@@ -12,6 +12,7 @@ static const nf_api FUNCTIONS = {
     FUNCTION(column),
     FUNCTION(column_shape),
     FUNCTION(count),
+    FUNCTION(layout_field),
     FUNCTION(fleet_check),
     FUNCTION(derive),
     FUNCTION(fit_bytes),

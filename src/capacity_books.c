@@ -133,7 +133,7 @@ bool nf_books_count(const nf_books *l, uint32_t host, const nf_limits *limits, u
     if (cells < n) return true;
     if (cells > NF_BOOKS_CELLS || cap > UINT16_MAX) return false;
     if (l->request->n_nets && n != cells) return false; /* all cells are near all there is */
-    if (l->options->strategy == NF_CLOSEST && f->host_distance_at[host] != UINT64_MAX) return false;
+    if (l->options->strategy == NF_CLOSEST && f->host_distance_at[host] != NF_NO_DISTANCES) return false;
     for (uint32_t i = 0; i < cells; i++) {
         if (!counts_do(l, &f->layouts[f->cell_layout[first + i]])) return false;
         open_book(&books[i], f, first + i);

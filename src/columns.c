@@ -9,6 +9,10 @@
     X(identity) X(n_mask_words) \
     X(n_layout_words) X(n_layout_cpus) X(n_distances)
 
+#define LAYOUT_FIELDS(X) \
+    X(shift) X(threads) X(n_cores) X(n_slots) X(n_shared) X(n_dedicated) X(same_sets) X(n_words) \
+    X(mask_at) X(cpu_at)
+
 #define INDEX(field, ...) INDEX_##field,
 enum { NF_COLUMNS(INDEX) N_COLUMNS };
 
@@ -38,10 +42,20 @@ static const nf_count_info COUNT_TABLE[] = {COUNTS(COUNT)};
 _Static_assert(offsetof(nf_fleet, host_first_cell) == sizeof(uint32_t) COUNTS(COUNT_SIZE),
                "a count of struct nf_fleet is not in the table");
 
+#define LAYOUT_FIELD(field) {#field, offsetof(nf_layout, field), sizeof ((nf_layout *)0)->field},
+static const nf_count_info LAYOUT_TABLE[] = {LAYOUT_FIELDS(LAYOUT_FIELD)};
+#define LAYOUT_SIZE(field) +sizeof ((nf_layout *)0)->field
+_Static_assert(sizeof(nf_layout) == 0 LAYOUT_FIELDS(LAYOUT_SIZE),
+               "a field of struct nf_layout is not in the table");
+
 const nf_column_info *nf_column(uint32_t i) { return i < N_COLUMNS ? &TABLE[i] : NULL; }
 
 const nf_count_info *nf_count(uint32_t i) {
     return i < sizeof COUNT_TABLE / sizeof *COUNT_TABLE ? &COUNT_TABLE[i] : NULL;
+}
+
+const nf_count_info *nf_layout_field(uint32_t i) {
+    return i < sizeof LAYOUT_TABLE / sizeof *LAYOUT_TABLE ? &LAYOUT_TABLE[i] : NULL;
 }
 
 /* Rows and values in a row, by what a column has a value for. */

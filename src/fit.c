@@ -10,7 +10,7 @@ bool nf_request_ok(const nf_request *r) {
     if ((r->n_cells && !r->cells) || (r->n_nets && !r->nets) || (r->n_pci && !r->pci)) return false;
     for (uint32_t g = 0; g < r->n_cells; g++) {
         const nf_guest_cell *c = &r->cells[g];
-        if (c->memory < 0 || c->memory > INT64_MAX / 4096) return false;
+        if (c->memory < 0 || c->memory > NF_MAX_AMOUNT) return false;
         if (c->page_kib < NF_PAGES_ANY || c->policy > NF_POLICY_MIXED) return false;
         if (c->threads > NF_THREADS_REQUIRE) return false;
         if (c->n_dedicated > NF_MAX_SLOTS || c->n_shared > NF_MAX_SLOTS) return false;
@@ -249,7 +249,7 @@ static int search_places(nf_job *j, uint32_t *matched) {
         s->accept = devices_do;
         s->context = j;
     }
-    if (j->options->strategy != NF_CLOSEST || s->n_guests < 2 || distance_at == UINT64_MAX)
+    if (j->options->strategy != NF_CLOSEST || s->n_guests < 2 || distance_at == NF_NO_DISTANCES)
         return nf_assign(s, matched);
     nf_closest near = {.distance = j->f->distances + distance_at, .n_cells = j->n_cells,
                           .first_cell = j->first_cell, .order = j->order,

@@ -8,8 +8,6 @@
 
 #include <math.h>
 
-#define MOST_MEMORY (INT64_MAX / 4096) /* MiB that are still a number of KiB */
-
 #define MOST_RESOURCES 4096u /* placement names no more classes in one cloud */
 
 #define HOLD(condition, words)     \
@@ -43,7 +41,7 @@ static bool within(uint64_t at, uint64_t n, uint64_t length) {
 }
 
 static nf_status check_layout(const nf_fleet *f, const nf_layout *l, const char **reason) {
-    HOLD(l->shift <= 6, "layout: more than 64 slots a core");
+    HOLD(l->shift < 32 && 1u << l->shift <= NF_MAX_THREADS, "layout: more than 64 slots a core");
     HOLD(l->threads <= 1u << l->shift, "layout: threads exceed the slots of a core");
     HOLD(l->threads <= f->max_threads, "layout: threads exceed max_threads");
     HOLD(l->n_slots <= NF_MAX_SLOTS, "layout: too many slots");
@@ -67,7 +65,7 @@ static nf_status check_layout(const nf_fleet *f, const nf_layout *l, const char 
 static nf_status check_counts(const nf_fleet *f, const char **reason) {
     HOLD(f->n_page_sizes <= NF_MAX_PAGE_SIZES, "n_page_sizes: at most 32");
     HOLD(f->max_cells <= NF_MAX_CELLS, "max_cells: at most 1024");
-    HOLD(f->max_threads <= NF_WORD_BITS, "max_threads: at most 64");
+    HOLD(f->max_threads <= NF_MAX_THREADS, "max_threads: at most 64");
     HOLD(f->max_words <= NF_MAX_SLOTS / NF_WORD_BITS, "max_words: at most 1024");
     HOLD(f->net_words >= 1, "net_words: at least 1");
     HOLD(f->n_host_classes >= 1, "n_host_classes: at least 1");
@@ -113,6 +111,8 @@ static nf_status check_place(const nf_fleet *f, uint32_t cell, const char **reas
     HOLD(f->cell_layout[cell] < f->n_layouts, "cell_layout: no such layout");
     HOLD(within(f->cell_mask_at[cell], f->layouts[f->cell_layout[cell]].n_words, f->n_mask_words),
          "cell_mask_at: beyond pinned");
+    HOLD(f->cell_memory[cell] >= 0, "cell_memory: negative");
+    HOLD(f->cell_memory[cell] <= NF_MAX_AMOUNT, "cell_memory: too much");
     return NF_OK;
 }
 
@@ -140,6 +140,14 @@ static nf_status check_pools(const nf_fleet *f, uint32_t host, const char **reas
     return NF_OK;
 }
 
+static nf_status check_ids(const nf_fleet *f, uint32_t host, const char **reason) {
+    uint32_t first = f->host_first_cell[host], last = f->host_first_cell[host + 1];
+    for (uint32_t a = first; a < last; a++)
+        for (uint32_t b = first; b < a; b++)
+            HOLD(f->cell_id[a] != f->cell_id[b], "cell_id: twice in one host");
+    return NF_OK;
+}
+
 /* NaN stands for a ratio that is not known. */
 static bool ratio_holds(double ratio) { return isnan(ratio) || (ratio >= 0.0 && isfinite(ratio)); }
 
@@ -160,8 +168,6 @@ nf_status nf_check_still(const nf_fleet *f, const char **reason) {
         HOLD(f->cell_socket[cell] >= -1, "cell_socket: below -1");
         HOLD(f->n_page_sizes == NF_MAX_PAGE_SIZES || !(f->cell_page_sizes[cell] >> f->n_page_sizes),
              "cell_page_sizes: no such page size");
-        HOLD(f->cell_memory[cell] >= 0, "cell_memory: negative");
-        HOLD(f->cell_memory[cell] <= MOST_MEMORY, "cell_memory: too much");
         for (uint32_t s = 0; s < f->n_page_sizes; s++) {
             int32_t total = f->pages_total[(size_t)s * f->n_cells + cell];
             HOLD(total >= 0, "pages_total: negative");
@@ -172,16 +178,17 @@ nf_status nf_check_still(const nf_fleet *f, const char **reason) {
     for (uint32_t h = 0; h < f->n_hosts; h++) {
         uint64_t cells = nf_host_cells(f, h), at = f->host_distance_at[h];
         TRY(check_pools(f, h, reason));
+        TRY(check_ids(f, h, reason));
         HOLD(f->host_class[h] < f->n_host_classes, "host_class: no such class");
         for (uint32_t r = 0; r < f->n_resources; r++)
             HOLD(f->resource_limit[nf_resource_at(f, r, h)] >= -1 &&
-                     f->resource_limit[nf_resource_at(f, r, h)] <= MOST_MEMORY,
+                     f->resource_limit[nf_resource_at(f, r, h)] <= NF_MAX_AMOUNT,
                  "resource_limit: below -1, or too many units");
         HOLD(ratio_holds(f->host_cpu_ratio[h]), "host_cpu_ratio: expected 0 or more, or NaN");
         HOLD(ratio_holds(f->host_ram_ratio[h]), "host_ram_ratio: expected 0 or more, or NaN");
-        HOLD(at == UINT64_MAX || within(at, cells * cells, f->n_distances),
+        HOLD(at == NF_NO_DISTANCES || within(at, cells * cells, f->n_distances),
              "host_distance_at: beyond distances");
-        for (uint64_t i = 0; at != UINT64_MAX && i < cells * cells; i++)
+        for (uint64_t i = 0; at != NF_NO_DISTANCES && i < cells * cells; i++)
             HOLD(f->distances[at + i] >= 0, "distances: negative");
     }
     return NF_OK;
@@ -201,12 +208,14 @@ static nf_status check_usage(const nf_fleet *f, uint32_t host, uint32_t cell,
     for (uint32_t s = 0; s < f->n_page_sizes; s++) {
         size_t at = (size_t)s * f->n_cells + cell;
         HOLD(f->pages_used[at] >= 0, "pages_used: negative");
+        HOLD(f->cell_page_sizes[cell] >> s & 1u || (!f->pages_used[at] && !f->pages_free[at]),
+             "pages_used, pages_free: pages of a size that the cell does not have");
         HOLD(f->pages_free[at] <= (int64_t)f->pages_total[at] - f->pages_used[at],
              "pages_free: more than total less used");
     }
     HOLD(f->cell_memory_used[cell] >= 0 && f->cell_cpu_used[cell] >= 0,
          "cell_memory_used, cell_cpu_used: negative");
-    HOLD(f->cell_memory_used[cell] <= MOST_MEMORY && f->cell_cpu_used[cell] <= MOST_MEMORY,
+    HOLD(f->cell_memory_used[cell] <= NF_MAX_AMOUNT && f->cell_cpu_used[cell] <= INT32_MAX,
          "cell_memory_used, cell_cpu_used: too much");
     nf_rooms rooms = nf_find_rooms(f, host, cell);
     HOLD(f->cell_cpu_room[cell] == rooms.cpus && f->cell_memory_room[cell] == rooms.memory,
@@ -233,9 +242,10 @@ nf_status nf_check_host(const nf_fleet *f, uint32_t host, const char **reason) {
              "pool_count, pool_taken: devices beside others that exclude them");
         HOLD(out || !f->pool_hidden[p], "pool_hidden: devices that no claim hides");
     }
+    HOLD(f->host_generation[host] <= NF_MAX_GENERATION, "host_generation: too many claims");
     for (uint32_t r = 0; r < f->n_resources; r++) {
         size_t at = nf_resource_at(f, r, host);
-        HOLD(f->resource_used[at] >= 0 && f->resource_used[at] <= MOST_MEMORY,
+        HOLD(f->resource_used[at] >= 0 && f->resource_used[at] <= NF_MAX_AMOUNT,
              "resource_used: negative, or too many units");
         HOLD(f->resource_room[at] == nf_resource_room(f->resource_limit[at], f->resource_used[at]),
              "resource_room: not what the limit leaves");

@@ -11,6 +11,8 @@ static inline size_t nf_resource_at(const nf_fleet *f, uint32_t resource, uint32
 /* Room as the column holds it: what no request can ask for is INT32_MAX. */
 static inline int32_t nf_resource_room(int64_t limit, int64_t used) {
     if (limit < 0) return INT32_MIN;
+    /* no fleet that holds together has more in use than that */
+    if (used < 0 || used > NF_MAX_AMOUNT) return -INT32_MAX;
     int64_t left = limit - used;
     if (left > INT32_MAX) return INT32_MAX;
     return left < -INT32_MAX ? -INT32_MAX : (int32_t)left;

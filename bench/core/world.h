@@ -5,9 +5,7 @@
 #include "numafit/numafit.h"
 
 typedef struct world {
-    nf_fleet fleet;
-    void *blocks[64]; /* all memory of the fleet */
-    unsigned n_blocks;
+    nf_fleet fleet; /* its columns are the world's */
     uint64_t seed;
 } world;
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from numafit._header import MAX_GENERATION
 from numafit.columns.gather import Gatherer
 from numafit.cpuset import parse_cpu_list
 from numafit.errors import InputError
@@ -13,7 +14,6 @@ from numafit.model.hostinfo import MAX_ID, HostCell, HostInfo, PagePool, PciPool
 from numafit.readers import bounds, checks
 from numafit.readers.textfile import parse_json
 
-MAX_GENERATION = (1 << 64) - 1
 _REMEMBERED = 4096
 _TYPE = "Arrow data with the columns that a Fleet gives"
 

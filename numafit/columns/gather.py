@@ -10,16 +10,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from numafit._header import MAX_PAGE_SIZES, NO_DISTANCES, TUNNEL_NET
 from numafit.columns.layouts import Layouts
 from numafit.columns.names import Names
 from numafit.columns.pools import Pools
 from numafit.columns.resources import HostResources
+from numafit.columns.schema import COLUMNS
 from numafit.errors import InputError
 from numafit.model.hostinfo import UNKNOWN_MEMORY, HostInfo, PciPool
 
-MAX_PAGE_SIZES = 32
-UNKNOWN = 2**64 - 1
+FIRST_PHYSNET = TUNNEL_NET + 1
 NAN = float("nan")
+NO_SOCKET = -1
+WORD_BITS = 64
 
 Pages = Iterable[tuple[int, int, int, int]]
 """Page pools of a cell: KiB, total, used, reserved."""
@@ -29,29 +32,61 @@ class Gatherer:
     """Columns of hosts so far. A host is added as a whole or, where it is refused, not at all."""
 
     def __init__(self) -> None:
+        self._grown: dict[str, array[Any]] = {}
         self.names = Names()
         self.layouts = Layouts()
         self.pools = Pools()
         self.resources = HostResources()
         self.nets: dict[str, int] = {}
-        self.first_cell = array("I", [0])
-        self.cpu_ratio = array("d")
-        self.ram_ratio = array("d")
-        self.distance_at = array("Q")
-        self.distances = array("i")
+        self.first_cell = self._grow("host_first_cell", 0)
+        self.cpu_ratio = self._grow("host_cpu_ratio")
+        self.ram_ratio = self._grow("host_ram_ratio")
+        self.distance_at = self._grow("host_distance_at")
+        self.distances = self._grow("distances")
         self._known_distances: dict[Any, int] = {}
-        self.cell_id = array("i")
-        self.socket = array("i")
-        self.layout = array("I")
-        self.mask_at = array("Q")
-        self.memory = array("q")
-        self.memory_used = array("q")
-        self.cpu_used = array("q")
+        self.cell_id = self._grow("cell_id")
+        self.socket = self._grow("cell_socket")
+        self.layout = self._grow("cell_layout")
+        self.mask_at = self._grow("cell_mask_at")
+        self.memory = self._grow("cell_memory")
+        self.memory_used = self._grow("cell_memory_used")
+        self.cpu_used = self._grow("cell_cpu_used")
         self.pinned = bytearray()
         self.page_cell = array("I")
         self.page_numbers = array("q")
         self.net_cell = array("I")
         self.net = array("I")
+
+    def _grow(self, name: str, *first: int) -> array[Any]:
+        """A column that gets its values one after the other."""
+        # numpy and array name C's types by the same letters
+        grown: array[Any] = array(COLUMNS[name].dtype.char, first)
+        self._grown[name] = grown
+        return grown
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Every column that hosts say something of."""
+        # copies, so that buffers that grew, and have room to grow, can go
+        return {
+            **{name: np.array(values, COLUMNS[name].dtype) for name, values in self._grown.items()},
+            "pinned": np.frombuffer(self.pinned, "<u8").astype(COLUMNS["pinned"].dtype),
+            "cell_nets": self._nets(),
+            "cell_devices": self._devices(),
+            **self._pages(),
+            **self.layouts.arrays(),
+            **self.pools.arrays(),
+            **self.resources.arrays(),
+        }
+
+    def known(self) -> dict[str, Any]:
+        """What stands behind the numbers, by the names of Columns' attributes."""
+        return {
+            "names": self.names,
+            "nets": self.nets,
+            "cpu_layouts": self.layouts.all,
+            **self.pools.known(),
+            **self.resources.known(),
+        }
 
     def add_cell(
         self,
@@ -68,7 +103,7 @@ class Gatherer:
         """``memory``: MiB in all, MiB used. ``pinned``: words of a mask of slots."""
         n = len(self.cell_id)
         self.cell_id.append(cell_id)
-        self.socket.append(-1 if socket is None else socket)
+        self.socket.append(NO_SOCKET if socket is None else socket)
         self.layout.append(layout)
         self.mask_at.append(len(self.pinned) // 8)
         self.pinned += pinned
@@ -79,10 +114,10 @@ class Gatherer:
             self.page_cell.append(n)
             self.page_numbers.extend(pool)
         if tunneled:
-            self._near(n, 0)
+            self._near(n, TUNNEL_NET)
         if physnets:
             for physnet in sorted(physnets):
-                self._near(n, self.nets.setdefault(physnet, len(self.nets) + 1))
+                self._near(n, self.nets.setdefault(physnet, FIRST_PHYSNET + len(self.nets)))
 
     def _near(self, cell: int, net: int) -> None:
         self.net_cell.append(cell)
@@ -103,7 +138,7 @@ class Gatherer:
         self.names.append(name)
         self.cpu_ratio.append(NAN if cpu_ratio is None else cpu_ratio)
         self.ram_ratio.append(NAN if ram_ratio is None else ram_ratio)
-        self.distance_at.append(self._distance(distances) if distances else UNKNOWN)
+        self.distance_at.append(self._distance(distances) if distances else NO_DISTANCES)
         self.pools.add_host(pools, self.cell_id[first:], first)
         self.resources.add_host(known)
 
@@ -148,8 +183,7 @@ class Gatherer:
             host,
         )
 
-    def page_columns(self) -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32], Any]:
-        """Page sizes in KiB, ascending; bits of sizes a cell; [total, used, free][size][cell]."""
+    def _pages(self) -> dict[str, npt.NDArray[Any]]:
         numbers = np.frombuffer(self.page_numbers, np.int64).reshape(-1, 4)
         cells = np.frombuffer(self.page_cell, np.uint32)
         sizes, index = np.unique(numbers[:, 0], return_inverse=True)
@@ -160,30 +194,49 @@ class Gatherer:
                 sizes.tolist(),
                 f"at most {MAX_PAGE_SIZES} page sizes in a fleet",
             )
-        present = np.zeros(len(self.cell_id), np.uint32)
-        columns = np.zeros((3, len(sizes), len(self.cell_id)), np.int32)
+        present = np.zeros(len(self.cell_id), COLUMNS["cell_page_sizes"].dtype)
+        found = {
+            name: np.zeros((len(sizes), len(self.cell_id)), COLUMNS[name].dtype)
+            for name in ("pages_total", "pages_used", "pages_free")
+        }
         for s in range(len(sizes)):
             rows = np.flatnonzero(index == s)
             where = cells[rows]
             total, used, reserved = numbers[rows, 1:].T
-            present[where] |= np.uint32(1 << s)
-            columns[0, s, where] = total
-            columns[1, s, where] = used
-            columns[2, s, where] = free = total - used - reserved
-            if len(free) and int(free.min()) < np.iinfo(np.int32).min:
+            free = total - used - reserved
+            if len(free) and int(free.min()) < np.iinfo(found["pages_free"].dtype).min:
                 raise InputError(
                     None,
                     "page_pools",
                     int(free.min()),
                     "pages used and reserved at most 2^31 beyond the pages that there are",
                 )
-        return sizes.astype(np.uint32), present, columns
+            present[where] |= present.dtype.type(1 << s)
+            for column, values in zip(found.values(), (total, used, free), strict=True):
+                column[s, where] = values
+        return {
+            "page_kib": sizes.astype(COLUMNS["page_kib"].dtype),
+            "cell_page_sizes": present,
+            **found,
+        }
 
-    def net_column(self) -> npt.NDArray[np.uint64]:
+    def _nets(self) -> npt.NDArray[Any]:
         """Network bits, [cell][word]."""
-        words = (len(self.nets) + 1 + 63) // 64
-        column = np.zeros((len(self.cell_id), words), np.uint64)
+        column = np.zeros((len(self.cell_id), net_words(len(self.nets))), np.uint64)
         net = np.frombuffer(self.net, np.uint32)
-        bits = np.left_shift(np.uint64(1), (net % 64).astype(np.uint64))
-        np.bitwise_or.at(column, (np.frombuffer(self.net_cell, np.uint32), net // 64), bits)
+        bits = np.left_shift(np.uint64(1), (net % WORD_BITS).astype(np.uint64))
+        np.bitwise_or.at(column, (np.frombuffer(self.net_cell, np.uint32), net // WORD_BITS), bits)
         return column
+
+    def _devices(self) -> npt.NDArray[Any]:
+        """Free PCI devices on each cell's node."""
+        column = np.zeros(len(self.cell_id), COLUMNS["cell_devices"].dtype)
+        for where, pool in zip(self.pools.fleet_cell, self.pools.infos, strict=True):
+            if where >= 0:
+                column[where] += pool.count
+        return column
+
+
+def net_words(physnets: int) -> int:
+    """Words that hold a bit for each of so many physnets, and for the tunnel endpoint."""
+    return (FIRST_PHYSNET + physnets + WORD_BITS - 1) // WORD_BITS

@@ -12,25 +12,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from numafit.columns.schema import COLUMNS, LAYOUT_DTYPE
 from numafit.model.hostinfo import HostCell
 from numafit.readers import bounds
 
-LAYOUT_DTYPE = np.dtype(
-    [
-        ("shift", np.uint32),
-        ("threads", np.uint32),
-        ("n_cores", np.uint32),
-        ("n_slots", np.uint32),
-        ("n_shared", np.uint32),
-        ("n_dedicated", np.uint32),
-        ("same_sets", np.uint32),
-        ("n_words", np.uint32),
-        ("mask_at", np.uint64),
-        ("cpu_at", np.uint64),
-    ]
-)
-"""``struct nf_layout`` of numafit.h, field by field."""
 WIDE = 1024
 """Slots; a number a CPU, each as wide as all slots, takes quadratic memory."""
 
@@ -68,6 +55,19 @@ class Layout:
     @property
     def n_words(self) -> int:
         return (len(self.cpus) + 63) // 64
+
+    def numbers(self) -> dict[str, int]:
+        """Fields of ``struct nf_layout``, but for those that say where its other parts stand."""
+        return {
+            "shift": self.shift,
+            "threads": self.threads,
+            "n_cores": self.n_cores,
+            "n_slots": len(self.cpus),
+            "n_shared": len(self.shared),
+            "n_dedicated": len(self.dedicated),
+            "same_sets": self.shared == self.dedicated,
+            "n_words": self.n_words,
+        }
 
     def words(self, mask: int) -> bytes:
         """A mask of slots as the words that the engine reads."""
@@ -127,22 +127,20 @@ class Layouts:
             del self.all[n:]
             self._ids = {key: number for key, number in self._ids.items() if number < n}
 
-    def tables(self) -> tuple[Any, Any, Any]:
-        """``layouts``, ``layout_words`` and ``layout_cpus`` of the engine."""
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """The layouts one after the other, and likewise their masks and their CPU ids."""
         table = np.zeros(len(self.all), LAYOUT_DTYPE)
         words = bytearray()
         cpus: list[int] = []
         for row, layout in zip(table, self.all, strict=True):
-            row["shift"] = layout.shift
-            row["threads"] = layout.threads
-            row["n_cores"] = layout.n_cores
-            row["n_slots"] = len(layout.cpus)
-            row["n_shared"] = len(layout.shared)
-            row["n_dedicated"] = len(layout.dedicated)
-            row["same_sets"] = layout.shared == layout.dedicated
-            row["n_words"] = layout.n_words
+            for name, value in layout.numbers().items():
+                row[name] = value
             row["mask_at"] = len(words) // 8
             row["cpu_at"] = len(cpus)
             words += layout.words(layout.mask(layout.dedicated))
             cpus += layout.cpus
-        return table, np.frombuffer(words, "<u8").astype(np.uint64), np.array(cpus, np.int32)
+        return {
+            "layouts": table,
+            "layout_words": np.frombuffer(words, "<u8").astype(COLUMNS["layout_words"].dtype),
+            "layout_cpus": np.array(cpus, COLUMNS["layout_cpus"].dtype),
+        }

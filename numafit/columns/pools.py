@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from numafit._header import KIND_OTHER, KIND_PF, KIND_VF, POOL_ANYWHERE, POOL_ELSEWHERE
+from numafit.columns.schema import COLUMNS
 from numafit.model.hostinfo import PciPool
 
-ANYWHERE = -1
-ELSEWHERE = -2
+UNKNOWN = 0  # of providers and families
 
-_KINDS = {"type-PF": 1, "type-VF": 2, "vdpa": 2}
+_KINDS = {"type-PF": KIND_PF, "type-VF": KIND_VF, "vdpa": KIND_VF}
 
 
 def properties(pool: PciPool) -> dict[str, Any]:
@@ -24,6 +29,11 @@ def properties(pool: PciPool) -> dict[str, Any]:
     return found
 
 
+def class_key(found: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Equal for properties of one class."""
+    return tuple(sorted((name, repr(value)) for name, value in found.items()))
+
+
 class Pools:
     """Columns of pools in nova's order: by number of properties, else as the host lists them
     (``nova.pci.stats.PciDeviceStats`` sorts them so)."""
@@ -32,50 +42,54 @@ class Pools:
         self.classes: list[dict[str, Any]] = []
         self.providers: dict[str, int] = {}
         self.infos: list[PciPool] = []
-        self.first = [0]
-        self.class_of: list[int] = []
-        self.cell: list[int] = []
         self.fleet_cell: list[int] = []
-        self.provider: list[int] = []
-        self.family: list[int] = []
-        self.kind: list[int] = []
+        self._columns: defaultdict[str, list[int]] = defaultdict(list, host_first_pool=[0])
         self._class_ids: dict[Any, int] = {}
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        return {
+            name: np.array(values, COLUMNS[name].dtype) for name, values in self._columns.items()
+        }
+
+    def known(self) -> dict[str, Any]:
+        """What stands behind the numbers, by the names of Columns' attributes."""
+        return {"classes": self.classes, "providers": self.providers, "pools": self.infos}
 
     def add_host(self, pools: Iterable[PciPool], cells: Iterable[int], first_cell: int) -> None:
         """``cells``: ids of the host's cells, which stand in the fleet from ``first_cell`` on."""
         places = {cell: n for n, cell in enumerate(cells)} if pools else {}
         families: dict[Any, int] = {}
+        columns = self._columns
         for pool in sorted(pools, key=lambda pool: len(pool.tags)):
             self.infos.append(pool)
-            self.class_of.append(self._class(pool))
-            cell = ANYWHERE
+            cell = POOL_ANYWHERE
             if pool.numa_node is not None:
-                cell = places.get(pool.numa_node, ELSEWHERE)
-            self.cell.append(cell)
+                cell = places.get(pool.numa_node, POOL_ELSEWHERE)
             self.fleet_cell.append(first_cell + cell if cell >= 0 else -1)
-            provider = pool.tags.get("rp_uuid")
-            self.provider.append(
-                0
-                if provider is None
-                else self.providers.setdefault(provider, len(self.providers) + 1)
-            )
-            self.kind.append(_KINDS.get(str(pool.tags.get("dev_type")), 0))
-            self.family.append(self._family(pool, families))
-        self.first.append(len(self.infos))
-
-    def _family(self, pool: PciPool, families: dict[Any, int]) -> int:
-        """Only where the devices themselves are known: from counts alone, nova's scheduler too
-        cannot tell which VFs a PF takes along."""
-        address = pool.tags.get("address")
-        if not pool.devices or address is None:
-            return 0
-        return families.setdefault(address, len(families) + 1)
+            columns["pool_class"].append(self._class(pool))
+            columns["pool_cell"].append(cell)
+            columns["pool_provider"].append(_number(pool.tags.get("rp_uuid"), self.providers))
+            columns["pool_family"].append(_family(pool, families))
+            columns["pool_kind"].append(_KINDS.get(str(pool.tags.get("dev_type")), KIND_OTHER))
+            columns["pool_count"].append(pool.count)
+        columns["host_first_pool"].append(len(self.infos))
 
     def _class(self, pool: PciPool) -> int:
         found = properties(pool)
-        key = tuple(sorted((name, repr(value)) for name, value in found.items()))
+        key = class_key(found)
         known = self._class_ids.get(key)
         if known is None:
             known = self._class_ids[key] = len(self.classes)
             self.classes.append(found)
         return known
+
+
+def _number(name: Any, known: dict[Any, int]) -> int:
+    """That of a name, from 1 on in the order in which they are met."""
+    return UNKNOWN if name is None else known.setdefault(name, len(known) + 1)
+
+
+def _family(pool: PciPool, families: dict[Any, int]) -> int:
+    """Only where the devices themselves are known: from counts alone, nova's scheduler too
+    cannot tell which VFs a PF takes along."""
+    return _number(pool.tags.get("address"), families) if pool.devices else UNKNOWN

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from array import array
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from numafit.columns.schema import COLUMNS
 from numafit.model.hostinfo import HostInfo
 from numafit.model.resources import Provider
 from numafit.rules.candidates import UNLIMITED, HostKind, kind_of
@@ -39,14 +41,24 @@ class HostResources:
                 self.classes.setdefault(name, len(self.classes))
         self.kind.append(number)
 
-    def columns(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Units that may be in use and units in use, [class][host]. A class that a host has no
-        inventory of ends nothing there: whether it is a candidate all the same, its kind says."""
+    def known(self) -> dict[str, Any]:
+        """What stands behind the numbers, by the names of Columns' attributes."""
+        return {
+            "resource_classes": self.classes,
+            "providers_of_hosts": self.providers,
+            "host_kinds": self.kinds or [NOTHING_KNOWN],
+        }
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Kinds of hosts; units that may be in use and units in use, [class][host]. A class that
+        a host has no inventory of ends nothing there: whether it is a candidate all the same, its
+        kind says."""
         shape = (len(self.classes), len(self.kind))
-        limit = np.full(shape, UNLIMITED, np.int64)
-        used = np.zeros(shape, np.int64)
+        limit = np.full(shape, UNLIMITED, COLUMNS["resource_limit"].dtype)
+        used = np.zeros(shape, COLUMNS["resource_used"].dtype)
         for host, provider in self.providers.items():
             for name, inventory in provider.inventories.items():
                 limit[self.classes[name], host] = inventory.limit
                 used[self.classes[name], host] = inventory.used
-        return limit, used
+        kind = np.array(self.kind, COLUMNS["host_class"].dtype)
+        return {"host_class": kind, "resource_limit": limit, "resource_used": used}

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from numafit._header import NO_DISTANCES, POOL_GONE, TUNNEL_NET
 from numafit.columns.columns import Columns
+from numafit.columns.gather import WORD_BITS
 from numafit.columns.layouts import Layout
 from numafit.model.hostinfo import HostCell, HostInfo, PagePool, PciPool
 from numafit.model.resources import Provider
-
-_UNKNOWN = np.iinfo(np.uint64).max
 
 
 class HostNow:
@@ -85,7 +85,7 @@ class HostNow:
         return tuple(
             replace(self._columns.pools[pool], count=count, devices=self._devices(pool, count))
             for pool, count in zip(self._pools, counts, strict=True)
-            if count >= 0
+            if count != POOL_GONE
         )
 
     def _devices(self, pool: int, count: int) -> tuple[str, ...]:
@@ -130,7 +130,7 @@ class HostNow:
 
     def _distances(self) -> tuple[tuple[int, ...], ...]:
         at, cells = int(self._columns.host_distance_at[self._host]), self._last - self._first
-        if at == _UNKNOWN:
+        if at == NO_DISTANCES:
             return ()
         matrix = self._columns.distances[at : at + cells * cells].reshape(cells, cells)
         return tuple(tuple(row) for row in matrix.tolist())
@@ -150,12 +150,13 @@ class HostNow:
             siblings=layout.siblings,
             page_pools=tuple(self._page_pools(n)),
             physnets=frozenset(name for name, net in columns.nets.items() if self._near(cell, net)),
-            tunneled=self._near(cell, 0),
+            tunneled=self._near(cell, TUNNEL_NET),
             socket=None if socket < 0 else socket,
         )
 
     def _near(self, cell: int, net: int) -> bool:
-        return bool(int(self._columns.cell_nets[cell, net // 64]) >> net % 64 & 1)
+        word = int(self._columns.cell_nets[cell, net // WORD_BITS])
+        return bool(word >> net % WORD_BITS & 1)
 
     def _page_pools(self, n: int) -> list[PagePool]:
         pools = []

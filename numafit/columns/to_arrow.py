@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from numafit._header import NO_DISTANCES, POOL_GONE, TUNNEL_NET
 from numafit.columns.columns import Columns
+from numafit.columns.gather import FIRST_PHYSNET
 from numafit.cpuset import format_cpu_list
 from numafit.errors import InputError
 from numafit.extras import need
@@ -148,7 +150,7 @@ class _Writer:
 
     def _distances(self, kind: Any, h0: int, h1: int, cells: npt.NDArray[Any]) -> Any:
         at = self._c.host_distance_at[h0:h1]
-        known = at != np.iinfo(np.uint64).max
+        known = at != NO_DISTANCES
         rows = np.where(known, cells, 0)
         starts = [
             int(start) + row * n
@@ -171,7 +173,7 @@ class _Writer:
             np.ascontiguousarray(c.cell_nets[c0:c1]).astype("<u8").view(np.uint8),
             axis=1,
             bitorder="little",
-            count=len(c.nets) + 1,
+            count=FIRST_PHYSNET + len(c.nets),
         ).astype(bool)
         return self._struct(
             kind,
@@ -188,8 +190,8 @@ class _Writer:
                 self._numbers(t["memory_usage"], c.cell_memory_used[c0:c1]),
                 self._numbers(t["cpu_usage"], c.cell_cpu_used[c0:c1]),
                 self._pages(t["page_pools"], c0, c1),
-                self._physnets(t["physnets"], near[:, 1:]),
-                self._array(t["tunneled"], c1 - c0, [_bitmap(near[:, 0])]),
+                self._physnets(t["physnets"], near[:, [*c.nets.values()]]),
+                self._array(t["tunneled"], c1 - c0, [_bitmap(near[:, TUNNEL_NET])]),
             ],
         )
 
@@ -233,7 +235,7 @@ class _Writer:
         )
 
     def _physnets(self, kind: Any, near: Bits) -> Any:
-        names = [name.encode() for name in self._c.nets]
+        names = list(map(_utf8, self._c.nets))
         values = self._text(kind.value_type, (names[n] for n in np.nonzero(near)[1].tolist()))
         return self._lists(kind, near.sum(axis=1), values)
 
@@ -241,7 +243,7 @@ class _Writer:
         c = self._c
         edges = c.host_first_pool[h0 : h1 + 1].astype(np.int64)
         first, last = int(edges[0]), int(edges[-1])
-        there = c.pool_count[first:last] >= 0
+        there = c.pool_count[first:last] != POOL_GONE
         lengths = np.diff(np.concatenate([[0], np.cumsum(there)])[edges - first])
         numbers = (np.flatnonzero(there) + first).tolist()
         infos = [c.pools[n] for n in numbers]

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from numafit._header import MAX_SLOTS
 from numafit.errors import InvalidValue, shorten
 from numafit.model import fields
 from numafit.model.guest import MAX_MEMORY_MB
 from numafit.model.resources import MAX_UNITS
 
-MAX_VCPUS = 65536
+MAX_VCPUS = MAX_SLOTS
 """More than any hypervisor starts; keeps a text of ten digits from asking for billions."""
 
 

@@ -6,20 +6,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from numafit._header import MAX_AMOUNT, PAGES_ANY
 from numafit.errors import InvalidValue
 from numafit.model import fields
-
-PAGES_SMALL = -1
-PAGES_LARGE = -2
-PAGES_ANY = -3
 
 CPU_POLICIES = ("dedicated", "shared", "mixed")
 THREAD_POLICIES = ("prefer", "isolate", "require")
 EMULATOR_POLICIES = ("isolate", "share")
 PCI_NUMA_POLICIES = ("required", "legacy", "preferred", "socket")
 
-MAX_MEMORY_MB = 1 << 50
-"""A bound that keeps KiB in 64 bits; no machine has an exbibyte of memory in one cell."""
+MAX_MEMORY_MB = MAX_AMOUNT
+"""A bound that keeps KiB in 64 bits; no machine has so much memory."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,23 +6,25 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from numafit import _header
 from numafit.errors import InvalidValue
 from numafit.model import fields
 from numafit.model.fields import MAX_ID as MAX_ID
 from numafit.model.guest import MAX_MEMORY_MB
 from numafit.model.resources import Provider
 
-MAX_CELLS = 1024
+MAX_CELLS = _header.MAX_CELLS
 """Linux numbers at most 1024 NUMA nodes (``CONFIG_NODES_SHIFT`` is at most 10)."""
 MAX_CELL_CPUS = 8192
 """Linux numbers at most 8192 CPUs (``CONFIG_NR_CPUS``)."""
-MAX_THREADS = 64
+MAX_THREADS = _header.MAX_THREADS
 """Threads of one core: a core's threads share one word of a CPU mask."""
 MAX_PAGES = 1 << 50
 """KiB in all: more than any cell has."""
 MAX_PAGE_COUNT = (1 << 31) - 1
 """Pages of one size in a cell that the engine counts: 8 TiB of 4 KiB pages."""
 MAX_PAGE_KIB = 1 << 30
+MAX_DISTANCE = 65535
 _ADDRESS, _ADDRESSES = "the address of a device", "a list of addresses"
 UNKNOWN_MEMORY = "the cell's memory in MiB, which the source of this host does not tell"
 """What is expected where ``HostCell.memory_mb`` is ``None`` and a number is needed."""
@@ -198,6 +200,7 @@ class HostInfo:
         if self.pci_pools is not None:
             pools = many("pci_pools", self.pci_pools, PciPool, "a PciPool", "a list of PciPools")
             put(self, "pci_pools", pools)
+            check_devices_once(pools)
         for name in ("cpu_allocation_ratio", "ram_allocation_ratio"):
             if getattr(self, name) is not None:
                 put(self, name, fields.real(name, getattr(self, name)))
@@ -205,6 +208,17 @@ class HostInfo:
         offline = many("offline", self.offline, OfflineCpus, "OfflineCpus", "a list of OfflineCpus")
         put(self, "offline", offline)
         put(self, "remarks", many("remarks", self.remarks, str, "text", "a list of sentences"))
+
+
+def check_devices_once(pools: Iterable[PciPool]) -> None:
+    """No address stands twice in a host's pools."""
+    seen: set[str] = set()
+    for n, pool in enumerate(pools):
+        for device in pool.devices:
+            if device in seen:
+                expected = "an address that no other device of the host has"
+                raise InvalidValue(f"pci_pools[{n}].devices", device, expected)
+            seen.add(device)
 
 
 def _matrix(distances: Any, size: int) -> tuple[tuple[int, ...], ...]:
@@ -219,7 +233,10 @@ def _matrix(distances: Any, size: int) -> tuple[tuple[int, ...], ...]:
     if len(rows) != size or any(len(row) != size for row in rows):
         raise InvalidValue("distances", distances, expected)
     return tuple(
-        tuple(fields.number(f"distances[{n}][{m}]", value, 0, 65535) for m, value in enumerate(row))
+        tuple(
+            fields.number(f"distances[{n}][{m}]", value, 0, MAX_DISTANCE)
+            for m, value in enumerate(row)
+        )
         for n, row in enumerate(rows)
     )
 

@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from numafit._header import PAGES_ANY, PAGES_LARGE, PAGES_SMALL
 from numafit.errors import InvalidValue
 
-_PAGE_WORDS = {-1: "small", -2: "large", -3: "any size of"}
+_PAGE_WORDS = {PAGES_SMALL: "small", PAGES_LARGE: "large", PAGES_ANY: "any size of"}
 
 # what a status says, with the quantities it comes with; memory quantities are KiB or MiB as
 # numafit.h says at each status

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from numafit._header import MAX_AMOUNT
 from numafit.model import fields
 
 MAX_UNITS = (1 << 31) - 1
@@ -72,7 +73,8 @@ class Inventory:
     def limit(self) -> int:
         """Units that may be in use: (total - reserved) x allocation ratio, rounded down; 0 where
         more is reserved than there is."""
-        return max(0, math.floor((self.total - self.reserved) * float(self.allocation_ratio)))
+        units = (self.total - self.reserved) * self.allocation_ratio
+        return math.floor(min(max(units, 0.0), MAX_AMOUNT))
 
     def takes(self, amount: int) -> bool:
         """Can one guest get so many units, whatever is in use?"""

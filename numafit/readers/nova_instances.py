@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from numafit._header import PAGES_ANY
 from numafit.diagnosis.usage import InstanceCell
 from numafit.errors import InputError
 from numafit.model.guest import MAX_MEMORY_MB
@@ -72,10 +73,10 @@ def _memory(key: str, value: object) -> int:
 
 
 def _pagesize(value: object) -> int | None:
-    # -1 to -3 are what was asked for; a claim writes the size in their place
+    # below 0 is what was asked for; a claim writes the size in their place
     if value is None:
         return None
-    size = checks.whole("pagesize", value, -3, MAX_PAGE_KIB, "KiB")
+    size = checks.whole("pagesize", value, PAGES_ANY, MAX_PAGE_KIB, "KiB")
     return size if size > 0 else None
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from numafit._header import MAX_AMOUNT
 from numafit.model.hostinfo import HostInfo
 from numafit.model.resources import Resources
 
@@ -126,5 +127,5 @@ def not_judged(kind: HostKind, asked: Resources) -> Iterator[str]:
         yield f"groups {suffixes}: each wants a provider of its own, one was looked at"
 
 
-UNLIMITED = 1 << 50
+UNLIMITED = MAX_AMOUNT
 """More units than any host has: what is not judged ends nothing."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 
-from numafit.model.guest import MAX_MEMORY_MB, PAGES_ANY, PAGES_LARGE, PAGES_SMALL
+from numafit._header import PAGES_ANY, PAGES_LARGE, PAGES_SMALL
+from numafit.model.guest import MAX_MEMORY_MB
 from numafit.model.values import conflict, refuse
 from numafit.rules.extra_specs import Asked
 

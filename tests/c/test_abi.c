@@ -60,6 +60,16 @@ static void columns(void) {
     CHECK(!nf_column(n) && !nf_column(UINT32_MAX) && !nf_column_shape(&f, n, shape));
 }
 
+/* The fields of a layout fill it, in their order. */
+static void layout_fields(void) {
+    const nf_count_info *field;
+    uint32_t n = 0;
+    for (size_t at = 0; (field = nf_layout_field(n)) != NULL; n++, at += field->size)
+        CHECK(field->offset == at && field->offset + field->size <= sizeof(nf_layout));
+    CHECK(n == 10 && !strcmp(nf_layout_field(8)->name, "mask_at"));
+    CHECK(!nf_layout_field(UINT32_MAX));
+}
+
 static void functions(void) {
     const nf_api *api = nf_functions();
     CHECK(api->abi == NF_ABI_VERSION && api->bytes == sizeof(nf_api));
@@ -74,6 +84,7 @@ static void functions(void) {
 int main(void) {
     structs();
     columns();
+    layout_fields();
     functions();
     return FAILURES();
 }

@@ -36,7 +36,15 @@ static void use_up(fixture *f) {
     nf_derive(&f->fleet, 0, f->fleet.n_cells, NULL);
 }
 
-/* A bit of one of the fleet's columns or counts becomes another. */
+/* A value becomes one at which something ends. */
+static void put_extreme(unsigned char *at, uint32_t size) {
+    const uint64_t ends[] = {0, 1, 2, 63, 64, 65, 0x7fffffff, 0x80000000, 0xffffffff, 0xfffffffe,
+                             INT64_MAX, (uint64_t)1 << 63, UINT64_MAX, UINT64_MAX - 1};
+    uint64_t value = ends[dice(sizeof ends / sizeof *ends)];
+    memcpy(at, &value, size < sizeof value ? size : sizeof value);
+}
+
+/* A value or a bit of one of the fleet's columns or counts becomes another. */
 static void damage(fixture *f) {
     uint32_t columns = 0, counts = 0;
     while (nf_column(columns)) columns++;
@@ -52,9 +60,14 @@ static void damage(fixture *f) {
     uint64_t shape[2];
     unsigned char *bytes;
     nf_column_shape(&f->fleet, which, shape);
+    uint32_t size = nf_column(which)->type == NF_LAYOUT_STRUCT ? 4 : nf_column(which)->size;
     size_t n = shape[0] * shape[1] * nf_column(which)->size;
     memcpy(&bytes, (char *)&f->fleet + nf_column(which)->offset, sizeof bytes);
-    if (n) bytes[dice((uint32_t)n)] ^= (unsigned char)(1u << dice(8));
+    if (!n) return;
+    if (dice(2))
+        bytes[dice((uint32_t)n)] ^= (unsigned char)(1u << dice(8));
+    else
+        put_extreme(bytes + (size_t)size * dice((uint32_t)(n / size)), size);
 }
 
 /* Pools of a few families with all kinds, some of one provider, and more classes. */
@@ -214,8 +227,10 @@ int main(void) {
         if (dice(4)) pools(&f);
         CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
         ask(&f, cells);
-        damage(&f);
+        for (uint32_t n = 1 + dice(2); n; n--) damage(&f);
         damaged++;
+        /* as with columns from a file: what is derived is derived from what may be damaged */
+        if (dice(2)) nf_derive(&f.fleet, 0, f.fleet.n_cells, NULL);
         if (nf_fleet_check(&f.fleet, NULL) == NF_OK) {
             passed++;
             ask(&f, cells);

@@ -395,3 +395,17 @@ def test_guests_of_devices_alone_are_counted_by_their_devices() -> None:
     two = Request(None, pci=[PciRequest(2, [{"vendor_id": "8086"}])])
     assert fleet.capacity(two).tolist() == [2, 0]
     assert fleet.capacity([DEVICES_ONLY, two], cap=9).tolist() == [[3, 1], [0, 0]]
+
+
+def test_what_is_in_use_stays_a_number_however_much_is_overcommitted() -> None:
+    """Shared guests may overcommit a cell, yet not beyond what can be counted."""
+    most = 1 << 50
+    fleet = Fleet([HostInfo([HostCell(0, {0}, (), most)])])
+    guest = Request(GuestTopology([GuestCell({0}, (), most, None, "shared")]))
+    claim = fleet.claim(guest, host=0, limits=None)
+    with pytest.raises(StalePlacement):
+        fleet.claim(guest, host=0, limits=None)
+    assert fleet.check() is None
+    assert fleet.hostinfo(0).cells[0].memory_usage == most
+    fleet.release(claim)
+    assert fleet.usage(0)[0]["memory_usage"] == 0

@@ -148,3 +148,11 @@ def test_pinned_guests_take_vcpus_of_hosts_without_pcpus() -> None:
     assert fleet.scan(ask(9, 512, PINNED)).tolist() == [False]
     mixed = {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "^0"}
     assert fleet.scan(ask(4, 512, mixed)).tolist() == [False]
+
+
+def test_a_ratio_without_measure_leaves_more_units_than_can_be_asked_for() -> None:
+    vcpus = {"total": 4, "allocation_ratio": 1.7e308}
+    fleet = Fleet([host(resources={"VCPU": vcpus, "MEMORY_MB": 65536})])
+    assert fleet.check() is None
+    assert fleet.columns()["resource_limit"].tolist() == [[1 << 50], [65536]]
+    assert fleet.scan(ask(16)).tolist() == [True]

@@ -240,7 +240,7 @@ def test_wheel_holds_what_it_should(wheel: Path) -> None:
     sources = {n for n in tracked if not n.endswith((".pyx", ".pxi"))}
     built = {n for n in names if n not in sources and ".dist-info/" not in n}
     assert not sources - set(names)
-    ours = ("numafit/lib/", "numafit/_engine.", "numafit/nova/_seen.")
+    ours = ("numafit/lib/", "numafit/_engine.", "numafit/_header.", "numafit/nova/_seen.")
     assert all(n.startswith(ours) for n in built), built
     assert any(n.endswith("licenses/LICENSE") for n in names)
 

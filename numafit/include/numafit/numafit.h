@@ -39,11 +39,16 @@ extern "C" {
 #define NF_MAX_CELLS 1024u  /* NUMA cells of one host: Linux numbers no more */
 #define NF_MAX_GUEST 1024u  /* NUMA cells of one guest */
 #define NF_MAX_SLOTS 65536u /* slots of one cell */
+#define NF_MAX_THREADS 64u  /* threads of one core: they share a word of a mask */
 #define NF_MAX_PAGE_SIZES 32u
 #define NF_MAX_NETS 64u     /* networks of one guest */
 #define NF_MAX_PCI 64u      /* PCI requests of one guest */
 #define NF_MAX_RESOURCES 256u /* resource classes of one guest */
+#define NF_MAX_AMOUNT ((int64_t)1 << 50) /* MiB of a cell, or units of a resource: as KiB they still
+                                             fit into 64 bits */
+#define NF_MAX_GENERATION INT64_MAX /* of a host: no more claims than that can have been made */
 #define NF_TUNNEL_NET 0u    /* network id 0: the tunnel endpoint; physnets follow from 1 */
+#define NF_NO_DISTANCES UINT64_MAX /* in host_distance_at: not known */
 
 typedef enum nf_status {
     NF_OK = 0,
@@ -143,7 +148,7 @@ typedef struct nf_fleet {
     const uint32_t *host_first_cell; /* n_hosts + 1 */
     const double *host_cpu_ratio;    /* allocation ratios; NaN: none known */
     const double *host_ram_ratio;
-    const uint64_t *host_distance_at; /* first entry in distances, UINT64_MAX: unknown */
+    const uint64_t *host_distance_at; /* first entry in distances, NF_NO_DISTANCES */
     const uint32_t *host_class;       /* what requests choose hosts by, interned: traits,
                                          aggregates, zone... */
     uint64_t *host_generation;        /* counts claims and releases */
@@ -233,7 +238,7 @@ typedef struct nf_column_info {
     uint32_t derived; /* 1: nf_derive() fills it from the others */
 } nf_column_info;
 
-/** One number of struct nf_fleet that says how much there is of something. */
+/** One number of struct nf_fleet that says how much there is of something, or one of nf_layout. */
 typedef struct nf_count_info {
     const char *name;
     uint32_t offset;
@@ -378,6 +383,9 @@ uint32_t nf_column_shape(const nf_fleet *fleet, uint32_t i, uint64_t shape[2]);
 
 /** The i-th count of struct nf_fleet, in its order; NULL past the last. */
 const nf_count_info *nf_count(uint32_t i);
+
+/** The i-th field of struct nf_layout, in its order; NULL past the last. All are unsigned. */
+const nf_count_info *nf_layout_field(uint32_t i);
 
 /** Does every column hold together? Cost: one pass. NF_EINVAL names the first column at fault. */
 nf_status nf_fleet_check(const nf_fleet *fleet, const char **reason);
@@ -618,6 +626,7 @@ typedef struct nf_api {
     NF_FUNCTION(column);
     NF_FUNCTION(column_shape);
     NF_FUNCTION(count);
+    NF_FUNCTION(layout_field);
     NF_FUNCTION(fleet_check);
     NF_FUNCTION(derive);
     NF_FUNCTION(fit_bytes);

@@ -1,0 +1,21 @@
+MAX_CELLS: int
+MAX_SLOTS: int
+MAX_THREADS: int
+MAX_PAGE_SIZES: int
+MAX_AMOUNT: int
+MAX_GENERATION: int
+TUNNEL_NET: int
+NO_DISTANCES: int
+PAGES_SMALL: int
+PAGES_LARGE: int
+PAGES_ANY: int
+POOL_ANYWHERE: int
+POOL_ELSEWHERE: int
+POOL_GONE: int
+KIND_OTHER: int
+KIND_PF: int
+KIND_VF: int
+
+def counts() -> list[str]: ...
+def layout_fields() -> list[tuple[str, int, int]]: ...
+def columns() -> list[tuple[str, str | None, tuple[tuple[str, int], ...], bool, bool]]: ...
