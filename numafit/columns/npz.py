@@ -145,8 +145,10 @@ def _array(data: bytes) -> npt.NDArray[Any]:
     start = stream.tell()
     if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(data) - start:
         raise ValueError("a header that does not tell what follows it")
-    order = "F" if by_columns else "C"
-    return np.ndarray(shape, dtype, data, start, order=order).copy(order="C")
+    found: npt.NDArray[Any] = np.ndarray(
+        shape, dtype, data, start, order="F" if by_columns else "C"
+    )
+    return found.copy(order="C")
 
 
 def _columns(arrays: Arrays, data: Mapping[str, Any]) -> Columns:

@@ -173,8 +173,9 @@ def use(fleet: Fleet, path: Path) -> None:
         Fleet.from_arrow(table)
     except InputError as error:
         refused = error.key or ""
-    # names and ids that Python takes and no reader does
-    assert refused is None or refused.endswith(("name", "cpuset", "siblings"))
+    # names, ids and tags that Python takes and no reader does
+    known = refused is None or ".tags." in refused
+    assert known or refused.endswith(("name", "cpuset", "siblings")), refused
     fleet.release(claims)
     for name, column in fleet.columns().items():
         if name != "host_generation":
