@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from numafit.errors import InputError
 from numafit.model.interface import NetInterface
-from numafit.readers import checks
+from numafit.readers import bounds, checks
 from numafit.readers.textfile import parse_json, read_text
 
 _COMMAND = ("ip", "-j", "addr")
@@ -128,6 +128,8 @@ def _of_text(text: str) -> list[IpLink]:
 
 def _of_json(data: object) -> list[IpLink]:
     listed = checks.sequence(None, data, "a list of interfaces, as 'ip -j addr' prints it")
+    if len(listed) > bounds.INTERFACES:
+        raise InputError(None, None, len(listed), f"at most {bounds.INTERFACES} interfaces")
     return [one for one in checks.each("", listed, _link) if one.name]
 
 
@@ -138,6 +140,9 @@ def _link(value: object) -> IpLink:
         return IpLink("")
     name = checks.text("ifname", checks.required(link, "ifname", "the interface's name"))
     listed = checks.sequence("addr_info", link.get("addr_info", ()), "a list of addresses")
+    if len(listed) > bounds.INTERFACES:
+        expected = f"at most {bounds.INTERFACES} addresses"
+        raise InputError(None, "addr_info", len(listed), expected)
     texts = {
         key: checks.text(key, link[key])
         for key in ("link", "master", "parentbus", "parentdev")

@@ -170,7 +170,7 @@ def _name_levels(levels: list[_Level], text: str) -> None:
     single = [kind for kind in kinds if kind not in ("group", "machine")]
     if len(set(single)) != len(single):
         raise InputError(None, "synthetic", text, "each type of level once")
-    if inner[-1].kind != "pu":
+    if not inner or inner[-1].kind != "pu":
         raise InputError(None, "synthetic", text, "pu:COUNT as the last level")
     for level in levels:
         level.kind = level.kind or "group"
