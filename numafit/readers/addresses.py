@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from numafit.errors import InputError
 from numafit.model.interface import NetInterface
 from numafit.readers import bounds, checks
-from numafit.readers.textfile import parse_json, read_text
+from numafit.readers.textfile import lines_of, parse_json, read_text
 
 _COMMAND = ("ip", "-j", "addr")
 _SECONDS = 20
@@ -102,8 +102,12 @@ def _of_text(text: str) -> list[IpLink]:
     links: dict[str, IpLink] = {}
     current: IpLink | None = None
     # -o puts what belongs to an interface behind backslashes
-    for n, line in enumerate(text.replace("\\", "\n").split("\n"), 1):
+    left = bounds.INTERFACES
+    for n, line in enumerate(lines_of(text.replace("\\", "\n")), 1):
         head, short = _HEAD.match(line), _SHORT.match(line)
+        if len(links) > bounds.INTERFACES:
+            expected = f"at most {bounds.INTERFACES} interfaces"
+            raise InputError(None, f"line {n}", "one more", expected)
         if head:
             current = links.setdefault(head[1], IpLink(head[1]))
             # the other end may be in another network namespace
@@ -120,6 +124,10 @@ def _of_text(text: str) -> list[IpLink]:
             continue
         inet, parent = _INET.match(line), _PARENT.search(line)
         if inet:
+            left -= 1
+            if left < 0:
+                expected = f"at most {bounds.INTERFACES} addresses"
+                raise InputError(None, f"line {n}", "one more", expected)
             current.addresses.append(_address(f"line {n}", inet[1]))
         if parent:
             current.pci_address = parent[1]

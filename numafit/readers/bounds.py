@@ -21,6 +21,15 @@ FILE_BYTES = 64 * MIB
 DUMP_BYTES = 1024 * MIB
 """A dump of database rows: 16,000 hosts at the 64 KiB that a TEXT column holds."""
 
+LINES = 1_000_000
+"""Of a text that is read line by line: tables, and what tools print for people."""
+TABLE_CELLS = 1_000_000
+"""Of a table whose cells need no text of their own."""
+LABEL = 1000
+"""Characters of a name that is shown to people; a database holds 255."""
+FLAVORS = 5000
+"""Each is a question, and its answer a line."""
+
 # --- messages: how many keys are looked at for "did you mean", and how much of each
 KEYS_COMPARED = 1000
 KEY_COMPARED = 80
@@ -74,6 +83,8 @@ TAR_RECORDS = 1_500_000
 """Records of all headers of pax: three times for each member."""
 
 # --- tables of Open vSwitch
+SWITCH_ROWS = 200_000
+"""Of what 'ovs-vsctl show' prints."""
 SWITCH_PORTS = 1_000_000
 """Ports of all bridges, each counted with every interface below it."""
 
@@ -87,6 +98,8 @@ CASE_BYTES = 16 * MIB
 
 # --- synthetic strings of hwloc: a level takes some ten characters
 SYNTHETIC = 1000
+SYNTHETIC_INDEXES = 2 * MIB
+"""Characters in all: 65536 CPUs, one by one, take 380 KiB."""
 
 # --- CPU sets
 CPU_IDS = 65536
@@ -100,6 +113,17 @@ ARROW_EMPTY_HOSTS = 100_000
 """Hosts of Arrow data that have neither a name nor cells: a row of them takes four bytes."""
 ARROW_CPU_LIST = 1 << 17
 """Characters of a CPU list: 8192 CPUs, one by one, with ids of ten digits take fewer."""
+
+
+def rows(size: int) -> int:
+    """Rows of a dump of ``size`` characters: one with a topology has some 500."""
+    return 50_000 + size // 64
+
+
+def database_steps(size: int) -> int:
+    """Instructions of SQLite's machine that a database of ``size`` bytes may cost: some thirty a
+    row of fifty bytes."""
+    return 1_000_000 + size
 
 
 def archive_bytes(size: int) -> int:
@@ -123,7 +147,7 @@ def case_lines(size: int) -> int:
     return 1_000_000 + size // 8
 
 
-class _Named:
+class Named:
     """How many CPUs the lists of a document may still name."""
 
     __slots__ = ("left",)
@@ -132,21 +156,22 @@ class _Named:
         self.left = CPUS_NAMED
 
 
-_document: ContextVar[_Named | None] = ContextVar("document", default=None)
+_document: ContextVar[Named | None] = ContextVar("document", default=None)
 
 
 @contextmanager
-def document(text: object = None) -> Iterator[None]:
+def document(text: object = None, known: Named | None = None) -> Iterator[None]:
     """What is read inside is one document, or a part of the one around it.
 
-    ``text``: of a part, such as a row; the longer it is, the more CPUs it may name.
+    ``text``: of a part, such as a row; the longer it is, the more CPUs it may name. ``known``: of
+    a document that is read in several steps.
     """
     if _document.get() is not None:
         if isinstance(text, str | bytes):
             grant_cpus(len(text) // 8)
         yield
         return
-    token = _document.set(_Named())
+    token = _document.set(known or Named())
     try:
         yield
     finally:

@@ -114,8 +114,9 @@ def text(key: str | None, value: object, expected: str = "text") -> str:
 def label(key: str, value: object) -> str:
     """A name that is shown to people: text without control characters or half surrogates."""
     name = text(key, value)
-    if not name.isprintable():
-        raise InputError(None, key, value, "a name of printable characters")
+    if not name.isprintable() or len(name) > bounds.LABEL:
+        expected = f"a name of at most {bounds.LABEL} printable characters"
+        raise InputError(None, key, value, expected)
     return name
 
 

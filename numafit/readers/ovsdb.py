@@ -18,7 +18,7 @@ from numafit.errors import InputError
 from numafit.model.neutron_config import Switch, SwitchPort
 from numafit.readers import bounds, checks
 from numafit.readers.ovs_text import Row, tables_of_text
-from numafit.readers.textfile import parse_json, read_text
+from numafit.readers.textfile import lines_of, parse_json, read_text
 
 # a column that no other table of the schema has together with 'name', or for the last with itself
 _TOLD_BY = {"Bridge": "ports", "Port": "interfaces", "Interface": "ofport_request"}
@@ -169,7 +169,7 @@ def _values(text: str, file: str) -> Iterator[tuple[str, Any]]:
     if rest and not first.rstrip().endswith("}"):
         yield "", parse_json(text, file)
         return
-    for n, line in enumerate(text.splitlines(), 1):
+    for n, line in enumerate(lines_of(text), 1):
         if line.strip():
             try:
                 value = parse_json(line)

@@ -103,6 +103,14 @@ def _read_pipe(file: str, limit: int) -> bytes:
 _piped: dict[tuple[int, int], bytes] = {}
 
 
+def lines_of(text: str) -> list[str]:
+    """``text.split("\\n")``, bounded. Raises ``InputError``."""
+    count = text.count("\n")
+    if count > bounds.LINES:
+        raise InputError(None, None, f"{count} lines", f"at most {bounds.LINES} lines")
+    return text.split("\n")
+
+
 def _read(file: str, stream: BinaryIO, limit: int) -> bytes:
     # in pieces, for read() takes memory for all that it might find
     pieces = []

@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import lzma
+import sqlite3
 import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,13 +23,14 @@ from numafit import Fleet, InputError, InvalidRequest, Request, guest_topology, 
 from numafit.model.flavor import Flavor, Image
 from numafit.model.hostinfo import HostCell, HostInfo
 from numafit.model.interface import netdevs_of
-from numafit.readers.addresses import read_addresses
+from numafit.readers.addresses import addresses_of, read_links, with_links
 from numafit.readers.flavors import read_flavors, read_image
 from numafit.readers.hostfile import host_to_mapping, read_host_file
 from numafit.readers.hwloc import read_hwloc
 from numafit.readers.libvirt import read_capabilities, read_nodedevs
 from numafit.readers.neutron_conf import from_ovn, read_neutron_conf
 from numafit.readers.nova_conf import read_nova_conf
+from numafit.readers.nova_db import NovaDb
 from numafit.readers.nova_instances import instance_cells
 from numafit.readers.nova_rows import read_nova_rows, stored_rows
 from numafit.readers.ovsdb import read_switch
@@ -134,6 +136,34 @@ def _capabilities(path: Path) -> None:
 
 def _hwloc(path: Path) -> None:
     Fleet([read_hwloc(path).host])
+
+
+def _database(path: Path) -> None:
+    with NovaDb(f"sqlite:///{path}") as database:
+        database.differences()
+        Fleet.from_nova_rows(database.rows())
+
+
+def _database_seeds() -> list[bytes]:
+    rows = json.loads((UNIT / "nova_rows.json").read_text())
+    (row, *_others) = next(iter(rows.values()))["compute_nodes"]
+    with sqlite3.connect(":memory:") as connection:
+        connection.execute(
+            "CREATE TABLE compute_nodes (id, host, hypervisor_hostname, numa_topology, pci_stats, "
+            "cpu_allocation_ratio, ram_allocation_ratio, deleted)"
+        )
+        connection.execute("CREATE TABLE instances (uuid, host, node, vm_state, task_state, deleted)")
+        connection.execute(
+            "CREATE TABLE instance_extra (instance_uuid, numa_topology, migration_context, deleted)"
+        )
+        connection.execute(
+            "INSERT INTO compute_nodes VALUES (1, 'h', 'h', ?, ?, 1.0, 1.0, 0)",
+            (row["numa_topology"], row["pci_stats"]),
+        )
+        connection.execute("INSERT INTO instances VALUES ('u', 'h', 'h', 'active', NULL, 0)")
+        connection.execute("INSERT INTO instance_extra VALUES ('u', ?, NULL, 0)", (_INSTANCE,))
+        connection.commit()
+        return [connection.serialize()]
 
 
 def _synthetic(path: Path) -> None:
@@ -287,6 +317,12 @@ def _switch(path: Path) -> None:
     from_ovn(read_switch(path))
 
 
+def _addresses(path: Path) -> None:
+    links = read_links(path)
+    addresses_of(links)
+    with_links((), links, {})
+
+
 def _instance(path: Path) -> None:
     instance_cells(path.read_text("utf-8", "surrogateescape"))
 
@@ -301,6 +337,11 @@ _DEVICES = (
     '"type-VF", "numa_node": 0, "parent_addr": "0000:3b:00.0", "capabilities": {"vpd": '
     '{"card_serial_number": "x"}}}]'
 )
+_RESOURCES = (
+    '{"version": 1, "cells": [], "resources": {"DISK_GB": 100, "CUSTOM_A": {"total": 3, '
+    '"reserved": 1, "min_unit": 1, "max_unit": 2, "step_size": 1, "allocation_ratio": 1.5, '
+    '"used": 1}}, "traits": ["HW_CPU_X86_VMX"], "aggregates": ["a"], "other_classes": ["VCPU"]}'
+)
 _INSTANCE = (
     '{"nova_object.name": "InstanceNUMATopology", "nova_object.namespace": "nova", '
     '"nova_object.version": "1.3", "nova_object.data": {"cells": [{"nova_object.name": '
@@ -308,6 +349,25 @@ _INSTANCE = (
     '"nova_object.data": {"id": 0, "cpuset": [], "pcpuset": [0, 1], "memory": 1024, "pagesize": '
     '2048, "cpu_policy": "dedicated", "cpu_thread_policy": "isolate", "cpu_pinning_raw": {"0": 2, '
     '"1": 3}, "cpuset_reserved": [4]}}], "emulator_threads_policy": null}}'
+)
+_TOPOLOGY = (
+    '{"nova_object.name": "NUMATopology", "nova_object.namespace": "nova", '
+    '"nova_object.version": "1.2", "nova_object.data": {"cells": []}}'
+)
+_TABLES = (
+    f"host\tnuma_topology\tpci_stats\nh1\t{_TOPOLOGY}\tNULL\n",
+    f"+----+{'-' * (len(_TOPOLOGY) + 2)}+\n| id | numa_topology{' ' * (len(_TOPOLOGY) - 12)}|\n"
+    f"+----+{'-' * (len(_TOPOLOGY) + 2)}+\n| h1 | {_TOPOLOGY} |\n",
+    f" host | numa_topology\n------+---------------\n h1   | {_TOPOLOGY}\n(1 row)\n",
+    f"host|numa_topology\nh1|{_TOPOLOGY}\n",
+    'host,numa_topology\nh1,"' + _TOPOLOGY.replace('"', '""') + '"\n',
+    'localhost | SUCCESS => {"query_result": [[{"host": "h", "numa_topology": null}]]}\n',
+)
+_LINKS = (
+    "1: lo: <LOOPBACK,UP> mtu 65536\n    inet 127.0.0.1/8 scope host lo\n"
+    "2: eth0@if3: <UP> mtu 1500 master br0 parentbus pci parentdev 0000:00:03.0\n"
+    "    inet6 fe80::1/64 scope link\n",
+    "1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever\n",
 )
 _NOVA_CONF = """[DEFAULT]
 vcpu_pin_set = 0-3,^1
@@ -331,11 +391,14 @@ READERS: dict[str, Reader] = {
         _files(*sorted((EXAMPLES / "hosts").glob("*.yaml")), EXAMPLES / "networking" / "host.yaml"),
         ".yaml",
     ),
+    "host-resources": Reader(_host_file, _texts(_RESOURCES), ".json"),
     "host-json": Reader(_host_file, _files(EXAMPLES / "hosts" / "edge-gold.json"), ".json"),
     "rows": Reader(_rows, _row_seeds, ".json"),
     "rows-at-once": Reader(_rows_at_once, _row_seeds, ".json"),
     "topology": Reader(_topology, _topology_seeds),
     "instance": Reader(_instance, _texts(_INSTANCE)),
+    "database": Reader(_database, _database_seeds, ".db"),
+    "row-tables": Reader(_rows, _texts(*_TABLES)),
     "capabilities": Reader(
         _capabilities,
         _files(DATA / "libvirt" / "two-socket.xml", DATA / "libvirt" / "test-driver.xml"),
@@ -346,7 +409,14 @@ READERS: dict[str, Reader] = {
     ),
     "hwloc": Reader(_hwloc, _files(DATA / "hwloc" / "two-nodes.xml")),
     "synthetic": Reader(
-        _synthetic, _texts("pack:2 numa:3 core:5 pu:2", "numa:2(memory=4GB) [numa] l3:1 core:2 2")
+        _synthetic,
+        _texts(
+            "pack:2 numa:3 core:5 pu:2",
+            "numa:2(memory=4GB) [numa] l3:1 core:2 2",
+            "pack:2 core:2 pu:2(indexes=0,2,4,6,1,3,5,7)",
+            "pack:2 core:2 pu:2(indexes=2*4:1*2)",
+            "pack:2 core:2 pu:2(indexes=pack:core)",
+        ),
     ),
     "sysfs": Reader(_sysfs, _archive_seeds, ".tar"),
     "saved": Reader(_saved, _saved_seeds, ".npz"),
@@ -372,9 +442,9 @@ READERS: dict[str, Reader] = {
         _neutron_conf, _files(EXAMPLES / "networking" / "linuxbridge_agent.ini"), ".ini"
     ),
     "switch": Reader(_switch, _files(UNIT / "ovs" / "dump.json", UNIT / "ovs" / "list.json")),
-    "addresses": Reader(
-        lambda path: read_addresses(path), _files(EXAMPLES / "networking" / "addr.json")
-    ),
+    "switch-text": Reader(_switch, _files(*sorted((UNIT / "ovs" / "text").glob("*.txt")))),
+    "addresses": Reader(_addresses, _files(EXAMPLES / "networking" / "addr.json")),
+    "addresses-text": Reader(_addresses, _texts(*_LINKS)),
     "cases": Reader(_cases, _texts('{"id": "a", "host": {}, "expect": null}\n')),
 }
 """Name -> reader. A new one needs an entry here and a folder of its name in ``corpus``."""
