@@ -38,7 +38,8 @@ def cpu_list_rules(text: str, number: Callable[[str, str], int]) -> Iterator[tup
     ``number`` reads an id from its digits; its second argument is the rule, for messages.
     Raises ``ValueError`` where a range runs backwards, and what ``number`` raises.
     """
-    for part in text.split(","):
+    # a rule that stands twice says nothing new
+    for part in dict.fromkeys(text.split(",")):
         rule = part.strip()
         if not rule:
             continue
@@ -47,16 +48,21 @@ def cpu_list_rules(text: str, number: Callable[[str, str], int]) -> Iterator[tup
         low = number(first.strip(), rule)
         high = number(last.strip(), rule) if dash else low
         if low > high:
-            raise ValueError(f"range {rule!r} runs backwards; write the lower CPU first")
+            raise ValueError(f"range {quoted(rule)} runs backwards; write the lower CPU first")
         yield excluded, low, high
+
+
+def quoted(rule: str) -> str:
+    """A rule for a message: one at fault may be as long as its file."""
+    return repr(rule) if len(rule) <= 40 else f"{rule[:40]!r}..."
 
 
 def _cpu_id(digits: str, rule: str, limit: int) -> int:
     # int() also takes '1_000', ' +5 ' and digits of other scripts; nobody means those here
     if not (digits.isascii() and digits.isdigit()):
-        raise ValueError(f"{rule!r} is not a CPU id, a range A-B or ^ before one of them")
+        raise ValueError(f"{quoted(rule)} is not a CPU id, a range A-B or ^ before one of them")
     if len(digits) > 9 or int(digits) > limit:
-        raise ValueError(f"CPU id in {rule!r} is larger than {limit}")
+        raise ValueError(f"CPU id in {quoted(rule)} is larger than {limit}")
     return int(digits)
 
 

@@ -39,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return complain(str(MissingExtra("click", "cli")))
     except NumafitError as error:
         return complain(str(error))
+    except MemoryError:
+        return complain("the memory that this process may have is used up")
     except BrokenPipeError:
         # the reader, such as 'head', has seen enough; Python flushes once more at exit
         _forget_output()

@@ -23,11 +23,18 @@ def gather(rows: Iterable[Any]) -> tuple[Gatherer, list[int]]:
     gatherer = Gatherer()
     generations = []
     reader = _Reader()
+    empty = 0
     with bounds.document():
         for n, row in enumerate(rows):
             try:
                 data = checks.mapping(None, row, _TYPE)
-                gatherer.add_host(reader.host(data))
+                host = reader.host(data)
+                if not host.cells and not host.name:
+                    empty += 1
+                    if empty > bounds.ARROW_EMPTY_HOSTS:
+                        expected = f"at most {bounds.ARROW_EMPTY_HOSTS} hosts without name and cells"
+                        raise InputError(None, None, "one more", expected)
+                gatherer.add_host(host)
                 generation = data.get("generation", 0)
                 generations.append(checks.whole("generation", generation, 0, MAX_GENERATION))
             except InputError as error:

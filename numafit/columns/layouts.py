@@ -123,9 +123,10 @@ class Layouts:
 
     def cut(self, n: int) -> None:
         """Only the first ``n`` stay."""
-        if len(self.all) > n:
-            del self.all[n:]
-            self._ids = {key: number for key, number in self._ids.items() if number < n}
+        while len(self.all) > n:
+            self.all.pop()
+            # the ids stand in the order in which they were given
+            self._ids.popitem()
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The layouts one after the other, and likewise their masks and their CPU ids."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from numafit.columns.gather import Gatherer
 from numafit.columns.layouts import Layout
 from numafit.errors import InputError
-from numafit.model.hostinfo import HostCell, PciPool
+from numafit.model.hostinfo import MAX_CELL_CPUS, HostCell, PciPool
 from numafit.readers import bounds, checks
 from numafit.readers.nova_bulk import Cell, cpu_sets, decode
 from numafit.readers.nova_rows import host_from_nova, pools_from_nova, ratio
@@ -32,6 +32,8 @@ class RowGatherer(Gatherer):
     def __init__(self) -> None:
         super().__init__()
         self._layout_by_text: dict[tuple[bytes, bytes, bytes], int] = {}
+        self._new_texts: list[tuple[bytes, bytes, bytes]] = []
+        """Those of the row that is being added."""
         self._pools_by_text: dict[str, tuple[PciPool, ...]] = {}
 
     def add_any(self, row: Row) -> None:
@@ -88,12 +90,14 @@ class RowGatherer(Gatherer):
 
     def _all_parts(self, cells: list[Cell]) -> list[tuple[int, bytes]] | None:
         known = len(self.layouts.all)
+        self._new_texts.clear()
         try:
             return [self._parts(cell) for cell in cells]
         except _Irregular:
             if len(self.layouts.all) > known:
                 self.layouts.cut(known)
-                self._layout_by_text.clear()
+                for key in self._new_texts:
+                    self._layout_by_text.pop(key, None)
             return None
 
     def _parts(self, cell: Cell) -> tuple[int, bytes]:
@@ -105,6 +109,7 @@ class RowGatherer(Gatherer):
             if len(self._layout_by_text) >= _REMEMBERED:
                 self._layout_by_text.clear()
             self._layout_by_text[key] = number
+            self._new_texts.append(key)
         layout: Layout = self.layouts.all[number]
         pinned = cell.pinned_cpus
         try:
@@ -118,7 +123,7 @@ class RowGatherer(Gatherer):
 
     def _layout_of(self, cell: Cell) -> int:
         sets = cpu_sets(cell)
-        if sets is None:
+        if sets is None or len(sets.siblings) > MAX_CELL_CPUS:
             raise _Irregular
         try:
             return self.layouts.of(

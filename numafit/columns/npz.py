@@ -141,9 +141,13 @@ def _array(data: bytes) -> npt.NDArray[Any]:
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,
     }[np.lib.format.read_magic(stream)]
-    shape, by_columns, dtype = read_header(stream)
+    try:
+        shape, by_columns, dtype = read_header(stream)
+    except Exception as error:
+        # numpy lets through what Python's own parsers raise: SyntaxError, TokenError
+        raise ValueError(str(error)) from None
     start = stream.tell()
-    if dtype.hasobject or math.prod(shape) * dtype.itemsize != len(data) - start:
+    if dtype.hasobject or not dtype.itemsize or math.prod(shape) * dtype.itemsize != len(data) - start:
         raise ValueError("a header that does not tell what follows it")
     found: npt.NDArray[Any] = np.ndarray(
         shape, dtype, data, start, order="F" if by_columns else "C"

@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 
 from numafit.columns.schema import COLUMNS
+from numafit.errors import InputError
 from numafit.model.hostinfo import HostInfo
 from numafit.model.resources import Provider
 from numafit.rules.candidates import UNLIMITED, HostKind, kind_of
 
+MAX_CLASSES = 4096
 NOTHING_KNOWN = HostKind(None, None, None, None, None, "")
 
 
@@ -53,6 +55,9 @@ class HostResources:
         """Kinds of hosts; units that may be in use and units in use, [class][host]. A class that
         a host has no inventory of ends nothing there: whether it is a candidate all the same, its
         kind says."""
+        if len(self.classes) > MAX_CLASSES:
+            expected = f"at most {MAX_CLASSES} resource classes in a fleet"
+            raise InputError(None, "resources", len(self.classes), expected)
         shape = (len(self.classes), len(self.kind))
         limit = np.full(shape, UNLIMITED, COLUMNS["resource_limit"].dtype)
         used = np.zeros(shape, COLUMNS["resource_used"].dtype)

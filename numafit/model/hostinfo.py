@@ -19,6 +19,8 @@ MAX_CELL_CPUS = 8192
 """Linux numbers at most 8192 CPUs (``CONFIG_NR_CPUS``)."""
 MAX_THREADS = _header.MAX_THREADS
 """Threads of one core: a core's threads share one word of a CPU mask."""
+MAX_CELL_SLOTS = 65536
+"""Bits of the engine's mask of a cell: each core has as many as the widest of them needs."""
 MAX_PAGES = 1 << 50
 """KiB in all: more than any cell has."""
 MAX_PAGE_COUNT = (1 << 31) - 1
@@ -91,6 +93,10 @@ class HostCell:
             put(self, name, fields.ids(name, getattr(self, name)))
         siblings, seen = _cores(self.siblings)
         put(self, "siblings", siblings)
+        widest = max(map(len, siblings), default=0)
+        if len(siblings) << max(widest - 1, 0).bit_length() > MAX_CELL_SLOTS - MAX_CELL_CPUS:
+            expected = f"fewer cores beside one of {widest} threads"
+            raise InvalidValue("siblings", f"{len(siblings)} cores", expected)
         if len(seen | self.cpuset | self.pcpuset | self.pinned_cpus) > MAX_CELL_CPUS:
             raise InvalidValue("cpuset", len(seen), f"at most {MAX_CELL_CPUS} CPUs in one cell")
         if self.memory_mb is not None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from numafit.errors import InvalidRequest
+from numafit.model.effort import MAX_EFFORT, effort
 from numafit.model.fields import keep_number
 from numafit.model.values import refuse
 
@@ -155,6 +156,13 @@ def regex(parts: Mapping[str, Any], key: str = "address") -> Regex:
         if not isinstance(text, str):
             raise refuse(
                 "TypeError", f"{key}.{name}", text, "a regular expression", "Put it in quotes."
+            )
+        if effort(text) > MAX_EFFORT:
+            raise refuse(
+                "PciDeviceWrongAddressFormat",
+                f"{key}.{name}",
+                text,
+                "a regular expression without repeats inside of repeats and other long ways",
             )
         try:
             compiled.append(re.compile(text))

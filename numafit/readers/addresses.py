@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 
 from numafit.errors import InputError
 from numafit.model.interface import NetInterface
-from numafit.readers import checks
-from numafit.readers.textfile import parse_json, read_text
+from numafit.readers import bounds, checks
+from numafit.readers.textfile import lines_of, parse_json, read_text
 
 _COMMAND = ("ip", "-j", "addr")
 _SECONDS = 20
@@ -102,8 +102,12 @@ def _of_text(text: str) -> list[IpLink]:
     links: dict[str, IpLink] = {}
     current: IpLink | None = None
     # -o puts what belongs to an interface behind backslashes
-    for n, line in enumerate(text.replace("\\", "\n").split("\n"), 1):
+    left = bounds.INTERFACES
+    for n, line in enumerate(lines_of(text.replace("\\", "\n")), 1):
         head, short = _HEAD.match(line), _SHORT.match(line)
+        if len(links) > bounds.INTERFACES:
+            expected = f"at most {bounds.INTERFACES} interfaces"
+            raise InputError(None, f"line {n}", "one more", expected)
         if head:
             current = links.setdefault(head[1], IpLink(head[1]))
             # the other end may be in another network namespace
@@ -120,6 +124,10 @@ def _of_text(text: str) -> list[IpLink]:
             continue
         inet, parent = _INET.match(line), _PARENT.search(line)
         if inet:
+            left -= 1
+            if left < 0:
+                expected = f"at most {bounds.INTERFACES} addresses"
+                raise InputError(None, f"line {n}", "one more", expected)
             current.addresses.append(_address(f"line {n}", inet[1]))
         if parent:
             current.pci_address = parent[1]
@@ -128,6 +136,8 @@ def _of_text(text: str) -> list[IpLink]:
 
 def _of_json(data: object) -> list[IpLink]:
     listed = checks.sequence(None, data, "a list of interfaces, as 'ip -j addr' prints it")
+    if len(listed) > bounds.INTERFACES:
+        raise InputError(None, None, len(listed), f"at most {bounds.INTERFACES} interfaces")
     return [one for one in checks.each("", listed, _link) if one.name]
 
 
@@ -138,6 +148,9 @@ def _link(value: object) -> IpLink:
         return IpLink("")
     name = checks.text("ifname", checks.required(link, "ifname", "the interface's name"))
     listed = checks.sequence("addr_info", link.get("addr_info", ()), "a list of addresses")
+    if len(listed) > bounds.INTERFACES:
+        expected = f"at most {bounds.INTERFACES} addresses"
+        raise InputError(None, "addr_info", len(listed), expected)
     texts = {
         key: checks.text(key, link[key])
         for key in ("link", "master", "parentbus", "parentdev")

@@ -114,8 +114,9 @@ def text(key: str | None, value: object, expected: str = "text") -> str:
 def label(key: str, value: object) -> str:
     """A name that is shown to people: text without control characters or half surrogates."""
     name = text(key, value)
-    if not name.isprintable():
-        raise InputError(None, key, value, "a name of printable characters")
+    if not name.isprintable() or len(name) > bounds.LABEL:
+        expected = f"a name of at most {bounds.LABEL} printable characters"
+        raise InputError(None, key, value, expected)
     return name
 
 
@@ -125,11 +126,8 @@ def cpu_list(key: str, value: object) -> frozenset[int]:
         try:
             cpus = parse_cpu_list(value)
         except ValueError as error:
-            # the rule at fault may be as long as the text
-            why = str(error) if len(str(error)) < 200 else ""
-            raise InputError(
-                None, key, value, f"{_CPU_LIST} with ids up to {MAX_CPU_ID}", why and f"{why}."
-            ) from None
+            expected = f"{_CPU_LIST} with ids up to {MAX_CPU_ID}"
+            raise InputError(None, key, value, expected, f"{error}.") from None
         bounds.name_cpus(key, len(cpus), value)
     elif isinstance(value, list | tuple):
         cpus = frozenset(whole(f"{key}[{n}]", cpu, 0, MAX_ID) for n, cpu in enumerate(value))

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from numafit.errors import InputError
 from numafit.model.flavor import MAX_VCPUS, Flavor, Image
 from numafit.model.hostinfo import MAX_ID
-from numafit.readers import checks
+from numafit.readers import bounds, checks
 from numafit.readers.textfile import load
 
 _OWN = ("name", "vcpus", "memory_mb", "extra_specs")
@@ -77,15 +77,22 @@ def flavors_from(data: object, file: str | None = None) -> list[Flavor]:
     """
     try:
         if isinstance(data, Mapping) and "flavors" in data:
-            flavors = checks.sequence("flavors", data["flavors"], "a list of flavors")
-            return checks.each("flavors", flavors, _flavor)
+            return _each("flavors", data["flavors"])
         if isinstance(data, Mapping) and isinstance(data.get("flavor"), Mapping):
             return [_under("flavor", data["flavor"])]
         if isinstance(data, Mapping):
             return [_flavor(data)]
-        return checks.each("", checks.sequence(None, data, "a list of flavors"), _flavor)
+        return _each("", data)
     except InputError as error:
         raise error.within(file) from None
+
+
+def _each(key: str, data: object) -> list[Flavor]:
+    flavors = checks.sequence(key or None, data, "a list of flavors")
+    if len(flavors) > bounds.FLAVORS:
+        expected = f"at most {bounds.FLAVORS} flavors"
+        raise InputError(None, key or None, len(flavors), expected, "Split the file.")
+    return checks.each(key, flavors, _flavor)
 
 
 def _under(key: str, value: object) -> Flavor:

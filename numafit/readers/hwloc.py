@@ -45,13 +45,19 @@ class HwlocMachine:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Objects of one kind with what stands around them. ``way``: XPath, for messages."""
+    """An object with what stands around it: the ``n``-th object ``inside`` another."""
 
     element: Element
-    way: str
+    inside: _Found | None
+    n: int
     package: int | None
     core: int | None
     nodes: frozenset[int]
+
+    @property
+    def way(self) -> str:
+        """XPath, for messages."""
+        return f"{self.inside.way if self.inside else 'topology'}/object[{self.n}]"
 
 
 def read_hwloc(path: str | os.PathLike[str]) -> HwlocMachine:
@@ -66,7 +72,7 @@ def read_hwloc(path: str | os.PathLike[str]) -> HwlocMachine:
             hint = "Save what 'lstopo --of xml' prints."
             raise InputError(None, root.tag, None, "<topology> with objects", hint)
         with bounds.document():
-            found = list(_walk(root.findall("object"), "topology", None, None, frozenset()))
+            found = list(_walk(root))
             cells = _cells(found)
         ids = [cell.id for cell in cells]
         host = HostInfo(
@@ -81,28 +87,39 @@ def read_hwloc(path: str | os.PathLike[str]) -> HwlocMachine:
         raise error.within(file) from None
 
 
-def _walk(
-    objects: Iterable[Element],
-    way: str,
-    package: int | None,
-    core: int | None,
-    nodes: frozenset[int],
-) -> Iterator[_Found]:
-    """Every object, depth first; ``core`` numbers the Core objects, for hwloc numbers them anew in
-    each package."""
-    for n, element in enumerate(objects, 1):
-        here = f"{way}/object[{n}]"
-        kind = attribute(element, "type", here)
-        inner_package, inner_core, inner_nodes = package, core, nodes
-        if kind in ("Package", "Socket"):
-            # a package without a number is one of its own
-            inner_package = _count(element.get("os_index"), -1)
-        if kind == "Core":
-            inner_core = id(element)
-        if element.get("nodeset"):
-            inner_nodes = _set(element.get("nodeset", ""), f"{here}/@nodeset")
-        yield _Found(element, here, inner_package, inner_core, inner_nodes)
-        yield from _walk(element.findall("object"), here, inner_package, inner_core, inner_nodes)
+def _walk(root: Element) -> Iterator[_Found]:
+    """Every object, depth first."""
+    nothing: frozenset[int] = frozenset()
+    todo = [
+        _Found(element, None, n, None, None, nothing)
+        for n, element in enumerate(root.findall("object"), 1)
+    ]
+    todo.reverse()
+    while todo:
+        found = _placed(todo.pop())
+        yield found
+        inner = [
+            _Found(element, found, n, found.package, found.core, found.nodes)
+            for n, element in enumerate(found.element.findall("object"), 1)
+        ]
+        todo += reversed(inner)
+
+
+def _placed(one: _Found) -> _Found:
+    """With what the object itself says of package, core and nodes. ``core`` numbers the Core
+    objects, for hwloc numbers them anew in each package."""
+    element, package, core, nodes = one.element, one.package, one.core, one.nodes
+    kind = element.get("type")
+    if kind is None:
+        attribute(element, "type", one.way)
+    if kind in ("Package", "Socket"):
+        # a package without a number is one of its own
+        package = _count(element.get("os_index"), -1)
+    if kind == "Core":
+        core = id(element)
+    if element.get("nodeset"):
+        nodes = _set(element.get("nodeset", ""), f"{one.way}/@nodeset")
+    return _Found(element, one.inside, one.n, package, core, nodes)
 
 
 def _count(text: str | None, missing: int = 0) -> int:

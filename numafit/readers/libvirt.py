@@ -225,9 +225,9 @@ def _node_devices(found: list[Element]) -> NodeDevices:
     by_type: dict[str, list[tuple[str, str, Element]]] = {}
     for n, device in enumerate(found, 1):
         name = (device.findtext("name") or f"device[{n}]").strip()
+        parent = (device.findtext("parent") or "").strip()
         for capability in device.findall("capability"):
             kind = attribute(capability, "type", f"{name}/capability")
-            parent = (device.findtext("parent") or "").strip()
             by_type.setdefault(kind, []).append((name, parent, capability))
     interfaces_of: dict[str, list[str]] = {}
     for _name, parent, capability in by_type.get("net", ()):

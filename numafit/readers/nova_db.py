@@ -19,6 +19,7 @@ from numafit.diagnosis.usage import Difference, HostSum, Instance, usage_differe
 from numafit.errors import InputError
 from numafit.extras import need
 from numafit.model.hostinfo import HostInfo
+from numafit.readers import bounds
 from numafit.readers.nova_instances import instance_cells
 from numafit.readers.nova_rows import host_from_nova
 from numafit.readers.oslo_files import Options, OsloFiles, of_type
@@ -35,6 +36,12 @@ _DRIVERS = {
     "postgresql": "postgresql+psycopg",
     "postgres": "postgresql+psycopg",
 }
+# hidden: 1 of a virtual table, 2 and 3 generated
+_COMPUTED = (
+    "SELECT name FROM sqlite_master WHERE type = 'view' UNION SELECT m.name FROM sqlite_master m, "
+    "pragma_table_xinfo(m.name) x WHERE x.hidden > 0 LIMIT 1"
+)
+_STEPS = 10_000
 _GONE = ("deleted", "shelved_offloaded")
 """States in which an instance holds nothing on its host, though its row may still name it."""
 
@@ -49,6 +56,7 @@ class NovaDb:
         self._sa: Any = need("sqlalchemy", "openstack")
         parsed = self._parse(url)
         self.name: str = parsed.render_as_string(hide_password=True)
+        self._named = bounds.Named()
         with self._said():
             self._engine = self._open(parsed)
             try:
@@ -106,7 +114,8 @@ class NovaDb:
         )
         for uuid, host, node, topology, moving in self._stream(query):
             try:
-                cells = instance_cells(topology)
+                with bounds.document(known=self._named):
+                    cells = instance_cells(topology)
             except InputError as error:
                 raise error.within(self.name, f"instance_extra of {uuid}.numa_topology") from None
             yield Instance(uuid, host, node or "", cells, bool(moving))
@@ -122,7 +131,9 @@ class NovaDb:
     def _keyed_hosts(self) -> Iterator[tuple[tuple[str, str], HostInfo]]:
         for key, (name, topology, pools, cpu, ram) in self._compute_nodes():
             try:
-                yield key, host_from_nova(topology, pools, name, cpu, ram)
+                with bounds.document(known=self._named):
+                    host = host_from_nova(topology, pools, name, cpu, ram)
+                yield key, host
             except InputError as error:
                 raise error.within(self.name, f"compute_nodes of {name}") from None
 
@@ -200,7 +211,22 @@ class NovaDb:
         if not path or not os.path.isfile(path):
             raise InputError(self.name, None, path, "the path of a SQLite file", "Check the path.")
         # mode=ro: nothing is created, and nothing can be written
-        return sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, check_same_thread=False)
+        uri = f"file:{quote(path)}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+        # a file may compute what it shows: rows without end, texts of a gigabyte
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, bounds.FILE_BYTES)
+        left = [bounds.database_steps(os.path.getsize(path)) // _STEPS]
+
+        def used() -> bool:
+            left[0] -= 1
+            return left[0] < 0
+
+        connection.set_progress_handler(used, _STEPS)
+        found = connection.execute(_COMPUTED).fetchone()
+        if found is not None:
+            connection.close()
+            raise InputError(self.name, str(found[0]), None, "tables alone, as nova makes them")
+        return connection
 
     @contextmanager
     def _said(self) -> Iterator[None]:

@@ -14,7 +14,7 @@ from numafit.diagnosis.usage import InstanceCell
 from numafit.errors import InputError
 from numafit.model.guest import MAX_MEMORY_MB
 from numafit.model.hostinfo import MAX_ID, MAX_PAGE_KIB
-from numafit.readers import checks
+from numafit.readers import bounds, checks
 from numafit.readers.nova_objects import OBJECT_NAME, decode, unwrap
 
 _PINNING = (None, "shared")
@@ -27,7 +27,11 @@ def instance_cells(text: str | None) -> tuple[InstanceCell, ...]:
     """
     if not text:
         return ()
-    value = decode(text)
+    with bounds.document(text):
+        return _cells(decode(text))
+
+
+def _cells(value: object) -> tuple[InstanceCell, ...]:
     if isinstance(value, Mapping) and OBJECT_NAME not in value:
         cells = checks.sequence("cells", value.get("cells", ()), "a list of cells")
         return tuple(checks.each("cells", cells, _legacy_cell))

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from numafit.errors import InputError
 from numafit.model.guest import MAX_MEMORY_MB
 from numafit.model.hostinfo import (
+    MAX_CELL_CPUS,
     MAX_CELLS,
     MAX_ID,
     MAX_PAGE_KIB,
@@ -168,6 +169,8 @@ def _cell(value: object) -> HostCell:
     physnets, tunneled = _network(data.get("network_metadata"))
     pages = checks.sequence("mempages", data.get("mempages", ()))
     siblings = checks.sequence("siblings", data.get("siblings", ()))
+    if len(siblings) > MAX_CELL_CPUS:
+        raise InputError(None, "siblings", len(siblings), f"at most {MAX_CELL_CPUS} cores")
     return HostCell(
         id=data["id"],
         cpuset=cpuset,

@@ -13,6 +13,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from numafit.errors import InputError
+from numafit.readers import bounds
+from numafit.readers.textfile import lines_of
 
 Row = dict[str, Any]
 Table = tuple[int, list[str], list[Row]]
@@ -21,13 +23,14 @@ Table = tuple[int, list[str], list[Row]]
 _RULE = re.compile(r"-+(?: -+)*")
 _TITLE = re.compile(r"\w+ table")
 _RECORD = re.compile(r"(\w+) *: (.*)")
-_ATOM = re.compile(r'"(?:[^"\\]|\\.)*"|[^\s,=\[\]{}"]+')
+# possessive, so that nothing is remembered of each character
+_ATOM = re.compile(r'"(?:[^"\\]|\\.)*+"|[^\s,=\[\]{}"]+')
 _SHOWN = re.compile(r" +(Bridge|Port|Interface) (.+)")
 
 
 def tables_of_text(text: str) -> list[Table]:
     """The tables; empty where the text is none of these. Raises ``InputError`` with the line."""
-    lines = [(n, line.rstrip()) for n, line in enumerate(text.split("\n"), 1)]
+    lines = [(n, line.rstrip()) for n, line in enumerate(lines_of(text), 1)]
     if any(_SHOWN.fullmatch(line) for _n, line in lines):
         return list(_shown(lines))
     tables: list[Table] = []
@@ -77,6 +80,11 @@ def _drawn(part: Sequence[tuple[int, str]]) -> Table:
     # the last column is as wide as it needs to be
     spans[-1] = (spans[-1][0], len(part[1][1]) + (1 << 30))
     columns = [part[0][1][start:end].strip() for start, end in spans]
+    # short lines have all columns too
+    if len(columns) * len(part) > bounds.TABLE_CELLS:
+        what = f"{len(columns)} columns of {len(part)} rows"
+        expected = f"at most {bounds.TABLE_CELLS} cells"
+        raise InputError(None, f"line {part[0][0]}", what, expected)
     rows = [
         {
             name: _value(n, line[start:end].strip())
@@ -140,6 +148,9 @@ def _shown(lines: Sequence[tuple[int, str]]) -> Iterator[Table]:
                     raise InputError(None, f"line {n}", line, f"a {kind} inside a {above[kind]}")
                 holders[-1][inner[above[kind]]].append(name)
             found[kind].append(row)
+            if len(found[kind]) > bounds.SWITCH_ROWS:
+                expected = f"at most {bounds.SWITCH_ROWS} of a kind"
+                raise InputError(None, f"line {n}", f"one more {kind}", expected)
             continue
         key, colon, value = line.strip().partition(": ")
         if colon and key in ("type", "options") and found["Interface"]:

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from numafit.errors import InputError
 from numafit.model.neutron_config import Switch, SwitchPort
 from numafit.readers import bounds, checks
 from numafit.readers.ovs_text import Row, tables_of_text
-from numafit.readers.textfile import parse_json, read_text
+from numafit.readers.textfile import lines_of, parse_json, read_text
 
 # a column that no other table of the schema has together with 'name', or for the last with itself
 _TOLD_BY = {"Bridge": "ports", "Port": "interfaces", "Interface": "ofport_request"}
@@ -163,18 +163,19 @@ def _row_of_text(name: str, found: Row) -> Row:
     return row
 
 
-def _values(text: str, file: str) -> list[tuple[str, Any]]:
+def _values(text: str, file: str) -> Iterator[tuple[str, Any]]:
     """One JSON value a line, as the tools write them; or one over many lines."""
-    lines = [(n, line) for n, line in enumerate(text.splitlines(), 1) if line.strip()]
-    if len(lines) > 1 and not lines[0][1].rstrip().endswith("}"):
-        return [("", parse_json(text, file))]
-    values = []
-    for n, line in lines:
-        try:
-            values.append((f"line {n}", parse_json(line)))
-        except InputError as error:
-            raise InputError(file, f"line {n}", error.value, "a table in JSON", _HOW) from None
-    return values
+    first, _, rest = text.strip().partition("\n")
+    if rest and not first.rstrip().endswith("}"):
+        yield "", parse_json(text, file)
+        return
+    for n, line in enumerate(lines_of(text), 1):
+        if line.strip():
+            try:
+                value = parse_json(line)
+            except InputError as error:
+                raise InputError(file, f"line {n}", error.value, "a table in JSON", _HOW) from None
+            yield f"line {n}", value
 
 
 def _table(value: object) -> tuple[str, list[Row]] | None:

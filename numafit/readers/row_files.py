@@ -18,7 +18,7 @@ from numafit.readers import bounds, checks
 from numafit.readers.naming import host_name
 from numafit.readers.nova_objects import OBJECT_NAME
 from numafit.readers.tables import read_table
-from numafit.readers.textfile import parse_json, parse_text, read_text
+from numafit.readers.textfile import lines_of, parse_json, parse_text, read_text
 
 StoredRow = tuple[Any, Any, str, Any, Any]
 """numa_topology, pci_stats, name, cpu_allocation_ratio, ram_allocation_ratio: not yet read."""
@@ -45,7 +45,11 @@ def stored_rows(path: str | os.PathLike[str]) -> Iterator[tuple[str, StoredRow]]
     """
     file = os.fspath(path)
     try:
-        for way, row in _found(read_text(path, limit=bounds.DUMP_BYTES), file):
+        text = read_text(path, limit=bounds.DUMP_BYTES)
+        most = bounds.rows(len(text))
+        for n, (way, row) in enumerate(_found(text, file)):
+            if n >= most:
+                raise InputError(None, way, "one more", f"at most {most} rows in such a file")
             try:
                 columns = checks.mapping(None, row, "a row of compute_nodes")
                 if not _deleted(columns):
@@ -83,7 +87,7 @@ def _lines(text: str) -> list[tuple[int, str]] | None:
     """The lines of a file with an object on each; ``None`` where it is no such file."""
     if not text.lstrip().startswith("{"):
         return None
-    lines = [(n, line) for n, line in enumerate(text.split("\n"), 1) if line.strip()]
+    lines = [(n, line) for n, line in enumerate(lines_of(text), 1) if line.strip()]
     if len(lines) < 2 or not all(
         line.lstrip().startswith("{") and line.rstrip().endswith("}") for _n, line in lines[:2]
     ):

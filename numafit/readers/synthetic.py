@@ -52,8 +52,9 @@ def is_synthetic(text: str) -> bool:
 
 def host_of_synthetic(text: str, name: str = "synthetic") -> HostInfo:
     """Raises ``InputError`` with the level at fault."""
-    if len(_NUMBERS.sub("", text)) > bounds.SYNTHETIC:
-        raise InputError(None, "synthetic", text, f"at most {bounds.SYNTHETIC} characters")
+    if len(text) > bounds.SYNTHETIC_INDEXES or len(_NUMBERS.sub("", text)) > bounds.SYNTHETIC:
+        expected = f"at most {bounds.SYNTHETIC} characters beside numbers of indexes="
+        raise InputError(None, "synthetic", text, expected)
     levels = [_level(word) for word in _words(text)]
     if not levels:
         raise InputError(None, "synthetic", text, _EXPECTED)
@@ -117,7 +118,7 @@ def _sockets(inner: list[_Level], in_cell: int) -> Callable[[int], int | None]:
 
 def _words(text: str) -> list[str]:
     # blanks inside brackets belong to the attributes
-    return re.findall(r"(?:\([^)]*\)|[^\s(])+", text)
+    return re.findall(r"(?:\([^()]*\)|[^\s(])+", text)
 
 
 def _level(word: str) -> _Level:
@@ -170,7 +171,7 @@ def _name_levels(levels: list[_Level], text: str) -> None:
     single = [kind for kind in kinds if kind not in ("group", "machine")]
     if len(set(single)) != len(single):
         raise InputError(None, "synthetic", text, "each type of level once")
-    if inner[-1].kind != "pu":
+    if not inner or inner[-1].kind != "pu":
         raise InputError(None, "synthetic", text, "pu:COUNT as the last level")
     for level in levels:
         level.kind = level.kind or "group"

@@ -78,7 +78,8 @@ def _interleaved(loops: list[Loop], total: int, text: str) -> list[int]:
     found = [0] * total
     scale = 1
     for step, count in loops:
-        for n in range(total):
+        # a loop of one adds nothing, and there may be many
+        for n in range(total) if count > 1 else ():
             found[n] += n // step % count * scale
         scale *= count
     return found

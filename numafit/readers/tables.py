@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator
 
 from numafit.errors import InputError
+from numafit.readers import bounds
+from numafit.readers.textfile import lines_of
 
 Row = dict[str, str | None]
 
@@ -30,8 +32,9 @@ def read_table(text: str, wanted: str) -> list[tuple[str, Row]] | None:
 
     Raises ``InputError`` with the line where a row has not the columns of the header.
     """
-    lines = [(n, line.rstrip("\r")) for n, line in enumerate(text.split("\n"), 1)]
-    lines = [(n, line) for n, line in lines if line.strip()]
+    lines = [
+        (n, line.rstrip("\r")) for n, line in enumerate(lines_of(text), 1) if line.strip()
+    ]
     if not lines:
         return None
     _n, first = lines[0]
@@ -42,6 +45,10 @@ def read_table(text: str, wanted: str) -> list[tuple[str, Row]] | None:
     for mark in "\t|":
         columns = [name.strip() for name in first.split(mark)]
         if wanted in columns:
+            most = bounds.rows(len(text))
+            if len(lines) > most:
+                expected = f"at most {most} rows in such a table"
+                raise InputError(None, None, f"{len(lines)} lines", expected)
             return [
                 (f"line {n}", _row(n, columns, [_unescaped(x, mark) for x in line.split(mark)]))
                 for n, line in lines[1:]

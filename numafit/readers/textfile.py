@@ -21,6 +21,7 @@ from numafit.errors import InputError
 from numafit.readers import bounds
 
 _OPEN_ALREADY = re.compile(r"/dev/(?:fd/[0-9]+|stdin)|/proc/self/fd/[0-9]+")
+_PIECE = 1 << 20
 _HINTS = {
     errno.ENOENT: "Check the path.",
     errno.ENOTDIR: "Check the path.",
@@ -60,14 +61,12 @@ def read_text(
     file = os.fspath(path)
     with _unreadable(file):
         if file == "-":
-            data = sys.stdin.buffer.read(limit + 1)
+            data = _read(file, sys.stdin.buffer, limit)
         elif is_open_pipe(file):
             data = _read_pipe(file, limit)
         else:
             with open_regular(path) as stream:
-                data = stream.read(limit + 1)
-    if len(data) > limit:
-        raise InputError(file, None, f"more than {limit} bytes", f"at most {limit} bytes")
+                data = _read(file, stream, limit)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -97,11 +96,31 @@ def _read_pipe(file: str, limit: int) -> bytes:
         key = (there.st_dev, there.st_ino)
         # a command may ask for a file several times, and a pipe gives its bytes once
         if key not in _piped:
-            _piped[key] = stream.read(limit + 1)
+            _piped[key] = _read(file, stream, limit)
         return _piped[key]
 
 
 _piped: dict[tuple[int, int], bytes] = {}
+
+
+def lines_of(text: str) -> list[str]:
+    """``text.split("\\n")``, bounded. Raises ``InputError``."""
+    count = text.count("\n")
+    if count > bounds.LINES:
+        raise InputError(None, None, f"{count} lines", f"at most {bounds.LINES} lines")
+    return text.split("\n")
+
+
+def _read(file: str, stream: BinaryIO, limit: int) -> bytes:
+    # in pieces, for read() takes memory for all that it might find
+    pieces = []
+    left = limit
+    while piece := stream.read(_PIECE):
+        left -= len(piece)
+        if left < 0:
+            raise InputError(file, None, f"more than {limit} bytes", f"at most {limit} bytes")
+        pieces.append(piece)
+    return b"".join(pieces)
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:

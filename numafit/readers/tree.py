@@ -10,23 +10,31 @@ import os
 import stat
 import sys
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from numafit.errors import InputError
 from numafit.readers import bounds
 from numafit.readers.archive import Archive
 from numafit.readers.textfile import is_open_pipe, open_regular
 
-Parts = tuple[str, ...]
+Step = tuple[str, Any]
+"""A name and what stands under it: a node of the store."""
 
 
 class _Store(Protocol):
-    def kind(self, parts: Parts) -> str | None:
-        """``"dir"``, ``"file"``, ``"link"``, or ``None`` for what is not there or else."""
+    """Nodes are what the store likes them to be."""
 
-    def target(self, parts: Parts) -> str: ...
-    def names(self, parts: Parts) -> list[str]: ...
-    def read(self, parts: Parts) -> bytes | None: ...
+    def root(self) -> Any: ...
+
+    def inside(self, node: Any, name: str) -> Any:
+        """The node of a name in a directory; ``None`` for what is not there."""
+
+    def kind(self, node: Any) -> str | None:
+        """``"dir"``, ``"file"``, ``"link"``, or ``None`` for what is else."""
+
+    def target(self, node: Any) -> str: ...
+    def names(self, node: Any) -> list[str]: ...
+    def read(self, node: Any) -> bytes | None: ...
 
 
 class Tree:
@@ -36,12 +44,12 @@ class Tree:
     thousand names to one large directory cost the writer of an archive nothing.
     """
 
-    def __init__(self, name: str, store: _Store, base: Parts = ()) -> None:
+    def __init__(self, name: str, store: _Store, root: Any) -> None:
         self.name = name
         self._store = store
-        self._base = base
+        self._root = root
         self._left = bounds.TREE_STEPS
-        self._known: dict[str, Parts | None] = {"": ()}
+        self._known: dict[str, list[Step] | None] = {"": []}
 
     def spend(self, steps: int) -> None:
         """Count work that ``bounds.TREE_STEPS`` limits."""
@@ -53,14 +61,14 @@ class Tree:
     def resolve(self, path: str) -> str | None:
         """The path without links, or ``None`` where it leads nowhere."""
         found = self._resolve(path)
-        return None if found is None else "/".join(found)
+        return None if found is None else "/".join(name for name, _node in found)
 
     def names(self, path: str) -> list[str]:
         """Names in a directory, in text order."""
-        found = self._resolve(path)
-        if found is None or self._store.kind(self._base + found) != "dir":
+        node = self._node(path, "dir")
+        if node is None:
             return []
-        names = self._store.names(self._base + found)
+        names = self._store.names(node)
         self.spend(len(names))
         return sorted(names)
 
@@ -69,10 +77,10 @@ class Tree:
 
     def data(self, path: str) -> bytes | None:
         """The bytes of a file, at most ``bounds.TREE_FILE_BYTES``."""
-        found = self._resolve(path)
-        if found is None or self._store.kind(self._base + found) != "file":
+        node = self._node(path, "file")
+        if node is None:
             return None
-        data = self._store.read(self._base + found)
+        data = self._store.read(node)
         self.spend(len(data or b"") // 32)
         return data
 
@@ -100,18 +108,25 @@ class Tree:
         except ValueError:
             raise InputError(self.name, path, text, "a whole number") from None
 
-    def _resolve(self, path: str) -> Parts | None:
+    def _node(self, path: str, kind: str) -> Any:
+        found = self._resolve(path)
+        if found is None:
+            return None
+        node = found[-1][1] if found else self._root
+        return node if self._store.kind(node) == kind else None
+
+    def _resolve(self, path: str) -> list[Step] | None:
         """Link by link, as the kernel does, but never above the root."""
         above, _, name = path.rpartition("/")
         if name in ("", ".", ".."):
-            return self._walk((), path)
+            return self._walk([], path)
         # the files of a device are asked for one after the other
         if above not in self._known:
-            self._known[above] = self._walk((), above)
+            self._known[above] = self._walk([], above)
         start = self._known[above]
         return None if start is None else self._walk(start, name)
 
-    def _walk(self, start: Parts, path: str) -> Parts | None:
+    def _walk(self, start: list[Step], path: str) -> list[Step] | None:
         todo = [part for part in reversed(path.split("/")) if part not in ("", ".")]
         done = list(start)
         links = 0
@@ -123,19 +138,18 @@ class Tree:
                     return None
                 done.pop()
                 continue
-            here = (*self._base, *done, part)
-            kind = self._store.kind(here)
-            if kind is None:
+            node = self._store.inside(done[-1][1] if done else self._root, part)
+            if node is None:
                 return None
-            if kind != "link":
-                done.append(part)
+            if self._store.kind(node) != "link":
+                done.append((part, node))
                 continue
             links += 1
-            target = self._store.target(here)
+            target = self._store.target(node)
             if links > bounds.TREE_LINKS or target.startswith("/"):
                 return None
             todo.extend(one for one in reversed(target.split("/")) if one not in ("", "."))
-        return tuple(done)
+        return done
 
 
 def open_tree(path: str | os.PathLike[str], inside: Sequence[str] = ()) -> Tree:
@@ -164,7 +178,7 @@ def open_tree(path: str | os.PathLike[str], inside: Sequence[str] = ()) -> Tree:
 
 
 def _based(name: str, store: _Store, inside: Sequence[str]) -> Tree:
-    base = _find(store, tuple(inside))
+    base = _find(store, inside)
     if base is None:
         raise InputError(
             name,
@@ -178,63 +192,79 @@ def _based(name: str, store: _Store, inside: Sequence[str]) -> Tree:
 
 def _open_archive(name: str) -> Archive:
     with open_regular(name) as stream:
-        return Archive(name, stream, os.fstat(stream.fileno()).st_size)
+        return Archive(name, stream)
 
 
 def _piped_archive(name: str) -> Archive:
-    # its size shows only at its end
     if name == "-":
-        return Archive(name, sys.stdin.buffer, bounds.FILE_BYTES)
+        return Archive(name, sys.stdin.buffer)
     with open(name, "rb") as stream:
-        return Archive(name, stream, bounds.FILE_BYTES)
+        return Archive(name, stream)
 
 
-def _find(store: _Store, inside: Parts) -> Parts | None:
-    level: list[Parts] = [()]
+def _find(store: _Store, inside: Sequence[str]) -> Any:
+    level = [store.root()]
     for _ in range(5):
         for base in level:
-            if store.kind(base + inside) == "dir":
+            if _is_base(store, base, inside):
                 return base
         level = [
-            (*base, name)
+            node
             for base in level[:100]
             for name in store.names(base)[:1000]
-            if store.kind((*base, name)) == "dir"
+            if (node := store.inside(base, name)) is not None and store.kind(node) == "dir"
         ]
     return None
 
 
+def _is_base(store: _Store, node: Any, inside: Sequence[str]) -> bool:
+    for name in inside:
+        node = store.inside(node, name)
+        if node is None or store.kind(node) != "dir":
+            return False
+    return True
+
+
 class _Directory:
+    """Nodes are paths with the kind of what stands there."""
+
     def __init__(self, root: str) -> None:
         self._root = root
 
-    def _path(self, parts: Parts) -> str:
-        return os.path.join(self._root, *parts)
+    def root(self) -> tuple[str, str]:
+        # it may be reached by a link
+        return self._root, "dir"
 
-    def kind(self, parts: Parts) -> str | None:
+    def inside(self, node: tuple[str, str], name: str) -> tuple[str, str | None] | None:
+        path = os.path.join(node[0], name)
         try:
-            mode = os.lstat(self._path(parts)).st_mode
+            mode = os.lstat(path).st_mode
         except (OSError, ValueError):
             return None
         if stat.S_ISLNK(mode):
-            # the root itself may be reached by a link
-            return "link" if parts else "dir"
+            return path, "link"
         if stat.S_ISDIR(mode):
-            return "dir"
-        return "file" if stat.S_ISREG(mode) else None
+            return path, "dir"
+        return path, "file" if stat.S_ISREG(mode) else None
 
-    def target(self, parts: Parts) -> str:
-        return os.readlink(self._path(parts))
+    def kind(self, node: tuple[str, str | None]) -> str | None:
+        return node[1]
 
-    def names(self, parts: Parts) -> list[str]:
+    def target(self, node: tuple[str, str]) -> str:
         try:
-            return os.listdir(self._path(parts))
+            return os.readlink(node[0])
+        except OSError:  # another thing by now
+            return "/"
+
+    def names(self, node: tuple[str, str]) -> list[str]:
+        try:
+            return os.listdir(node[0])
         except OSError:
             return []
 
-    def read(self, parts: Parts) -> bytes | None:
+    def read(self, node: tuple[str, str]) -> bytes | None:
         try:
-            handle = os.open(self._path(parts), os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            handle = os.open(node[0], os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
             with open(handle, "rb") as stream:
                 return stream.read(bounds.TREE_FILE_BYTES)
         except OSError:

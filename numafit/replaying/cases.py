@@ -7,13 +7,16 @@ only what follows ``numafit-case:`` is read, so that a log of nova in shadow mod
 from __future__ import annotations
 
 import gzip
+import io
 import os
+import sys
 import zlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 from numafit.errors import InputError
-from numafit.readers.textfile import parse_json
+from numafit.readers import bounds
+from numafit.readers.textfile import open_regular, parse_json
 
 MARK = "numafit-case:"
 _GZIP = b"\x1f\x8b"
@@ -26,29 +29,48 @@ def read(path: str | os.PathLike[str]) -> Iterator[tuple[int, Case]]:
     found = False
     try:
         for number, line in enumerate(_lines(file), 1):
-            text = line.strip()
+            if line.isspace():
+                continue
+            text = _decoded(file, number, line).strip()
             if not text.startswith("{"):
                 text = text.partition(MARK)[2].strip()
             if not text:
                 continue
             found = True
             yield number, _case(file, number, text)
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise InputError(file, None, str(error), "a readable file of cases, one a line") from None
     if not found:
         hint = "Shadow mode writes them to nova's log as lines with 'numafit-case:'."
         raise InputError(file, None, "no case", "at least one recorded case", hint)
 
 
-def _lines(file: str) -> Iterator[str]:
-    with open(file, "rb") as raw:
+def _lines(file: str) -> Iterator[bytes]:
+    with open_regular(file) as raw:
+        size = os.fstat(raw.fileno()).st_size
         packed = raw.read(2) == _GZIP
-    if packed:
-        with gzip.open(file, "rt", encoding="utf-8") as lines:
-            yield from lines
-    else:
-        with open(file, encoding="utf-8") as lines:
-            yield from lines
+        raw.seek(0)
+        # a log that is not packed may grow while it is read
+        left, lines_left = sys.maxsize, bounds.case_lines(size)
+        stream: BinaryIO = raw
+        if packed:
+            left = bounds.case_bytes(size)
+            stream = io.BufferedReader(gzip.GzipFile(fileobj=raw))  # type: ignore[arg-type]
+        while line := stream.readline(bounds.CASE_BYTES):
+            left -= len(line)
+            lines_left -= 1
+            if len(line) >= bounds.CASE_BYTES or left < 0 or lines_left < 0:
+                expected = f"lines of at most {bounds.CASE_BYTES} bytes, and fewer of them"
+                raise InputError(file, None, line, expected)
+            yield line
+
+
+def _decoded(file: str, number: int, line: bytes) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        found = line[error.start : error.start + 4]
+        raise InputError(file, f"line {number}", found, "UTF-8 text") from None
 
 
 def _case(file: str, number: int, text: str) -> Case:

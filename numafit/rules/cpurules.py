@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import NamedTuple
 
-from numafit.cpuset import cpu_list_rules
+from numafit.cpuset import cpu_list_rules, quoted
 
 _Spans = tuple[tuple[int, int], ...]
 
@@ -61,7 +61,8 @@ def _number(digits: str, rule: str) -> int:
     try:
         return int(digits)
     except ValueError:
-        raise ValueError(f"{rule!r} is not a CPU id, a range A-B or ^ before one of them") from None
+        what = "is not a CPU id, a range A-B or ^ before one of them"
+        raise ValueError(f"{quoted(rule)} {what}") from None
 
 
 def _mask(spans: _Spans, limit: int) -> int:

@@ -45,19 +45,36 @@ def pools_from_devices(
             spec.check_placement()
     kept, _dropped = drop_unaddressable(with_parent_serials(as_devices(devices)))
     made: list[tuple[dict[str, Any], list[str]]] = []
+    # pools that may be alike, so that not each device is compared with each pool
+    near: dict[Any, list[tuple[dict[str, Any], list[str]]]] = {}
     for device in kept:
         tags = _tags(device, listed)
         if tags is None:
             continue
         properties = _properties(device, tags)
-        for known, addresses in made:
+        keys = _keys(properties)
+        for known, addresses in near.get(keys[0], ()):
             if _alike(known, properties):
                 addresses.append(device.address)
                 break
         else:
             made.append((properties, [device.address]))
-            made.sort(key=lambda pool: len(pool[0]))
+            for key in keys:
+                near.setdefault(key, []).append(made[-1])
+    made.sort(key=lambda pool: len(pool[0]))
     return [_pool(properties, addresses) for properties, addresses in made]
+
+
+def _keys(properties: Mapping[str, Any]) -> list[Any]:
+    """Pools that are alike share the first of these with the device, and stand under both."""
+    names = ("vendor_id", "product_id", "address", "numa_node", "dev_type")
+    key: Any = (len(properties), *(properties[name] for name in names))
+    try:
+        hash(key)
+    except TypeError:  # a tag of the spec that is a list
+        key = key[:4]
+    interface = properties.get("parent_ifname")
+    return [key] if interface is None else [(key, interface), key]
 
 
 def functions_of(devices: Sequence[PciDevice]) -> Functions:
