@@ -75,7 +75,9 @@ def _found(text: str, file: str) -> Iterator[tuple[str, object]]:
         try:
             value = parse_json(line)
         except InputError as error:
-            raise error.within(key=f"line {n}") from None
+            # 'mysql -B' writes each backslash twice
+            hint = "Print it with -r (--raw)." if '\\\\"' in line else error.hint
+            raise InputError(None, f"line {n}", error.value, error.expected, hint) from None
         yield from _rows(value, f"line {n}", file, 0)
 
 
