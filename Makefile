@@ -97,7 +97,7 @@ wheel: $(VENV)/.installed ## a wheel and a source distribution in dist/
 	rm -rf dist
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m build --no-isolation --outdir dist .
 
-test-machines: build ## hwloc's test machines and this one, against lstopo, lscpu and numactl (Debian, root)
+test-machines: build ## hwloc's, libvirt's and lscpu's test machines and this one (Debian, root)
 	@command -v lstopo-no-graphics >/dev/null && command -v numactl >/dev/null \
 	  || { apt-get -q update && apt-get -qy --no-install-recommends install hwloc-nox numactl; }
 	$(PYTEST) -q -m machines tests/machines

@@ -53,6 +53,7 @@ def _report(found: list[Verdict], differing: list[Verdict]) -> dict[str, object]
             question: {"cases": count.total(), **{w: count[w] for w in (AGREES, ARTEFACT, DIFFERS)}}
             for question, count in _counts(found).items()
         },
+        "other_threads": [verdict.id for verdict in found if verdict.other_threads],
         "artefacts": [verdict.id for verdict in found if verdict.verdict == ARTEFACT],
         "differing": [
             {
@@ -75,6 +76,12 @@ def _show(found: list[Verdict], differing: list[Verdict], limit: int | None) -> 
         ),
         numbers=("cases", "agree", "artefacts", "differ"),
     )
+    other = sum(verdict.other_threads for verdict in found)
+    if other:
+        click.echo(
+            f"{other} of those that agree take another thread of the same core, as the order of a "
+            "Python set has it in nova; docs/nova-differences.md says why that is left open"
+        )
     for verdict in differing[:limit]:
         click.echo(f"{verdict.id}: numafit {verdict.numafit}, nova {verdict.nova}")
     if limit is not None and len(differing) > limit:

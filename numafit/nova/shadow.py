@@ -91,6 +91,10 @@ def _fit(original: Original) -> Original:
             nova, host_topology
         ):
             _report(case, mine, nova)
+        elif mine != nova:
+            LOG.debug(
+                "numafit takes other threads of the cores that nova takes: %s, %s", mine, nova
+            )
         return found
 
     return beside

@@ -59,9 +59,11 @@ def read_capabilities(path: str | os.PathLike[str]) -> HostInfo:
         if len(found) > MAX_CELLS:
             raise InputError(None, _CELLS, len(found), f"at most {MAX_CELLS} cells")
         looks_off = _looks_off(root)
+        told = any("socket_id" in cpu.attrib for cpu in root.findall(f"{_CELLS}/cell/cpus/cpu"))
         with bounds.document():
             both = [
-                _cell(cell, f"{_CELLS}/cell[{n}]", looks_off) for n, cell in enumerate(found, 1)
+                _cell(cell, f"{_CELLS}/cell[{n}]", looks_off, told)
+                for n, cell in enumerate(found, 1)
             ]
         cells = tuple(cell for cell, _off in both)
         _once([cell.id for cell in cells])
@@ -70,7 +72,7 @@ def read_capabilities(path: str | os.PathLike[str]) -> HostInfo:
             host_name(path),
             distances=_distances(found, [cell.id for cell in cells]),
             offline=tuple(off for _cell, off in both if off.cpus),
-            remarks=_remarks(cells),
+            remarks=_remarks(cells, told),
         )
     except InputError as error:
         raise error.within(file) from None
@@ -82,9 +84,11 @@ def _once(ids: list[int]) -> None:
             raise InputError(None, f"{_CELLS}/cell[{n + 1}]/@id", cell, "an id of its own")
 
 
-def _remarks(cells: tuple[HostCell, ...]) -> tuple[str, ...]:
+def _remarks(cells: tuple[HostCell, ...], told: bool) -> tuple[str, ...]:
     if cells and not any(cell.cpuset for cell in cells):
         return ("no node has a CPU that is on: no guest fits",)
+    if cells and not told:
+        return ("the file tells no sockets and cores: each CPU counts as a core of its own",)
     return ()
 
 
@@ -115,15 +119,18 @@ def _place(cpu: Element) -> tuple[str | None, ...]:
 _NOWHERE = ("0", "0", "0", "0")
 
 
-def _cell(cell: Element, way: str, looks_off: frozenset[str]) -> tuple[HostCell, OfflineCpus]:
-    """The cell with the CPUs that are on, and those that are off or look so."""
+def _cell(
+    cell: Element, way: str, looks_off: frozenset[str], told: bool
+) -> tuple[HostCell, OfflineCpus]:
+    """The cell with the CPUs that are on, and those that are off or look so. ``told``: whether
+    the file tells sockets at all; then a CPU without one is off."""
     listed = [
         (attribute_number(cpu, "id", f"{way}/cpus/cpu[{n}]", 0, MAX_ID), cpu)
         for n, cpu in enumerate(cell.findall("cpus/cpu"), 1)
     ]
-    cpus = [cpu for _id, cpu in listed if cpu.get("socket_id") is not None]
-    online = frozenset(own for own, cpu in listed if cpu.get("socket_id") is not None)
-    sure = [cpu for cpu in cpus if cpu.get("id") not in looks_off]
+    on = [(own, cpu) for own, cpu in listed if not told or cpu.get("socket_id") is not None]
+    cpus, online = [cpu for _own, cpu in on], frozenset(own for own, _cpu in on)
+    sure = [cpu for cpu in cpus if told and cpu.get("id") not in looks_off]
     sockets = {
         attribute_number(cpu, "socket_id", f"{way}/cpus/cpu[{n}]", -1, MAX_ID)
         for n, cpu in enumerate(sure, 1)

@@ -27,7 +27,7 @@ _TOPOLOGY = "numa_topology"
 _ROWS = "rows of compute_nodes with the column numa_topology"
 _HOW = (
     "Dump the table compute_nodes of the cell's database; the commands are in "
-    "docs/guide/command-line.md."
+    "docs/guide/hosts.md."
 )
 _ANSIBLE = re.compile(r"^\S+ \| (?:SUCCESS|CHANGED) => (?=\{)", re.MULTILINE)
 _RESULTS = ("query_result", "query_all_results", "results")
@@ -79,7 +79,9 @@ def _found(text: str, file: str) -> Iterator[tuple[str, object]]:
         try:
             value = parse_json(line)
         except InputError as error:
-            raise error.within(key=f"line {n}") from None
+            # 'mysql -B' writes each backslash twice
+            hint = "Print it with -r (--raw)." if '\\\\"' in line else error.hint
+            raise InputError(None, f"line {n}", error.value, error.expected, hint) from None
         yield from _rows(value, f"line {n}", file, 0)
 
 

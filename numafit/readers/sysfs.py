@@ -99,7 +99,8 @@ def _gap(cells: Iterable[HostCell]) -> str:
     unknown = format_cpu_list(cell.id for cell in cells if cell.memory_mb is None)
     if not unknown:
         return ""
-    return f"the memory of node {unknown} is not known: the copy has no {NODES}/node*/meminfo"
+    nodes = f"node {unknown}" if unknown.isdigit() else f"nodes {unknown}"
+    return f"the memory of {nodes} is not known: the copy has no {NODES}/node*/meminfo"
 
 
 def _cell(tree: Tree, node: int, cpus: frozenset[int], live: bool) -> HostCell:

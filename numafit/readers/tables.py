@@ -39,9 +39,9 @@ def read_table(text: str, wanted: str) -> list[tuple[str, Row]] | None:
         return None
     _n, first = lines[0]
     if _BOX.fullmatch(first.strip()):
-        return _drawn(lines[1:], first, 1, wanted)
+        return _boxed(lines[1:], wanted)
     if len(lines) > 1 and _RULE.fullmatch(lines[1][1].strip()) and wanted in first:
-        return _drawn(lines, lines[1][1], 0, wanted)
+        return _ruled(lines)
     for mark in "\t|":
         columns = [name.strip() for name in first.split(mark)]
         if wanted in columns:
@@ -57,35 +57,35 @@ def read_table(text: str, wanted: str) -> list[tuple[str, Row]] | None:
     return _comma_separated(text, wanted)
 
 
-def _drawn(
-    lines: list[tuple[int, str]], rule: str, indent: int, wanted: str
-) -> list[tuple[str, Row]] | None:
-    """A table whose ``rule`` (``+---+---+`` or ``---+---``) says where each column is."""
-    bars = [n for n, char in enumerate(rule) if char == "+"]
-    if indent:
-        bars = bars[1:-1]
-    columns: list[str] = []
-    rows = []
+def _boxed(lines: list[tuple[int, str]], wanted: str) -> list[tuple[str, Row]] | None:
+    """``mysql -t``; it pads a column up to some width alone, so that bars do not stand in line."""
+    rows: list[tuple[int, list[str]]] = []
     for n, line in lines:
-        if _BOX.fullmatch(line.strip()) or _RULE.fullmatch(line.strip()):
+        text = line.strip()
+        if _BOX.fullmatch(text):
             continue
+        if len(text) < 4 or not text.startswith("| ") or not text.endswith(" |"):
+            # behind the table stands how many rows it has
+            break
+        rows.append((n, [cell.strip() for cell in text[2:-2].split(" | ")]))
+    if not rows or wanted not in rows[0][1]:
+        return None
+    return [(f"line {n}", _row(n, rows[0][1], cells)) for n, cells in rows[1:]]
+
+
+def _ruled(lines: list[tuple[int, str]]) -> list[tuple[str, Row]]:
+    """``psql``; the second line, ``---+---``, says where each column is."""
+    bars = [n for n, char in enumerate(lines[1][1]) if char == "+"]
+    rows: list[tuple[int, list[str]]] = []
+    for n, line in (lines[0], *lines[2:]):
         if _FOOTER.fullmatch(line.strip()):
             break
         if any(line[bar : bar + 1] != "|" for bar in bars):
-            hint = "Values of several lines break such a table: print it with -B or --csv."
+            hint = "Values of several lines break such a table: print it with --csv."
             raise InputError(None, f"line {n}", line, "the columns of the header", hint)
-        inner = line.rstrip()[:-1] if indent else line
-        cells = [
-            inner[start + 1 : end].strip()
-            for start, end in zip([indent - 1, *bars], [*bars, len(inner)], strict=True)
-        ]
-        if not columns:
-            columns = cells
-            if wanted not in columns:
-                return None
-            continue
-        rows.append((f"line {n}", _row(n, columns, cells)))
-    return rows
+        spans = zip([-1, *bars], [*bars, len(line)], strict=True)
+        rows.append((n, [line[start + 1 : end].strip() for start, end in spans]))
+    return [(f"line {n}", _row(n, rows[0][1], cells)) for n, cells in rows[1:]]
 
 
 def _comma_separated(text: str, wanted: str) -> list[tuple[str, Row]] | None:

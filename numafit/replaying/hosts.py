@@ -17,6 +17,10 @@ from numafit.replaying.requests import options_of, request_of
 Cores = Mapping[int, tuple[int, ...]]
 
 
+THREADS = "threads"
+"""Which thread of each core is taken: beside the answer, for it is left open."""
+
+
 def fit(case: Case) -> Any:
     """The placement, and the usage of the host after it where the case tells it."""
     host = _host(case)
@@ -24,6 +28,10 @@ def fit(case: Case) -> Any:
     if not isinstance(found, Placement):
         return None
     answer: Case = {"cells": placed(found, cores_of(host))}
+    answer[THREADS] = [
+        [{str(vcpu): cpu for vcpu, cpu in cell.pinning.items()}, sorted(cell.reserved)]
+        for cell in found.cells
+    ]
     if "usage" in (case.get("expect_claim") or {}):
         host.claim(found)
         answer["usage"] = used(host.usage())
@@ -48,7 +56,11 @@ def expected_fit(case: Case, expect: Any) -> Any:
                 "reserved": [cores[cpu] for cpu in cell["cpuset_reserved"] or ()],
             }
             for cell in expect["cells"]
-        ]
+        ],
+        THREADS: [
+            [dict(cell["pinning"] or {}), sorted(cell["cpuset_reserved"] or ())]
+            for cell in expect["cells"]
+        ],
     }
     if "usage" in (case.get("expect_claim") or {}):
         answer["usage"] = used(case["expect_claim"]["usage"])

@@ -36,13 +36,15 @@ _ANSWERS: Mapping[str, Callable[[Case], Any]] = {
 @dataclass(frozen=True)
 class Verdict:
     """One case: ``verdict`` is ``"agrees"``, ``"differs"``, or ``"artefact"`` where nova's answer
-    came from what it had tried before, and numafit gives the one that nova gives afresh."""
+    came from what it had tried before, and numafit gives the one that nova gives afresh.
+    ``other_threads``: the same cores are taken, and of some of them another thread."""
 
     id: str
     question: str
     verdict: str
     numafit: Any
     nova: Any
+    other_threads: bool = False
 
 
 def replay(path: str | os.PathLike[str]) -> list[Verdict]:
@@ -59,9 +61,11 @@ def _judge(file: str, number: int, case: Case) -> Verdict:
     try:
         ours = _answer(case, question)
         nova = _nova(case, question, case.get("expect"))
+        threads = _threads(ours), _threads(nova)
         verdict = AGREES if ours == nova else DIFFERS
         if verdict == DIFFERS and "expect_afresh" in case:
             afresh = _nova(case, question, case["expect_afresh"])
+            _threads(afresh)
             verdict = ARTEFACT if ours == afresh else DIFFERS
     except KeyError as error:
         key = f"line {number}"
@@ -69,7 +73,13 @@ def _judge(file: str, number: int, case: Case) -> Verdict:
     except (MisuseError, InputError, TypeError, AttributeError, ValueError) as error:
         what = "a case in the format of numafit's test vectors"
         raise InputError(file, f"line {number}", case["id"], what, str(error)) from None
-    return Verdict(case["id"], question, verdict, ours, nova)
+    other = verdict == AGREES and threads[0] != threads[1]
+    return Verdict(case["id"], question, verdict, ours, nova, other)
+
+
+def _threads(answer: Any) -> Any:
+    """Which threads of its cores an answer takes; the answer is left without them."""
+    return answer.pop(hosts.THREADS, None) if isinstance(answer, dict) else None
 
 
 def _answer(case: Case, question: str) -> Any:

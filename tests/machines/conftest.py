@@ -1,9 +1,11 @@
-"""hwloc's own test machines, fetched by the package manager; none of them is kept here."""
+"""Other projects' own test machines, fetched by the package manager; none of them is kept here."""
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import tarfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -41,9 +43,9 @@ def _source_lines() -> str:
 
 
 @pytest.fixture(scope="session")
-def hwloc_tests(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """``tests/hwloc`` of the source package."""
-    base = tmp_path_factory.mktemp("hwloc")
+def source_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder that a source package unpacks to, by the package's name."""
+    base = tmp_path_factory.mktemp("sources")
     (base / "lists").mkdir()
     (base / "own.sources").write_text(_source_lines())
     options = [
@@ -52,13 +54,43 @@ def hwloc_tests(tmp_path_factory: pytest.TempPathFactory) -> Path:
         f"-oDir::State::Lists={base}/lists",
         "-oAPT::Sandbox::User=root",
     ]
-    for words in (["update"], ["source", "--download-only", "hwloc"]):
+
+    def apt(*words: str) -> None:
         done = subprocess.run(
             ["apt-get", "-q", *options, *words], cwd=base, capture_output=True, text=True
         )
         assert done.returncode == 0, done.stderr
-    (archive,) = base.glob("hwloc_*.orig.tar.*")
-    with tarfile.open(archive) as tar:
-        tar.extractall(base, filter="data")
-    (tests,) = base.glob("hwloc-*/tests/hwloc")
-    return tests
+
+    apt("update")
+
+    @functools.cache
+    def fetch(package: str) -> Path:
+        apt("source", "--download-only", package)
+        (archive,) = (
+            path for path in base.glob(f"{package}_*.orig.tar.*") if path.suffix != ".asc"
+        )
+        inside = base / package
+        with tarfile.open(archive) as tar:
+            tar.extractall(inside, filter="tar")
+        (top,) = inside.iterdir()
+        return top
+
+    return fetch
+
+
+@pytest.fixture(scope="session")
+def hwloc_tests(source_of: Callable[[str], Path]) -> Path:
+    """``tests/hwloc`` of hwloc's source."""
+    return source_of("hwloc") / "tests" / "hwloc"
+
+
+@pytest.fixture(scope="session")
+def libvirt_tests(source_of: Callable[[str], Path]) -> Path:
+    """``tests`` of libvirt's source."""
+    return source_of("libvirt") / "tests"
+
+
+@pytest.fixture(scope="session")
+def lscpu_tests(source_of: Callable[[str], Path]) -> Path:
+    """``tests`` of util-linux's source."""
+    return source_of("util-linux") / "tests"

@@ -41,6 +41,35 @@ def test_answers_out_of_what_nova_tried_before_are_artefacts() -> None:
     assert {verdict.verdict for verdict in verdicts} == {"artefact"}
 
 
+def test_another_thread_of_a_core_is_said_and_agrees(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with gzip.open(DATA / "fit.jsonl.gz", "rt", encoding="utf-8") as lines:
+        cases = [json.loads(line) for line in lines]
+    # a pin on a core with another thread, which nothing else has
+    case, cell, vcpu, core = next(
+        (case, cell, vcpu, core)
+        for case in cases
+        if case["expect"]
+        for vcpu, core in (case["expect"]["core_of_vcpu"] or {}).items()
+        for cell in case["expect"]["cells"]
+        if vcpu in (cell["pinning"] or {})
+        and len(core) == 2
+        and len(set(core) & {*cell["pinning"].values(), *(cell["cpuset_reserved"] or ())}) == 1
+    )
+    before = [dict(one["pinning"] or {}) for one in case["expect"]["cells"]]
+    cell["pinning"][vcpu] = next(cpu for cpu in core if cpu != cell["pinning"][vcpu])
+    assert before != [dict(one["pinning"] or {}) for one in case["expect"]["cells"]]
+    path = written(tmp_path / "cases.jsonl", [case])
+    (changed,) = replay(path)
+    cell["pinning"][vcpu] = next(cpu for cpu in core if cpu != cell["pinning"][vcpu])
+    (kept,) = replay(written(tmp_path / "kept.jsonl", [case]))
+    assert {changed.verdict, kept.verdict} == {"agrees"}
+    assert {changed.other_threads, kept.other_threads} == {True, False}
+    assert main(["replay", str(path)]) == 0
+    assert ("another thread of the same core" in capsys.readouterr().out) == changed.other_threads
+
+
 def other(case: Case) -> Case:
     """The case with another answer of nova's."""
     expect = case.get("expect")

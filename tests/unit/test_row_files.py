@@ -82,7 +82,9 @@ def mysql_box() -> str:
     rule = "+" + "+".join("-" * (width + 2) for width in wide) + "+"
 
     def line(row: list[str]) -> str:
-        return "|" + "|".join(f" {cell:<{n}} " for cell, n in zip(row, wide, strict=True)) + "|"
+        # the client pads up to some width
+        cells = [f" {cell:<{min(n, 40)}} " for cell, n in zip(row, wide, strict=True)]
+        return "|" + "|".join(cells) + "|"
 
     return "\n".join([rule, line(rows[0]), rule, *map(line, rows[1:]), rule]) + "\n"
 
@@ -163,6 +165,12 @@ def test_a_bare_topology_is_a_host_with_the_files_name(tmp_path: Path) -> None:
     ("text", "where", "word"),
     [
         ("host\tnuma_topology\ncmp-1\n", "line 2", "2 columns, as the header has"),
+        (
+            "+---+\n| host | numa_topology |\n+---+\n| a |\n+---+\n",
+            "line 4",
+            "2 columns, as the header has",
+        ),
+        ('{"host": "a", "numa_topology": "{\\\\"b\\\\": 1}"}\n{"host": "b"}\n', "line 1", "-r"),
         ('host,numa_topology\ncmp-1,"x\n', "line 2", "comma-separated values"),
         ('{"host": "a", "numa_topology": null}\n{"host": "b"}\n', "line 2: numa_topology", "JSON"),
         ('{"host": "a", "numa_topology": null}\n{"host": }\n', "line 2", "JSON"),
@@ -174,7 +182,7 @@ def test_a_bare_topology_is_a_host_with_the_files_name(tmp_path: Path) -> None:
         (
             " host | numa_topology \n------+---------------\n a    + x\n",
             "line 3",
-            "print it with -B or --csv",
+            "print it with --csv",
         ),
     ],
 )

@@ -135,6 +135,15 @@ def test_cells_without_memory_or_cpus_are_cells_all_the_same(tmp_path: Path) -> 
     assert not host.remarks
 
 
+def test_cpus_of_an_old_libvirt_are_cores_of_their_own(tmp_path: Path) -> None:
+    cpus = "<cpus num='2'><cpu id='0'/><cpu id='2'/></cpus>"
+    host = of_libvirt(tmp_path, f"<cell id='0'>{MEMORY}{cpus}</cell>")
+    (cell,) = host.cells
+    assert (cell.cpuset, cell.siblings) == ({0, 2}, (frozenset({0}), frozenset({2})))
+    assert (cell.socket, host.offline) == (None, ())
+    assert host.remarks[0].endswith("each CPU counts as a core of its own")
+
+
 def test_cells_that_have_no_cpu_among_them_are_named(tmp_path: Path) -> None:
     host = of_libvirt(tmp_path, f"<cell id='0'>{MEMORY}</cell>")
     assert host.remarks == ("no node has a CPU that is on: no guest fits",)
