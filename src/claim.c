@@ -90,14 +90,14 @@ static int turn_cpus(const hold *h, bool take, nf_reason *why) {
 /* May it be taken from the cell? Others may overcommit: only pages that were asked for, and the
  * memory of pinned guests, must be there. */
 static int may_take(const nf_cell *c, const nf_usage *u, bool pins, bool asked, nf_reason *why) {
+    bool counts = nf_times_countable(c, u, 1);
     if (u->size == NF_NONE) {
         int64_t left = c->memory - c->memory_used;
-        return pins && u->memory > left ? nf_refuse(why, NF_STALE, 0, u->memory, left) : NF_OK;
+        return counts && !(pins && u->memory > left) ? NF_OK
+                                                     : nf_refuse(why, NF_STALE, 0, u->memory, left);
     }
-    int64_t free = nf_pages_free(c, u->size), used = c->pages_used[u->size * c->stride];
-    bool short_of = (asked || pins) && u->pages > free;
-    /* overcommitted as it may be, the count stays one */
-    if (short_of || u->pages > INT32_MAX - used || u->pages > free - INT32_MIN)
+    int64_t free = nf_pages_free(c, u->size);
+    if (!counts || ((asked || pins) && u->pages > free))
         return nf_refuse(why, NF_STALE, c->page_kib[u->size], u->pages, free);
     return NF_OK;
 }
@@ -223,7 +223,7 @@ static bool placement_ok(const nf_fleet *f, uint32_t host, const nf_request *r,
         if (c->reserved >= 0 && (uint32_t)c->reserved >= slots) return false;
         for (uint32_t i = 0; i < c->n_slots; i++)
             if (p->slots[c->first_slot + i] >= slots) return false;
-        if (r->cells[g].memory < 0 || r->cells[g].memory > INT64_MAX / 4096) return false;
+        if (r->cells[g].memory < 0 || r->cells[g].memory > NF_MOST_MEMORY) return false;
     }
     return true;
 }

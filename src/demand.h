@@ -8,6 +8,7 @@
 #include "numafit/numafit.h"
 
 #define NF_NONE UINT32_MAX
+#define NF_MOST_MEMORY (INT64_MAX / 4096) /* MiB that are still a number of KiB */
 
 /* A guest cell ready to be compared with host cells: nothing here is looked up again. */
 typedef struct nf_demand {

@@ -8,7 +8,7 @@ bool nf_request_ok(const nf_request *r) {
     if ((r->n_cells && !r->cells) || (r->n_nets && !r->nets) || (r->n_pci && !r->pci)) return false;
     for (uint32_t g = 0; g < r->n_cells; g++) {
         const nf_guest_cell *c = &r->cells[g];
-        if (c->memory < 0 || c->memory > INT64_MAX / 4096) return false;
+        if (c->memory < 0 || c->memory > NF_MOST_MEMORY) return false;
         if (c->page_kib < NF_PAGES_ANY || c->policy > NF_POLICY_MIXED) return false;
         if (c->threads > NF_THREADS_REQUIRE) return false;
         if (c->n_dedicated > NF_MAX_SLOTS || c->n_shared > NF_MAX_SLOTS) return false;

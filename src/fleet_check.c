@@ -6,8 +6,6 @@
 
 #include <math.h>
 
-#define MOST_MEMORY (INT64_MAX / 4096) /* MiB that are still a number of KiB */
-
 #define HOLD(condition, words)     \
     do {                           \
         if (!(condition)) {        \
@@ -107,6 +105,8 @@ static nf_status check_place(const nf_fleet *f, uint32_t cell, const char **reas
     HOLD(f->cell_layout[cell] < f->n_layouts, "cell_layout: no such layout");
     HOLD(within(f->cell_mask_at[cell], f->layouts[f->cell_layout[cell]].n_words, f->n_mask_words),
          "cell_mask_at: beyond pinned");
+    HOLD(f->cell_memory[cell] >= 0, "cell_memory: negative");
+    HOLD(f->cell_memory[cell] <= NF_MOST_MEMORY, "cell_memory: too much");
     return NF_OK;
 }
 
@@ -154,8 +154,6 @@ nf_status nf_check_still(const nf_fleet *f, const char **reason) {
         HOLD(f->cell_socket[cell] >= -1, "cell_socket: below -1");
         HOLD(f->n_page_sizes == NF_MAX_PAGE_SIZES || !(f->cell_page_sizes[cell] >> f->n_page_sizes),
              "cell_page_sizes: no such page size");
-        HOLD(f->cell_memory[cell] >= 0, "cell_memory: negative");
-        HOLD(f->cell_memory[cell] <= MOST_MEMORY, "cell_memory: too much");
         for (uint32_t s = 0; s < f->n_page_sizes; s++) {
             int32_t total = f->pages_total[(size_t)s * f->n_cells + cell];
             HOLD(total >= 0, "pages_total: negative");
@@ -195,7 +193,7 @@ static nf_status check_usage(const nf_fleet *f, uint32_t host, uint32_t cell,
     }
     HOLD(f->cell_memory_used[cell] >= 0 && f->cell_cpu_used[cell] >= 0,
          "cell_memory_used, cell_cpu_used: negative");
-    HOLD(f->cell_memory_used[cell] <= MOST_MEMORY && f->cell_cpu_used[cell] <= MOST_MEMORY,
+    HOLD(f->cell_memory_used[cell] <= NF_MOST_MEMORY && f->cell_cpu_used[cell] <= NF_MOST_MEMORY,
          "cell_memory_used, cell_cpu_used: too much");
     nf_rooms rooms = nf_find_rooms(f, host, cell);
     HOLD(f->cell_cpu_room[cell] == rooms.cpus && f->cell_memory_room[cell] == rooms.memory,
