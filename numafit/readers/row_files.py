@@ -26,8 +26,7 @@ StoredRow = tuple[Any, Any, str, Any, Any]
 _TOPOLOGY = "numa_topology"
 _ROWS = "rows of compute_nodes with the column numa_topology"
 _HOW = (
-    "Dump the table compute_nodes of the cell's database; the commands are in "
-    "docs/guide/hosts.md."
+    "Dump the table compute_nodes of the cell's database; the commands are in docs/guide/hosts.md."
 )
 _ANSIBLE = re.compile(r"^\S+ \| (?:SUCCESS|CHANGED) => (?=\{)", re.MULTILINE)
 _RESULTS = ("query_result", "query_all_results", "results")

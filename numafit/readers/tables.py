@@ -32,9 +32,7 @@ def read_table(text: str, wanted: str) -> list[tuple[str, Row]] | None:
 
     Raises ``InputError`` with the line where a row has not the columns of the header.
     """
-    lines = [
-        (n, line.rstrip("\r")) for n, line in enumerate(lines_of(text), 1) if line.strip()
-    ]
+    lines = [(n, line.rstrip("\r")) for n, line in enumerate(lines_of(text), 1) if line.strip()]
     if not lines:
         return None
     _n, first = lines[0]

@@ -15,7 +15,7 @@ from numafit.readers import bounds
 
 LINK, HARD_LINK, SPARSE = b"2"[0], b"1"[0], b"S"[0]
 _DIRECTORY = b"5"[0]
-_FILES = b"0\0" b"7"
+_FILES = b"0\07"
 _WITHOUT_DATA = b"123456"
 _BLOCK = 512
 _CHUNK = 256 << 10

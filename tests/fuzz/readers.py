@@ -15,7 +15,6 @@ import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 
@@ -118,7 +117,9 @@ def _topology(path: Path) -> None:
 
 
 def _row_seeds() -> list[bytes]:
-    return [json.dumps(list(json.loads((UNIT / "nova_rows.json").read_text()).values())[0]).encode()]
+    return [
+        json.dumps(list(json.loads((UNIT / "nova_rows.json").read_text()).values())[0]).encode()
+    ]
 
 
 def _topology_seeds() -> list[bytes]:
@@ -152,7 +153,9 @@ def _database_seeds() -> list[bytes]:
             "CREATE TABLE compute_nodes (id, host, hypervisor_hostname, numa_topology, pci_stats, "
             "cpu_allocation_ratio, ram_allocation_ratio, deleted)"
         )
-        connection.execute("CREATE TABLE instances (uuid, host, node, vm_state, task_state, deleted)")
+        connection.execute(
+            "CREATE TABLE instances (uuid, host, node, vm_state, task_state, deleted)"
+        )
         connection.execute(
             "CREATE TABLE instance_extra (instance_uuid, numa_topology, migration_context, deleted)"
         )
@@ -181,7 +184,12 @@ def _sysfs(path: Path) -> None:
 
 def _archive_seeds() -> list[bytes]:
     packed = (EXAMPLES / "networking" / "sys.tar.xz").read_bytes()
-    return [packed, lzma.decompress(packed), _small_archive(tarfile.GNU_FORMAT), _small_archive(tarfile.PAX_FORMAT)]
+    return [
+        packed,
+        lzma.decompress(packed),
+        _small_archive(tarfile.GNU_FORMAT),
+        _small_archive(tarfile.PAX_FORMAT),
+    ]
 
 
 def _small_archive(form: int) -> bytes:
@@ -253,7 +261,14 @@ def _arrow_rows(path: Path) -> None:
     """Rows in JSON, as Arrow guesses their types."""
     try:
         table = pa.Table.from_pylist(json.loads(path.read_bytes()))
-    except (pa.ArrowException, ValueError, TypeError, AttributeError, RecursionError, OverflowError):
+    except (
+        pa.ArrowException,
+        ValueError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        OverflowError,
+    ):
         return
     Fleet.from_arrow(table)
 
