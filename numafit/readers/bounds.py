@@ -127,8 +127,9 @@ def database_steps(size: int) -> int:
 
 
 def archive_bytes(size: int) -> int:
-    """Unpacked bytes of the first ``size`` bytes of an archive. Copies of sysfs shrink to a 260th or, where
-    'tar' filled each file up to a page, to a 700th; reports of a whole system to a 20th."""
+    """Unpacked bytes of the first ``size`` bytes of an archive. Copies of sysfs shrink to a 260th
+    or, where 'tar' filled each file up to a page, to a 700th; reports of a whole system to a 20th.
+    """
     return 448 * MIB + 16 * size
 
 

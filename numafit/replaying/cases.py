@@ -55,7 +55,7 @@ def _lines(file: str) -> Iterator[bytes]:
         stream: BinaryIO = raw
         if packed:
             left = bounds.case_bytes(size)
-            stream = io.BufferedReader(gzip.GzipFile(fileobj=raw))  # type: ignore[arg-type]
+            stream = io.BufferedReader(gzip.GzipFile(fileobj=raw))
         while line := stream.readline(bounds.CASE_BYTES):
             left -= len(line)
             lines_left -= 1

@@ -76,10 +76,12 @@ def ask(name: str, data: bytes, folder: Path) -> Exception | None:
     try:
         reader.read(path)
     except (InputError, *reader.refuses) as error:
-        # what is said must be short, however long the input is
-        assert len(str(error)) < 5000
-        return error
-    return None
+        said = error
+    else:
+        return None
+    # what is said must be short, however long the input is
+    assert len(str(said)) < 5000
+    return said
 
 
 def _files(*paths: Path) -> Callable[[], list[bytes]]:
@@ -118,7 +120,7 @@ def _topology(path: Path) -> None:
 
 def _row_seeds() -> list[bytes]:
     return [
-        json.dumps(list(json.loads((UNIT / "nova_rows.json").read_text()).values())[0]).encode()
+        json.dumps(next(iter(json.loads((UNIT / "nova_rows.json").read_text()).values()))).encode()
     ]
 
 
