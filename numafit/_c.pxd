@@ -15,7 +15,6 @@ cdef extern from "numafit/numafit.h" nogil:
         NF_STATUS_END
 
     const int64_t NF_MAX_AMOUNT
-    const int64_t NF_MAX_GENERATION
     const uint64_t NF_NO_DISTANCES
 
     ctypedef int nf_status

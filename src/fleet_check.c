@@ -242,7 +242,6 @@ nf_status nf_check_host(const nf_fleet *f, uint32_t host, const char **reason) {
              "pool_count, pool_taken: devices beside others that exclude them");
         HOLD(out || !f->pool_hidden[p], "pool_hidden: devices that no claim hides");
     }
-    HOLD(f->host_generation[host] <= NF_MAX_GENERATION, "host_generation: too many claims");
     for (uint32_t r = 0; r < f->n_resources; r++) {
         size_t at = nf_resource_at(f, r, host);
         HOLD(f->resource_used[at] >= 0 && f->resource_used[at] <= NF_MAX_AMOUNT,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from numafit._header import MAX_GENERATION
 from numafit.columns.gather import Gatherer
 from numafit.cpuset import parse_cpu_list
 from numafit.errors import InputError
@@ -14,6 +13,7 @@ from numafit.model.hostinfo import MAX_ID, HostCell, HostInfo, PagePool, PciPool
 from numafit.readers import bounds, checks
 from numafit.readers.textfile import parse_json
 
+MAX_GENERATION = (1 << 64) - 1
 _REMEMBERED = 4096
 _TYPE = "Arrow data with the columns that a Fleet gives"
 
@@ -32,7 +32,9 @@ def gather(rows: Iterable[Any]) -> tuple[Gatherer, list[int]]:
                 if not host.cells and not host.name:
                     empty += 1
                     if empty > bounds.ARROW_EMPTY_HOSTS:
-                        expected = f"at most {bounds.ARROW_EMPTY_HOSTS} hosts without name and cells"
+                        expected = (
+                            f"at most {bounds.ARROW_EMPTY_HOSTS} hosts without name and cells"
+                        )
                         raise InputError(None, None, "one more", expected)
                 gatherer.add_host(host)
                 generation = data.get("generation", 0)

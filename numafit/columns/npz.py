@@ -147,7 +147,11 @@ def _array(data: bytes) -> npt.NDArray[Any]:
         # numpy lets through what Python's own parsers raise: SyntaxError, TokenError
         raise ValueError(str(error)) from None
     start = stream.tell()
-    if dtype.hasobject or not dtype.itemsize or math.prod(shape) * dtype.itemsize != len(data) - start:
+    if (
+        dtype.hasobject
+        or not dtype.itemsize
+        or math.prod(shape) * dtype.itemsize != len(data) - start
+    ):
         raise ValueError("a header that does not tell what follows it")
     found: npt.NDArray[Any] = np.ndarray(
         shape, dtype, data, start, order="F" if by_columns else "C"

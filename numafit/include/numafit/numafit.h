@@ -46,7 +46,6 @@ extern "C" {
 #define NF_MAX_RESOURCES 256u /* resource classes of one guest */
 #define NF_MAX_AMOUNT ((int64_t)1 << 50) /* MiB of a cell, or units of a resource: as KiB they still
                                              fit into 64 bits */
-#define NF_MAX_GENERATION INT64_MAX /* of a host: no more claims than that can have been made */
 #define NF_TUNNEL_NET 0u    /* network id 0: the tunnel endpoint; physnets follow from 1 */
 #define NF_NO_DISTANCES UINT64_MAX /* in host_distance_at: not known */
 
