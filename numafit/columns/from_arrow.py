@@ -144,9 +144,9 @@ def _pool(value: object) -> PciPool:
     text = checks.text("tags", data.get("tags") or "{}")
     try:
         tags = checks.mapping(None, parse_json(text), "a JSON object")
-        for key, tag in tags.items():
-            if isinstance(tag, list | dict):
-                raise InputError(None, key, tag, "text, a number, true, false or null")
+        for key in ("rp_uuid", "address"):
+            if tags.get(key) is not None:
+                checks.text(key, tags[key], "text or null")
     except InputError as error:
         raise error.within(key="tags") from None
     devices = checks.sequence("devices", data.get("devices") or (), "a list of PCI addresses")
