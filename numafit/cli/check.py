@@ -11,6 +11,11 @@ from numafit.diagnosis.check import SEVERITIES, Machine, check_host
 from numafit.diagnosis.finding import ERROR, Finding
 from numafit.errors import InputError
 from numafit.model.interface import netdevs_of
+from numafit.readers.libvirt_version import (
+    Version,
+    live_libvirt_version,
+    read_libvirt_version,
+)
 from numafit.readers.sysfs import LIVE, SysfsMachine, read_sysfs
 from numafit.rules.nova_config import NovaConfig
 
@@ -31,6 +36,18 @@ NOVA_CONF = "/etc/nova/nova.conf"
     help=f"The host's nova.conf; several: later files win. On the host itself {NOVA_CONF}.",
 )
 @click.option("--config-dir", metavar="DIR", multiple=True, help="A directory of *.conf files.")
+@click.option(
+    "--libvirt-version",
+    metavar="VERSION|FILE",
+    help="The host's libvirt, such as 9.0.0, or a file with what 'virsh version --daemon' prints; "
+    "remote-managed devices need one that knows them. On the host itself virsh is asked.",
+)
+@click.option(
+    "--nova-db",
+    metavar="URL|FILE",
+    help="The cell's database, whose computes must all know remote-managed ports; as for other "
+    "commands.",
+)
 @network_options
 @format_option("json")
 def command(
@@ -38,6 +55,8 @@ def command(
     sysfs: str | None,
     config: tuple[str, ...],
     config_dir: tuple[str, ...],
+    libvirt_version: str | None,
+    nova_db: str | None,
     output: str,
 ) -> int:
     """Contradictions between a compute host, its nova.conf and its neutron agents.
@@ -60,6 +79,8 @@ def command(
             _affinities(networks, machine, live),
             machine.devices,
             netdevs_of(machine.interfaces),
+            _libvirt(libvirt_version, live),
+            _computes(nova_db),
         )
     )
     if output == "json":
@@ -67,6 +88,21 @@ def command(
     else:
         _show(findings)
     return 1 if any(finding.severity == ERROR for finding in findings) else 0
+
+
+def _libvirt(given: str | None, live: bool) -> Version | None:
+    if given is not None:
+        return read_libvirt_version(given)
+    return live_libvirt_version() if live else None
+
+
+def _computes(source: str | None) -> list[int]:
+    if source is None:
+        return []
+    from numafit.readers.nova_db import NovaDb, database_url
+
+    with NovaDb(database_url(source)) as database:
+        return database.compute_versions()
 
 
 def _config(live: bool, files: tuple[str, ...], folders: tuple[str, ...]) -> NovaConfig:

@@ -22,13 +22,16 @@ SEVERITIES = (ERROR, WARNING, NOTE)
 class Machine:
     """What is known of a compute host: the machine itself with ``host`` as hardware shows it,
     its PCI ``devices`` and network interfaces (``netdevs``: name -> PCI address and whether that
-    is a PF), and ``affinities`` of its networks; ``None`` where no source tells."""
+    is a PF), and ``affinities`` of its networks; ``None`` where no source tells. The versions, of
+    its libvirt and of all computes, are asked for where devices are remote-managed."""
 
     host: HostInfo
     config: NovaConfig
     affinities: Affinities | None = None
     devices: Sequence[PciDevice] | None = None
     netdevs: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+    libvirt_version: Sequence[int] | None = None
+    service_versions: Sequence[int] = ()
 
 
 def check_host(machine: Machine) -> list[Finding]:
@@ -178,7 +181,12 @@ def _listed(nodes: Sequence[int]) -> str:
 def _devices(machine: Machine) -> Iterator[Finding]:
     if machine.devices is not None:
         yield from pci_findings(
-            machine.config, machine.devices, machine.netdevs, len(machine.host.cells)
+            machine.config,
+            machine.devices,
+            machine.netdevs,
+            len(machine.host.cells),
+            machine.libvirt_version,
+            machine.service_versions,
         )
 
 

@@ -28,8 +28,11 @@ def pci_findings(
     devices: Sequence[PciDevice],
     netdevs: Mapping[str, tuple[str, bool]],
     cells: int,
+    libvirt_version: Sequence[int] | None = None,
+    service_versions: Sequence[int] = (),
 ) -> Iterator[Finding]:
-    """``cells``: the host's NUMA nodes; on a host with one, it does not matter who is where."""
+    """``cells``: the host's NUMA nodes; on a host with one, it does not matter who is where.
+    The versions are those of ``remote_managed.findings``."""
     kept, dropped = drop_unaddressable(with_parent_serials(devices))
     if dropped:
         yield Finding(
@@ -51,7 +54,8 @@ def pci_findings(
         yield from _of_spec(key, spec, kept)
     listed = [device for device in kept if _tags(specs, device) is not None]
     yield from _both(listed)
-    yield from remote_managed.findings(_pools(listed, specs))
+    pools = _pools(listed, specs)
+    yield from remote_managed.findings(pools, libvirt_version, service_versions)
     if cells > 1:
         yield from _without_node(listed)
     yield from _aliases(config, specs, kept)

@@ -34,11 +34,14 @@ def check_computes(ports: Iterable[Port], service_versions: Iterable[int]) -> No
 
 
 def findings(
-    pools: Iterable[PciPool], libvirt_version: Sequence[int] | None = None
+    pools: Iterable[PciPool],
+    libvirt_version: Sequence[int] | None = None,
+    service_versions: Iterable[int] = (),
 ) -> Iterator[Finding]:
     """What stands in the way of a host's remote-managed pools.
 
     ``libvirt_version``: of the host, as ``(7, 6, 0)``; ``None`` where it is not known.
+    ``service_versions``: those of all computes; none where they are not known.
     """
     managed = [pool for pool in pools if flag(pool.tags.get("remote_managed"))]
     for pool in managed:
@@ -51,6 +54,16 @@ def findings(
                 "A guest cannot reach the other side of a PF: narrow the device_spec by the "
                 "product_id of the VFs.",
             )
+    oldest = min(service_versions, default=YOGA)
+    if managed and oldest < YOGA:
+        yield Finding(
+            ERROR,
+            "remote-managed",
+            "services of the database",
+            f"the oldest nova-compute has service version {oldest}, expected {YOGA} (Yoga) or "
+            "later",
+            "Until all of them are upgraded nova's API refuses servers with such ports.",
+        )
     if not managed or libvirt_version is None:
         return
     version = tuple(libvirt_version)

@@ -120,6 +120,18 @@ class NovaDb:
                 raise error.within(self.name, f"instance_extra of {uuid}.numa_topology") from None
             yield Instance(uuid, host, node or "", cells, bool(moving))
 
+    def compute_versions(self) -> list[int]:
+        """``services.version`` of each nova-compute that takes part, as nova looks for the oldest:
+        without those that are forced down."""
+        services = self._table("services", "binary", "version", "forced_down", "deleted")
+        one = services.c
+        query = self._sa.select(one.version).where(
+            one.binary == "nova-compute",
+            one.deleted == 0,
+            self._sa.or_(one.forced_down.is_(None), one.forced_down == self._sa.false()),
+        )
+        return [int(version or 0) for (version,) in self._stream(query)]
+
     def differences(self) -> list[Difference]:
         """Where the usage that a host's row holds is not the sum of its instances. Instances that
         are moving between hosts count where their row says; the differences name them."""
