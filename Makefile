@@ -7,7 +7,7 @@ EDITABLE := --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/edita
 PYTEST := $(BIN)/python -m pytest
 CMAKE := $(BIN)/cmake
 
-.PHONY: test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan lint docs notebooks format wheel test-wheel clean
+.PHONY: test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan fuzz fuzz-engine lint docs notebooks format wheel test-wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -66,6 +66,25 @@ sanitize: $(VENV)/.tools ## C and Python tests under AddressSanitizer and UBSan
 
 tsan: $(VENV)/.tools ## a million claims by four threads under ThreadSanitizer
 	$(call C_TESTS,tsan,thread)
+
+# SECONDS of each fuzzer; what is new stays in build/fuzz/corpus, what fails in build/fuzz/found, and
+# NARRATE=1 build/fuzz/tests/fuzz/fuzz_engine FILE says what a file stands for
+SECONDS ?= 60
+fuzz: fuzz-engine ## all fuzzers, SECONDS=60 each
+
+fuzz-engine: $(VENV)/.tools ## libFuzzer over the C API under ASan and UBSan (clang, libclang-rt-dev)
+	CC=clang $(CMAKE) -G Ninja -S . -B build/fuzz -DNUMAFIT_PYTHON=OFF -DNUMAFIT_TESTS=ON \
+	  -DNUMAFIT_FUZZ=ON -DNUMAFIT_SANITIZE=fuzzer-no-link,$(SANITIZERS) \
+	  -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja
+	$(CMAKE) --build build/fuzz --target fuzz_engine fuzz_damaged
+	@mkdir -p build/fuzz/found
+	@for name in engine damaged; do \
+	  mkdir -p build/fuzz/corpus/$$name; \
+	  echo "fuzz_$$name: $(SECONDS) s"; \
+	  build/fuzz/tests/fuzz/fuzz_$$name -max_total_time=$(SECONDS) -max_len=600 -timeout=10 \
+	    -verbosity=0 -print_final_stats=1 -artifact_prefix=build/fuzz/found/ \
+	    build/fuzz/corpus/$$name tests/fuzz/corpus/$$name || exit 1; \
+	done
 
 lint: $(VENV)/.lint ## style, types, import contracts
 	$(BIN)/ruff check .

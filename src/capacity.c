@@ -75,9 +75,20 @@ static inline bool on_cell(const nf_cell *c, const nf_demand *w, const nf_limits
     return true;
 }
 
+/* Does what that many guests take of the cell stay a number? Else a claim ends it. Of what is
+ * pinned, or asked for by its size, no more than there is can be taken. */
+static bool countable(const nf_cell *c, const nf_guest_cell *g, const nf_demand *w,
+                      int64_t guests) {
+    bool memory = !w->pins && w->page_kib == NF_PAGES_NONE;
+    if (guests < 1 || !(memory || w->n_shared)) return true;
+    nf_usage u = nf_usage_of(c, g, NF_NONE);
+    if (!memory) u = (nf_usage){0, u.cpus, 0, NF_NONE};
+    return nf_times_countable(c, &u, guests);
+}
+
 /* Closed form: guests of one cell fill each cell by itself; guests whose alike cells take all of a
  * host's cells fit as often as in the fullest of them. */
-static bool in_closed_form(nf_job *j, const nf_demand *want, int64_t *count) {
+static bool in_closed_form(nf_job *j, const nf_demand *want, uint32_t cap, int64_t *count) {
     const nf_request *r = j->request;
     bool one = r->n_cells == 1;
     int64_t sum = 0, smallest = MANY;
@@ -92,6 +103,7 @@ static bool in_closed_form(nf_job *j, const nf_demand *want, int64_t *count) {
         if (one && r->n_nets && !nf_near_networks(j, cell)) continue;
         nf_cell_load(&c, j->f, cell);
         if (!on_cell(&c, want, &j->limits, &here)) return false;
+        if (!countable(&c, r->cells, want, least(here, cap))) return false;
         sum = sum > MANY - here ? MANY : sum + here;
         smallest = least(smallest, here);
     }
@@ -166,7 +178,7 @@ nf_status nf_capacity(const nf_fleet *f, const nf_hosts *hosts, const nf_request
         int64_t most, units = asks ? nf_resources_count(f, host, request) : MANY;
         uint32_t at_most = units < cap ? (uint32_t)units : cap;
         nf_job_start(&j, f, host, request, options, NULL);
-        if (same && in_closed_form(&j, &want, &most)) {
+        if (same && in_closed_form(&j, &want, at_most, &most)) {
             counts[i] = most < at_most ? (uint32_t)most : at_most;
             continue;
         }

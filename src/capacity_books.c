@@ -26,7 +26,6 @@ bool nf_books_open(nf_books *l, const nf_fleet *f, const nf_request *r,
         nf_demand_of(f, r, g, w);
         if (w->pins && w->threads == NF_THREADS_ISOLATE) return false;
         if (w->pins && w->threads == NF_THREADS_REQUIRE && w->reserved) return false;
-        if (!w->kib || w->kib > INT32_MAX) return false; /* 2 TiB: no sum of them overflows */
         if (w->pins && w->threads == NF_THREADS_REQUIRE)
             l->some_require = true;
         else if (w->pins)
@@ -75,11 +74,14 @@ static void use_threads(book *b, const nf_demand *w) {
     b->cores[0] -= n;
 }
 
-static void use(book *b, const nf_guest_cell *g, const nf_demand *w) {
+/* False: no claim could count it. */
+static bool use(book *b, const nf_guest_cell *g, const nf_demand *w) {
     uint32_t size = w->page_kib == NF_PAGES_NONE ? NF_NONE : nf_choose_pages(&b->cell, w);
     nf_usage u = nf_usage_of(&b->cell, g, size);
+    if (!nf_times_countable(&b->cell, &u, 1)) return false;
     nf_cell_use(&b->cell, &u, 1);
     use_threads(b, w);
+    return true;
 }
 
 /* Guest cell g and those behind it: the first places in order that do. can[g]: places that g alone
@@ -119,7 +121,8 @@ static bool place_one(const nf_books *l, book *books, uint32_t cells, const nf_l
         if (!can[g]) return false;
     }
     if (!find_places(l, can, 0, 0, place)) return false;
-    for (uint32_t g = 0; g < n; g++) use(&books[order[place[g]]], &l->request->cells[g], &l->want[g]);
+    for (uint32_t g = 0; g < n; g++)
+        if (!use(&books[order[place[g]]], &l->request->cells[g], &l->want[g])) return false;
     return true;
 }
 

@@ -118,6 +118,17 @@ nf_usage nf_usage_of(const nf_cell *c, const nf_guest_cell *g, uint32_t size);
 /* The cell's pages of so many KiB; NF_NONE: it has none of them. */
 uint32_t nf_page_class(const nf_cell *c, int64_t page_kib);
 
+/* Overcommitted as a cell may be, what is in use stays a number that its columns hold: would it,
+ * with so much more in use, so many times? */
+static inline bool nf_times_countable(const nf_cell *c, const nf_usage *u, int64_t times) {
+    if (u->memory > (NF_MAX_AMOUNT - c->memory_used) / times ||
+        u->cpus > (INT32_MAX - c->cpu_used) / times)
+        return false;
+    if (u->size == NF_NONE) return true;
+    int64_t used = c->pages_used[u->size * c->stride], free = nf_pages_free(c, u->size);
+    return u->pages <= (INT32_MAX - used) / times && u->pages <= (free - INT32_MIN) / times;
+}
+
 /* More (sign 1) or less (-1) in use; pages change where they stand. */
 void nf_cell_use(nf_cell *c, const nf_usage *u, int sign);
 

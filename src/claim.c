@@ -91,18 +91,14 @@ static int turn_cpus(const hold *h, bool take, nf_reason *why) {
 /* May it be taken from the cell? Others may overcommit: only pages that were asked for, and the
  * memory of pinned guests, must be there. */
 static int may_take(const nf_cell *c, const nf_usage *u, bool pins, bool asked, nf_reason *why) {
-    /* overcommitted as it may be, the counts stay such */
-    if (u->memory > NF_MAX_AMOUNT - c->memory_used)
-        return nf_refuse(why, NF_STALE, 0, u->memory, NF_MAX_AMOUNT - c->memory_used);
-    if (u->cpus > INT32_MAX - c->cpu_used)
-        return nf_refuse(why, NF_STALE, 0, u->cpus, INT32_MAX - c->cpu_used);
+    bool counts = nf_times_countable(c, u, 1);
     if (u->size == NF_NONE) {
         int64_t left = c->memory - c->memory_used;
-        return pins && u->memory > left ? nf_refuse(why, NF_STALE, 0, u->memory, left) : NF_OK;
+        return counts && !(pins && u->memory > left) ? NF_OK
+                                                     : nf_refuse(why, NF_STALE, 0, u->memory, left);
     }
-    int64_t free = nf_pages_free(c, u->size), used = c->pages_used[u->size * c->stride];
-    bool short_of = (asked || pins) && u->pages > free;
-    if (short_of || u->pages > INT32_MAX - used || u->pages > free - INT32_MIN)
+    int64_t free = nf_pages_free(c, u->size);
+    if (!counts || ((asked || pins) && u->pages > free))
         return nf_refuse(why, NF_STALE, c->page_kib[u->size], u->pages, free);
     return NF_OK;
 }

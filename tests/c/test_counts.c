@@ -1,0 +1,96 @@
+/* Cells that are overcommitted until their columns can count no more; worked out by hand. */
+#include <stdlib.h>
+
+#include "check.h"
+#include "fixture.h"
+
+/* 4096 MiB are 1 << 20 pages of 4 KiB: the column pages_used has room for 2047 times as many. */
+enum { GUESTS = 2047 };
+
+static nf_guest_cell shared(int64_t memory) {
+    return (nf_guest_cell){.memory = memory, .n_shared = 1, .policy = NF_POLICY_SHARED};
+}
+
+static uint32_t capacity_of(fixture *f, const nf_request *r, uint32_t cap) {
+    nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_scratch scratch = {.bytes = nf_capacity_bytes(&f->fleet, r)};
+    uint32_t count = 0;
+    scratch.memory = malloc(scratch.bytes);
+    CHECK(nf_capacity(&f->fleet, &(nf_hosts){NULL, 0, 1}, r, &o, cap, &scratch, &count) == NF_OK);
+    free(scratch.memory);
+    return count;
+}
+
+static void claims_end_before_a_column_overflows(void) {
+    fixture f;
+    answer a;
+    nf_reason why;
+    nf_options o = {.limits = NF_LIMITS_NONE};
+    fixture_make(&f, 1);
+    nf_guest_cell cell = shared(4096);
+    nf_request r = request_of(&cell, 1);
+    uint32_t claimed = 0;
+    for (; claimed < 5000; claimed++) {
+        CHECK(fit(&f.fleet, 0, &r, &o, &a, &why) == NF_OK);
+        if (nf_claim(&f.fleet, 0, &r, &a.placement, &why) != NF_OK) break;
+    }
+    CHECK(claimed == GUESTS && why.status == NF_STALE && why.wanted == 1 << 20);
+    CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    fixture_free(&f);
+}
+
+static void capacity_is_that_of_claiming(void) {
+    fixture f;
+    fixture_make(&f, 1);
+    nf_guest_cell cells[] = {shared(4096), shared(4096), shared(2048)};
+    nf_request one = request_of(cells, 1), two = request_of(cells, 2);
+    CHECK(capacity_of(&f, &one, 5000) == GUESTS && capacity_of(&f, &one, 9) == 9);
+    CHECK(capacity_of(&f, &two, 5000) == GUESTS);
+    nf_request unlike = request_of(cells + 1, 2); /* each to the cell where the other is not */
+    CHECK(capacity_of(&f, &unlike, 5000) == GUESTS && capacity_of(&f, &unlike, 9) == 9);
+    fixture_free(&f);
+}
+
+/* A cell of as much memory as there can be, and a guest of the same. */
+static void memory_stays_a_number_of_kib(void) {
+    fixture f;
+    answer a;
+    nf_reason why;
+    nf_options o = {.limits = NF_LIMITS_NONE};
+    const int64_t most = NF_MAX_AMOUNT;
+    fixture_make(&f, 1);
+    for (int c = 0; c < 2; c++) {
+        ((int64_t *)(uintptr_t)f.fleet.cell_memory)[c] = most;
+        ((uint32_t *)(uintptr_t)f.fleet.cell_page_sizes)[c] = 0;
+        for (uint32_t s = 0; s < SIZES; s++)
+            ((int32_t *)(uintptr_t)f.fleet.pages_total)[2 * s + (uint32_t)c] = 0;
+        f.fleet.pages_free[c] = f.fleet.pages_free[2 + c] = 0;
+    }
+    nf_derive(&f.fleet, 0, 2, NULL);
+    CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    nf_guest_cell cell = shared(most);
+    nf_request r = request_of(&cell, 1);
+    CHECK(fit(&f.fleet, 0, &r, &o, &a, &why) == NF_OK);
+    CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, &why) == NF_OK);
+    CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, &why) == NF_STALE);
+    CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    fixture_free(&f);
+}
+
+static void derive_refuses_memory_below_zero(void) {
+    fixture f;
+    const char *reason = NULL;
+    fixture_make(&f, 1);
+    ((int64_t *)(uintptr_t)f.fleet.cell_memory)[1] = INT64_MIN;
+    CHECK(nf_derive(&f.fleet, 0, 2, &reason) == NF_EINVAL && reason);
+    CHECK(nf_derive(&f.fleet, 0, 1, NULL) == NF_OK);
+    fixture_free(&f);
+}
+
+int main(void) {
+    claims_end_before_a_column_overflows();
+    capacity_is_that_of_claiming();
+    memory_stays_a_number_of_kib();
+    derive_refuses_memory_below_zero();
+    return FAILURES();
+}
