@@ -7,7 +7,7 @@ EDITABLE := --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/edita
 PYTEST := $(BIN)/python -m pytest
 CMAKE := $(BIN)/cmake
 
-.PHONY: test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan fuzz fuzz-engine lint docs notebooks format wheel test-wheel clean
+.PHONY: test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan fuzz fuzz-engine analyse lint docs notebooks format wheel test-wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -86,6 +86,17 @@ fuzz-engine: $(VENV)/.tools ## libFuzzer over the C API under ASan and UBSan (cl
 	    -verbosity=0 -print_final_stats=1 -artifact_prefix=build/fuzz/found/ \
 	    build/fuzz/corpus/$$name tests/fuzz/corpus/$$name || exit 1; \
 	done
+
+# gcc's analyser knows the flow of C alone, clang's the calls of a file, cppcheck the values
+ANALYSED := -std=c11 -Inumafit/include -Isrc
+analyse: ## gcc -fanalyzer, clang-tidy (.clang-tidy) and cppcheck over src/
+	printf '%s\n' src/*.c | xargs -P 2 -n 1 gcc $(ANALYSED) -O2 -fanalyzer -Werror -Wall \
+	  -Wextra -Wconversion -o /dev/null -c
+	cppcheck -q --enable=warning,performance,portability --inline-suppr --error-exitcode=1 \
+	  --suppress=missingIncludeSystem -j 2 $(subst -std,--std,$(ANALYSED)) src
+	printf '%s\n' src/*.c \
+	  | xargs -P 2 -n 5 sh -c 'clang-tidy -quiet "$$@" -- $(ANALYSED)' tidy 2>&1 \
+	  | { ! grep -v 'warnings generated'; }
 
 lint: $(VENV)/.lint ## style, types, import contracts
 	$(BIN)/ruff check .

@@ -149,7 +149,6 @@ void nf_search_lay_out(nf_search *s, uint32_t places, uint32_t guests, uint32_t 
                        nf_arena *a) {
     uint32_t words = nf_words_for(places), groups = guests;
     size_t nodes = (size_t)groups + 2u * places + guests;
-    size_t save = (size_t)groups + 2u * places + guests;
     *s = (nf_search){.n_places = places, .n_guests = guests, .words = words, .n_hits = hits,
                      .max_groups = groups};
     s->class_of = nf_carve(a, guests, sizeof *s->class_of);
@@ -173,7 +172,7 @@ void nf_search_lay_out(nf_search *s, uint32_t places, uint32_t guests, uint32_t 
     s->place_group = nf_carve(a, places, sizeof *s->place_group);
     s->place_guest = nf_carve(a, places, sizeof *s->place_guest);
     s->guest_place = nf_carve(a, guests, sizeof *s->guest_place);
-    s->saves = nf_carve(a, (size_t)hits * save, sizeof *s->saves);
+    s->saves = nf_carve(a, (size_t)hits * nodes, sizeof *s->saves);
     s->mask_saves = nf_carve(a, (size_t)hits * words, sizeof *s->mask_saves);
     s->seen_flow = nf_carve(a, (nodes + 63u) / 64u, sizeof *s->seen_flow);
     s->flow_parent = nf_carve(a, nodes, sizeof *s->flow_parent);

@@ -95,7 +95,7 @@ nf_status nf_mix(const nf_fleet *f, const nf_hosts *hosts, const nf_arrival *kin
     if (!nf_hosts_ok(f, hosts) || (hosts->count && !counts)) return NF_EINVAL;
     if (!nf_scratch_ok(scratch, nf_mix_bytes(f, kinds, n_kinds))) return NF_ESPACE;
     nf_arena a = {scratch->memory, 0};
-    lay_out(&d, f, kinds, n_kinds, &a);
+    if (!lay_out(&d, f, kinds, n_kinds, &a)) return NF_EINVAL;
     for (uint32_t i = 0; i < hosts->count; i++) {
         int status = mix_on(f, nf_hosts_at(hosts, i), kinds, n_kinds, options, cap, &d,
                             counts + (size_t)i * n_kinds);

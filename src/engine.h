@@ -42,7 +42,7 @@ static inline uint32_t nf_host_of(const nf_fleet *f, uint32_t cell) {
 }
 
 /* pin.c: which threads? Room for w->n_dedicated slots; the pair must fit. */
-void nf_pin(const nf_fleet *f, uint32_t cell, const nf_cell *c, const nf_demand *w,
+void nf_pin(const nf_fleet *f, uint32_t cell, const nf_cell *state, const nf_demand *w,
             uint32_t *slots, int32_t *reserved);
 
 /* order.c: in which order are a host's cells looked at? order: room for n of them. */

@@ -10,7 +10,7 @@
 
 static void find_kinds(nf_scan_plan *q) {
     const nf_request *r = q->request;
-    uint32_t example[NF_KINDS];
+    uint32_t example[NF_KINDS] = {0};
     for (uint32_t g = 0; g < r->n_cells; g++) {
         uint32_t k = 0;
         while (k < q->n_kinds && !nf_alike(r, example[k], g)) k++;

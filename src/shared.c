@@ -1,5 +1,5 @@
 /* What many threads may do at once: the engine's calls, each under the locks of its hosts. */
-#define _POSIX_C_SOURCE 200809L
+#define _POSIX_C_SOURCE 200809L // NOLINT(bugprone-reserved-identifier,cert-*): POSIX names it
 #include <sched.h>
 
 #include "fleet_check.h"

@@ -8,7 +8,7 @@
 
 #include "holds.h"
 
-enum { MOST_STEPS = 12, MOST_HELD = 6, CAP = 4, N_LOCKS = 2 };
+enum { MOST_STEPS = 12, MOST_HELD = 6, CAP = 8, N_LOCKS = 2 };
 
 /* A claim that has not been given back. */
 typedef struct held {
