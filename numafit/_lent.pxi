@@ -163,7 +163,7 @@ cdef class Lent:
         return made
 
     def counts(self):
-        """The numbers of nf_fleet that are no arrays. Who takes them elsewhere has another fleet,
+        """The numbers of nf_fleet that are not arrays. Who takes them elsewhere has another fleet,
         so its identity is not among them."""
         cdef uint32_t i = 0
         cdef const nf_count_info *count

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 Asked = Request | Prepared
 _ONE = (Request, Prepared, str, bytes)
-"""What is no mix of requests, before a look that takes longer."""
+"""What is not a mix of requests, before a look that takes longer."""
 DEFAULT_CAP = 500
 FEW_HOSTS = 64
 """Counted in one step at first: guests may have to be placed one by one."""
@@ -209,7 +209,7 @@ class Fleet:
         threads: int = 1,
         **keywords: Unpack[FitKeywords],
     ) -> npt.NDArray[np.bool_]:
-        """Which hosts can take the guest: a bool a host."""
+        """Which hosts can take the guest: one bool per host."""
         if keywords:
             options = chosen(options, keywords)
         query = self._engine.query(request, options)
@@ -235,8 +235,8 @@ class Fleet:
     ) -> npt.NDArray[np.uint32]:
         """How many guests like this fit on each host, one after the other, at most ``cap``.
 
-        A list of requests is a mix, and the answer has a row a host and a column a request: how
-        many of each fit when they arrive in turns. ``weights`` are their shares of the arrivals
+        A list of requests is a mix, and the answer has one row per host and one column per request:
+        how many of each fit when they arrive in turns. ``weights`` are their shares of the arrivals
         (default: equal ones). The next to arrive is the one with the smallest
         ``(arrived + 1) / weight``, among equals the first in the list; one that is refused, or has
         come ``cap`` times, comes no more, and the others go on until none is left.
@@ -420,7 +420,7 @@ class Fleet:
 
         ``choose``: ``"first"`` host that can; ``"spread"`` and ``"pack"``: the one with most or
         least left (dedicated CPUs for pinned guests, memory for shared ones) of all that can; or
-        an array of one score a host, read anew for each request: the largest wins. A host that
+        an array of one score per host, read anew for each request: the largest wins. A host that
         another thread changes between choice and claim is chosen again; after
         ``CLAIM_ATTEMPTS`` of those StalePlacement says so.
         """

@@ -25,8 +25,8 @@ class Host:
 
     Made from a HostInfo (any reader gives one) or by ``Host.from_nova``. May be used from several
     threads at once. The verbs are those of a Fleet and take what they take, but ``host``, ``hosts``
-    and ``threads``; where a Fleet answers with a value a host, a Host answers with the value. What
-    only makes sense for many (``fit`` over hosts, files, Arrow) has ``Fleet([host])``.
+    and ``threads``; where a Fleet answers with one value per host, a Host answers with the value.
+    What only makes sense for many (``fit`` over hosts, files, Arrow) has ``Fleet([host])``.
     """
 
     __slots__ = ("_engine", "_fleet", "_pools_known")

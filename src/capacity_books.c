@@ -86,7 +86,7 @@ static bool use(book *b, const nf_guest_cell *g, const nf_demand *w) {
 
 /* Guest cell g and those behind it: the first places in order that do. can[g]: places that g alone
  * could have; guests of one kind take ascending places. */
-// NOLINTNEXTLINE(misc-no-recursion): one level a guest cell, of which there are NF_BOOKS_GUESTS
+// NOLINTNEXTLINE(misc-no-recursion): one level per guest cell, of which there are NF_BOOKS_GUESTS
 static bool find_places(const nf_books *l, const uint32_t *can, uint32_t g, uint32_t used,
                         uint32_t *place) {
     if (g == l->request->n_cells) return true;

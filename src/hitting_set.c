@@ -110,7 +110,7 @@ static bool place_sets(nf_search *s, uint32_t next, uint32_t n_sets, uint32_t n_
                        uint32_t first);
 
 /* Put set next into a group (n_groups: a new one) and go on with the others. */
-// NOLINTNEXTLINE(misc-no-recursion): one level a set, see place_sets()
+// NOLINTNEXTLINE(misc-no-recursion): one level per set, see place_sets()
 static bool join(nf_search *s, uint32_t next, uint32_t n_sets, uint32_t group, uint32_t n_groups,
                  uint32_t first) {
     const nf_word *want = s->want_mask + (size_t)next * s->words;
@@ -138,7 +138,7 @@ static bool join(nf_search *s, uint32_t next, uint32_t n_sets, uint32_t group, u
     return false;
 }
 
-/* Depth is at most the number of sets: one a network and one a PCI request of the guest. */
+/* Depth is at most the number of sets: one per network and one per PCI request of the guest. */
 // NOLINTNEXTLINE(misc-no-recursion): NF_MAX_NETS + NF_MAX_PCI levels
 static bool place_sets(nf_search *s, uint32_t next, uint32_t n_sets, uint32_t n_groups,
                        uint32_t first) {

@@ -14,7 +14,7 @@ static const entry REASONS[NF_STATUS_END] = {
     ENTRY(NF_HOST_CLASS, "the host's traits, aggregates, zone, units or service rule it out"),
     ENTRY(NF_RESOURCE, "too few free units of a resource class"),
     ENTRY(NF_PAGE_SIZE, "no pages of that size"),
-    ENTRY(NF_PAGE_MULTIPLE, "memory is no whole number of pages"),
+    ENTRY(NF_PAGE_MULTIPLE, "memory is not a whole number of pages"),
     ENTRY(NF_PAGES, "too little memory in free pages"),
     ENTRY(NF_PAGES_TOTAL, "more memory than the cell has"),
     ENTRY(NF_MEMORY, "too little free memory"),

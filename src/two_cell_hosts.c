@@ -30,7 +30,7 @@ static void keep_near(const nf_scan_plan *q, nf_block *b) {
     }
 }
 
-/* Devices of a host in four lanes of 16 bits: of a node that is no cell of it, of an unknown node,
+/* Devices of a host in four lanes of 16 bits: of a node that is not a cell of it, of an unknown node,
  * of its two cells. No pool counts for more than is wanted, so that no lane overflows. */
 typedef uint64_t lanes;
 

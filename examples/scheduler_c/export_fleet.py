@@ -12,7 +12,7 @@ from numafit.readers.hostfile import read_host_file
 
 
 def write_fleet(fleet: Fleet, out) -> None:
-    """A name and a number a line; where the number counts values, those follow."""
+    """One name and one number per line; where the number counts values, those follow."""
     fields = fleet.c_columns()
     print("numafit-columns", fields.pop("abi"), file=out)
     for name in [name for name, value in fields.items() if isinstance(value, int)]:

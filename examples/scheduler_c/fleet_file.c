@@ -37,7 +37,7 @@ static int read_column(FILE *in, const char *path, nf_fleet *fleet, const nf_col
                        size_t n) {
     void **to = pointer_of(fleet, column);
     free(*to);
-    /* one more than needed, so that an empty column is no null pointer */
+    /* one more than needed, so that an empty column is not a null pointer */
     if (n > SIZE_MAX / column->size - 1 || !(*to = calloc(n + 1, column->size)))
         return fail(path, column->name, "a number of values that fits into memory");
     for (size_t i = 0; i < n; i++)
@@ -49,10 +49,10 @@ static int read_column(FILE *in, const char *path, nf_fleet *fleet, const nf_col
 static int read_names(FILE *in, const char *path, fleet_file *out, size_t n) {
     char name[256];
     if (out->names || n != out->fleet.n_hosts || !(out->names = calloc(n + 1, sizeof(char *))))
-        return fail(path, "names", "one name a host, behind n_hosts");
+        return fail(path, "names", "one name per host, behind n_hosts");
     for (size_t i = 0; i < n; i++)
         if (fscanf(in, "%255s", name) != 1 || !(out->names[i] = strdup(name)))
-            return fail(path, "names", "one name a host");
+            return fail(path, "names", "one name per host");
     return 0;
 }
 
@@ -110,7 +110,7 @@ int fleet_read(fleet_file *out, const char *path) {
         status = read_entry(in, path, out, word, n, lengths);
     fclose(in);
     if (status) return status;
-    if (!out->names) return fail(path, "names", "one name a host; they are missing");
+    if (!out->names) return fail(path, "names", "one name per host; they are missing");
     out->fleet.abi = NF_ABI_VERSION;
     if (lengths_hold(path, &out->fleet, lengths)) return -1;
     if (nf_fleet_check(&out->fleet, &reason) != NF_OK)

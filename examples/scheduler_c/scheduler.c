@@ -1,5 +1,5 @@
 /*
- * A small scheduler: reads a fleet, takes requests from standard input, writes a decision a line.
+ * A small scheduler: reads a fleet, takes requests from standard input, writes decisions.
  *
  *     scheduler FLEET [--first] < requests
  *

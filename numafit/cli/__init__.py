@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _forget_output()
         return 0
     except OSError as error:
-        # what cannot be written is no answer, and must not end like one
+        # what cannot be written is not an answer, and must not end like one
         _forget_output()
         return complain(f"standard output: {error.strerror or error}")
     except KeyboardInterrupt:

@@ -26,7 +26,7 @@ MOST_COLUMNS = 20
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """``counts``: a number a host, or ``None`` for a flavor that asks for no NUMA topology, so
+    """``counts``: one number per host, or ``None`` for a flavor that asks for no NUMA topology, so
     that nothing here bounds it. Counts at ``cap`` say that there is room for that many or more."""
 
     flavor: Flavor
@@ -191,7 +191,7 @@ def _count_mix(
 
 
 def _show_flavors(names: list[str], counts: list[Count]) -> None:
-    """A row a flavor; a column a host where a line has room for all of them."""
+    """One row per flavor; one column per host where a line has room for all of them."""
     summary = ("in all", f"of {len(names)} hosts")
     heads = ("flavor", *summary, *(name or "host" for name in names[:MOST_COLUMNS]))
     rows = [
@@ -213,7 +213,7 @@ def _show_flavors(names: list[str], counts: list[Count]) -> None:
 
 
 def _show_hosts(names: list[str], counts: list[Count]) -> None:
-    """A row a host, and one for the sum; as many flavors beside each other as a line takes."""
+    """One row per host, and one for the sum; as many flavors beside each other as a line takes."""
     rest = counts
     while rest:
         heads = ("host", *(count.flavor.name for count in rest))

@@ -45,7 +45,7 @@ def print_table(
         )
     text = need("rich.text", "cli").Text
     for row in rows:
-        # Text, so that brackets in a name are no markup
+        # Text, so that brackets in a name are not markup
         table.add_row(*(text(NOTHING if cell is None else printable(str(cell))) for cell in row))
     with console.capture() as printed:
         console.print(table)

@@ -19,7 +19,7 @@ _SHOWN = 10
 def command(files: tuple[str, ...], everything: bool, output: str) -> int:
     """Ask recorded cases again, and report where numafit and nova agree.
 
-    FILE holds cases in the format of numafit's test vectors, one a line, as JSON; it may be
+    FILE holds cases in the format of numafit's test vectors, one per line, as JSON; it may be
     compressed by gzip, or be a log of nova with numafit in shadow mode. Nova itself is not
     needed. An artefact is a case where nova's answer hung on what it had tried before, and
     numafit gives the one that nova gives when it is asked afresh.

@@ -19,7 +19,7 @@ from numafit.model.hostinfo import HostCell
 from numafit.readers import bounds
 
 WIDE = 1024
-"""Slots; a number a CPU, each as wide as all slots, takes quadratic memory."""
+"""Slots; one number per CPU, each as wide as all slots, takes quadratic memory."""
 
 
 @dataclass(slots=True)

@@ -51,7 +51,7 @@ _APART = {
 """What ``Columns`` holds in another form."""
 
 _HELD = {**GIVEN, **_APART}
-"""All arrays of a file, but for the one that holds what is no array."""
+"""All arrays of a file, but for the one that holds what is not an array."""
 
 _LATER = (("host_class", "resource_limit", "resource_used"),)
 """Columns that files of this version did not have at first, by the day on which they came: those of

@@ -1,6 +1,6 @@
-"""Fleets as Arrow data, one row a host, and back: snapshots, since Arrow data never changes.
+"""Fleets as Arrow data, one row per host, and back: snapshots, since Arrow data never changes.
 
-CPU sets that hosts share are CPU lists as the kernel writes them (``siblings``: one list a core,
+CPU sets that hosts share are CPU lists as the kernel writes them (``siblings``: one list per core,
 blanks between them); what changes is numbers. Arrays are built and read by nanoarrow.
 """
 

@@ -23,7 +23,7 @@ _PHYSICAL = frozenset({"", "system", "dpdk", "afxdp", "netdev"})
 
 class Interface(Protocol):
     """A network interface as the kernel shows it. ``lower``: the interfaces that it stands on
-    (link of a VLAN, members of a bond or bridge). ``pci_address``: ``None`` for what is no PCI
+    (link of a VLAN, members of a bond or bridge). ``pci_address``: ``None`` for what is not a PCI
     device; ``numa_node``: ``None`` or -1 where the platform does not say."""
 
     @property
@@ -140,7 +140,7 @@ class HostNetwork:
         found = self._interfaces.get(name)
         if found is None:
             way.unknown.append(
-                f"{name} is no interface of this host and no bridge of a given switch; "
+                f"{name} is neither an interface of this host nor a bridge of a given switch; "
                 f"'ip link show {name}' or 'ovs-vsctl list-ports {name}' tells"
             )
         elif found.lower:

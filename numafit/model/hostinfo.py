@@ -174,7 +174,7 @@ class HostInfo:
     what placement knows of the host, ``None`` where the source does not tell; ``zone``: its
     availability zone; ``disabled``: why the compute service takes no guests, empty where it does.
 
-    What a source says beside the host is no part of its value: ``offline``, CPUs that are off,
+    What a source says beside the host is not part of its value: ``offline``, CPUs that are off,
     and ``remarks``, sentences on what the source left open and what that means here.
     """
 

@@ -118,7 +118,7 @@ def device_fields(text: Any, key: str = "address") -> Fields:
     """The fields of a device's own address, checked as nova checks a physical address.
 
     Raises ``InvalidRequest``: ``PciDeviceWrongAddressFormat`` where it does not have three colons'
-    worth of parts, ``PciConfigInvalidSpec`` where a part is no number within nova's limits.
+    worth of parts, ``PciConfigInvalidSpec`` where a part is not a number within nova's limits.
     """
     parts = text.partition(".")[0].split(":") if isinstance(text, str) else []
     if len(parts) != 3:
@@ -147,8 +147,8 @@ def glob(text: str, key: str = "address") -> Glob:
 def regex(parts: Mapping[str, Any], key: str = "address") -> Regex:
     """A pattern from the dict of its fields; a field that is missing matches everything.
 
-    Raises ``InvalidRequest``: ``PciDeviceWrongAddressFormat`` for what is no regular expression,
-    ``TypeError`` for a field that is no text.
+    Raises ``InvalidRequest``: ``PciDeviceWrongAddressFormat`` for what is not a regular expression,
+    ``TypeError`` for a field that is not text.
     """
     found = [parts.get(name, ".*") for name in _NAMES]
     compiled = []

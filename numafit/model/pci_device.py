@@ -90,7 +90,7 @@ def drop_unaddressable(devices: Sequence[PciDevice]) -> tuple[list[PciDevice], l
     beyond its limits (as with the 32-bit domains of VMD controllers). Readers drop and count the
     latter, as nova's guide says.
 
-    Raises ``InvalidRequest`` (``PciDeviceWrongAddressFormat``) for what is no address at all.
+    Raises ``InvalidRequest`` (``PciDeviceWrongAddressFormat``) for what is not an address at all.
     """
     kept: list[PciDevice] = []
     dropped: list[PciDevice] = []

@@ -74,7 +74,7 @@ class HostTable:
 
     def entry(self, host_state: Any) -> Entry | None:
         """Where this ``HostState`` stands; ``None`` where it has no cells. Raises InputError where
-        it is no host that can be."""
+        no such host can exist."""
         topology, stats = host_state.numa_topology, host_state.pci_stats
         ratios = (host_state.cpu_allocation_ratio, host_state.ram_allocation_ratio)
         key = (host_state.host, host_state.nodename)

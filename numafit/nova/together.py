@@ -14,7 +14,7 @@ from numafit.nova.table import Block, Entry
 from numafit.rules import pci_filter
 
 Providers = tuple[tuple[str, ...], ...]
-"""Of each PCI request: a provider a device."""
+"""Of each PCI request: one provider per device."""
 
 
 class Round:

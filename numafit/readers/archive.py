@@ -21,7 +21,7 @@ _WANTED = re.compile(rb"(?:\A|/)(?:devices|bus|class)(?:/|\Z)")
 
 
 class Archive:
-    """The store of a ``Tree``. Raises ``InputError`` for what is no archive, damaged, or larger
+    """The store of a ``Tree``. Raises ``InputError`` for what is not an archive, damaged, or larger
     than bounds allow."""
 
     def __init__(self, name: str, stream: IO[bytes]) -> None:

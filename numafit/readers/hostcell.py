@@ -138,7 +138,7 @@ def _cores_of_threads(value: object) -> list[frozenset[int]]:
     """``["0-3", "8-11"]``: the n-th CPUs of the lists are the threads of core n."""
     lists = checks.sequence("threads", value, "a list of CPU lists")
     if len(lists) > MAX_THREADS:
-        expected = f"at most {MAX_THREADS} lists, one a thread of each core"
+        expected = f"at most {MAX_THREADS} lists, one per thread of each core"
         raise InputError(None, "threads", f"{len(lists)} lists", expected)
     columns = [sorted(checks.cpu_list(f"threads[{n}]", one)) for n, one in enumerate(lists)]
     for n, column in enumerate(columns):

@@ -128,7 +128,7 @@ def _count(text: str | None, missing: int = 0) -> int:
 
 
 def _set(text: str, way: str) -> frozenset[int]:
-    """``0x00000001,0x00000003``: words of 32 bits, the highest first. ``0xf...f`` is no set of
+    """``0x00000001,0x00000003``: words of 32 bits, the highest first. ``0xf...f`` is not a set of
     CPUs that could be listed, and is refused."""
     words = text.split(",")
     if len(words) > bounds.CPU_IDS // 32 or not all(_GROUP.fullmatch(word) for word in words):
@@ -242,7 +242,7 @@ def _distances(root: Element, found: list[_Found], ids: list[int]) -> tuple[tupl
 
 
 def _ratio(text: str | None) -> float:
-    """A finite number; -1 where it is none, which is no distance."""
+    """A finite number; -1 where it is not, which is not a distance."""
     try:
         value = float(text or "nan")
     except ValueError:

@@ -53,7 +53,7 @@ def read_nova_conf(
     """The options of one or more nova.conf files that decide where guests go.
 
     Raises ``InputError`` with the file, ``[section] option``, the value and what was expected;
-    for text that is no configuration file, with its line. What only a host can tell (CPUs and
+    for text that is not a configuration file, with its line. What only a host can tell (CPUs and
     nodes that are not there) is asked by ``apply_config``. ``MissingExtra`` without oslo.config.
     """
     found = OsloFiles(files, config_dirs, _OPTIONS)

@@ -1,8 +1,8 @@
 """Files of ``compute_nodes`` rows, as dumps and the tools of operators write them -> rows.
 
 JSON and YAML: a list of rows, one row, ``{"compute_nodes": [rows]}``, a mapping of names to such
-mappings; a row a line; results of Ansible's ``mysql_query`` and ``postgresql_query``, also as its
-command line reports them; a bare ``numa_topology``. Tables with a header are those of
+mappings; one row per line; results of Ansible's ``mysql_query`` and ``postgresql_query``, also as
+its command line reports them; a bare ``numa_topology``. Tables with a header are those of
 ``numafit.readers.tables``. Numbers may be text, as tables and some drivers have them.
 """
 
@@ -85,7 +85,7 @@ def _found(text: str, file: str) -> Iterator[tuple[str, object]]:
 
 
 def _lines(text: str) -> list[tuple[int, str]] | None:
-    """The lines of a file with an object on each; ``None`` where it is no such file."""
+    """The lines of a file with an object on each; ``None`` where it is not such a file."""
     if not text.lstrip().startswith("{"):
         return None
     lines = [(n, line) for n, line in enumerate(lines_of(text), 1) if line.strip()]
@@ -148,7 +148,7 @@ def _name(row: Mapping[str, Any]) -> str:
 
 
 def _number(value: object) -> object:
-    """``"16.0"`` -> ``16.0``; what is no such text stays, for the reader of the row to judge."""
+    """``"16.0"`` -> ``16.0``; other text stays, for the reader of the row to judge."""
     return float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
 
 

@@ -24,7 +24,7 @@ def numbers_of(text: str, total: int, levels: Sequence[tuple[str, int]]) -> tupl
     """The number of each of ``total`` objects, in their logical order.
 
     ``levels``: kind and number of objects of each level, from the outside to the inside. Raises
-    ``InputError`` for what gives two objects one number, or is no such text.
+    ``InputError`` for what gives two objects one number, or is not such text.
     """
     if _LIST.fullmatch(text):
         found = [int(word) for word in text.split(",")]

@@ -28,7 +28,7 @@ _FIELD_CHARACTERS = 16 << 20
 
 def read_table(text: str, wanted: str) -> list[tuple[str, Row]] | None:
     """The rows of a table that has the column ``wanted``, each behind its line; ``None`` where
-    the text is no such table.
+    the text is not such a table.
 
     Raises ``InputError`` with the line where a row has not the columns of the header.
     """

@@ -24,7 +24,7 @@ _XZ_MEMORY = 256 << 20
 
 
 class Broken(Exception):
-    """Bytes that are no archive; the text says why."""
+    """Bytes that are not an archive; the text says why."""
 
 
 class TooMuch(Exception):

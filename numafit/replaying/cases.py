@@ -39,7 +39,7 @@ def read(path: str | os.PathLike[str]) -> Iterator[tuple[int, Case]]:
             found = True
             yield number, _case(file, number, text)
     except (OSError, EOFError, zlib.error) as error:
-        raise InputError(file, None, str(error), "a readable file of cases, one a line") from None
+        raise InputError(file, None, str(error), "a readable file of cases, one per line") from None
     if not found:
         hint = "Shadow mode writes them to nova's log as lines with 'numafit-case:'."
         raise InputError(file, None, "no case", "at least one recorded case", hint)

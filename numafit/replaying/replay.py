@@ -48,7 +48,7 @@ class Verdict:
 
 
 def replay(path: str | os.PathLike[str]) -> list[Verdict]:
-    """A verdict for each case of a file. Raises InputError for what is no case."""
+    """A verdict for each case of a file. Raises InputError for what is not a case."""
     file = os.fspath(path)
     return [_judge(file, number, case) for number, case in cases.read(file)]
 

@@ -12,7 +12,7 @@ from numafit.rules.cpurules import read_cpu_rules
 from numafit.rules.extra_specs import Asked
 
 _TRAIT = "HW_CPU_HYPERTHREADING"
-# nova matches the beginning of the key only, and group 0 is no group
+# nova matches the beginning of the key only, and group 0 is not a group
 _VCPU_KEY = re.compile(r"resources([1-9][0-9]*)?:VCPU")
 _PCPU_KEY = re.compile(r"resources([1-9][0-9]*)?:PCPU")
 _TRAIT_KEY = re.compile(rf"trait([1-9][0-9]*)?:{_TRAIT}")

@@ -227,7 +227,7 @@ class DeviceSpec:
         """The tags of the first entry that matches, or ``None``: not to be given to guests.
 
         Raises ``InvalidRequest`` (``PciConfigInvalidSpec``) for a device beyond nova's limits of
-        addresses, ``InputError`` for what is no device.
+        addresses, ``InputError`` for what is not a device.
         """
         device = as_device(device)
         for entry in self.entries:

@@ -25,7 +25,7 @@ class Asked(NamedTuple):
 
 def asked_for(flavor: Flavor, image: Image | None) -> Asked:
     """Flavor and image side by side; raises ``InvalidRequest`` for the image's properties, and
-    ``MisuseError`` for what is no flavor or no image."""
+    ``MisuseError`` for what is not a flavor or an image."""
     fields.instance("flavor", flavor, Flavor)
     fields.instance("image", image, Image, none=True)
     properties = ImageProperties(image.properties if image is not None else {})

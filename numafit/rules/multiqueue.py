@@ -40,7 +40,7 @@ def multiqueue(
 
     One pair a vCPU, as nova's libvirt driver sets it, capped by ``max_queues``
     (``[libvirt] max_queues``) where that is set, else by what ``kernel`` (the host's, such as
-    ``"5.14.0-362.el9"``) allows for a tap device. An unknown kernel is no cap. A guest with
+    ``"5.14.0-362.el9"``) allows for a tap device. An unknown kernel sets no cap. A guest with
     one vCPU never has multiqueue, whatever it asks for; nor has one whose image names another
     ``hw_vif_model`` than virtio.
 

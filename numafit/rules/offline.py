@@ -94,7 +94,7 @@ def _steps(core: Iterable[int]) -> tuple[int, ...]:
 
 def _by_pattern(cpus: frozenset[int], on: Cores, pattern: tuple[int, ...]) -> Cores:
     """The cores that ``pattern`` makes of ``cpus``; none where a CPU is left over, or where a core
-    of ``on`` is no part of one of them."""
+    of ``on`` belongs to none of them."""
     if not pattern:
         return ()
     cores = []

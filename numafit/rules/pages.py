@@ -25,7 +25,7 @@ def page_size(asked: Asked) -> float | None:
     to 0 only when it writes it into the guest's cells. An image may narrow ``any`` and
     ``large`` of its flavor, and nothing else.
 
-    Raises ``InvalidRequest``: for a text that is no size, for an image that may not choose.
+    Raises ``InvalidRequest``: for a text that is not a size, for an image that may not choose.
     """
     flavor = asked.specs.get(_KEY)
     image = asked.image.text(_IMAGE_KEY)
@@ -87,7 +87,7 @@ def _size(key: str, text: str) -> float:
 
 
 def size_in_kib(text: str) -> float | None:
-    """KiB of a text with a unit, such as ``2MB`` or ``1GiB``; ``None`` where it is no size.
+    """KiB of a text with a unit, such as ``2MB`` or ``1GiB``; ``None`` where it is not a size.
 
     Raises ``OverflowError`` for a number that a double cannot hold.
     """

@@ -36,7 +36,7 @@ def pools_from_devices(
     without a card serial number have their PF's. A spec's tags become properties of the pool.
 
     Raises ``InvalidRequest`` for what ``[pci] report_in_placement`` refuses, ``InputError`` for
-    what is no device.
+    what is not a device.
     """
     listed = fields.many("specs", specs, DeviceSpec, "a DeviceSpec", "a list of DeviceSpecs")
     report_in_placement = fields.yes_or_no("report_in_placement", report_in_placement)

@@ -129,7 +129,7 @@ def _read_amount(groups: _Groups, name: str, value: str, suffix: str) -> str:
     """Why nova passes over it; empty: it does not."""
     groups.resources.setdefault(suffix, {})
     if not is_resource_class(name):
-        return f"{name!r} is no resource class; those of a site begin with CUSTOM_"
+        return f"{name!r} is not a resource class; those of a site begin with CUSTOM_"
     try:
         amount = int(value)
     except ValueError:

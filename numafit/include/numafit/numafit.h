@@ -59,7 +59,7 @@ typedef enum nf_status {
     NF_RESOURCE,        /* detail = resource class: units wanted, units free */
     /* one guest cell on one host cell; memory in KiB, detail = page size asked for */
     NF_PAGE_SIZE,       /* the cell has no pages of that size */
-    NF_PAGE_MULTIPLE,   /* memory is no whole number of pages (wanted: KiB, available: page KiB) */
+    NF_PAGE_MULTIPLE,   /* memory is not a whole number of pages: wanted KiB, page KiB */
     NF_PAGES,           /* too little memory in free pages */
     NF_PAGES_TOTAL,     /* more memory than the cell has in all */
     NF_MEMORY,          /* MiB free, where the host reports no page pools */
@@ -257,7 +257,7 @@ typedef struct nf_guest_cell {
     uint32_t threads;    /* NF_THREADS_* */
 } nf_guest_cell;
 
-enum { NF_POOL_ANYWHERE = -1, NF_POOL_ELSEWHERE = -2 }; /* node unknown; node is no cell of it */
+enum { NF_POOL_ANYWHERE = -1, NF_POOL_ELSEWHERE = -2 }; /* node unknown; node is not a cell of it */
 enum { NF_POOL_GONE = -1 };
 enum { NF_KIND_OTHER = 0, NF_KIND_PF = 1, NF_KIND_VF = 2 }; /* a vDPA device is a VF here */
 enum { NF_PCI_LEGACY = 0, NF_PCI_REQUIRED = 1, NF_PCI_SOCKET = 2, NF_PCI_PREFERRED = 3 };
