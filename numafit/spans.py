@@ -67,6 +67,7 @@ def mix_shares(weights: Sequence[float] | None, n: int, mixed: bool) -> list[flo
 FIRST_STEP = 1024
 """Hosts in the first step of a call: done before anybody would stop it."""
 _STEP_SECONDS = 0.02
+_HEARD_SECONDS = 0.05
 
 
 def in_steps(
@@ -112,14 +113,17 @@ def in_threads(
             failed.append(error)
 
     workers = [threading.Thread(target=guarded, args=pair) for pair in pairwise(edges)]
-    for worker in workers:
-        worker.start()
     try:
         for worker in workers:
-            worker.join()
+            worker.start()
+        for worker in workers:
+            # a signal that another thread was given does not wake one that waits for a lock
+            while worker.is_alive():
+                worker.join(_HEARD_SECONDS)
     finally:
         stop.set()
         for worker in workers:
-            worker.join()
+            if worker.ident:  # Ctrl-C may come before the last of them starts
+                worker.join()
     if failed:
         raise failed[0]
