@@ -86,9 +86,38 @@ static bool countable(const nf_cell *c, const nf_guest_cell *g, const nf_demand 
     return nf_times_countable(c, &u, guests);
 }
 
+/* What a cell may have in use so that cap guests more are sure to count. */
+typedef struct headroom {
+    int64_t memory, cpus, pages[NF_MAX_PAGE_SIZES];
+    bool asked, whole; /* anything to look at; memory and pages too */
+} headroom;
+
+static void headroom_of(headroom *h, const nf_fleet *f, const nf_guest_cell *g, const nf_demand *w,
+                        uint32_t cap) {
+    h->whole = !w->pins && w->page_kib == NF_PAGES_NONE;
+    h->asked = h->whole || w->n_shared;
+    if (!h->asked) return;
+    h->cpus = INT32_MAX - (int64_t)cap * g->n_shared;
+    h->memory = NF_MAX_AMOUNT / (cap + (int64_t)1) < g->memory ? -1 : NF_MAX_AMOUNT - cap * g->memory;
+    for (uint32_t s = 0; s < f->n_page_sizes; s++) {
+        int64_t pages = g->memory * 1024 / f->page_kib[s];
+        h->pages[s] = INT32_MAX / (cap + (int64_t)1) < pages ? -1 : INT32_MAX - cap * pages;
+    }
+}
+
+static inline bool has_headroom(const nf_cell *c, const headroom *h) {
+    if (c->cpu_used > h->cpus) return false;
+    if (!h->whole) return true;
+    if (c->memory_used > h->memory) return false;
+    if (!c->page_sizes) return true;
+    size_t s = nf_lowest(c->page_sizes), at = s * c->stride;
+    return c->pages_used[at] <= h->pages[s] && c->pages_free[at] >= -h->pages[s];
+}
+
 /* Closed form: guests of one cell fill each cell by itself; guests whose alike cells take all of a
  * host's cells fit as often as in the fullest of them. */
-static bool in_closed_form(nf_job *j, const nf_demand *want, uint32_t cap, int64_t *count) {
+static bool in_closed_form(nf_job *j, const nf_demand *want, const headroom *room, uint32_t cap,
+                           int64_t *count) {
     const nf_request *r = j->request;
     bool one = r->n_cells == 1;
     int64_t sum = 0, smallest = MANY;
@@ -103,7 +132,9 @@ static bool in_closed_form(nf_job *j, const nf_demand *want, uint32_t cap, int64
         if (one && r->n_nets && !nf_near_networks(j, cell)) continue;
         nf_cell_load(&c, j->f, cell);
         if (!on_cell(&c, want, &j->limits, &here)) return false;
-        if (!countable(&c, r->cells, want, least(here, cap))) return false;
+        if (room->asked && !has_headroom(&c, room) &&
+            !countable(&c, r->cells, want, least(here, cap)))
+            return false;
         sum = sum > MANY - here ? MANY : sum + here;
         smallest = least(smallest, here);
     }
@@ -164,6 +195,7 @@ nf_status nf_capacity(const nf_fleet *f, const nf_hosts *hosts, const nf_request
     desk d;
     nf_job j;
     nf_demand want;
+    headroom room = {.asked = false};
     int result = NF_OK, status = nf_job_check(f, request, options, scratch);
     if (status != NF_OK) return status;
     if (!nf_hosts_ok(f, hosts) || (hosts->count && !counts)) return NF_EINVAL;
@@ -172,13 +204,16 @@ nf_status nf_capacity(const nf_fleet *f, const nf_hosts *hosts, const nf_request
     bool laid_out = false, asks = nf_asks_host(request);
     nf_books books;
     bool same = all_alike(request), booked = nf_books_open(&books, f, request, options);
-    if (request->n_cells) nf_demand_of(f, request, 0, &want);
+    if (request->n_cells) {
+        nf_demand_of(f, request, 0, &want);
+        headroom_of(&room, f, request->cells, &want, cap);
+    }
     for (uint32_t i = 0; i < hosts->count; i++) {
         uint32_t host = nf_hosts_at(hosts, i);
         int64_t most, units = asks ? nf_resources_count(f, host, request) : MANY;
         uint32_t at_most = units < cap ? (uint32_t)units : cap;
         nf_job_start(&j, f, host, request, options, NULL);
-        if (same && in_closed_form(&j, &want, at_most, &most)) {
+        if (same && in_closed_form(&j, &want, &room, at_most, &most)) {
             counts[i] = most < at_most ? (uint32_t)most : at_most;
             continue;
         }
