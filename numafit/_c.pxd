@@ -334,9 +334,9 @@ cdef extern from "numafit/numafit.h" nogil:
                                 const nf_options *options, const uint32_t *cells,
                                 uint32_t n_cells, const nf_scratch *scratch,
                                 nf_placement *out) noexcept nogil
-        nf_status (*shared_explain)(const nf_shared *shared, uint32_t host,
-                                    const nf_request *request, const nf_options *options,
-                                    nf_reason *reasons, size_t n_reasons) noexcept nogil
+        nf_status (*shared_explain)(const nf_shared *shared, nf_claim_item *item,
+                                    const nf_scratch *scratch, nf_reason *why, nf_reason *reasons,
+                                    size_t n_reasons) noexcept nogil
         nf_status (*shared_scan)(const nf_shared *shared, const nf_hosts *hosts,
                                  const nf_request *request, const nf_options *options,
                                  const nf_scratch *scratch, uint8_t *fits) noexcept nogil

@@ -160,10 +160,11 @@ cdef class Engine(Lent):
             return placement_of(placed)
         if status < 0:
             raise misuse(status, "fit")
-        return self.refusal(host, p, &placed.options, &why)
+        return self.refusal(placed, &why)
 
-    cdef int fit_one(self, Placed placed, nf_reason *why) except? -100:
-        """nf_shared_fit() with the GIL released."""
+    cdef int fit_one(self, Placed placed, nf_reason *why, nf_reason *pairs=NULL,
+                     size_t n_pairs=0) except? -100:
+        """nf_shared_fit() with the GIL released; with ``pairs`` nf_shared_explain()."""
         cdef uint64_t stack[STACK_WORDS]
         cdef nf_scratch scratch
         cdef nf_claim_item item
@@ -176,14 +177,20 @@ cdef class Engine(Lent):
             if scratch.memory == NULL:
                 raise MemoryError
         with nogil:
-            status = nf.shared_fit(&self.shared, &item, &scratch, why)
+            if pairs == NULL:
+                status = nf.shared_fit(&self.shared, &item, &scratch, why)
+            else:
+                status = nf.shared_explain(&self.shared, &item, &scratch, why, pairs, n_pairs)
         if scratch.memory != <void *>stack:
             free(scratch.memory)
         placed.generation = item.generation
         return status
 
-    cdef object refusal(self, uint32_t host, Prepared p, nf_options *o, nf_reason *why):
-        cdef uint32_t first = self.c.host_first_cell[host]
+    cdef object refusal(self, Placed placed, nf_reason *why):
+        """The Refusal, all of one moment; a Placement where another thread has made room since."""
+        cdef Prepared p = placed.prepared
+        cdef uint32_t host = placed.host, first = self.c.host_first_cell[host]
+        cdef int status
         cdef size_t cells = self.c.host_first_cell[host + 1] - first, n = cells * p.c.n_cells
         cdef PairReasons native = PairReasons.__new__(PairReasons)
         native.engine = self
@@ -194,8 +201,11 @@ cdef class Engine(Lent):
             native.pairs = <nf_reason *>malloc(n * sizeof(nf_reason))
             if native.pairs == NULL:
                 raise MemoryError
-            with nogil:
-                nf.shared_explain(&self.shared, host, &p.c, o, native.pairs, n)
+            status = self.fit_one(placed, why, native.pairs, n)
+            if status == NF_OK:
+                return placement_of(placed)
+            if status < 0:
+                raise misuse(status, "fit")
         network = ""
         if why.status == NF_PHYSNET:
             network = next(name for i, name in enumerate(p.net_names)

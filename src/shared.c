@@ -59,13 +59,21 @@ nf_status nf_shared_pci(const nf_shared *s, uint32_t host, const nf_request *req
     return status;
 }
 
-nf_status nf_shared_explain(const nf_shared *s, uint32_t host, const nf_request *request,
-                            const nf_options *options, nf_reason *reasons, size_t n_reasons) {
-    if (!host_ok(s, host)) return NF_EINVAL;
-    nf_lock *mine = lock_host(s, host);
-    nf_status status = nf_explain(s->fleet, host, request, options, reasons, n_reasons);
+nf_status nf_shared_explain(const nf_shared *s, nf_claim_item *item, const nf_scratch *scratch,
+                            nf_reason *why, nf_reason *reasons, size_t n_reasons) {
+    if (!item || !why || !host_ok(s, item->host) || !s->fleet->host_generation) return NF_EINVAL;
+    const uint64_t *generation = &s->fleet->host_generation[item->host];
+    nf_lock *mine = lock_host(s, item->host);
+    nf_status status = why->status, made = NF_OK;
+    if (status <= NF_OK || item->generation != *generation) {
+        item->generation = *generation;
+        status = nf_fit(s->fleet, item->host, item->request, item->options, scratch,
+                        item->placement, why);
+    }
+    if (status > NF_OK)
+        made = nf_explain(s->fleet, item->host, item->request, item->options, reasons, n_reasons);
     unlock(mine);
-    return status;
+    return made < 0 ? made : status;
 }
 
 nf_status nf_shared_copy_host(const nf_shared *s, uint32_t host, const nf_scratch *memory,

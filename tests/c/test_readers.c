@@ -18,10 +18,10 @@ static fixture f;
 static nf_lock locks[LOCKS];
 static nf_shared shared = {&f.fleet, locks, LOCKS, HOSTS / LOCKS};
 static nf_options options = {.limits = NF_LIMITS_HOST};
-static nf_guest_cell cells[2];
-static nf_request request;
+static nf_guest_cell cells[2], whole[2];
+static nf_request request, large; /* large: of an empty host alone */
 static atomic_int working;
-static atomic_ulong claims, torn, reads, failures;
+static atomic_ulong claims, torn, reads, refusals, failures;
 
 static uint32_t dice(uint64_t *seed, uint32_t below) {
     *seed ^= *seed << 13;
@@ -82,8 +82,11 @@ static void *look(void *context) {
     nf_scratch memory = {.bytes = nf_host_copy_bytes(&f.fleet)};
     nf_scratch scratch = {.bytes = nf_fit_bytes(&f.fleet, &request)};
     nf_fleet all, copy;
-    nf_reason reasons[4];
+    nf_reason why, reasons[4];
+    nf_status status;
+    answer a;
     uint8_t fits[HOSTS];
+    answer_make(&a);
     memory.memory = malloc(memory.bytes);
     scratch.memory = malloc(scratch.bytes);
     void *columns = columns_of(&all);
@@ -100,8 +103,15 @@ static void *look(void *context) {
                     all.cell_memory_used[c] != all.cell_memory_used[c + 3];
         torn += nf_fleet_check(&all, &reason) != NF_OK;
         torn += nf_shared_check(&shared, &reason) != NF_OK;
-        failures += nf_shared_explain(&shared, host, &request, &options, reasons, 4) != NF_OK;
-        torn += reasons[0].status != reasons[1].status;
+        nf_claim_item item = {host, 0, &large, &options, &a.placement};
+        status = nf_shared_fit(&shared, &item, &scratch, &why);
+        if (status > NF_OK) status = nf_shared_explain(&shared, &item, &scratch, &why, reasons, 4);
+        failures += status < NF_OK;
+        if (status > NF_OK) {
+            refusals++; /* every cell has the same left, and so has every pair the same reason */
+            for (int i = 0; i < 4; i++)
+                torn += reasons[i].status != status || reasons[i].available != why.available;
+        }
         failures += nf_shared_scan(&shared, &(nf_hosts){NULL, 0, HOSTS}, &request, &options,
                                    &scratch, fits) != NF_OK;
         reads++;
@@ -117,14 +127,17 @@ int main(void) {
     fixture_make(&f, HOSTS);
     cells[0] = cells[1] = pinned(4, 64);
     request = request_of(cells, 2);
+    whole[0] = whole[1] = pinned(SLOTS, 64);
+    large = request_of(whole, 2);
     uint64_t before = fixture_digest(&f);
     working = CLAIMERS;
     for (uintptr_t i = 0; i < CLAIMERS + READERS; i++)
         CHECK(pthread_create(&threads[i], NULL, i < CLAIMERS ? claim : look, (void *)i) == 0);
     for (int i = 0; i < CLAIMERS + READERS; i++) pthread_join(threads[i], NULL);
-    fprintf(stderr, "%lu claims, %lu rounds of reads, %lu torn\n", (unsigned long)claims,
-            (unsigned long)reads, (unsigned long)torn);
-    CHECK(claims > TURNS && reads > 10 && torn == 0 && failures == 0);
+    fprintf(stderr, "%lu claims, %lu rounds of reads, %lu refusals, %lu torn\n",
+            (unsigned long)claims, (unsigned long)reads, (unsigned long)refusals,
+            (unsigned long)torn);
+    CHECK(claims > TURNS && reads > 10 && refusals && torn == 0 && failures == 0);
     CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK && fixture_digest(&f) == before);
     fixture_free(&f);
     return FAILURES();

@@ -560,9 +560,14 @@ nf_status nf_shared_pci(const nf_shared *shared, uint32_t host, const nf_request
                         const nf_options *options, const uint32_t *cells, uint32_t n_cells,
                         const nf_scratch *scratch, nf_placement *out);
 
-/** nf_explain() under the host's lock. */
-nf_status nf_shared_explain(const nf_shared *shared, uint32_t host, const nf_request *request,
-                            const nf_options *options, nf_reason *reasons, size_t n_reasons);
+/**
+ * nf_explain() of the moment at which nf_shared_fit() refused an item for the reason why. Where the
+ * host has changed since the item's generation, or why says NF_OK, the item is fitted again under
+ * the same lock: why and reasons are of one moment. Returns why's status; NF_OK: it fits by now, the
+ * placement says where, and reasons are not touched.
+ */
+nf_status nf_shared_explain(const nf_shared *shared, nf_claim_item *item, const nf_scratch *scratch,
+                            nf_reason *why, nf_reason *reasons, size_t n_reasons);
 
 /** nf_scan(), one lock's hosts after the other. */
 nf_status nf_shared_scan(const nf_shared *shared, const nf_hosts *hosts, const nf_request *request,
