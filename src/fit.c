@@ -57,11 +57,16 @@ static void lay_out_search(nf_job *j, const nf_request *r, uint32_t n_cells, nf_
                       r->n_nets + r->n_pci, a);
 }
 
+/* One guest cell that nothing ties to a host cell takes the first that does: assign_all(). */
+static bool may_search(const nf_request *r) {
+    return r->n_cells > 1 || (r->n_cells && (r->n_nets || r->n_pci));
+}
+
 static size_t bytes_for(const nf_fleet *f, const nf_request *request) {
     nf_job j;
     nf_arena a = {NULL, 0};
     lay_out(&j, f, request, f->max_cells, &a);
-    if (request->n_cells) lay_out_search(&j, request, f->max_cells, &a);
+    if (may_search(request)) lay_out_search(&j, request, f->max_cells, &a);
     return a.used;
 }
 
