@@ -9,6 +9,7 @@ import pytest
 from numafit import Flavor, Fleet, Host, Placement, Refusal, Request
 from numafit.errors import InputError
 from numafit.readers.hostfile import host_from_mapping, host_to_mapping
+from numafit.rules.candidates import kind_of, not_judged
 
 CELL = {"id": 0, "cpus": "0-15", "dedicated_cpus": "4-15", "shared_cpus": "0-3", "memory_mb": 65536}
 FULL = {
@@ -104,6 +105,28 @@ def test_what_a_source_does_not_tell_is_not_judged() -> None:
     assert Fleet([bare]).scan(ask(4000)).tolist() == [True]
     other = host(other_classes=["VGPU"])
     assert Fleet([other]).scan(ask(specs={"resources:VGPU": "1"})).tolist() == [True]
+
+
+OLD = {"VCPU": {"total": 4, "used": 4}, "MEMORY_MB": 65536, "DISK_GB": 100}
+
+
+def test_vcpus_in_place_of_pcpus_are_not_counted() -> None:
+    """A host of before Train has no PCPU: nova takes VCPU. The cells end such guests; what others
+    have of VCPU does not, and that is said."""
+    info, asked = host(resources=OLD), ask(2, 512, PINNED)
+    assert Fleet([info]).scan(asked).tolist() == [True]
+    assert asked.resources is not None
+    (left_open,) = not_judged(kind_of(info), asked.resources)
+    assert left_open.startswith("PCPU: the host has none, nova takes VCPU instead")
+
+
+def test_threads_are_asked_of_hosts_without_pcpu_too() -> None:
+    """nova's second query, for VCPU, drops the trait of the thread policy; numafit keeps it."""
+    info = host(resources={**OLD, "VCPU": 4}, traits=[])
+    asked = ask(2, 512, {**PINNED, "hw:cpu_thread_policy": "require"})
+    refused = Fleet([info]).fit_on(asked, 0)
+    assert isinstance(refused, Refusal)
+    assert "trait HW_CPU_HYPERTHREADING wanted" in str(refused)
 
 
 def test_groups_are_served_by_the_host_together() -> None:
