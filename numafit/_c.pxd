@@ -13,6 +13,7 @@ cdef extern from "numafit/numafit.h" nogil:
         NF_MAX_RESOURCES
         NF_TUNNEL_NET
         NF_STATUS_END
+    const uint64_t NF_ANY_GENERATION
 
     const int64_t NF_MAX_AMOUNT
     const uint64_t NF_NO_DISTANCES
@@ -360,5 +361,7 @@ cdef extern from "numafit/numafit.h" nogil:
                                       const nf_scratch *memory, nf_fleet *copy) noexcept nogil
         nf_status (*shared_copy)(const nf_shared *shared, const nf_fleet *to) noexcept nogil
         nf_status (*shared_check)(const nf_shared *shared, const char **reason) noexcept nogil
+        nf_status (*shared_lock)(const nf_shared *shared) noexcept nogil
+        nf_status (*shared_unlock)(const nf_shared *shared) noexcept nogil
         const nf_shared *(*shared_of)(object fleet) except NULL
         const nf_request *(*request_of)(object prepared) except NULL

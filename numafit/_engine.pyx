@@ -19,8 +19,7 @@ cdef extern from "numafit/numafit.h" nogil:
 import itertools
 import os
 from collections import Counter
-from math import prod
-from threading import Lock
+from threading import Lock, RLock
 from weakref import WeakSet
 
 import numpy as np
@@ -67,16 +66,10 @@ include "_prepared.pxi"
 include "_placed.pxi"
 
 
-alive = WeakSet()  # engines of this process
+include "_fork.pxi"
 
 
-def unlock_after_fork():
-    """Schedulers fork while their threads scan."""
-    for engine in list(alive):
-        engine.forked()
-
-
-os.register_at_fork(after_in_child=unlock_after_fork)
+include "_host_copy.pxi"
 
 
 include "_lent.pxi"
@@ -306,9 +299,10 @@ cdef class Engine(Lent):
             placed.out.n_draws += 1
         return 0
 
-    cdef int draw(self, Placed placed, list cells, const nf_fleet *copy=NULL) except -1:
+    cdef int draw(self, Placed placed, list cells, HostCopy still=None) except -1:
         """Serve the PCI requests from the pools as they are, near these cells: NF_OK or why not.
         With a copy of the host: from its pools, near its cells."""
+        cdef const nf_fleet *copy = NULL if still is None else &still.c
         cdef Prepared p = placed.prepared
         cdef uint32_t n = len(cells), i
         cdef uint32_t *chosen = <uint32_t *>zeroed(n, sizeof(uint32_t))
@@ -334,27 +328,23 @@ cdef class Engine(Lent):
             raise misuse(status, "pci")
         return status
 
-    def supports_pci(self, uint32_t host, tuple requests, cells, mapping=None, options=None):
-        """The reason why it cannot be done, "" if it can; the draws as (request, pool, count); how
-        many devices each of the host's pools had at that moment."""
+    def supports_pci(self, HostCopy still, tuple requests, cells, mapping=None, options=None):
+        """The reason why it cannot be done, "" if it can; the draws as (request, pool, count)."""
         cdef Prepared p = self.prepare_parts((), False, None, requests, mapping)
+        cdef uint32_t host = still.host, i
+        cdef uint32_t pool = self.c.host_first_pool[host], first = self.c.host_first_cell[host]
         cdef Placed placed = new_placed(self, p, host)
-        cdef uint32_t i, first = self.c.host_first_cell[host]
-        ids = {self.c.cell_id[i]: i for i in range(first, self.c.host_first_cell[host + 1])}
+        cdef int status
+        ids = {self.c.cell_id[first + i]: i for i in range(still.c.n_cells)}
         for cell in cells:
             if cell not in ids:
                 raise MisuseError(
                     f"cells: {self.known_as(host)} has no cell {cell}, expected of {sorted(ids)}")
         placed.options = native_options(options).c
-        cdef nf_fleet copy
-        memory = self.copy_host(host, &copy)  # answer and counts of one moment
-        cdef int status = self.draw(placed, [ids[cell] - first for cell in cells], &copy)
-        cdef uint32_t pool = self.c.host_first_pool[host]
+        status = self.draw(placed, [ids[cell] for cell in cells], still)
         draws = [(placed.out.draws[i].request, pool + placed.out.draws[i].pool,
                   placed.out.draws[i].count) for i in range(placed.out.n_draws)]
-        there = [copy.pool_count[i] for i in range(copy.n_pools)]
-        del memory
-        return "" if status == NF_OK else REASONS[status], draws, there
+        return "" if status == NF_OK else REASONS[status], draws
 
     def claim(self, list placed):
         """Take all of these (Placed), or none: then StalePlacement says which."""

@@ -75,6 +75,7 @@ cdef class Lent:
 
     cdef nf_fleet c
     cdef nf_shared shared
+    cdef Forkable forkable
     cdef readonly object columns
     cdef readonly dict lent  # arrays by their names in nf_fleet
     cdef object __weakref__
@@ -85,18 +86,17 @@ cdef class Lent:
         self.bind()
         self.shared.fleet = &self.c
         # few enough hosts for little contention, enough for their cells to be looked at together
-        self.shared.hosts_per_lock = max(64, -(-self.c.n_hosts // NF_MAX_LOCKS))
-        self.shared.n_locks = NF_MAX_LOCKS
-        self.shared.locks = <nf_lock *>zeroed(NF_MAX_LOCKS, sizeof(nf_lock))
-        alive.add(self)
+        n_hosts = columns.n_hosts  # Python's number: one of C would wrap around
+        self.shared.hosts_per_lock = max(64, -(-n_hosts // NF_MAX_LOCKS))
+        self.shared.n_locks = max(1, -(-n_hosts // self.shared.hosts_per_lock))
+        self.shared.locks = <nf_lock *>zeroed(self.shared.n_locks, sizeof(nf_lock))
+        remember(&self.forkable, &self.shared)
+        if columns.knows_devices:
+            with_devices.add(columns)
 
     def __dealloc__(self):
+        forget(&self.forkable)
         free(self.shared.locks)
-
-    def forked(self):
-        """In a child process: no thread that held a lock came along."""
-        memset(self.shared.locks, 0, NF_MAX_LOCKS * sizeof(nf_lock))
-        self.columns.devices_lock = Lock()
 
     cdef int bind(self) except -1:
         """Lend the arrays of ``columns`` to C, fill the derived ones, and check all of them."""
@@ -124,42 +124,19 @@ cdef class Lent:
             nf.shared_copy(&self.shared, &to)
         return made
 
-    cdef object copy_host(self, uint32_t host, nf_fleet *copy):
-        """The host at this moment as a fleet of its own, for as long as the memory that is returned
-        lives."""
+    def host_copy(self, uint32_t host):
+        """The host at this moment: no claim is seen by half."""
+        cdef HostCopy made = HostCopy.__new__(HostCopy)
         cdef nf_scratch memory
         cdef int status
         memory.bytes = nf.host_copy_bytes(&self.c)
-        buffer = np.empty(memory.bytes, np.uint8)
-        memory.memory = <void *><uintptr_t>buffer.ctypes.data
+        made.buffer = np.empty(memory.bytes, np.uint8)
+        memory.memory = made.memory = <char *><uintptr_t>made.buffer.ctypes.data
+        made.host, made.fleet = host, self.lent
         with nogil:
-            status = nf.shared_copy_host(&self.shared, host, &memory, copy)
+            status = nf.shared_copy_host(&self.shared, host, &memory, &made.c)
         if status != NF_OK:
             raise misuse(status, "host")
-        return buffer
-
-    def host_copy(self, uint32_t host):
-        """Copies of what claims change of one host, all of one moment: arrays by their names, with
-        the host's part alone."""
-        cdef nf_fleet copy
-        cdef uint32_t i = 0
-        cdef const nf_column_info *column
-        cdef size_t at
-        buffer = self.copy_host(host, &copy)
-        start = buffer.ctypes.data
-        made = {}
-        while nf.column(i) != NULL:
-            column = nf.column(i)
-            if column.claimed:
-                shape = shape_of(&copy, i)
-                size = column.size * prod(shape)
-                at = 0  # nothing of it is in the buffer where there is nothing to copy
-                if size:
-                    at = (<uintptr_t *>(<char *>&copy + column.offset))[0] - start
-                part = buffer[at:at + size]
-                name = column.name.decode()
-                made[name] = part.view(COLUMNS[name].dtype).reshape(shape)
-            i += 1
         return made
 
     def counts(self):

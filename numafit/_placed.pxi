@@ -1,6 +1,7 @@
 # What the engine answered: kept as numbers, decoded when somebody reads it.
 
 
+@cython.final
 cdef class Placed:
     """A placement as the engine wrote it: cells and slots in one block of memory."""
 
@@ -62,17 +63,19 @@ cdef class Placed:
         cdef uint32_t i
         cdef nf_draw *d
         cdef list found = []
-        cdef dict used = {}
+        cdef dict free = {}
         if not self.out.n_draws:
             return ()
+        columns = self.engine.columns
+        with columns.devices_lock:  # names of one moment
+            for i in range(self.out.n_draws):
+                pool = self.out.draws[i].pool
+                free[pool] = columns.free_devices(pool)
         for i in range(self.out.n_draws):
             d = &self.out.draws[i]
-            pool = self.engine.columns.pools[d.pool]
-            devices = ()
-            if pool.devices:
-                first = used.get(d.pool, 0)
-                used[d.pool] = first + d.count
-                devices = tuple(self.engine.columns.free_devices(d.pool)[first:first + d.count])
+            pool = columns.pools[d.pool]
+            names = free[d.pool]
+            devices, free[d.pool] = tuple(names[:d.count]), names[d.count:]
             # as in decode()
             drawn = PciAllocation.__new__(PciAllocation)
             PyObject_GenericSetAttr(drawn, "request", d.request)
@@ -124,7 +127,7 @@ cdef Placed new_placed(Engine engine, Prepared prepared, uint32_t host, uint32_t
     p.engine = engine
     p.prepared = prepared
     p.host = host
-    p.generation = engine.c.host_generation[host]
+    p.generation = NF_ANY_GENERATION
     return p
 
 

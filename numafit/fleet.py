@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numafit._engine import ManyHosts, Prepared
-from numafit.claims import Claim, device_lists, give_back, take, take_all
+from numafit.claims import Claim, device_lists, give_back, host_now, take, take_all
 from numafit.columns import Columns, npz
 from numafit.columns.snapshot import HostNow
 from numafit.devices import pci_support
@@ -177,9 +177,7 @@ class Fleet:
 
     def _now(self, host: int) -> HostNow:
         """The host at this moment: no claim is seen by half."""
-        host = host_index(host, len(self))
-        with device_lists(self._columns):
-            return HostNow(self._columns, host, self._engine.host_copy(host))
+        return host_now(self._engine, host_index(host, len(self)))[1]
 
     def prepare(self, request: Request) -> Prepared:
         """The request in this fleet's numbers, its names looked up once; every verb takes it."""

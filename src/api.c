@@ -43,6 +43,8 @@ static const nf_api FUNCTIONS = {
     FUNCTION(shared_copy_host),
     FUNCTION(shared_copy),
     FUNCTION(shared_check),
+    FUNCTION(shared_lock),
+    FUNCTION(shared_unlock),
 };
 
 const nf_api *nf_functions(void) { return &FUNCTIONS; }

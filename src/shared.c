@@ -212,7 +212,8 @@ static bool still_holds(const nf_fleet *f, const nf_claim_item *t) {
 
 static nf_status turn_one(const nf_fleet *f, const nf_claim_item *t, bool take, bool undo,
                           nf_reason *why) {
-    bool changed = f->host_generation[t->host] != t->generation;
+    bool changed =
+        t->generation != NF_ANY_GENERATION && f->host_generation[t->host] != t->generation;
     if (take && !undo && changed && !still_holds(f, t)) return nf_refuse(why, NF_STALE, 0, 0, 0);
     return nf_turn(f, t->host, t->request, t->placement, take, undo, why);
 }
@@ -265,6 +266,18 @@ static void turn_all_locks(const nf_shared *s, bool take) {
         else
             unlock(&s->locks[l]);
     }
+}
+
+nf_status nf_shared_lock(const nf_shared *s) {
+    if (!covers(s)) return NF_EINVAL;
+    turn_all_locks(s, true);
+    return NF_OK;
+}
+
+nf_status nf_shared_unlock(const nf_shared *s) {
+    if (!covers(s)) return NF_EINVAL;
+    turn_all_locks(s, false);
+    return NF_OK;
 }
 
 nf_status nf_shared_copy(const nf_shared *s, const nf_fleet *to) {

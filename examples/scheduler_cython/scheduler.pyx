@@ -129,10 +129,13 @@ cdef class Scheduler:
 
     def release(self, Guest guest not None):
         """Give back what the guest holds, once."""
+        cdef int status
         if not guest.held:
             raise ValueError("the guest was released before")
         guest.held = False
-        if nf.shared_release(self.shared, &guest.item, 1, NULL, NULL) != NF_OK:
+        with nogil:
+            status = nf.shared_release(self.shared, &guest.item, 1, NULL, NULL)
+        if status != NF_OK:
             raise ValueError("the host no longer holds what the guest took")
 
     cdef int decide_alone(self, Guest guest) noexcept nogil:

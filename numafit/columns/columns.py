@@ -61,7 +61,7 @@ class Columns:
 
     def _fill(self, arrays: Arrays, known: Mapping[str, Any]) -> None:
         vars(self).update(known)
-        self.devices_lock = threading.Lock()
+        self.devices_lock = threading.RLock()
         self.knows_devices = any(pool.devices for pool in self.pools)
         self._counts = self._count(arrays)
         self.n_hosts, self.n_cells = self._counts["n_hosts"], self._counts["n_cells"]
@@ -117,6 +117,17 @@ class Columns:
             setattr(still, name, value)
         still.devices_taken = {pool: set(taken) for pool, taken in self.devices_taken.items()}
         return still
+
+    def devices_left(self, pool: int, count: int) -> list[str]:
+        """Addresses of the ``count`` devices that are free, in the pool's order.
+
+        Claims from C take devices without naming them. Those that Python has not named are then
+        more than are free, and the last of them count as taken: nova hands those out first. The
+        caller holds ``devices_lock``, or has the columns for itself.
+        """
+        taken: Collection[str] = self.devices_taken.get(pool, ())
+        free = [device for device in self.pools[pool].devices if device not in taken]
+        return free[: max(count, 0)]
 
     def free_devices(self, pool: int) -> list[str]:
         """Addresses of a pool's free devices, the one that goes next first; empty: not known.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -21,8 +21,8 @@ class HostNow:
     """A host's part of the columns, of one moment.
 
     ``now``: copies of what claims change, the host's part alone, as the engine makes them under
-    the host's lock (``Engine.host_copy``). ``devices_taken``: addresses that claims hold, by pool;
-    who copies both holds ``devices_lock`` meanwhile.
+    the host's lock (``Engine.host_copy``). Who makes it holds ``devices_lock`` from before that copy
+    on, so that addresses and counts of devices agree.
     """
 
     def __init__(self, columns: Columns, host: int, now: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -32,8 +32,11 @@ class HostNow:
         self._first, self._last = (int(n) for n in columns.host_first_cell[host : host + 2])
         first, last = (int(n) for n in columns.host_first_pool[host : host + 2])
         self._pools = range(first, last)
-        taken = columns.devices_taken
-        self._devices_taken = {pool: set(taken[pool]) for pool in self._pools if pool in taken}
+        counts = now["pool_count"].tolist()
+        self._devices = [
+            tuple(columns.devices_left(pool, count))
+            for pool, count in zip(self._pools, counts, strict=True)
+        ]
         self._masks = self._pinned_masks()
 
     def _layout(self, cell: int) -> Layout:
@@ -78,22 +81,19 @@ class HostNow:
             for n in range(self._last - self._first)
         ]
 
-    def free_pools(self) -> tuple[PciPool, ...]:
-        """PCI pools with what is free in them, in nova's order; those that nova has dropped are
-        left out."""
+    def free_pools(self, draws: Iterable[tuple[int, int, int]] = ()) -> tuple[PciPool, ...]:
+        """PCI pools with what is free in them, in nova's order, once ``draws`` (request, pool,
+        count) are taken too. Those that nova has dropped are left out."""
         counts = self._now["pool_count"].tolist()
+        for _request, pool, count in draws:
+            n = pool - self._pools.start
+            counts[n] = counts[n] - count if counts[n] > count else POOL_GONE
+        found = zip(self._pools, counts, self._devices, strict=True)
         return tuple(
-            replace(self._columns.pools[pool], count=count, devices=self._devices(pool, count))
-            for pool, count in zip(self._pools, counts, strict=True)
+            replace(self._columns.pools[pool], count=count, devices=devices[:count])
+            for pool, count, devices in found
             if count != POOL_GONE
         )
-
-    def _devices(self, pool: int, count: int) -> tuple[str, ...]:
-        """Addresses of the free devices. Claims from C take devices without naming them: as many
-        as are free stay, and those go first that nova hands out first, the last of its list."""
-        taken = self._devices_taken.get(pool, ())
-        free = [device for device in self._columns.pools[pool].devices if device not in taken]
-        return tuple(free[:count])
 
     def provider(self) -> Provider | None:
         """What placement knows of the host, with the units that are in use now."""

@@ -249,7 +249,9 @@ class _Writer:
         infos = [c.pools[n] for n in numbers]
         t = _types(kind.value_type)
         nodes = [info.numa_node for info in infos]
-        devices = [[_utf8(one) for one in reversed(c.free_devices(n))] for n in numbers]
+        counts = c.pool_count[numbers]
+        left = map(c.devices_left, numbers, counts.tolist())
+        devices = [[_utf8(one) for one in names] for names in left]
         children = [
             self._text(t["vendor_id"], (_utf8(info.vendor_id) for info in infos)),
             self._text(t["product_id"], (_utf8(info.product_id) for info in infos)),
@@ -258,7 +260,7 @@ class _Writer:
                 np.array([0 if node is None else node for node in nodes], np.int32),
                 np.array([node is not None for node in nodes], bool),
             ),
-            self._numbers(t["count"], c.pool_count[numbers]),
+            self._numbers(t["count"], counts),
             self._text(t["tags"], (json.dumps(info.tags).encode() for info in infos)),
             self._lists(
                 t["devices"],

@@ -102,6 +102,25 @@ static void requests_of_other_fleets(void) {
     f.identity = 77;
     all_say(&s, &f, &s.r, &s.o, NF_EFLEET);
     CHECK(nf_claim(&f, 0, &s.r, &s.a.placement, NULL) == NF_EFLEET);
+    CHECK(nf_release(&f, 0, &s.r, &s.a.placement, NULL) == NF_EFLEET);
+    nf_lock locks[1] = {{0, {0}}};
+    nf_shared shared = {&f, locks, 1, 2};
+    nf_hosts both = {NULL, 0, 2};
+    nf_claim_item item = {0, 0, &s.r, &s.o, &s.a.placement};
+    nf_arrival kind = {&s.r, 1.0};
+    nf_reason why = {0, 0, 0, 0};
+    CHECK(nf_mix(&f, &both, &kind, 1, &s.o, 9, &s.scratch, s.counts) == NF_EFLEET);
+    CHECK(nf_shared_fit(&shared, &item, &s.scratch, NULL) == NF_EFLEET);
+    CHECK(nf_shared_pci(&shared, 0, &s.r, &s.o, NULL, 0, &s.scratch, &s.a.placement) == NF_EFLEET);
+    for (why.status = NF_OK; why.status < 2; why.status++) /* whether it is fitted again or not */
+        CHECK(nf_shared_explain(&shared, &item, &s.scratch, &why, s.reasons, 8) == NF_EFLEET);
+    CHECK(nf_shared_scan(&shared, &both, &s.r, &s.o, &s.scratch, s.fits) == NF_EFLEET);
+    CHECK(nf_shared_capacity(&shared, &both, &s.r, &s.o, 9, &s.scratch, s.counts) == NF_EFLEET);
+    CHECK(nf_shared_mix(&shared, &both, &kind, 1, &s.o, 9, &s.scratch, s.counts) == NF_EFLEET);
+    CHECK(nf_shared_choose(&shared, &both, &s.r, &s.o, &(nf_preference){NF_BY_ROOM, NULL},
+                           &s.scratch, &s.best) == NF_EFLEET);
+    CHECK(nf_shared_claim(&shared, &item, 1, NULL, NULL) == NF_EFLEET);
+    CHECK(nf_shared_release(&shared, &item, 1, NULL, NULL) == NF_EFLEET);
     strike(&s);
 }
 
@@ -301,6 +320,7 @@ static void shared_without_sense(void) {
                          {&s.f.fleet, locks, 1, 0}, {&s.f.fleet, locks, 1, 1},
                          {&s.f.fleet, locks, NF_MAX_LOCKS + 1, 2}};
     uint32_t failed;
+    nf_reason why = {0, 0, 0, 0}, reasons[4];
     nf_claim_item item = {0, 0, &s.r, &s.o, &s.a.placement};
     for (int i = -1; i < 6; i++) {
         nf_shared *sh = i < 0 ? NULL : &wrong[i];
@@ -311,7 +331,11 @@ static void shared_without_sense(void) {
         CHECK(nf_shared_choose(sh, &(nf_hosts){NULL, 0, 2}, &s.r, &s.o,
                                &(nf_preference){NF_BY_ROOM, NULL}, &s.scratch, &s.best) < 0);
         CHECK(nf_shared_claim(sh, &item, 1, &failed, NULL) < 0);
+        CHECK(nf_shared_explain(sh, &item, &s.scratch, &why, reasons, 4) < 0);
+        CHECK(nf_shared_lock(sh) < 0 && nf_shared_unlock(sh) < 0);
     }
+    CHECK(nf_shared_explain(&good, &item, &s.scratch, NULL, reasons, 4) == NF_EINVAL);
+    CHECK(nf_shared_explain(&good, NULL, &s.scratch, &why, reasons, 4) == NF_EINVAL);
     CHECK(nf_shared_claim(&good, NULL, 1, NULL, NULL) < 0);
     nf_claim_item wild[] = {{9, 0, &s.r, &s.o, &s.a.placement},
                             {0, 0, NULL, &s.o, &s.a.placement},

@@ -112,6 +112,11 @@ static void *look(void *context) {
             for (int i = 0; i < 4; i++)
                 torn += reasons[i].status != status || reasons[i].available != why.available;
         }
+        if (reads % 64 == 0) { /* as a fork would */
+            failures += nf_shared_lock(&shared) != NF_OK;
+            torn += nf_fleet_check(&f.fleet, &reason) != NF_OK;
+            failures += nf_shared_unlock(&shared) != NF_OK;
+        }
         failures += nf_shared_scan(&shared, &(nf_hosts){NULL, 0, HOSTS}, &request, &options,
                                    &scratch, fits) != NF_OK;
         reads++;

@@ -542,6 +542,10 @@ typedef struct nf_shared {
     uint32_t hosts_per_lock;
 } nf_shared;
 
+/** Generation of an item whose placement was not made from the fleet as it is: what is physical is
+ * checked when it is claimed, and no limits. */
+#define NF_ANY_GENERATION UINT64_MAX
+
 /** One item of a claim: what goes where, and at which generation of the host that was decided. */
 typedef struct nf_claim_item {
     uint32_t host;
@@ -615,6 +619,16 @@ nf_status nf_shared_copy(const nf_shared *shared, const nf_fleet *to);
 nf_status nf_shared_check(const nf_shared *shared, const char **reason);
 
 /**
+ * Wait until no other thread is inside a call on this fleet, and keep all out until
+ * nf_shared_unlock(): for pthread_atfork(), so that a child process sees no claim by half. The
+ * thread that holds the locks makes no call on the fleet meanwhile.
+ */
+nf_status nf_shared_lock(const nf_shared *shared);
+
+/** Let the others in again. A child process, where nobody waits any more, zeroes the locks instead. */
+nf_status nf_shared_unlock(const nf_shared *shared);
+
+/**
  * All functions of this header in one table, for extension modules, which then link nothing:
  * PyCapsule_Import(NF_CAPSULE, 0) gives it, and its abi must be NF_ABI_VERSION.
  */
@@ -661,6 +675,8 @@ typedef struct nf_api {
     NF_FUNCTION(shared_copy_host);
     NF_FUNCTION(shared_copy);
     NF_FUNCTION(shared_check);
+    NF_FUNCTION(shared_lock);
+    NF_FUNCTION(shared_unlock);
     /* From the capsule alone; NULL in a C program. With the GIL held; NULL and a Python error where
      * the object is of another type.
      * shared_of: the arrays behind a numafit.Fleet or numafit.Host, for as long as it lives.

@@ -1,0 +1,105 @@
+# A fork beside threads that claim: what the child gets is of one moment, and nothing in it is locked.
+#
+# The engine's locks are taken inside fork() itself, where the GIL is not let go of any more: a
+# thread that held them while it waits for the GIL would hang with one that waits for them and has it.
+# The lists of devices are Python's, and so are their locks; those are taken before.
+
+cdef extern from "<pthread.h>" nogil:
+    ctypedef struct pthread_mutex_t:
+        pass
+    int pthread_mutex_init(pthread_mutex_t *mutex, const void *attributes)
+    int pthread_mutex_lock(pthread_mutex_t *mutex)
+    int pthread_mutex_unlock(pthread_mutex_t *mutex)
+    int pthread_atfork(void (*before)() noexcept nogil, void (*in_parent)() noexcept nogil,
+                       void (*in_child)() noexcept nogil)
+
+
+cdef struct Forkable:
+    const nf_shared *shared
+    Forkable *next
+    Forkable **known_by  # what points to this one
+
+
+cdef Forkable *forkables = NULL
+cdef pthread_mutex_t forkables_lock
+pthread_mutex_init(&forkables_lock, NULL)
+
+
+cdef void remember(Forkable *one, const nf_shared *shared) noexcept nogil:
+    global forkables
+    pthread_mutex_lock(&forkables_lock)
+    one.shared = shared
+    one.next = forkables
+    one.known_by = &forkables
+    if forkables != NULL:
+        forkables.known_by = &one.next
+    forkables = one
+    pthread_mutex_unlock(&forkables_lock)
+
+
+cdef void forget(Forkable *one) noexcept nogil:
+    if one.known_by == NULL:
+        return  # never remembered
+    pthread_mutex_lock(&forkables_lock)
+    one.known_by[0] = one.next
+    if one.next != NULL:
+        one.next.known_by = one.known_by
+    pthread_mutex_unlock(&forkables_lock)
+
+
+cdef void lock_fleets() noexcept nogil:
+    cdef Forkable *one
+    pthread_mutex_lock(&forkables_lock)
+    one = forkables
+    while one != NULL:
+        nf.shared_lock(one.shared)
+        one = one.next
+
+
+cdef void unlock_fleets() noexcept nogil:
+    cdef Forkable *one = forkables
+    while one != NULL:
+        nf.shared_unlock(one.shared)
+        one = one.next
+    pthread_mutex_unlock(&forkables_lock)
+
+
+cdef void unlock_fleets_in_child() noexcept nogil:
+    cdef Forkable *one = forkables
+    while one != NULL:  # those who waited have not come along either
+        memset(one.shared.locks, 0, one.shared.n_locks * sizeof(nf_lock))
+        one = one.next
+    pthread_mutex_unlock(&forkables_lock)
+
+
+if pthread_atfork(lock_fleets, unlock_fleets, unlock_fleets_in_child):
+    raise MemoryError
+
+with_devices = WeakSet()  # Columns of this process that name devices
+forking = Lock()  # of two threads that fork, one waits here with nothing in its hands
+held = []
+
+
+def lock_devices():
+    forking.acquire()
+    for columns in list(with_devices):
+        columns.devices_lock.acquire()
+        held.append(columns.devices_lock)
+
+
+def unlock_devices():
+    while held:
+        held.pop().release()
+    forking.release()
+
+
+def unlock_devices_in_child():
+    ours = set(map(id, held))
+    for columns in list(with_devices):
+        if id(columns.devices_lock) not in ours:  # made meanwhile, by a thread that is not here
+            columns.devices_lock = RLock()
+    unlock_devices()
+
+
+os.register_at_fork(before=lock_devices, after_in_parent=unlock_devices,
+                    after_in_child=unlock_devices_in_child)
