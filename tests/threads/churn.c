@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 typedef struct churn {
     pthread_t thread;
@@ -78,4 +79,88 @@ long churn_stop(void *started) {
     long result = c->failures ? -1 - (long)c->failures : (long)c->claims;
     free(c);
     return result;
+}
+
+uint32_t churn_locks(const nf_api *nf, void *fleet) { return nf->shared_of(fleet)->n_locks; }
+
+uint32_t churn_hosts_per_lock(const nf_api *nf, void *fleet) {
+    return nf->shared_of(fleet)->hosts_per_lock;
+}
+
+typedef struct hold {
+    pthread_t thread;
+    const nf_api *nf;
+    const nf_shared *shared;
+    uint32_t milliseconds;
+    pthread_barrier_t locked;
+} hold;
+
+static void *keep(void *context) {
+    hold *h = context;
+    h->nf->shared_lock(h->shared);
+    pthread_barrier_wait(&h->locked);
+    usleep(1000 * h->milliseconds);
+    h->nf->shared_unlock(h->shared);
+    return NULL;
+}
+
+/* All locks are held when this returns, and for a while. */
+void *churn_hold(const nf_api *nf, void *fleet, uint32_t milliseconds) {
+    hold *h = calloc(1, sizeof *h);
+    h->nf = nf;
+    h->shared = nf->shared_of(fleet);
+    h->milliseconds = milliseconds;
+    pthread_barrier_init(&h->locked, NULL, 2);
+    pthread_create(&h->thread, NULL, keep, h);
+    pthread_barrier_wait(&h->locked);
+    return h;
+}
+
+void churn_held(void *holding) {
+    hold *h = holding;
+    pthread_join(h->thread, NULL);
+    pthread_barrier_destroy(&h->locked);
+    free(h);
+}
+
+/* Every call with a request of another fleet: how many do not say so. */
+int churn_foreign(const nf_api *nf, void *fleet, void *prepared) {
+    const nf_shared *s = nf->shared_of(fleet);
+    const nf_request *r = nf->request_of(prepared);
+    nf_options o = {.limits = NF_LIMITS_HOST};
+    nf_preference by = {NF_BY_ROOM, NULL};
+    nf_best best = {UINT32_MAX, 0.0};
+    nf_arrival kind = {r, 1.0};
+    nf_hosts one = {NULL, 0, 1};
+    nf_reason why = {0, 0, 0, 0}, reasons[64];
+    uint8_t fits[1];
+    uint32_t counts[1];
+    churn c = {.nf = nf, .shared = s, .request = r};
+    nf_placement placed = {0};
+    make_room(&c, &placed);
+    nf_claim_item item = {0, 0, r, &o, &placed};
+    nf_scratch scratch = {.bytes = nf->mix_bytes(s->fleet, &kind, 1) + (1u << 20)};
+    scratch.memory = calloc(1, scratch.bytes);
+    int statuses[] = {
+        nf->fit(s->fleet, 0, r, &o, &scratch, &placed, &why),
+        nf->claim(s->fleet, 0, r, &placed, &why),
+        nf->release(s->fleet, 0, r, &placed, &why),
+        nf->shared_fit(s, &item, &scratch, &why),
+        nf->shared_pci(s, 0, r, &o, NULL, 0, &scratch, &placed),
+        nf->shared_explain(s, &item, &scratch, &why, reasons, 64),
+        nf->shared_scan(s, &one, r, &o, &scratch, fits),
+        nf->shared_capacity(s, &one, r, &o, 9, &scratch, counts),
+        nf->shared_mix(s, &one, &kind, 1, &o, 9, &scratch, counts),
+        nf->shared_choose(s, &one, r, &o, &by, &scratch, &best),
+        nf->shared_claim(s, &item, 1, NULL, NULL),
+        nf->shared_release(s, &item, 1, NULL, NULL),
+    };
+    int others = 0;
+    for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++)
+        others += statuses[i] != NF_EFLEET;
+    free(scratch.memory);
+    free(placed.cells);
+    free(placed.slots);
+    free(placed.draws);
+    return others;
 }

@@ -195,6 +195,15 @@ try:
     s.place(object())
 except ValueError as error:
     assert "prepare()" in str(error)
+foreign = Fleet(fleet.hostinfos()).prepare(Request(GuestTopology([cell])))
+for call in (lambda: s.place(foreign), lambda: s.run([foreign])):
+    try:
+        call()
+    except ValueError as error:
+        assert "another fleet" in str(error)
+    else:
+        raise AssertionError("a request of another fleet was taken")
+assert [fleet.usage(n) for n in range(len(fleet))] == before
 print(room)
 """
     assert int(run(python, "-c", script, cwd=extension)) > 10

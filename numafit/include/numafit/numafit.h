@@ -611,7 +611,8 @@ nf_status nf_shared_copy_host(const nf_shared *shared, uint32_t host, const nf_s
 
 /**
  * Everything that claims change, of one moment: those columns of the fleet are copied into the
- * arrays of to, which are as long. All locks are held meanwhile.
+ * arrays of to, which are as long. All locks are held meanwhile: for about 1 ms with 100,000 hosts
+ * of two cells (16 MB), and several times that where the arrays' memory is touched for the first time.
  */
 nf_status nf_shared_copy(const nf_shared *shared, const nf_fleet *to);
 
