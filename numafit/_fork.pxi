@@ -1,7 +1,7 @@
-# A fork beside threads that claim: what the child gets is of one moment, and nothing in it is locked.
+# A fork beside threads that claim: what the child gets is of one moment, with nothing in it locked.
 #
 # The engine's locks are taken inside fork() itself, where the GIL is not let go of any more: a
-# thread that held them while it waits for the GIL would hang with one that waits for them and has it.
+# thread that holds them and waits for the GIL would hang with one that has it and waits for them.
 # The lists of devices are Python's, and so are their locks; those are taken before.
 
 cdef extern from "<pthread.h>" nogil:

@@ -21,8 +21,8 @@ class HostNow:
     """A host's part of the columns, of one moment.
 
     ``now``: copies of what claims change, the host's part alone, as the engine makes them under
-    the host's lock (``Engine.host_copy``). Who makes it holds ``devices_lock`` from before that copy
-    on, so that addresses and counts of devices agree.
+    the host's lock (``Engine.host_copy``). Who makes it holds ``devices_lock`` from before
+    that copy on, so that addresses and counts of devices agree.
     """
 
     def __init__(self, columns: Columns, host: int, now: Mapping[str, npt.NDArray[Any]]) -> None:

@@ -10,8 +10,8 @@ import traceback
 import warnings
 
 from numafit import Fleet
-from tests.threads.world import SECONDS, Library, asking, claimer, host, read_arrow, read_saved
 from tests.threads.world import READERS as ALL
+from tests.threads.world import SECONDS, Library, asking, claimer, host, read_arrow, read_saved
 
 READERS = [reader for reader in ALL if reader not in (read_arrow, read_saved)]
 
@@ -68,5 +68,5 @@ def test_a_fork_beside_threads_that_claim(library: Library) -> None:
     assert min(library.stop(one) for one in started) > 0
     assert not failed, failed[0]
     assert not any(statuses), statuses
-    assert fleet.check() is None and other.check() is None
+    assert [fleet.check(), other.check()] == [None, None]
     print(len(statuses), "forks")

@@ -23,6 +23,7 @@ from tests.threads.world import (
     read_saved,
 )
 
+
 def run(fleet: Fleet, claimers: list[Callable[[], None]], readers: list[Any]) -> Counter[str]:
     """Everybody for SECONDS; how often each reader read."""
     stop, failed, reads = threading.Event(), [], Counter[str]()

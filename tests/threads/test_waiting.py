@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow
 import pytest
 
-from numafit import Fleet, GuestCell, GuestTopology, Host, Placement, PciRequest, Request
+from numafit import Fleet, GuestCell, GuestTopology, Host, PciRequest, Placement, Request
 from tests.threads.world import VENDOR, Library, asking, host, whole
 
 HELD_MS = 60
