@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 
-from numafit._engine import Engine, HostCopy, Placed
+from numafit._engine import Engine, Placed
 from numafit.columns import Columns
-from numafit.columns.snapshot import HostNow
 from numafit.errors import MisuseError, NumafitError
 from numafit.model.placement import PciAllocation, Placement
-
-_NO_DEVICES = nullcontext()
+from numafit.moments import device_lists
 
 
 class Claim:
@@ -88,20 +85,3 @@ def give_back(engine: Engine, claims: Sequence[Claim]) -> None:
         for held, native in zip(claims, placed, strict=False):
             held._keep(native)
         raise
-
-
-def host_now(engine: Engine, host: int) -> tuple[HostCopy, HostNow]:
-    """The host at this moment, for the engine and for Python: no claim is seen by half."""
-    with device_lists(engine.columns):
-        copy = engine.host_copy(host)
-        return copy, HostNow(engine.columns, host, copy.arrays())
-
-
-def device_lists(columns: Columns) -> AbstractContextManager[object]:
-    """Counts are the engine's, addresses are Python's: both change under one lock, or a claim
-    could be granted a device whose address another has not given back yet.
-
-    The order of locks, for whoever takes several: this one, then those of the engine, in the order
-    of their hosts. No call of the engine waits for this one, or for the GIL, while it holds a lock.
-    """
-    return columns.devices_lock if columns.knows_devices else _NO_DEVICES

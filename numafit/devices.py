@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from numafit._engine import Engine
-from numafit.claims import host_now
 from numafit.model import fields
 from numafit.model.options import FitOptions
 from numafit.model.placement import PciSupport
 from numafit.model.request import checked_mapping, pci_list
+from numafit.moments import host_now
 
 
 def pci_support(

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numafit._engine import ManyHosts, Prepared
-from numafit.claims import Claim, device_lists, give_back, host_now, take, take_all
+from numafit.claims import Claim, give_back, take, take_all
 from numafit.columns import Columns, npz
 from numafit.columns.snapshot import HostNow
 from numafit.devices import pci_support
@@ -22,6 +22,7 @@ from numafit.model.options import FitKeywords, FitOptions, chosen
 from numafit.model.placement import PciSupport, Placement
 from numafit.model.refusal import Refusal
 from numafit.model.request import Request
+from numafit.moments import columns_now, host_now
 from numafit.spans import Hosts, host_index, host_indices, in_threads, mix_shares
 from numafit.stream import CLAIM_ATTEMPTS, Chooser, schedule
 
@@ -97,7 +98,7 @@ class Fleet:
 
         What other threads claim and release meanwhile is not in it. Raises ``OSError``.
         """
-        npz.save(self._still(), _path(path))
+        npz.save(columns_now(self._engine), _path(path))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Fleet:
@@ -117,7 +118,7 @@ class Fleet:
         """
         from numafit.columns import to_arrow
 
-        return to_arrow.stream(self._still()).__arrow_c_stream__(None)
+        return to_arrow.stream(columns_now(self._engine)).__arrow_c_stream__(None)
 
     def __arrow_c_schema__(self) -> object:
         """The type of a row, as Arrow's PyCapsule interface hands it over."""
@@ -137,11 +138,6 @@ class Fleet:
         columns = Columns(gatherer)
         columns.host_generation[:] = generations
         return cls._of(columns)
-
-    def _still(self) -> Columns:
-        """The columns of this moment."""
-        with device_lists(self._columns):
-            return self._columns.frozen(self._engine.copies())
 
     @classmethod
     def _of(cls, columns: Columns) -> Fleet:

@@ -8,11 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from numafit._engine import BY, ManyHosts, Prepared, Query
-from numafit.claims import Claim, device_lists
+from numafit.claims import Claim
 from numafit.errors import InvalidValue, MisuseError, StalePlacement
 from numafit.model.options import FitOptions
 from numafit.model.placement import Placement
 from numafit.model.request import Request
+from numafit.moments import device_lists
 from numafit.spans import Hosts, host_indices
 
 CLAIM_ATTEMPTS = 16
