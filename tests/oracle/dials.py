@@ -24,6 +24,7 @@ class Dials:
     usage: float = 0.5
     devices: float = 0.4  # hosts with pools
     families: float = 0.4  # pools with an address
+    alike: float = 0.5  # hosts that are like another but for their usage
     aimed: float = 0.85  # guests made with an eye on a host
     unlike: float = 0.3  # guests whose cells differ in more than size
     pci: float = 0.35  # requests for devices

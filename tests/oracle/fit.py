@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import permutations
 
-from numafit import FitOptions, Limits, Networks, Request
+from numafit import FitOptions, Limits, Networks, PciRequest, Request
 
 from . import devices
 from .pair import Ratios, judge
@@ -61,8 +61,18 @@ def _drawn(
 ) -> devices.Draws | None:
     if not request.pci:
         return []
+    return served(host, request.pci, request.provider_mapping, cells, options)
+
+
+def served(
+    host: HostState,
+    pci: Sequence[PciRequest],
+    mapping: devices.Mapped,
+    cells: Sequence[int] | None,
+    options: FitOptions,
+) -> devices.Draws | None:
     serve = devices.exact if options.pci_matching == "exact" else devices.serve
-    return serve(host, request.pci, request.provider_mapping, cells)
+    return serve(host, pci, mapping, cells)
 
 
 def _ordered(host: HostState, request: Request, strategy: str) -> list[Cell]:

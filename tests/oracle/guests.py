@@ -26,7 +26,7 @@ from .hosts import PARENTS, PHYSNETS, PRODUCTS, PROVIDERS, RATIOS, SIZES, VENDOR
 
 POLICIES = (None, "shared", "dedicated", "dedicated", "dedicated", "mixed")
 THREADS = (None, None, "prefer", "isolate", "require", "require")
-PAGES = (None, None, None, None, -1, -2, -3, 0)
+PAGES = (*[None] * 8, -1, -2, -3, -3, 0)
 DEV_TYPES = ("type-PCI", "type-PF", "type-PF", "type-VF", "type-VF", "vdpa", None)
 
 
@@ -153,7 +153,7 @@ def _pci(
                 mapping |= {f"{ids[number]}-{n}": [uuid] for n, uuid in enumerate(uuids)}
         elif rng.random() < 0.5:
             alias = f"a{number}"
-        policy = rng.choice((None, "legacy", "required", "preferred", "preferred", "socket"))
+        policy = rng.choice((None, "legacy", "required", *["preferred"] * 3, "socket"))
         wanted.append(PciRequest(count, specs, policy, alias, ids[number]))
     return wanted, mapping or None
 
@@ -164,14 +164,14 @@ def _spec(rng: Random, pool: PciPool | None) -> dict[str, Any]:
         spec = {
             key: value
             for key, value in pool.as_dict().items()
-            if (key in ("vendor_id", "product_id", "dev_type") and rng.random() < 0.5)
+            if (key in ("vendor_id", "product_id", "dev_type") and rng.random() < 0.3)
             or (key == "dev_type" and value in ("type-PF", "vdpa"))
             or (key in ("physical_network", "remote_managed") and rng.random() < 0.4)
         }
         return spec or {"vendor_id": pool.vendor_id}
     for key, often, values in (
-        ("product_id", 0.3, PRODUCTS[:2]),
-        ("dev_type", 0.4, DEV_TYPES),
+        ("product_id", 0.2, PRODUCTS[:2]),
+        ("dev_type", 0.3, DEV_TYPES),
         ("physical_network", 0.15, ("foo", "Bar", None)),
         ("remote_managed", 0.1, ("true", "True", "false", None)),
         ("live_migratable", 0.05, ("true", "false")),

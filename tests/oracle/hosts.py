@@ -36,7 +36,7 @@ def host(rng: Random, dials: Dials, name: str, sizes: Sequence[int]) -> HostInfo
         numbers = list(range(400 * count))
         dials = replace(dials, cores=range(20, 80))
     scale = 1 if rng.random() >= dials.huge else rng.choice((1 << 20, 1 << 40, 1 << 44))
-    sizes = sizes if rng.random() < 0.75 else ()
+    sizes = sizes if rng.random() < 0.9 else ()
     cells = [
         _cell(rng, dials, ids[n], numbers, _socket(rng, sockets, n), scale, sizes)
         for n in range(count)
@@ -52,6 +52,28 @@ def host(rng: Random, dials: Dials, name: str, sizes: Sequence[int]) -> HostInfo
         if rng.random() < 0.1:
             ratios = rng.choice(((None, ratios[1]), (ratios[0], None)))
     return HostInfo(tuple(cells), name, pools, *ratios, distances=_distances(rng, count))
+
+
+def like(rng: Random, dials: Dials, other: HostInfo, name: str) -> HostInfo:
+    """A host of the same make with another usage."""
+    cells = [
+        replace(cell, **_used(rng, dials, cell.memory_mb or 0, sorted(cell.pcpuset)))
+        for cell in other.cells
+    ]
+    return replace(other, cells=tuple(cells), name=name)
+
+
+def _used(rng: Random, dials: Dials, memory: int, dedicated: list[int]) -> dict[str, Any]:
+    """What is in use of a cell; now and then more memory than there is."""
+    if rng.random() >= dials.usage:
+        return {"cpu_usage": 0, "memory_usage": 0, "pinned_cpus": frozenset()}
+    often = rng.choice((0.2, 0.5))
+    most = min(memory + memory // 8, MAX_MEMORY_MB) if rng.random() < 0.2 else memory
+    return {
+        "cpu_usage": rng.randrange(6),
+        "memory_usage": rng.randrange(most + 1) // rng.choice((1, 2, 4)),
+        "pinned_cpus": frozenset(cpu for cpu in dedicated if rng.random() < often),
+    }
 
 
 def _socket(rng: Random, sockets: str, at: int) -> int | None:
@@ -88,17 +110,9 @@ def _cell(
     if sizes and rng.random() < 0.1:
         sizes = rng.sample(SIZES, rng.choice((1, 2, 3)))
     pages = _pages(rng, dials, memory, sizes)
-    used: dict[str, Any] = {}
-    if rng.random() < dials.usage:
-        pinned = {cpu for cpu in dedicated if rng.random() < rng.choice((0.2, 0.5))}
-        if rng.random() < 0.1:
-            pinned |= {cpu for cpu in cpus if rng.random() < 0.2}
-        most = min(memory + 8 * scale, MAX_MEMORY_MB) if rng.random() < 0.2 else memory
-        used = {
-            "cpu_usage": rng.randrange(6),
-            "memory_usage": rng.randrange(most + 1) // rng.choice((1, 2, 4)),
-            "pinned_cpus": frozenset(pinned),
-        }
+    used = _used(rng, dials, memory, dedicated)
+    if used["pinned_cpus"] and rng.random() < 0.1:  # others than are given out, too
+        used["pinned_cpus"] |= {cpu for cpu in cpus if rng.random() < 0.2}
     return HostCell(
         id=cell,
         cpuset=frozenset(shared),

@@ -22,12 +22,13 @@ from .worlds import Ask
 
 @dataclass(frozen=True)
 class Known:
-    """``touches``: may this host and question show it? Only then is a difference put down to it.
-    ``example``: a host and a question that do; a test fails once they do no more."""
+    """``touches``: may this host and question show it? ``shows``: how the difference may begin. Only
+    where both hold is a difference put down to it. ``example``: a host and a question that do; a test fails once they do no more."""
 
     reason: str
     touches: Callable[[HostInfo, Ask], bool]
     example: tuple[HostInfo, Ask]
+    shows: tuple[str, ...] = ("",)
 
 
 def _one_ratio(host: HostInfo, ask: Ask) -> bool:
@@ -48,10 +49,22 @@ def _nothing_of_a_provider(host: HostInfo, ask: Ask) -> bool:
     )
 
 
+def _isolates_nothing(host: HostInfo, ask: Ask) -> bool:
+    return any(
+        cell.cpu_thread_policy == "isolate" and not cell.pcpuset
+        for request in ask.requests
+        for cell in (request.guest.cells if request.guest else ())
+    )
+
+
 _SHARED = Request(GuestTopology((GuestCell(frozenset({0}), frozenset(), 1),)))
 _SMALL = HostCell(0, frozenset({0, 1}), frozenset(), 4)
 _NOTHING = PciRequest(0, [{"rp_uuids": "u1"}], alias_name="a", request_id="r")
 _SPLIT = tuple(PciPool("8086", product, None, 1, {"rp_uuid": "u1"}) for product in ("1", "2"))
+
+_ISOLATED = Request(
+    GuestTopology((GuestCell(frozenset({0}), frozenset(), 0, None, "mixed", "isolate"),))
+)
 
 KNOWN: dict[str, Known] = {
     "one ratio": Known(
@@ -68,8 +81,21 @@ KNOWN: dict[str, Known] = {
             Ask("fit", [Request(None, pci=[_NOTHING])], FitOptions(pci_matching="exact")),
         ),
     ),
+    "isolates nothing": Known(
+        "Thread policy isolate without a dedicated vCPU: the refusal speaks of 0 cores wanted.",
+        _isolates_nothing,
+        (HostInfo((_SMALL,)), Ask("fit", [_ISOLATED], FitOptions())),
+        ("reason: not true: guest cell",),
+    ),
 }
 
 
-def known(host: HostInfo, ask: Ask) -> str | None:
-    return next((name for name, one in KNOWN.items() if one.touches(host, ask)), None)
+def known(host: HostInfo, ask: Ask, words: str) -> str | None:
+    return next(
+        (
+            name
+            for name, one in KNOWN.items()
+            if words.startswith(one.shows) and one.touches(host, ask)
+        ),
+        None,
+    )

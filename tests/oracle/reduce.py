@@ -18,7 +18,8 @@ from numafit import (
     Request,
 )
 
-from .compare import DifferenceError, compare
+from .agree import DifferenceError
+from .compare import compare
 from .worlds import Ask, World
 
 T = TypeVar("T")
@@ -57,15 +58,21 @@ def difference(world: World) -> str | None:
 
 def reduced(world: World) -> World:
     """The smallest world that a greedy search finds, with a difference of the same sort."""
-    sort = (difference(world) or "").split(":")[0]
+    sort = _sort(world)
     going = True
     while going:
         going = False
         for candidate in _smaller(world):
-            if (difference(candidate) or "").split(":")[0] == sort:
+            if _sort(candidate) == sort:
                 world, going = candidate, True
                 break
     return world
+
+
+def _sort(world: World) -> list[str]:
+    """What is different, without the quantities."""
+    words = (difference(world) or "").split(":")
+    return words[:1] if words[0] != "reason" else [words[0], words[2].split("(")[0]]
 
 
 def _without(parts: list[T] | tuple[T, ...]) -> Iterator[list[T]]:
@@ -106,9 +113,9 @@ def _smaller_ask(ask: Ask) -> Iterator[Ask]:
     if len(ask.requests) > 1:
         for n, requests in enumerate(_without(ask.requests)):
             steps = [
-                (what, which - (what == "claim" and which > n))
+                (what, which - (what != "release" and which > n))
                 for what, which in ask.steps
-                if (what, which) != ("claim", n)
+                if what == "release" or which != n
             ]
             weights = ask.weights and [*ask.weights[:n], *ask.weights[n + 1 :]]
             yield replace(ask, requests=requests, steps=steps, weights=weights)

@@ -10,7 +10,8 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, field
 
-from .compare import OUTCOMES, DifferenceError, compare_but_known
+from .agree import OUTCOMES, DifferenceError
+from .compare import compare_but_known
 from .worlds import world
 
 CHUNK = 20

@@ -226,10 +226,11 @@ class HostState:
         pool.taken += count
         pool.dropped = not pool.count and pool.taken > 0
 
-    def hand_out(self, at: int, devices: tuple[str, ...]) -> None:
+    def hand_out(self, at: int, count: int) -> tuple[str, ...]:
+        """A pool with a list gives its last free devices away, the last first."""
         assert self.pools is not None
-        for device in devices:
-            self.pools[at].devices.remove(device)
+        free = self.pools[at].devices
+        return tuple(free.pop() for _ in range(count)) if free else ()
 
     def take_back(self, at: int, devices: tuple[str, ...]) -> None:
         assert self.pools is not None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from . import compare
+from .agree import OUTCOMES
+from .compare import compare_but_known
 from .dials import KINDS
 from .known import KNOWN, Known
 from .reduce import difference
@@ -16,12 +17,12 @@ CASES = 6000
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_engine_and_oracle_agree_on_random_worlds(kind: str) -> None:
-    compare.OUTCOMES.clear()
+    OUTCOMES.clear()
     cases = number = 0
     while cases < CASES:
-        cases += compare.compare_but_known(world(kind, SEED, number))[0]
+        cases += compare_but_known(world(kind, SEED, number))[0]
         number += 1
-    fits, refusals = compare.OUTCOMES[True], compare.OUTCOMES[False]
+    fits, refusals = OUTCOMES[True], OUTCOMES[False]
     if kind != "fleet":  # which asks of hosts by the hundred, in calls of its own
         assert fits > (fits + refusals) / 10
         assert refusals > (fits + refusals) / 10

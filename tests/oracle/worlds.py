@@ -14,7 +14,8 @@ from .dials import KINDS, Dials
 VERBS = ("fit", "capacity", "mix", "claims")
 """What is asked; ``fleet`` asks of a whole fleet at once, some hosts of it in any order."""
 Step = tuple[str, int]
-"""``("claim", number of the request)`` or ``("release", which of the held claims)``"""
+"""``("claim", number of the request)``, ``("bring", the same)`` for a placement made elsewhere, or
+``("release", which of the held claims)``"""
 
 
 @dataclass(slots=True)
@@ -43,7 +44,12 @@ def world(kind: str, seed: int, number: int) -> World:
     rng = Random(f"{kind} {seed} {number}")
     dials = KINDS[kind]
     sizes = rng.choice(hosts.USUAL_SIZES)
-    made = [hosts.host(rng, dials, f"h{n}", sizes) for n in range(dials.n_hosts)]
+    made: list[HostInfo] = []
+    for n in range(dials.n_hosts):
+        if made and rng.random() < dials.alike:
+            made.append(hosts.like(rng, dials, rng.choice(made[-4:]), f"h{n}"))
+        else:
+            made.append(hosts.host(rng, dials, f"h{n}", sizes))
     asks = [ask(rng, dials, made, sizes) for _ in range(dials.n_asks)]
     return World(f"--kind {kind} --seed {seed} --world {number}", made, asks)
 
@@ -63,7 +69,7 @@ def ask(rng: Random, dials: Dials, made: list[HostInfo], sizes: Sequence[int]) -
         asked.weights = [rng.choice((1, 1, 2, 3, 0.5, 0.1)) for _ in asked.requests]
     if verb == "claims":
         asked.steps = [
-            ("release", rng.randrange(4)) if rng.random() < 0.3 else ("claim", rng.randrange(many))
-            for _ in range(8)
+            (what, rng.randrange(4 if what == "release" else many))
+            for what in rng.choices(("claim", "claim", "bring", "release"), k=8)
         ]
     return asked
