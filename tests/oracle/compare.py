@@ -7,12 +7,11 @@ from collections.abc import Callable, Sequence
 
 from numafit import Fleet, HostInfo, MisuseError, Request
 
-from .agree import DifferenceError, asked, one_fit, same
+from .agree import OUTCOMES, DifferenceError, asked, one_fit, same
 from .claims import claimed_in_turn, claims
 from .fit import capacity, fit, mix
-from .known import known
 from .state import HostState
-from .worlds import Ask, World
+from .worlds import Ask
 
 
 def compare(hosts: Sequence[HostInfo], asks: Sequence[Ask]) -> int:
@@ -79,6 +78,7 @@ def _fleets(fleet: Fleet, states: list[HostState], ask: Ask) -> int:
     scanned = fleet.scan(asked(fleet, request, ask), options, hosts=hosts, threads=threads)
     placed = [one.host for one in fleet.fit(request, options, hosts=hosts, threads=threads)]
     fits = [found[host] is not None for host in order]
+    OUTCOMES.update(fits)
     for host, engine, oracle in zip(order, scanned.tolist(), fits, strict=True):
         same("scan of a fleet", engine, oracle, host)
     same("fit of a fleet", placed, [h for h, can in zip(order, fits, strict=True) if can])
@@ -123,23 +123,3 @@ VERBS: dict[str, Callable[[Fleet, list[HostState], Ask], int]] = {
     "claims": _claims,
     "fleet": _fleets,
 }
-
-
-NOTHING = HostInfo(())
-
-
-def compare_but_known(world: World) -> tuple[int, Counter[str]]:
-    """As ``compare``, past what is known: answers compared, and how often each fault was met."""
-    hosts = list(world.hosts)
-    met: Counter[str] = Counter()
-    while True:
-        try:
-            return compare(hosts, world.asks), met
-        except DifferenceError as error:
-            if error.host is None or error.ask is None:
-                raise
-            fault = known(hosts[error.host], world.asks[error.ask], str(error))
-            if fault is None:
-                raise
-            met[fault] += 1
-            hosts[error.host] = NOTHING

@@ -8,6 +8,7 @@ from typing import Any
 
 from numafit import PciRequest, Request
 
+from .known import imitated
 from .state import HostState, Pool
 
 PASSED_OVER = {"resource_class", "traits", "rp_uuid", "rp_uuids"}
@@ -168,7 +169,9 @@ def _greedy(
         left = max(request.count, 0)
         for pool in usable:
             if exclude and trial.hidden(pool):
-                continue
+                if imitated("PF and VFs at once"):
+                    continue
+                return None  # what this request has taken so far shuts the pool
             count = wanted[pool.props["rp_uuid"]] if wanted else min(left, pool.count)
             left -= count
             pool.count -= count
@@ -220,14 +223,17 @@ def exact(
     demands: list[Demand] = []
     free: dict[Any, int] = {pool.at: pool.count for pool in pools}
     for number, request in enumerate(requests):
+        if request.count <= 0 and not imitated("nothing of a provider"):
+            continue
+        wanted = providers(request, mapping)
+        if wanted and not one_pool_each(pools):
+            return None
         if request.count <= 0:
             continue
         usable = [
             p for p in pools if may_be_used(p, request) and reachable(host, p, request, cells)
         ]
-        if wanted := providers(request, mapping):
-            if not one_pool_each(pools):
-                return None
+        if wanted:
             usable = [pool for pool in usable if pool.props.get("rp_uuid") in wanted]
             free |= {(number, uuid): count for uuid, count in wanted.items()}
         ways = [

@@ -8,6 +8,7 @@ from itertools import permutations
 from numafit import FitOptions, Limits, Networks, PciRequest, Request
 
 from . import devices
+from .known import imitated
 from .pair import Ratios, judge
 from .state import Cell, Fit, HostState, Placed
 
@@ -16,7 +17,9 @@ def ratios(host: HostState, options: FitOptions) -> Ratios:
     limits = options.limits
     if isinstance(limits, Limits):
         return limits.cpu_allocation_ratio, limits.ram_allocation_ratio
-    return host.ratios if limits == "host" else (None, None)
+    if limits != "host" or (None in host.ratios and imitated("one ratio")):
+        return None, None
+    return host.ratios
 
 
 def fit(host: HostState, request: Request, options: FitOptions) -> Fit | None:

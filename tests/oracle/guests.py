@@ -122,6 +122,8 @@ def _wanted(
 def _vcpus(rng: Random, policy: str | None, most: int) -> tuple[int, int]:
     """Floating and dedicated vCPUs of a cell."""
     some = rng.choice((1, 1, 2, rng.randint(1, most), most))
+    if rng.random() < 0.02:
+        return rng.choice((0, 1, some)), rng.choice((0, 1, some))  # whatever the policy
     if policy == "dedicated":
         return 0, some if rng.random() < 0.97 else 0
     if policy == "mixed":

@@ -7,6 +7,7 @@ from itertools import chain
 
 from numafit import GuestCell
 
+from .known import imitated
 from .state import Cell, Placed
 
 SMALL, LARGE, ANY = -1, -2, -3
@@ -32,7 +33,9 @@ def judge(cell: Cell, guest: GuestCell, ratios: Ratios, emulator: bool) -> Place
     if pinned:
         if len(guest.pcpuset) + emulator > len(cell.free):
             return None
-        threads = _threads(cell, guest, emulator)
+        if not guest.cpuset | guest.pcpuset and not imitated("pinned without vCPUs"):
+            return None  # nova takes a pinned cell without vCPUs for none that fits
+        threads = threads_of(cell, guest, emulator)
         if threads is None:
             return None
         pins, reserved = threads
@@ -71,7 +74,7 @@ def _within_limits(cell: Cell, guest: GuestCell, ratios: Ratios) -> bool:
     return ram is None or not cell.memory_used + guest.memory_mb > cell.memory * ram
 
 
-def _threads(
+def threads_of(
     cell: Cell, guest: GuestCell, emulator: bool
 ) -> tuple[dict[int, int], frozenset[int]] | None:
     """Which free threads the dedicated vCPUs get, and which one the emulator threads."""

@@ -22,7 +22,8 @@ from numafit import (
 
 from .devices import may_be_used
 from .fit import judged_pairs, near, served
-from .pair import Ratios
+from .known import imitated
+from .pair import Ratios, threads_of
 from .state import Cell, HostState
 
 Judge = Callable[[Cell, GuestCell, Ratios, bool, CellRefusal], bool]
@@ -78,9 +79,7 @@ def _on_cores(cell: Cell) -> int:
 
 def _emulator_cpu(cell: Cell, guest: GuestCell) -> bool:
     """Without the emulator threads the CPUs would do."""
-    from .pair import _threads
-
-    return _threads(cell, guest, True) is None and _threads(cell, guest, False) is not None
+    return threads_of(cell, guest, True) is None and threads_of(cell, guest, False) is not None
 
 
 REASONS: dict[str, Judge] = {
@@ -95,8 +94,9 @@ REASONS: dict[str, Judge] = {
     "free_cpus": lambda c, g, r, e, s: _more(s, _need(g, e), len(c.free)),
     "unlisted_cpus": lambda c, g, r, e, s: _more(s, _need(g, e), sum(_free_cores(c))),
     "isolate_shared": lambda c, g, r, e, s: c.width > 1 and c.shared != c.dedicated,
-    "isolate_cores": lambda c, g, r, e, s: _more(
-        s, len(g.pcpuset), _free_cores(c).count(c.width)
+    "isolate_cores": lambda c, g, r, e, s: (
+        _more(s, len(g.pcpuset), _free_cores(c).count(c.width))
+        or (not g.pcpuset and imitated("isolates nothing"))
     ),
     "isolate_empty": lambda c, g, r, e, s: not g.pcpuset,
     "require_no_smt": lambda c, g, r, e, s: c.width == 1,

@@ -5,13 +5,12 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import time
-from collections import Counter
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .agree import OUTCOMES, DifferenceError
-from .compare import compare_but_known
+from .compare import compare
 from .worlds import world
 
 CHUNK = 20
@@ -27,7 +26,6 @@ class Tally:
     seconds: float = 0.0
     placed: int = 0
     refused: int = 0
-    known: Counter[str] = field(default_factory=Counter)
     failed: tuple[int, str] | None = None  # number of the world, what is different
 
 
@@ -38,7 +36,8 @@ def chunk(kind: str, seed: int, first: int) -> Tally:
     tally = Tally()
     for number in range(first, first + CHUNK):
         try:
-            cases, met = compare_but_known(world(kind, seed, number))
+            made = world(kind, seed, number)
+            cases = compare(made.hosts, made.asks)
         except DifferenceError as error:
             tally.failed = number, str(error)
             break
@@ -47,7 +46,6 @@ def chunk(kind: str, seed: int, first: int) -> Tally:
             break
         tally.cases += cases
         tally.worlds += 1
-        tally.known += met
     tally.placed, tally.refused = OUTCOMES[True], OUTCOMES[False]
     signal.alarm(0)
     return tally
@@ -81,14 +79,14 @@ def _add(total: Tally, part: Tally) -> None:
     total.worlds += part.worlds
     total.placed += part.placed
     total.refused += part.refused
-    total.known += part.known
     if part.failed and (total.failed is None or part.failed < total.failed):
         total.failed = part.failed
 
 
 def _alone(kind: str, seed: int, number: int) -> None:
     signal.alarm(WORLD_SECONDS)
-    compare_but_known(world(kind, seed, number))
+    made = world(kind, seed, number)
+    compare(made.hosts, made.asks)
 
 
 def _deadly(kind: str, seed: int, starts: list[int]) -> tuple[int, str]:
