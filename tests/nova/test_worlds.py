@@ -33,8 +33,7 @@ ASKED = ("unlike", "pci", "siblings", "wide", "everything")
 
 
 def pairs() -> Iterator[tuple[HostInfo, Request, FitOptions]]:
-    """What nova can be asked: no allocation of placement's, no device lists, no modes of our own,
-    and both ratios or none."""
+    """Hosts and guests of the oracle's worlds."""
     number = 0
     while True:
         for kind in ASKED:
@@ -47,18 +46,23 @@ def pairs() -> Iterator[tuple[HostInfo, Request, FitOptions]]:
 
 
 def plain(host: HostInfo, request: Request, options: FitOptions) -> Any:
+    """As nova's scheduler can be asked: no device lists, no modes of our own, both ratios or none,
+    properties of devices that are text."""
     pools = host.pci_pools and tuple(replace(pool, devices=()) for pool in host.pci_pools)
     limits = options.limits
     if limits == "host":
         ratios = host.cpu_allocation_ratio, host.ram_allocation_ratio
         limits = None if None in ratios else Limits(*ratios)  # type: ignore[arg-type]
     strategy = "pack" if options.strategy == "pack" else "spread"
-    pci = [one for one in request.pci if one.count >= 0]
-    if any("rp_uuids" in spec for one in pci for spec in one.spec) or pools is None:
+    pci, mapping = [one for one in request.pci if one.count >= 0], request.provider_mapping
+    ids = [one.request_id or "" for one in pci]
+    if any(one != other and one.startswith(other) for one in ids for other in ids):
+        mapping = None  # nova takes the groups of the longer id for the shorter one too
+    if pools is None or any("numa_node" in spec for one in pci for spec in one.spec):
         pci = []
     return (
         replace(host, pci_pools=pools),
-        Request(request.guest, request.networks if limits else None, pci),
+        Request(request.guest, request.networks if limits else None, pci, mapping),
         FitOptions(strategy=strategy, limits=limits),
     )
 
@@ -91,13 +95,14 @@ def question(host: HostInfo, request: Request, options: FitOptions) -> dict[str,
         "pci": [
             {
                 "count": one.count,
-                "spec": [{k: v for k, v in spec.items() if k != "numa_node"} for spec in one.spec],
+                "spec": list(one.spec),
                 "numa_policy": one.numa_policy,
                 "alias_name": one.alias_name,
                 "request_id": one.request_id,
             }
             for one in request.pci
         ],
+        "mapping": request.provider_mapping,
         "pack": options.strategy == "pack",
     }
 

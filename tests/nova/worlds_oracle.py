@@ -121,7 +121,9 @@ def placed(case):
             host, list(chosen), networks
         ):
             continue
-        if requests and pools and not pools.support_requests(requests, None, cells):
+        if requests and pools and not pools.support_requests(
+            requests, case["mapping"], cells
+        ):
             continue
         return cells
     return None
