@@ -7,7 +7,7 @@ EDITABLE := --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/edita
 PYTEST := $(BIN)/python -m pytest
 CMAKE := $(BIN)/cmake
 
-.PHONY: test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan fuzz fuzz-engine analyse lint docs notebooks format wheel test-wheel clean
+.PHONY: test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan fuzz fuzz-engine fuzz-readers analyse lint docs notebooks format wheel test-wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -71,7 +71,15 @@ tsan: $(VENV)/.tools ## a million claims by four threads under ThreadSanitizer
 # SECONDS of each fuzzer; what is new stays in build/fuzz/corpus, what fails in build/fuzz/found, and
 # NARRATE=1 build/fuzz/tests/fuzz/fuzz_engine FILE says what a file stands for
 SECONDS ?= 60
-fuzz: fuzz-engine ## all fuzzers, SECONDS=60 each
+fuzz: fuzz-engine fuzz-readers ## all fuzzers, SECONDS=60 each
+
+$(VENV)/.fuzz: $(VENV)/.installed
+	$(PIP) install -e '.[fuzz]' $(EDITABLE)
+	@touch $@
+
+# READERS names some of them (tests/fuzz/readers.py)
+fuzz-readers: $(VENV)/.fuzz ## atheris over every reader, within 2 s and 512 MiB an input
+	$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS) $(READERS)
 
 fuzz-engine: $(VENV)/.tools ## libFuzzer over the C API under ASan and UBSan (clang, libclang-rt-dev)
 	CC=clang $(CMAKE) -G Ninja -S . -B build/fuzz -DNUMAFIT_PYTHON=OFF -DNUMAFIT_TESTS=ON \

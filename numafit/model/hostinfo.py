@@ -93,12 +93,12 @@ class HostCell:
             put(self, name, fields.ids(name, getattr(self, name)))
         siblings, seen = _cores(self.siblings)
         put(self, "siblings", siblings)
+        if len(seen | self.cpuset | self.pcpuset | self.pinned_cpus) > MAX_CELL_CPUS:
+            raise InvalidValue("cpuset", len(seen), f"at most {MAX_CELL_CPUS} CPUs in one cell")
         widest = max(map(len, siblings), default=0)
         if len(siblings) << max(widest - 1, 0).bit_length() > MAX_CELL_SLOTS - MAX_CELL_CPUS:
             expected = f"fewer cores beside one of {widest} threads"
             raise InvalidValue("siblings", f"{len(siblings)} cores", expected)
-        if len(seen | self.cpuset | self.pcpuset | self.pinned_cpus) > MAX_CELL_CPUS:
-            raise InvalidValue("cpuset", len(seen), f"at most {MAX_CELL_CPUS} CPUs in one cell")
         if self.memory_mb is not None:
             keep(self, "memory_mb", 0, MAX_MEMORY_MB)
         keep(self, "memory_usage", 0, MAX_MEMORY_MB)

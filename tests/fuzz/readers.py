@@ -7,11 +7,7 @@ flavors guests.
 
 from __future__ import annotations
 
-import io
 import json
-import lzma
-import sqlite3
-import tarfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,11 +38,8 @@ from numafit.rules.nova_config import apply_config
 from numafit.rules.pci_alias import parse_aliases
 from numafit.rules.pci_pools import functions_of, pools_from_devices
 from numafit.rules.topology import cpu_topology
-
-ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "examples"
-DATA = ROOT / "tests" / "data"
-UNIT = ROOT / "tests" / "unit" / "data"
+from tests.fuzz import seeds
+from tests.fuzz.seeds import DATA, EXAMPLES, UNIT, files, texts
 
 LARGEST = 4 << 20
 """Bytes of an input for which the bounds below are promised."""
@@ -54,6 +47,8 @@ SECONDS = 2.0
 """Of processor time."""
 MEMORY = 512 << 20
 """Bytes beyond what the process had before."""
+LONGEST = 5000
+"""Characters of a complaint, however long the input is."""
 
 
 @dataclass(frozen=True)
@@ -76,20 +71,10 @@ def ask(name: str, data: bytes, folder: Path) -> Exception | None:
     try:
         reader.read(path)
     except (InputError, *reader.refuses) as error:
-        said = error
-    else:
-        return None
-    # what is said must be short, however long the input is
-    assert len(str(said)) < 5000
-    return said
-
-
-def _files(*paths: Path) -> Callable[[], list[bytes]]:
-    return lambda: [path.read_bytes() for path in paths]
-
-
-def _texts(*texts: str) -> Callable[[], list[bytes]]:
-    return lambda: [text.encode() for text in texts]
+        if len(str(error)) > LONGEST:
+            raise AssertionError(f"a complaint of {len(str(error))} characters") from error
+        return error
+    return None
 
 
 # --- hosts
@@ -118,21 +103,6 @@ def _topology(path: Path) -> None:
     Fleet.from_nova_rows([("h", text, pools)])
 
 
-def _row_seeds() -> list[bytes]:
-    return [
-        json.dumps(next(iter(json.loads((UNIT / "nova_rows.json").read_text()).values()))).encode()
-    ]
-
-
-def _topology_seeds() -> list[bytes]:
-    rows = [
-        row
-        for dump in json.loads((UNIT / "nova_rows.json").read_text()).values()
-        for row in dump["compute_nodes"]
-    ]
-    return [f"{row['numa_topology']}\0{row['pci_stats'] or ''}".encode() for row in rows]
-
-
 def _capabilities(path: Path) -> None:
     Fleet([read_capabilities(path)])
 
@@ -145,30 +115,6 @@ def _database(path: Path) -> None:
     with NovaDb(f"sqlite:///{path}") as database:
         database.differences()
         Fleet.from_nova_rows(database.rows())
-
-
-def _database_seeds() -> list[bytes]:
-    rows = json.loads((UNIT / "nova_rows.json").read_text())
-    (row, *_others) = next(iter(rows.values()))["compute_nodes"]
-    with sqlite3.connect(":memory:") as connection:
-        connection.execute(
-            "CREATE TABLE compute_nodes (id, host, hypervisor_hostname, numa_topology, pci_stats, "
-            "cpu_allocation_ratio, ram_allocation_ratio, deleted)"
-        )
-        connection.execute(
-            "CREATE TABLE instances (uuid, host, node, vm_state, task_state, deleted)"
-        )
-        connection.execute(
-            "CREATE TABLE instance_extra (instance_uuid, numa_topology, migration_context, deleted)"
-        )
-        connection.execute(
-            "INSERT INTO compute_nodes VALUES (1, 'h', 'h', ?, ?, 1.0, 1.0, 0)",
-            (row["numa_topology"], row["pci_stats"]),
-        )
-        connection.execute("INSERT INTO instances VALUES ('u', 'h', 'h', 'active', NULL, 0)")
-        connection.execute("INSERT INTO instance_extra VALUES ('u', ?, NULL, 0)", (_INSTANCE,))
-        connection.commit()
-        return [connection.serialize()]
 
 
 def _synthetic(path: Path) -> None:
@@ -184,60 +130,11 @@ def _sysfs(path: Path) -> None:
     pools_from_devices(machine.devices, specs)
 
 
-def _archive_seeds() -> list[bytes]:
-    packed = (EXAMPLES / "networking" / "sys.tar.xz").read_bytes()
-    return [
-        packed,
-        lzma.decompress(packed),
-        _small_archive(tarfile.GNU_FORMAT),
-        _small_archive(tarfile.PAX_FORMAT),
-    ]
-
-
-def _small_archive(form: int) -> bytes:
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=form) as archive:
-        base = "sys/devices/system"
-        for name, text in (
-            (f"{base}/node/node0/cpulist", "0-3"),
-            (f"{base}/node/node0/meminfo", "Node 0 MemTotal: 4194304 kB"),
-            (f"{base}/node/node0/distance", "10"),
-            (f"{base}/cpu/online", "0-3"),
-            (f"{base}/cpu/cpu0/topology/thread_siblings_list", "0,2"),
-            (f"{base}/{'long/' * 25}name-\u0663", "x"),
-        ):
-            member = tarfile.TarInfo(name)
-            member.size = len(text)
-            archive.addfile(member, io.BytesIO(text.encode()))
-        link = tarfile.TarInfo("sys/class/net/eth0")
-        link.type, link.linkname = tarfile.SYMTYPE, "../../devices/pci/net/eth0"
-        archive.addfile(link)
-    return out.getvalue()
-
-
 # --- fleets
 
 
 def _saved(path: Path) -> None:
     Fleet.load(path)
-
-
-def _saved_seeds() -> list[bytes]:
-    path = ROOT / "build" / "fuzz-seed.npz"
-    path.parent.mkdir(exist_ok=True)
-    _fleet().save(path)
-    data = path.read_bytes()
-    path.unlink()
-    return [data]
-
-
-def _fleet() -> Fleet:
-    return Fleet(
-        [
-            read_host_file(EXAMPLES / "hosts" / "dual-xeon.yaml"),
-            read_host_file(EXAMPLES / "hosts" / "edge-gold.json"),
-        ]
-    )
 
 
 def _arrow(path: Path) -> None:
@@ -249,14 +146,6 @@ def _arrow(path: Path) -> None:
     except (pa.ArrowException, OSError, OverflowError, ValueError):
         return
     Fleet.from_arrow(table)
-
-
-def _arrow_seeds() -> list[bytes]:
-    table = pa.table(_fleet())
-    out = io.BytesIO()
-    with pa.ipc.new_stream(out, table.schema) as stream:
-        stream.write_table(table)
-    return [out.getvalue()]
 
 
 def _arrow_rows(path: Path) -> None:
@@ -275,10 +164,6 @@ def _arrow_rows(path: Path) -> None:
     Fleet.from_arrow(table)
 
 
-def _arrow_row_seeds() -> list[bytes]:
-    return [json.dumps(pa.table(_fleet()).to_pylist()).encode()]
-
-
 # --- guests
 
 
@@ -288,7 +173,7 @@ def _flavors(path: Path) -> None:
 
 
 def _image(path: Path) -> None:
-    _guest(Flavor("f", 8, 8192), read_image(path))
+    _guest(Flavor("f", 8, 8192, {"hw:cpu_policy": "dedicated"}), read_image(path))
 
 
 def _guest(flavor: Flavor, image: Image) -> None:
@@ -314,10 +199,10 @@ def _nova_conf(path: Path) -> None:
     config = read_nova_conf(path)
     cell = HostCell(
         id=0,
-        cpuset=frozenset(range(8)),
-        pcpuset=frozenset(range(8)),
+        cpuset=frozenset(range(32)),
+        pcpuset=frozenset(range(32)),
         memory_mb=1024,
-        siblings=tuple(frozenset((n, n + 4)) for n in range(4)),
+        siblings=tuple(frozenset((n, n + 16)) for n in range(16)),
     )
     apply_config(HostInfo((cell,)), config)
     parse_aliases(config.aliases, pci_in_placement=config.pci_in_placement).check()
@@ -349,119 +234,67 @@ def _cases(path: Path) -> None:
         pass
 
 
-_DEVICES = (
-    '[{"address": "0000:3b:00.1", "vendor_id": "8086", "product_id": "1572", "dev_type": '
-    '"type-VF", "numa_node": 0, "parent_addr": "0000:3b:00.0", "capabilities": {"vpd": '
-    '{"card_serial_number": "x"}}}]'
-)
-_RESOURCES = (
-    '{"version": 1, "cells": [], "resources": {"DISK_GB": 100, "CUSTOM_A": {"total": 3, '
-    '"reserved": 1, "min_unit": 1, "max_unit": 2, "step_size": 1, "allocation_ratio": 1.5, '
-    '"used": 1}}, "traits": ["HW_CPU_X86_VMX"], "aggregates": ["a"], "other_classes": ["VCPU"]}'
-)
-_INSTANCE = (
-    '{"nova_object.name": "InstanceNUMATopology", "nova_object.namespace": "nova", '
-    '"nova_object.version": "1.3", "nova_object.data": {"cells": [{"nova_object.name": '
-    '"InstanceNUMACell", "nova_object.namespace": "nova", "nova_object.version": "1.6", '
-    '"nova_object.data": {"id": 0, "cpuset": [], "pcpuset": [0, 1], "memory": 1024, "pagesize": '
-    '2048, "cpu_policy": "dedicated", "cpu_thread_policy": "isolate", "cpu_pinning_raw": {"0": 2, '
-    '"1": 3}, "cpuset_reserved": [4]}}], "emulator_threads_policy": null}}'
-)
-_TOPOLOGY = (
-    '{"nova_object.name": "NUMATopology", "nova_object.namespace": "nova", '
-    '"nova_object.version": "1.2", "nova_object.data": {"cells": []}}'
-)
-_TABLES = (
-    f"host\tnuma_topology\tpci_stats\nh1\t{_TOPOLOGY}\tNULL\n",
-    f"+----+{'-' * (len(_TOPOLOGY) + 2)}+\n| id | numa_topology{' ' * (len(_TOPOLOGY) - 12)}|\n"
-    f"+----+{'-' * (len(_TOPOLOGY) + 2)}+\n| h1 | {_TOPOLOGY} |\n",
-    f" host | numa_topology\n------+---------------\n h1   | {_TOPOLOGY}\n(1 row)\n",
-    f"host|numa_topology\nh1|{_TOPOLOGY}\n",
-    'host,numa_topology\nh1,"' + _TOPOLOGY.replace('"', '""') + '"\n',
-    'localhost | SUCCESS => {"query_result": [[{"host": "h", "numa_topology": null}]]}\n',
-)
-_LINKS = (
-    "1: lo: <LOOPBACK,UP> mtu 65536\n    inet 127.0.0.1/8 scope host lo\n"
-    "2: eth0@if3: <UP> mtu 1500 master br0 parentbus pci parentdev 0000:00:03.0\n"
-    "    inet6 fe80::1/64 scope link\n",
-    "1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever\n",
-)
-_NOVA_CONF = """[DEFAULT]
-vcpu_pin_set = 0-3,^1
-reserved_huge_pages = node:0,size:2MB,count:64
-[compute]
-cpu_dedicated_set = 4-7
-[neutron]
-physnets = foo,bar
-[neutron_physnet_foo]
-numa_nodes = 0
-[neutron_tunnel]
-numa_nodes = 0,1
-[pci]
-device_spec = {"vendor_id": "8086", "address": {"domain": ".*", "bus": "3b", "slot": "0[0-9]"}}
-alias = {"name": "a", "vendor_id": "8086", "product_id": "1572", "device_type": "type-VF"}
-"""
-
 READERS: dict[str, Reader] = {
     "host-yaml": Reader(
         _host_file,
-        _files(*sorted((EXAMPLES / "hosts").glob("*.yaml")), EXAMPLES / "networking" / "host.yaml"),
+        files(*sorted((EXAMPLES / "hosts").glob("*.yaml")), EXAMPLES / "networking" / "host.yaml"),
         ".yaml",
     ),
-    "host-resources": Reader(_host_file, _texts(_RESOURCES), ".json"),
-    "host-json": Reader(_host_file, _files(EXAMPLES / "hosts" / "edge-gold.json"), ".json"),
-    "rows": Reader(_rows, _row_seeds, ".json"),
-    "rows-at-once": Reader(_rows_at_once, _row_seeds, ".json"),
-    "topology": Reader(_topology, _topology_seeds),
-    "instance": Reader(_instance, _texts(_INSTANCE)),
-    "database": Reader(_database, _database_seeds, ".db"),
-    "row-tables": Reader(_rows, _texts(*_TABLES)),
+    "host-resources": Reader(_host_file, texts(seeds.RESOURCES), ".json"),
+    "host-json": Reader(_host_file, files(EXAMPLES / "hosts" / "edge-gold.json"), ".json"),
+    "rows": Reader(_rows, seeds.rows, ".json"),
+    "rows-at-once": Reader(_rows_at_once, seeds.rows, ".json"),
+    "topology": Reader(_topology, seeds.topologies),
+    "instance": Reader(_instance, texts(seeds.INSTANCE)),
+    "database": Reader(_database, seeds.databases, ".db"),
+    "row-tables": Reader(_rows, texts(*seeds.TABLES)),
     "capabilities": Reader(
         _capabilities,
-        _files(DATA / "libvirt" / "two-socket.xml", DATA / "libvirt" / "test-driver.xml"),
+        files(DATA / "libvirt" / "two-socket.xml", DATA / "libvirt" / "test-driver.xml"),
     ),
     "nodedevs": Reader(
         _nodedevs,
-        _files(DATA / "libvirt" / "sriov-devices.xml", DATA / "libvirt" / "virtio-devices.xml"),
+        files(DATA / "libvirt" / "sriov-devices.xml", DATA / "libvirt" / "virtio-devices.xml"),
     ),
-    "hwloc": Reader(_hwloc, _files(DATA / "hwloc" / "two-nodes.xml")),
+    "hwloc": Reader(_hwloc, files(DATA / "hwloc" / "two-nodes.xml")),
     "synthetic": Reader(
         _synthetic,
-        _texts(
+        texts(
             "pack:2 numa:3 core:5 pu:2",
-            "numa:2(memory=4GB) [numa] l3:1 core:2 2",
+            "numa:2(memory=4GB) l3:1 core:2 2",
+            "pack:2 [numa] core:2 pu:2",
             "pack:2 core:2 pu:2(indexes=0,2,4,6,1,3,5,7)",
             "pack:2 core:2 pu:2(indexes=2*4:1*2)",
             "pack:2 core:2 pu:2(indexes=pack:core)",
         ),
     ),
-    "sysfs": Reader(_sysfs, _archive_seeds, ".tar"),
-    "saved": Reader(_saved, _saved_seeds, ".npz"),
-    "arrow": Reader(_arrow, _arrow_seeds),
-    "arrow-rows": Reader(_arrow_rows, _arrow_row_seeds),
+    "sysfs": Reader(_sysfs, seeds.archives, ".tar"),
+    "saved": Reader(_saved, seeds.saved, ".npz"),
+    "arrow": Reader(_arrow, seeds.arrow),
+    "arrow-rows": Reader(_arrow_rows, seeds.arrow_rows),
     "flavors": Reader(
         _flavors,
-        _files(EXAMPLES / "flavors.json", EXAMPLES / "flavor-router.json"),
+        files(EXAMPLES / "flavors.json", EXAMPLES / "flavor-router.json"),
         ".json",
         (InvalidRequest,),
     ),
     "image": Reader(
-        _image, _files(EXAMPLES / "images" / "vnf-router.json"), ".json", (InvalidRequest,)
+        _image, files(EXAMPLES / "images" / "vnf-router.json"), ".json", (InvalidRequest,)
     ),
-    "pci-devices": Reader(_pci_devices, _texts(_DEVICES), ".json", (InvalidRequest,)),
+    "pci-devices": Reader(_pci_devices, texts(seeds.DEVICES), ".json", (InvalidRequest,)),
     "nova-conf": Reader(
         _nova_conf,
-        lambda: [(EXAMPLES / "networking" / "nova.conf").read_bytes(), _NOVA_CONF.encode()],
+        lambda: [(EXAMPLES / "networking" / "nova.conf").read_bytes(), seeds.NOVA_CONF.encode()],
         ".conf",
         (InvalidRequest,),
     ),
     "neutron-conf": Reader(
-        _neutron_conf, _files(EXAMPLES / "networking" / "linuxbridge_agent.ini"), ".ini"
+        _neutron_conf, files(EXAMPLES / "networking" / "linuxbridge_agent.ini"), ".ini"
     ),
-    "switch": Reader(_switch, _files(UNIT / "ovs" / "dump.json", UNIT / "ovs" / "list.json")),
-    "switch-text": Reader(_switch, _files(*sorted((UNIT / "ovs" / "text").glob("*.txt")))),
-    "addresses": Reader(_addresses, _files(EXAMPLES / "networking" / "addr.json")),
-    "addresses-text": Reader(_addresses, _texts(*_LINKS)),
-    "cases": Reader(_cases, _texts('{"id": "a", "host": {}, "expect": null}\n')),
+    "switch": Reader(_switch, files(UNIT / "ovs" / "dump.json", UNIT / "ovs" / "list.json")),
+    "switch-text": Reader(_switch, files(*sorted((UNIT / "ovs" / "text").glob("*.txt")))),
+    "addresses": Reader(_addresses, files(EXAMPLES / "networking" / "addr.json")),
+    "addresses-text": Reader(_addresses, texts(*seeds.LINKS)),
+    "cases": Reader(_cases, texts('{"id": "a", "host": {}, "expect": null}\n')),
 }
 """Name -> reader. A new one needs an entry here and a folder of its name in ``corpus``."""

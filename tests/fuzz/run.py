@@ -1,0 +1,193 @@
+"""Fuzz readers: ``python -m tests.fuzz.run --seconds 60 [READER ...]``, from the checkout's root.
+
+Each reader has a process of its own, whose memory is limited. What leads on is found by atheris
+(libFuzzer) where it is installed; elsewhere inputs are made at random. An input that ends in
+another way than ``readers.ask`` allows is written to ``build/fuzz/found``: mend the cause, and copy
+it to ``tests/fuzz/corpus/READER``, where ``test_corpus.py`` reads it from then on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import hashlib
+import os
+import random
+import re
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parents[2]
+BUILD = ROOT / "build" / "fuzz"
+CORPUS = Path(__file__).parent / "corpus"
+FOUND = BUILD / "found"
+_LONGEST_INPUT = 1 << 16
+
+
+class Outcome(NamedTuple):
+    reader: str
+    runs: int
+    a_second: int
+    reached: str
+    """Edges of numafit's bytecode, where atheris counts them."""
+    fault: str
+    """The first line of what went wrong; empty where nothing did."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("readers", nargs="*", metavar="READER", help="default: all")
+    parser.add_argument("--seconds", type=int, default=60, help="of each reader")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--in-this-process", action="store_true", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.in_this_process:
+        warnings.simplefilter("ignore")
+        fuzz(given.readers[0], given.seconds)
+        return 0
+    from tests.fuzz.readers import READERS
+
+    names = given.readers or list(READERS)
+    unknown = set(names) - READERS.keys()
+    if unknown:
+        parser.error(
+            f"no such reader: {', '.join(sorted(unknown))}; there are {', '.join(READERS)}"
+        )
+    print(f"{'reader':16} {'runs':>9} {'a second':>9} {'reached':>8}")
+    with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
+        outcomes = list(pool.map(lambda name: _child(name, given.seconds), names))
+    return 1 if any(outcome.fault for outcome in outcomes) else 0
+
+
+def _child(name: str, seconds: int) -> Outcome:
+    command = [sys.executable, "-m", "tests.fuzz.run", "--in-this-process", name]
+    log = BUILD / f"{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as output:
+        done = subprocess.run(
+            [*command, "--seconds", str(seconds)],
+            cwd=ROOT,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            timeout=4 * seconds + 300,
+            check=False,
+        )
+    text = log.read_text("utf-8", "replace")
+    runs = _last(r"number_of_executed_units: *(\d+)", text)
+    rate = _last(r"average_exec_per_sec: *(\d+)", text)
+    fault = ""
+    if done.returncode:
+        found = re.findall(r"^(?:[\w.]+(?:Error|Exception|Interrupt)\b.*|.*ERROR: .*)$", text, re.M)
+        fault = (found or [f"status {done.returncode}"])[0]
+    reached = re.findall(r"\bcov: (\d+)", text)
+    outcome = Outcome(name, int(runs or 0), int(rate or 0), (reached or ["-"])[-1], fault)
+    print(f"{name:16} {outcome.runs:9} {outcome.a_second:9} {outcome.reached:>8}", flush=True)
+    if fault:
+        print(f"  FOUND {fault[:200]}\n  see {log.relative_to(ROOT)} and {FOUND.relative_to(ROOT)}")
+    return outcome
+
+
+def _last(pattern: str, text: str) -> str:
+    found = re.findall(pattern, text)
+    return found[-1] if found else ""
+
+
+def fuzz(name: str, seconds: int) -> None:
+    """Until the time is over, or something is found: the process then ends with a status."""
+    try:
+        import atheris
+    except ImportError:
+        from tests.fuzz import readers
+
+        _at_random(name, seconds, readers)
+        return
+    # the finder of an editable install hides the sources from atheris
+    sys.meta_path.sort(key=lambda finder: "Redirecting" in type(finder).__name__)
+    with atheris.instrument_imports(include=["numafit"]):
+        from tests.fuzz import readers
+    from tests.fuzz.mutate import mutated
+
+    folder = Path(tempfile.mkdtemp())
+    check = _checker(name, folder, readers)
+    others = _corpus(name, readers)
+
+    def mutate(data: bytes, most: int, seed: int) -> bytes:
+        dice = random.Random(seed)
+        if dice.random() < 0.3:
+            return bytes(atheris.Mutate(data, most))
+        return mutated(data, others, dice)[:most]
+
+    seeds, grown = BUILD / "seeds" / name, BUILD / "corpus" / name
+    for path in (seeds, grown, FOUND):
+        path.mkdir(parents=True, exist_ok=True)
+    for data in others:
+        (seeds / _digest(data)).write_bytes(data)
+    memory = (_resident() + readers.MEMORY) >> 20
+    options = [
+        f"-max_total_time={seconds}",
+        f"-max_len={_LONGEST_INPUT}",
+        f"-rss_limit_mb={memory}",
+        f"-timeout={10 * round(readers.SECONDS)}",
+        f"-artifact_prefix={FOUND}/{name}-",
+        "-print_final_stats=1",
+    ]
+    atheris.Setup([sys.argv[0], *options, str(grown), str(seeds)], check, custom_mutator=mutate)
+    atheris.Fuzz()
+
+
+def _at_random(name: str, seconds: int, readers: Any) -> None:
+    from tests.fuzz.mutate import mutated
+
+    with tempfile.TemporaryDirectory() as folder:
+        check = _checker(name, Path(folder), readers)
+        corpus = _corpus(name, readers)
+        size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        limit = size + readers.MEMORY
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+        dice = random.Random(time.time_ns())
+        runs, end = 0, time.monotonic() + seconds
+        while time.monotonic() < end:
+            data = mutated(dice.choice(corpus), corpus, dice)[:_LONGEST_INPUT]
+            try:
+                check(data)
+            except BaseException:
+                FOUND.mkdir(parents=True, exist_ok=True)
+                (FOUND / f"{name}-{_digest(data)}").write_bytes(data)
+                raise
+            runs += 1
+        print(f"number_of_executed_units: {runs}\naverage_exec_per_sec: {runs // max(seconds, 1)}")
+
+
+def _checker(name: str, folder: Path, readers: Any) -> Callable[[bytes], None]:
+    def check(data: bytes) -> None:
+        start = time.process_time()
+        readers.ask(name, data, folder)
+        used = time.process_time() - start
+        if used > readers.SECONDS:
+            raise AssertionError(f"{used:.1f} s")
+
+    return check
+
+
+def _corpus(name: str, readers: Any) -> list[bytes]:
+    found: list[bytes] = readers.READERS[name].seeds()
+    return found + [path.read_bytes() for path in sorted((CORPUS / name).glob("*"))]
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:12]
+
+
+def _resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,184 @@
+"""Inputs that each reader reads well: where fuzzers begin."""
+
+from __future__ import annotations
+
+import io
+import json
+import lzma
+import sqlite3
+import tarfile
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+
+from numafit import Fleet
+from numafit.readers.hostfile import read_host_file
+
+ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
+DATA = ROOT / "tests" / "data"
+UNIT = ROOT / "tests" / "unit" / "data"
+
+
+def files(*paths: Path) -> Callable[[], list[bytes]]:
+    return lambda: [path.read_bytes() for path in paths]
+
+
+def texts(*texts: str) -> Callable[[], list[bytes]]:
+    return lambda: [text.encode() for text in texts]
+
+
+DEVICES = (
+    '[{"address": "0000:3b:00.1", "vendor_id": "8086", "product_id": "1572", "dev_type": '
+    '"type-VF", "numa_node": 0, "parent_addr": "0000:3b:00.0", "capabilities": {"vpd": '
+    '{"card_serial_number": "x"}}}]'
+)
+RESOURCES = (
+    '{"version": 1, "cells": [], "resources": {"DISK_GB": 100, "CUSTOM_A": {"total": 3, '
+    '"reserved": 1, "min_unit": 1, "max_unit": 2, "step_size": 1, "allocation_ratio": 1.5, '
+    '"used": 1}}, "traits": ["HW_CPU_X86_VMX"], "aggregates": ["a"], "other_classes": ["VCPU"]}'
+)
+INSTANCE = (
+    '{"nova_object.name": "InstanceNUMATopology", "nova_object.namespace": "nova", '
+    '"nova_object.version": "1.3", "nova_object.data": {"cells": [{"nova_object.name": '
+    '"InstanceNUMACell", "nova_object.namespace": "nova", "nova_object.version": "1.6", '
+    '"nova_object.data": {"id": 0, "cpuset": [], "pcpuset": [0, 1], "memory": 1024, "pagesize": '
+    '2048, "cpu_policy": "dedicated", "cpu_thread_policy": "isolate", "cpu_pinning_raw": {"0": 2, '
+    '"1": 3}, "cpuset_reserved": [4]}}], "emulator_threads_policy": null}}'
+)
+TOPOLOGY = (
+    '{"nova_object.name": "NUMATopology", "nova_object.namespace": "nova", '
+    '"nova_object.version": "1.2", "nova_object.data": {"cells": []}}'
+)
+TABLES = (
+    f"host\tnuma_topology\tpci_stats\nh1\t{TOPOLOGY}\tNULL\n",
+    f"+----+{'-' * (len(TOPOLOGY) + 2)}+\n| id | numa_topology{' ' * (len(TOPOLOGY) - 12)}|\n"
+    f"+----+{'-' * (len(TOPOLOGY) + 2)}+\n| h1 | {TOPOLOGY} |\n",
+    f" host | numa_topology\n------+---------------\n h1   | {TOPOLOGY}\n(1 row)\n",
+    f"host|numa_topology\nh1|{TOPOLOGY}\n",
+    'host,numa_topology\nh1,"' + TOPOLOGY.replace('"', '""') + '"\n',
+    'localhost | SUCCESS => {"query_result": [[{"host": "h", "numa_topology": null}]]}\n',
+)
+LINKS = (
+    "1: lo: <LOOPBACK,UP> mtu 65536\n    inet 127.0.0.1/8 scope host lo\n"
+    "2: eth0@if3: <UP> mtu 1500 master br0 parentbus pci parentdev 0000:00:03.0\n"
+    "    inet6 fe80::1/64 scope link\n",
+    "1: lo    inet 127.0.0.1/8 scope host lo\\       valid_lft forever\n",
+)
+NOVA_CONF = """[DEFAULT]
+reserved_host_cpus = 1
+reserved_huge_pages = node:0,size:2MB,count:64
+[compute]
+cpu_dedicated_set = 4-7,^5
+cpu_shared_set = 0-3
+[neutron]
+physnets = foo,bar
+[neutron_physnet_foo]
+numa_nodes = 0
+[neutron_tunnel]
+numa_nodes = 0,1
+[pci]
+device_spec = {"vendor_id": "8086", "address": {"domain": ".*", "bus": "3b", "slot": "0[0-9]"}}
+alias = {"name": "a", "vendor_id": "8086", "product_id": "1572", "device_type": "type-VF"}
+"""
+
+
+def rows() -> list[bytes]:
+    return [
+        json.dumps(next(iter(json.loads((UNIT / "nova_rows.json").read_text()).values()))).encode()
+    ]
+
+
+def topologies() -> list[bytes]:
+    rows = [
+        row
+        for dump in json.loads((UNIT / "nova_rows.json").read_text()).values()
+        for row in dump["compute_nodes"]
+    ]
+    return [f"{row['numa_topology']}\0{row['pci_stats'] or ''}".encode() for row in rows]
+
+
+def databases() -> list[bytes]:
+    rows = json.loads((UNIT / "nova_rows.json").read_text())
+    (row, *_others) = next(iter(rows.values()))["compute_nodes"]
+    with sqlite3.connect(":memory:") as connection:
+        connection.execute(
+            "CREATE TABLE compute_nodes (id, host, hypervisor_hostname, numa_topology, pci_stats, "
+            "cpu_allocation_ratio, ram_allocation_ratio, deleted)"
+        )
+        connection.execute(
+            "CREATE TABLE instances (uuid, host, node, vm_state, task_state, deleted)"
+        )
+        connection.execute(
+            "CREATE TABLE instance_extra (instance_uuid, numa_topology, migration_context, deleted)"
+        )
+        connection.execute(
+            "INSERT INTO compute_nodes VALUES (1, 'h', 'h', ?, ?, 1.0, 1.0, 0)",
+            (row["numa_topology"], row["pci_stats"]),
+        )
+        connection.execute("INSERT INTO instances VALUES ('u', 'h', 'h', 'active', NULL, 0)")
+        connection.execute("INSERT INTO instance_extra VALUES ('u', ?, NULL, 0)", (INSTANCE,))
+        connection.commit()
+        return [connection.serialize()]
+
+
+def archives() -> list[bytes]:
+    packed = (EXAMPLES / "networking" / "sys.tar.xz").read_bytes()
+    return [
+        packed,
+        lzma.decompress(packed),
+        _small_archive(tarfile.GNU_FORMAT),
+        _small_archive(tarfile.PAX_FORMAT),
+    ]
+
+
+def _small_archive(form: int) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=form) as archive:
+        base = "sys/devices/system"
+        for name, text in (
+            (f"{base}/node/node0/cpulist", "0-3"),
+            (f"{base}/node/node0/meminfo", "Node 0 MemTotal: 4194304 kB"),
+            (f"{base}/node/node0/distance", "10"),
+            (f"{base}/cpu/online", "0-3"),
+            (f"{base}/cpu/cpu0/topology/thread_siblings_list", "0,2"),
+            (f"{base}/{'long/' * 25}name-\u0663", "x"),
+        ):
+            member = tarfile.TarInfo(name)
+            member.size = len(text)
+            archive.addfile(member, io.BytesIO(text.encode()))
+        link = tarfile.TarInfo("sys/class/net/eth0")
+        link.type, link.linkname = tarfile.SYMTYPE, "../../devices/pci/net/eth0"
+        archive.addfile(link)
+    return out.getvalue()
+
+
+def saved() -> list[bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "fleet.npz"
+        _fleet().save(path)
+        data = path.read_bytes()
+    return [data]
+
+
+def _fleet() -> Fleet:
+    return Fleet(
+        [
+            read_host_file(EXAMPLES / "hosts" / "dual-xeon.yaml"),
+            read_host_file(EXAMPLES / "hosts" / "edge-gold.json"),
+        ]
+    )
+
+
+def arrow() -> list[bytes]:
+    table = pa.table(_fleet())
+    out = io.BytesIO()
+    with pa.ipc.new_stream(out, table.schema) as stream:
+        stream.write_table(table)
+    return [out.getvalue()]
+
+
+def arrow_rows() -> list[bytes]:
+    return [json.dumps(pa.table(_fleet()).to_pylist()).encode()]
