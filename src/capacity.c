@@ -194,7 +194,7 @@ nf_status nf_capacity(const nf_fleet *f, const nf_hosts *hosts, const nf_request
                       uint32_t *counts) {
     desk d;
     nf_job j;
-    nf_demand want;
+    nf_demand want = {0};
     headroom room = {.asked = false};
     int result = NF_OK, status = nf_job_check(f, request, options, scratch);
     if (status != NF_OK) return status;

@@ -124,7 +124,8 @@ static void explain_agrees(const nf_fleet *f, uint32_t host, const wish *w, nf_s
         size_t at = (size_t)g * cells + out->cells[g].cell - f->host_first_cell[host];
         HOLDS(reasons[at].status == NF_OK);
     }
-    if (r->n_cells == 1 && !r->n_nets && !r->n_pci) HOLDS(any == (fitted == NF_OK));
+    bool settled = !r->n_nets && !r->n_pci && !r->n_resources && !r->host_classes;
+    if (r->n_cells == 1 && settled) HOLDS(any == (fitted == NF_OK));
     free(reasons);
 }
 
@@ -296,11 +297,11 @@ static uint32_t placed_on(const nf_fleet *f, uint32_t host, const wish *w) {
     return count;
 }
 
-/* Does the guest ask for anything that runs out? */
-static bool ends(const nf_request *r) {
+/* Does it ask for anything that a host has only so much of? */
+static bool runs_out(const wish *w) {
     bool devices = false;
-    for (uint32_t p = 0; p < r->n_pci; p++) devices |= r->pci[p].count > 0;
-    return r->n_cells || devices;
+    for (uint32_t i = 0; i < w->request.n_pci; i++) devices |= w->pci[i].count > 0;
+    return w->request.n_cells || w->request.n_resources || devices;
 }
 
 static void capacity_agrees(stage *s, const wish *w, const selection *chosen) {
@@ -314,7 +315,7 @@ static void capacity_agrees(stage *s, const wish *w, const selection *chosen) {
                                          &scratch, shared);
     free(scratch.memory);
     HOLDS(world_digest(s->fleet) == before);
-    if (!ends(&w->request)) {
+    if (!runs_out(w)) {
         HOLDS(status == NF_EINVAL && (again == NF_EINVAL || !n));
     } else {
         HOLDS(status == NF_OK || status == NF_UNDECIDED);
@@ -359,7 +360,7 @@ static void mix_agrees(stage *s, wish *one, wish *two, const selection *chosen, 
     double weights[2] = {1 + below(b, 3), 0.5 + below(b, 3)};
     wish *const both[2] = {one, two};
     nf_arrival kinds[2] = {{&one->request, weights[0]}, {&two->request, weights[1]}};
-    if (!one->request.n_cells || !two->request.n_cells) return;
+    if (!runs_out(one) || !runs_out(two)) return;
     uint32_t *counts = calloc(n, 2 * sizeof *counts), *shared = calloc(n, 2 * sizeof *shared);
     nf_scratch scratch = scratch_of(nf_mix_bytes(s->fleet, kinds, 2));
     nf_status status = nf_mix(s->fleet, &chosen->hosts, kinds, 2, &one->options, CAP, &scratch,

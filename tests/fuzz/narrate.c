@@ -61,6 +61,9 @@ void narrate_wish(const wish *w) {
         fprintf(stderr, "  cell: %" PRId64 " MiB pages %" PRId64 " shared %u dedicated %u policy %u threads %u\n",
                r->cells[g].memory, r->cells[g].page_kib, r->cells[g].n_shared,
                r->cells[g].n_dedicated, r->cells[g].policy, r->cells[g].threads);
+    if (r->host_classes) fprintf(stderr, "  host classes: %" PRIx64 "\n", *r->host_classes);
+    for (uint32_t i = 0; i < r->n_resources; i++)
+        fprintf(stderr, "  resource %u: %u\n", r->resources[i].resource, r->resources[i].amount);
     for (uint32_t n = 0; n < r->n_nets; n++) fprintf(stderr, "  net: %u\n", r->nets[n]);
     for (uint32_t i = 0; i < r->n_pci; i++) {
         const nf_pci_request *q = &r->pci[i];

@@ -63,7 +63,8 @@ static void plan_fleet(nf_fleet *f, plan *p, bytes *b) {
     for (uint32_t k = 0; k < PAGE_KINDS; k++) f->n_page_sizes += p->page_kinds >> k & 1u;
     f->net_words = now_and_then(b, 8) ? 2 : 1;
     f->n_classes = now_and_then(b, 16) ? 70 : 1 + below(b, 3);
-    f->n_host_classes = 1;
+    f->n_host_classes = 1 + below(b, 3);
+    f->n_resources = now_and_then(b, 2) ? below(b, MOST_RESOURCES + 1) : 0;
     f->n_mask_words = (uint64_t)f->n_cells * f->max_words;
     if (f->max_threads < 64) f->max_threads += now_and_then(b, 8); /* wider than any layout */
 }
@@ -146,21 +147,22 @@ static void fill_cell(nf_fleet *f, uint32_t cell, uint32_t number, bytes *b) {
     fill_pages(f, cell, b);
 }
 
-/* Of a PF and its VFs only the one or the other are in use, and the others are out of sight. */
+static bool exclude(const nf_fleet *f, uint32_t p, uint32_t q) {
+    return f->pool_family[p] && f->pool_family[p] == f->pool_family[q] &&
+           f->pool_kind[p] != f->pool_kind[q];
+}
+
+/* Of what excludes each other only one kind is in use, and the others are out of sight. */
 static void settle_families(nf_fleet *f, uint32_t first, uint32_t last) {
-    for (uint32_t p = first; p < last; p++) {
-        if (!f->pool_family[p]) continue;
-        bool out_of_sight = false;
+    for (uint32_t p = first; p < last; p++)
+        for (uint32_t q = p + 1; q < last; q++)
+            if (f->pool_taken[p] && exclude(f, p, q)) f->pool_taken[q] = 0;
+    for (uint32_t p = first; p < last; p++)
         for (uint32_t q = first; q < last; q++) {
-            if (f->pool_family[q] != f->pool_family[p] || f->pool_kind[q] == f->pool_kind[p])
-                continue;
-            if (q > p) f->pool_taken[q] = f->pool_taken[p] ? 0 : f->pool_taken[q];
-            out_of_sight |= f->pool_taken[q] > 0;
+            if (!f->pool_taken[q] || !exclude(f, p, q) || f->pool_count[p] <= 0) continue;
+            f->pool_hidden[p] = f->pool_count[p];
+            f->pool_count[p] = NF_POOL_GONE;
         }
-        if (!out_of_sight) continue;
-        f->pool_hidden[p] = f->pool_count[p] > 0 ? f->pool_count[p] : 0;
-        f->pool_count[p] = NF_POOL_GONE;
-    }
 }
 
 static void fill_pools(nf_fleet *f, uint32_t host, bytes *b) {
@@ -178,7 +180,7 @@ static void fill_pools(nf_fleet *f, uint32_t host, bytes *b) {
         pool_cell[p] = (int32_t)below(b, cells + 2) + NF_POOL_ELSEWHERE;
         pool_provider[p] = below(b, 4);
         if (families) pool_family[p] = below(b, 3);
-        if (families) pool_kind[p] = 1 + below(b, 2);
+        if (families) pool_kind[p] = below(b, 3);
         f->pool_count[p] = (int32_t)below(b, 6) - 1;
         f->pool_taken[p] = now_and_then(b, 4) ? (int32_t)below(b, 3) : 0;
     }
@@ -188,18 +190,29 @@ static void fill_pools(nf_fleet *f, uint32_t host, bytes *b) {
             f->cell_devices[first_cell + (uint32_t)pool_cell[p]] += f->pool_count[p];
 }
 
+static void fill_host(nf_fleet *f, uint32_t h, bytes *b) {
+    OWN(double, host_cpu_ratio);
+    OWN(double, host_ram_ratio);
+    OWN(uint32_t, host_class);
+    OWN(int64_t, resource_limit);
+    host_cpu_ratio[h] = RATIOS[below(b, sizeof RATIOS / sizeof *RATIOS)];
+    host_ram_ratio[h] = RATIOS[below(b, sizeof RATIOS / sizeof *RATIOS)];
+    host_class[h] = now_and_then(b, 4) ? below(b, f->n_host_classes) : 0;
+    for (uint32_t r = 0; r < f->n_resources; r++) {
+        resource_limit[r * f->n_hosts + h] = (int64_t)below(b, 9) - 1;
+        f->resource_used[r * f->n_hosts + h] = now_and_then(b, 4) ? below(b, 9) : 0;
+    }
+}
+
 static void fill_hosts(nf_fleet *f, const plan *p, bytes *b) {
     OWN(uint32_t, host_first_cell);
     OWN(uint32_t, host_first_pool);
-    OWN(double, host_cpu_ratio);
-    OWN(double, host_ram_ratio);
     OWN(uint64_t, host_distance_at);
     uint64_t distance_at = 0;
     for (uint32_t h = 0; h < f->n_hosts; h++) {
         host_first_cell[h + 1] = host_first_cell[h] + p->cells[h];
         host_first_pool[h + 1] = host_first_pool[h] + p->pools[h];
-        host_cpu_ratio[h] = RATIOS[below(b, sizeof RATIOS / sizeof *RATIOS)];
-        host_ram_ratio[h] = RATIOS[below(b, sizeof RATIOS / sizeof *RATIOS)];
+        fill_host(f, h, b);
         host_distance_at[h] = p->matrix[h] ? distance_at : UINT64_MAX;
         if (p->matrix[h]) distance_at += p->cells[h] * p->cells[h];
         for (uint32_t c = 0; c < p->cells[h]; c++) fill_cell(f, host_first_cell[h] + c, c, b);
@@ -283,6 +296,17 @@ static void wish_pci(wish *w, uint32_t i, const nf_fleet *f, bytes *b) {
     }
 }
 
+/* What is asked of the host itself. */
+static void wish_host(wish *w, const nf_fleet *f, bytes *b) {
+    nf_request *r = &w->request;
+    r->n_resources = below(b, f->n_resources + 1);
+    r->resources = w->resources;
+    for (uint32_t i = 0; i < r->n_resources; i++)
+        w->resources[i] = (nf_resource){i, 1 + below(b, 4)};
+    w->host_classes = 1 + below(b, 7);
+    if (below(b, 2)) r->host_classes = &w->host_classes;
+}
+
 static void wish_options(nf_options *o, bytes *b) {
     static const uint32_t BUDGETS[] = {0, 0, 0, 1, 2, 9, 100};
     *o = (nf_options){.strategy = below(b, 3),
@@ -316,6 +340,7 @@ void wish_make(wish *w, const nf_fleet *f, bytes *b) {
     r->n_pci = now_and_then(b, 2) ? below(b, MOST_PCI + 1) : 0;
     r->pci = w->pci;
     for (uint32_t i = 0; i < r->n_pci; i++) wish_pci(w, i, f, b);
+    if (now_and_then(b, 3)) wish_host(w, f, b);
     narrate_wish(w);
 }
 
