@@ -7,7 +7,7 @@ EDITABLE := --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/edita
 PYTEST := $(BIN)/python -m pytest
 CMAKE := $(BIN)/cmake
 
-.PHONY: test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan fuzz fuzz-engine fuzz-readers analyse lint docs notebooks format wheel test-wheel clean
+.PHONY: test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan fuzz fuzz-engine fuzz-readers oracle analyse lint docs notebooks format wheel test-wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -67,6 +67,13 @@ sanitize: $(VENV)/.tools ## C and Python tests under AddressSanitizer and UBSan
 
 tsan: $(VENV)/.tools ## a million claims by four threads under ThreadSanitizer
 	$(call C_TESTS,tsan,thread)
+
+CASES ?= 100000
+SEED ?= 0
+# KIND=pci makes worlds of one kind; with WORLD=7 too, world 7 is printed and compared
+oracle: build ## CASES=100000 answers beside those of a slow fitter in plain Python
+	$(BIN)/python -m tests.oracle --cases $(CASES) --seed $(SEED) \
+	  $(if $(KIND),--kind $(KIND)) $(if $(WORLD),--world $(WORLD))
 
 # SECONDS of each fuzzer; what is new stays in build/fuzz/corpus, what fails in build/fuzz/found, and
 # NARRATE=1 build/fuzz/tests/fuzz/fuzz_engine FILE says what a file stands for

@@ -47,7 +47,7 @@ static void ask_cpus(nf_cell_filter *s) {
     const nf_demand *w = &s->want;
     int64_t n = w->n_dedicated, cpus = n + w->reserved;
     all_of(s, s->f->cell_free, cpus);
-    if (!n && (w->threads == NF_THREADS_ISOLATE || w->reserved)) s->none = true;
+    if (!n && (w->threads == NF_THREADS_ISOLATE || w->reserved || !w->n_shared)) s->none = true;
     if (w->threads == NF_THREADS_ISOLATE) {
         if (w->reserved) all_of(s, cores_with(s->f, 1), cpus);
         return;

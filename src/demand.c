@@ -35,8 +35,8 @@ nf_limits nf_limits_for(const nf_fleet *f, uint32_t host, const nf_options *opti
     } else if (options->limits == NF_LIMITS_HOST) {
         limits.cpu_ratio = f->host_cpu_ratio[host];
         limits.ram_ratio = f->host_ram_ratio[host];
-        /* NaN: the host carries no ratios, so it sets no limits */
-        limits.on = limits.cpu_ratio >= 0.0 && limits.ram_ratio >= 0.0;
+        /* NaN: the host does not say, and sets no limit: nf_limit() */
+        limits.on = limits.cpu_ratio >= 0.0 || limits.ram_ratio >= 0.0;
     }
     return limits;
 }

@@ -47,7 +47,8 @@ typedef struct nf_limits {
 nf_limits nf_limits_for(const nf_fleet *f, uint32_t host, const nf_options *options);
 
 /* The most of something whole that stays within amount * ratio; INT64_MAX: there is no limit that
- * could be reached (also where there is nothing and the ratio is infinite, as in nova). */
+ * could be reached (also where there is nothing and the ratio is infinite, as in nova, and where
+ * the ratio is not known: NaN). */
 static inline int64_t nf_limit(double amount, double ratio) {
     double limit = amount * ratio;
     return limit < 0x1p63 ? (int64_t)limit : INT64_MAX;

@@ -44,12 +44,12 @@ static inline int nf_memory_fits(const nf_cell *c, const nf_demand *w, nf_reason
 static inline int nf_isolate_fits(const nf_cell *c, const nf_demand *w, nf_reason *why) {
     const nf_layout *layout = c->layout;
     uint32_t n = w->n_dedicated;
+    if (!n) return nf_refuse(why, NF_ISOLATE_EMPTY, 0, 1, 0);
     int64_t whole = layout->threads ? nf_cores_with(c, layout->threads) : 0;
     if (whole < 1) return nf_refuse(why, NF_ISOLATE_CORES, 0, n, whole);
     if (layout->threads > 1 && !layout->same_sets)
         return nf_refuse(why, NF_ISOLATE_SHARED, 0, n, 0);
     if (whole < n) return nf_refuse(why, NF_ISOLATE_CORES, 0, n, whole);
-    if (!n) return nf_refuse(why, NF_ISOLATE_EMPTY, 0, 1, 0);
     int64_t cores = nf_cores_with(c, 1);
     if (cores < (int64_t)n + w->reserved)
         return nf_refuse(why, NF_EMULATOR_CPU, 0, w->reserved, cores - n);
@@ -66,7 +66,8 @@ static inline int nf_threads_fit(const nf_cell *c, const nf_demand *w, nf_reason
         int64_t most = nf_on_siblings(c);
         if (most < 1 || most < n) return nf_refuse(why, NF_REQUIRE_CORES, 0, n ? n : 1, most);
     }
-    if (w->reserved && !n) return nf_refuse(why, NF_EMULATOR_EMPTY, 0, 1, 0);
+    if (!n && w->reserved) return nf_refuse(why, NF_EMULATOR_EMPTY, 0, 1, 0);
+    if (!n && !w->n_shared) return nf_refuse(why, NF_PINNED_EMPTY, 0, 1, 0);
     int64_t listed = nf_listed(c);
     if (listed < (int64_t)n + w->reserved)
         return nf_refuse(why, NF_UNLISTED_CPUS, 0, (int64_t)n + w->reserved, listed);

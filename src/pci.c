@@ -45,18 +45,27 @@ bool nf_pci_note(nf_pci_job *p, uint32_t r, uint32_t pool, uint32_t count) {
     return true;
 }
 
-/* What is drawn from takes what it excludes out of sight. */
-static void exclude_kin(nf_pci_job *p, uint32_t pool) {
-    for (uint32_t i = 0; i < p->n_pools; i++)
-        if (nf_pools_exclude(p->f, p->first_pool + i, p->first_pool + pool))
-            p->left[i] = NF_POOL_GONE;
+/* What request r has drawn from takes what it excludes out of sight of those that follow. */
+static void exclude_kin(nf_pci_job *p, uint32_t r) {
+    for (uint32_t d = p->n_draws; d-- && p->draws[d].request == r;)
+        for (uint32_t i = 0; i < p->n_pools; i++)
+            if (nf_pools_exclude(p->f, p->first_pool + i, p->draws[d].pool))
+                p->left[i] = NF_POOL_GONE;
+}
+
+/* Is the pool shut by what request r has drawn so far? Nova's compute node fails at that pool. */
+static bool shut_by_itself(const nf_pci_job *p, uint32_t r, uint32_t pool) {
+    if (!p->excluding) return false;
+    for (uint32_t d = p->n_draws; d-- && p->draws[d].request == r;)
+        if (nf_pools_exclude(p->f, p->first_pool + pool, p->draws[d].pool)) return true;
+    return false;
 }
 
 static bool draw(nf_pci_job *p, uint32_t r, uint32_t pool, uint32_t count) {
+    if (shut_by_itself(p, r, pool)) return false;
     p->left[pool] -= (int32_t)count;
     if (!p->left[pool]) p->left[pool] = NF_POOL_GONE; /* nova drops a pool that is used up */
     if (!count) return true;
-    if (p->excluding) exclude_kin(p, pool);
     return nf_pci_note(p, r, pool, count);
 }
 
@@ -71,7 +80,7 @@ static bool take_in_order(nf_pci_job *p, uint32_t r, nf_reach reach) {
             want -= here;
             if (!want) return true;
         }
-    return false; /* it wanted devices that exclude each other */
+    return false;
 }
 
 /* What placement allocated is taken, though it be more or less than the count: as nova does. */
@@ -97,7 +106,9 @@ static bool serve_one(nf_pci_job *p, uint32_t r) {
         }
     /* a request for no devices still wants a pool that could give them */
     if (!any || sum < q->count) return false;
-    return q->n_providers ? take_provided(p, r, reach) : take_in_order(p, r, reach);
+    if (!(q->n_providers ? take_provided(p, r, reach) : take_in_order(p, r, reach))) return false;
+    if (p->excluding) exclude_kin(p, r);
+    return true;
 }
 
 /* Devices at one nearness: those that match, those that may be taken, and whether a pool could. */

@@ -169,7 +169,10 @@ bool nf_pci_serve_exactly(nf_pci_job *p) {
     bool follows = false;
     memset(p->closed, 0, p->n_pools);
     for (uint32_t i = 0; i < p->n_pools; i++) p->left[i] = p->f->pool_count[p->first_pool + i];
-    for (uint32_t r = 0; r < p->request->n_pci; r++) follows |= p->request->pci[r].n_providers > 0;
+    for (uint32_t r = 0; r < p->request->n_pci; r++) {
+        const nf_pci_request *q = &p->request->pci[r];
+        follows |= q->count && q->n_providers;
+    }
     if (follows && !nf_pci_providers_distinct(p)) return false;
     if (!settle(p)) return false;
     for (uint32_t r = 0; r < p->request->n_pci; r++)

@@ -23,6 +23,7 @@ static const entry REASONS[NF_STATUS_END] = {
     ENTRY(NF_SHARED_TOTAL, "more shared CPUs than the cell has"),
     ENTRY(NF_FREE_CPUS, "too few free dedicated CPUs"),
     ENTRY(NF_UNLISTED_CPUS, "too few free dedicated CPUs of known cores"),
+    ENTRY(NF_PINNED_EMPTY, "a guest cell with policy dedicated or mixed needs a vCPU"),
     ENTRY(NF_ISOLATE_SHARED, "isolate needs a host without SMT or without a dedicated set"),
     ENTRY(NF_ISOLATE_CORES, "too few cores with every thread free"),
     ENTRY(NF_ISOLATE_EMPTY, "isolate needs dedicated vCPUs in every guest cell"),

@@ -28,6 +28,7 @@ _SENTENCES = {
     "shared_total": "{wanted} shared CPUs wanted, the cell has {available} in all",
     "free_cpus": "{wanted} dedicated CPUs wanted, {available} free",
     "unlisted_cpus": "{wanted} CPUs of known cores wanted, {available} free",
+    "pinned_empty": "a guest cell with policy dedicated or mixed needs a vCPU",
     "isolate_shared": "thread policy isolate needs a host without SMT"
     " (or one configured by vcpu_pin_set)",
     "isolate_cores": "{wanted} whole free cores wanted, {available} there",

@@ -121,9 +121,7 @@ def placed(case):
             host, list(chosen), networks
         ):
             continue
-        if requests and pools and not pools.support_requests(
-            requests, case["mapping"], cells
-        ):
+        if requests and pools and not pools.support_requests(requests, case["mapping"], cells):
             continue
         return cells
     return None
@@ -148,9 +146,7 @@ def usage(case, cells):
 
 
 def answer(case):
-    CONF.set_override(
-        "packing_host_numa_cells_allocation_strategy", case["pack"], group="compute"
-    )
+    CONF.set_override("packing_host_numa_cells_allocation_strategy", case["pack"], group="compute")
     if len(case["cells"]) < len(case["guest"]):
         return None
     cells = placed(case)

@@ -2,6 +2,6 @@
 
 Written from nova's documentation, from nova 34's behaviour (its source read, its answers
 recorded), from docs/nova-differences.md and from the docstrings of numafit's public API, by
-somebody who had not looked at the engine, its binding or the columns. README.md says what it
+somebody who had not looked at the engine, its binding or the columns. docs/testing.md says what it
 covers and what it leaves out.
 """

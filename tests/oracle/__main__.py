@@ -41,7 +41,9 @@ def main(arguments: list[str] | None = None) -> int:
         if tally.failed is not None:
             number, words = tally.failed
             print(f"world {number} of kind {kind}, seed {asked.seed}: {words}")
-            print(f"again: python -m tests.oracle --kind {kind} --seed {asked.seed} --world {number}")
+            print(
+                f"again: python -m tests.oracle --kind {kind} --seed {asked.seed} --world {number}"
+            )
             return 1 if words.startswith("the process died") else shown(kind, asked.seed, number)
     seconds = time.monotonic() - started
     print(f"{total} cases, no difference, {seconds:.0f} s, {total / seconds:.0f} cases a second")

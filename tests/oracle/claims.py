@@ -12,9 +12,7 @@ from .worlds import Ask
 Held = tuple[Claim, Request, Fit]
 
 
-def claim_one(
-    fleet: Fleet, host: int, state: HostState, request: Request, ask: Ask
-) -> Held | None:
+def claim_one(fleet: Fleet, host: int, state: HostState, request: Request, ask: Ask) -> Held | None:
     """Fit and claim on both sides. ``None``: it does not fit, or both cannot claim what does."""
     both = one_fit(fleet, host, state, request, ask)
     return None if both is None else take(fleet, host, state, request, *both)
@@ -137,7 +135,7 @@ def claims(fleet: Fleet, host: int, state: HostState, ask: Ask) -> int:
     scanned = fleet.scan(ask.requests[0], ask.options, hosts=[host]).tolist()
     found = one_fit(fleet, host, state, ask.requests[0], ask)
     same("scan after claims", scanned[0], found is not None, host)
-    if not any(fit.draws for _claim, _request, fit in held):
+    if not any(fit.draws or serves_otherwise(request, ask) for _claim, request, fit in held):
         read_again(fleet, host, held, ask)
     while held:
         give_back(fleet, host, state, held.pop())

@@ -98,9 +98,7 @@ def _fleets(fleet: Fleet, states: list[HostState], ask: Ask) -> int:
 def _mixes(fleet: Fleet, states: list[HostState], ask: Ask) -> int:
     if not all(map(bounded, ask.requests)):
         return 0
-    counts = fleet.capacity(
-        ask.requests, ask.options, cap=ask.cap, weights=ask.weights
-    ).tolist()
+    counts = fleet.capacity(ask.requests, ask.options, cap=ask.cap, weights=ask.weights).tolist()
     weights = ask.weights or [1.0] * len(ask.requests)
     for host, state in enumerate(states):
         if depends_on_choice(ask):

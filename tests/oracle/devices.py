@@ -8,7 +8,6 @@ from typing import Any
 
 from numafit import PciRequest, Request
 
-from .known import imitated
 from .state import HostState, Pool
 
 PASSED_OVER = {"resource_class", "traits", "rp_uuid", "rp_uuids"}
@@ -169,8 +168,6 @@ def _greedy(
         left = max(request.count, 0)
         for pool in usable:
             if exclude and trial.hidden(pool):
-                if imitated("PF and VFs at once"):
-                    continue
                 return None  # what this request has taken so far shuts the pool
             count = wanted[pool.props["rp_uuid"]] if wanted else min(left, pool.count)
             left -= count
@@ -223,13 +220,11 @@ def exact(
     demands: list[Demand] = []
     free: dict[Any, int] = {pool.at: pool.count for pool in pools}
     for number, request in enumerate(requests):
-        if request.count <= 0 and not imitated("nothing of a provider"):
+        if request.count <= 0:
             continue
         wanted = providers(request, mapping)
         if wanted and not one_pool_each(pools):
             return None
-        if request.count <= 0:
-            continue
         usable = [
             p for p in pools if may_be_used(p, request) and reachable(host, p, request, cells)
         ]

@@ -1,4 +1,5 @@
-"""Where a guest lands on a host: every choice of host cells in nova's order; the first that does."""
+"""Where a guest lands on a host: every choice of host cells in nova's order; the first that
+serves."""
 
 from __future__ import annotations
 
@@ -8,7 +9,6 @@ from itertools import permutations
 from numafit import FitOptions, Limits, Networks, PciRequest, Request
 
 from . import devices
-from .known import imitated
 from .pair import Ratios, judge
 from .state import Cell, Fit, HostState, Placed
 
@@ -17,7 +17,7 @@ def ratios(host: HostState, options: FitOptions) -> Ratios:
     limits = options.limits
     if isinstance(limits, Limits):
         return limits.cpu_allocation_ratio, limits.ram_allocation_ratio
-    if limits != "host" or (None in host.ratios and imitated("one ratio")):
+    if limits != "host":
         return None, None
     return host.ratios
 
@@ -108,16 +108,12 @@ def _apart(host: HostState, chosen: Sequence[Cell]) -> int:
     return sum(host.distances[a][b] for a in at for b in at if a != b)
 
 
-def near(
-    host: HostState, chosen: Sequence[Cell], networks: Networks | None, affinity: str
-) -> bool:
+def near(host: HostState, chosen: Sequence[Cell], networks: Networks | None, affinity: str) -> bool:
     """Where a network is near some cell of the host, the guest must be on one such cell, or, with
     affinity ``all``, on each of them."""
     if networks is None:
         return True
-    homes = [
-        {cell.id for cell in host.cells if net in cell.physnets} for net in networks.physnets
-    ]
+    homes = [{cell.id for cell in host.cells if net in cell.physnets} for net in networks.physnets]
     if networks.tunneled:
         homes.append({cell.id for cell in host.cells if cell.tunneled})
     there = {cell.id for cell in chosen}

@@ -18,7 +18,6 @@ from numafit import (
     PciRequest,
     Request,
 )
-
 from numafit.model.guest import MAX_MEMORY_MB
 
 from .dials import Dials
@@ -42,9 +41,7 @@ def options(rng: Random) -> FitOptions:
     )
 
 
-def request(
-    rng: Random, dials: Dials, hosts: Sequence[HostInfo], sizes: Sequence[int]
-) -> Request:
+def request(rng: Random, dials: Dials, hosts: Sequence[HostInfo], sizes: Sequence[int]) -> Request:
     """What somebody may ask for; mostly with an eye on one of the hosts, so that it often fits."""
     host = rng.choice(hosts) if rng.random() < dials.aimed else None
     pci: list[PciRequest] = []
@@ -60,9 +57,7 @@ def request(
     return Request(guest, networks, pci, mapping)
 
 
-def _guest(
-    rng: Random, dials: Dials, host: HostInfo | None, sizes: Sequence[int]
-) -> GuestTopology:
+def _guest(rng: Random, dials: Dials, host: HostInfo | None, sizes: Sequence[int]) -> GuestTopology:
     count = rng.choice(dials.guest_cells)
     cells = list(host.cells) if host else []
     rng.shuffle(cells)
@@ -89,9 +84,7 @@ def _guest(
     return GuestTopology(tuple(made), rng.choice((None, None, None, "share", "isolate")))
 
 
-def _wanted(
-    rng: Random, cell: HostCell | None, many: bool, sizes: Sequence[int]
-) -> dict[str, Any]:
+def _wanted(rng: Random, cell: HostCell | None, many: bool, sizes: Sequence[int]) -> dict[str, Any]:
     """Of one guest cell: memory, policies, and the most vCPUs of a kind."""
     policy, threads = rng.choice(POLICIES), rng.choice(THREADS)
     size = rng.choice((*PAGES, *sizes) if rng.random() < 0.9 else SIZES)

@@ -8,7 +8,6 @@ from random import Random
 from typing import Any
 
 from numafit import HostCell, HostInfo, PagePool, PciPool
-
 from numafit.model.guest import MAX_MEMORY_MB
 from numafit.model.hostinfo import max_pages
 

@@ -7,7 +7,6 @@ from itertools import chain
 
 from numafit import GuestCell
 
-from .known import imitated
 from .state import Cell, Placed
 
 SMALL, LARGE, ANY = -1, -2, -3
@@ -33,7 +32,7 @@ def judge(cell: Cell, guest: GuestCell, ratios: Ratios, emulator: bool) -> Place
     if pinned:
         if len(guest.pcpuset) + emulator > len(cell.free):
             return None
-        if not guest.cpuset | guest.pcpuset and not imitated("pinned without vCPUs"):
+        if not guest.cpuset | guest.pcpuset:
             return None  # nova takes a pinned cell without vCPUs for none that fits
         threads = threads_of(cell, guest, emulator)
         if threads is None:

@@ -22,7 +22,6 @@ from numafit import (
 
 from .devices import may_be_used
 from .fit import judged_pairs, near, served
-from .known import imitated
 from .pair import Ratios, threads_of
 from .state import Cell, HostState
 
@@ -94,15 +93,11 @@ REASONS: dict[str, Judge] = {
     "free_cpus": lambda c, g, r, e, s: _more(s, _need(g, e), len(c.free)),
     "unlisted_cpus": lambda c, g, r, e, s: _more(s, _need(g, e), sum(_free_cores(c))),
     "isolate_shared": lambda c, g, r, e, s: c.width > 1 and c.shared != c.dedicated,
-    "isolate_cores": lambda c, g, r, e, s: (
-        _more(s, len(g.pcpuset), _free_cores(c).count(c.width))
-        or (not g.pcpuset and imitated("isolates nothing"))
-    ),
+    "pinned_empty": lambda c, g, r, e, s: not g.cpuset | g.pcpuset,
+    "isolate_cores": lambda c, g, r, e, s: _more(s, len(g.pcpuset), _free_cores(c).count(c.width)),
     "isolate_empty": lambda c, g, r, e, s: not g.pcpuset,
     "require_no_smt": lambda c, g, r, e, s: c.width == 1,
-    "require_cores": lambda c, g, r, e, s: _more(
-        s, max(len(g.pcpuset), 1), _on_cores(c)
-    ),
+    "require_cores": lambda c, g, r, e, s: _more(s, max(len(g.pcpuset), 1), _on_cores(c)),
     "emulator_cpu": lambda c, g, r, e, s: e and _emulator_cpu(c, g),
     "emulator_empty": lambda c, g, r, e, s: e and not g.pcpuset,
     "cpu_limit": lambda c, g, r, e, s: _limit(
@@ -114,9 +109,7 @@ REASONS: dict[str, Judge] = {
 }
 
 
-def false_pair(
-    host: HostState, request: Request, ratios: Ratios, said: CellRefusal
-) -> str | None:
+def false_pair(host: HostState, request: Request, ratios: Ratios, said: CellRefusal) -> str | None:
     """What is not true of what is said of a pair of cells."""
     if said.reason == "fits":
         return None

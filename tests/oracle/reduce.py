@@ -182,7 +182,9 @@ def _smaller_pci(one: PciRequest) -> Iterator[PciRequest]:
 def _smaller_host(host: HostInfo) -> Iterator[HostInfo]:
     for n, cells in enumerate(_without(host.cells)):
         rows = [[*row[:n], *row[n + 1 :]] for row in host.distances]
-        yield replace(host, cells=tuple(cells), distances=tuple(map(tuple, rows[:n] + rows[n + 1 :])))
+        yield replace(
+            host, cells=tuple(cells), distances=tuple(map(tuple, rows[:n] + rows[n + 1 :]))
+        )
     for pools in _without(host.pci_pools or ()):
         yield replace(host, pci_pools=tuple(pools))
     yield from _simpler(host)

@@ -7,7 +7,6 @@ from numafit import HostInfo, Request
 from .worlds import Ask, World
 
 
-
 def program(world: World) -> str:
     lines = ["from numafit import *", "", "fleet = Fleet(["]
     lines += [f"    {_host(host)}," for host in world.hosts]
@@ -55,8 +54,8 @@ def _host(host: HostInfo) -> str:
 def _request(request: Request) -> str:
     parts = [_literal(request.guest)]
     for name in ("networks", "pci", "provider_mapping"):
-        if value := getattr(request, name):
-            parts.append(f"{name}={_literal(value)}")
+        value = getattr(request, name)
+        parts += [f"{name}={_literal(value)}"] if value else []
     return f"Request({', '.join(parts)})"
 
 

@@ -24,7 +24,7 @@ class Placed:
 
 @dataclass(slots=True)
 class Fit:
-    """Where a guest lands. ``draws``: (request, pool, count), pools by their place in nova's order."""
+    """Where a guest lands. ``draws``: (request, pool by its place in nova's order, count)."""
 
     placed: list[Placed]
     draws: list[tuple[int, int, int]]

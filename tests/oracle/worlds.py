@@ -57,7 +57,9 @@ def world(kind: str, seed: int, number: int) -> World:
 def ask(rng: Random, dials: Dials, made: list[HostInfo], sizes: Sequence[int]) -> Ask:
     verb = rng.choice(VERBS) if dials.verb == "everything" else dials.verb
     many = rng.randint(*{"mix": (2, 3), "claims": (1, 3)}.get(verb, (1, 1)))
-    asked = Ask(verb, [guests.request(rng, dials, made, sizes) for _ in range(many)], guests.options(rng))
+    asked = Ask(
+        verb, [guests.request(rng, dials, made, sizes) for _ in range(many)], guests.options(rng)
+    )
     asked.prepared = rng.random() < 0.3
     if verb == "fleet":
         asked.threads = rng.choice((1, 1, 2, 3))

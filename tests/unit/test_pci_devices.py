@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from numafit import (
+    FitOptions,
     Flavor,
     Fleet,
     Host,
@@ -159,12 +160,18 @@ def test_exact_serves_where_the_greedy_order_takes_the_wrong_card() -> None:
 
 
 def test_one_request_for_either_kind_counts_a_card_once() -> None:
-    """Scan and fit agree that one PF with one VF is one device."""
+    """Scan and fit agree that one PF with one VF is one device. Nova's order meets the VF that the
+    PF has shut, where its compute node fails; the other card serves whoever goes on to it."""
     either = PciRequest(2, [PF, VF], "legacy")
     one, two = host_of(nic("3b", 1, 0)), host_of(nic("3b", 1, 0), nic("5e", 1, 0))
     request = Request(guest_of(), pci=[either])
-    assert Fleet([one, two]).scan(request).tolist() == [False, True]
-    assert [bool(host.fit(request)) for host in (one, two)] == [False, True]
+    for matching, second in (("nova", False), ("exact", True)):
+        options = FitOptions(pci_matching=matching)
+        assert Fleet([one, two]).scan(request, options).tolist() == [False, second]
+        assert [bool(host.fit(request, pci_matching=matching)) for host in (one, two)] == [
+            False,
+            second,
+        ]
 
 
 def test_a_freed_device_is_handed_out_by_its_place_in_the_list() -> None:

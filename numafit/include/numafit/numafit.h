@@ -68,6 +68,7 @@ typedef enum nf_status {
     NF_SHARED_TOTAL,    /* shared CPUs of the cell: no overcommit against itself */
     NF_FREE_CPUS,       /* free dedicated CPUs */
     NF_UNLISTED_CPUS,   /* free dedicated CPUs that stand in some sibling set */
+    NF_PINNED_EMPTY,    /* dedicated or mixed for a cell without vCPUs */
     NF_ISOLATE_SHARED,  /* isolate on an SMT host with a dedicated set: bug 1889633's rule */
     NF_ISOLATE_CORES,   /* cores with every thread free */
     NF_ISOLATE_EMPTY,   /* isolate for a cell without dedicated vCPUs */
