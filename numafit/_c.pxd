@@ -181,8 +181,11 @@ cdef extern from "numafit/numafit.h" nogil:
         const nf_pci_request *pci
         uint64_t fleet
         uint32_t n_resources
+        uint32_t n_fallback
         const nf_resource *resources
         const uint64_t *host_classes
+        const uint64_t *fallback_classes
+        const nf_resource *fallback
 
     enum:
         NF_SPREAD

@@ -27,7 +27,7 @@ import numpy as np
 from numafit.columns.schema import COLUMNS
 from numafit.errors import InvalidRequest, MisuseError, StalePlacement, shorten
 from numafit.rules import pci_filter
-from numafit.rules.candidates import why_not
+from numafit.rules.candidates import second_finds, why_not
 from numafit.model.options import PCI_MATCHINGS, PHYSNET_AFFINITIES, STRATEGIES, FitOptions
 from numafit.model.placement import PciAllocation, Placement, PlacementCell
 from numafit.model.refusal import Refusal

@@ -14,7 +14,8 @@ cdef class Query:
         for i in range(self.prepared.c.n_pci):
             if self.prepared.c.pci[i].count:
                 return True
-        return self.prepared.c.n_cells > 0 or self.prepared.c.n_resources > 0
+        asked = self.prepared.c.n_cells + self.prepared.c.n_resources + self.prepared.c.n_fallback
+        return asked > 0
 
 
 cdef void *address(object array):

@@ -29,6 +29,8 @@ cdef class Prepared:
     cdef nf_provider *providers
     cdef nf_resource *resources
     cdef uint64_t *host_kinds
+    cdef uint64_t *second_kinds
+    cdef nf_resource *second_resources
     cdef readonly object request
     cdef object columns  # those in whose numbers it is
     cdef readonly tuple guest
@@ -46,6 +48,8 @@ cdef class Prepared:
         free(self.providers)
         free(self.resources)
         free(self.host_kinds)
+        free(self.second_kinds)
+        free(self.second_resources)
 
 
 cdef void *zeroed(size_t count, size_t size) except NULL:
@@ -144,28 +148,48 @@ cdef int prepare_pci(Prepared p, tuple requests, object columns, object spec_mas
 
 
 cdef int prepare_resources(Prepared p, object asked, object columns) except -1:
-    """What is asked of hosts themselves: units by class, and the kinds of hosts that will do."""
-    cdef size_t n = 0, words, i
+    """What is asked of hosts themselves: units by class, and the kinds of hosts that will do; of
+    those that the first query rules out and the second finds, what that one asks."""
     if asked is None:
         return 0
     kinds = columns.host_kinds
-    words = (len(kinds) + 63) // 64
-    p.host_kinds = <uint64_t *>zeroed(words, sizeof(uint64_t))
-    for i in range(<size_t>len(kinds)):
-        if not why_not(kinds[i], asked):
-            p.host_kinds[i // 64] |= <uint64_t>1 << (i % 64)
+    first = [not why_not(kind, asked) for kind in kinds]
+    p.host_kinds = bits_of(first)
+    p.resources = units_of(asked, columns, &p.c.n_resources)
+    p.c.host_classes = p.host_kinds
+    p.c.resources = p.resources
+    second = [second_finds(kind, asked) for kind in kinds]
+    if any(second):
+        p.second_kinds = bits_of(second)
+        p.second_resources = units_of(asked.second, columns, &p.c.n_fallback)
+        p.c.fallback_classes = p.second_kinds
+        p.c.fallback = p.second_resources
+    return 0
+
+
+cdef uint64_t *bits_of(list flags) except NULL:
+    cdef size_t i
+    cdef uint64_t *words = <uint64_t *>zeroed((len(flags) + 63) // 64, sizeof(uint64_t))
+    for i in range(<size_t>len(flags)):
+        if flags[i]:
+            words[i // 64] |= <uint64_t>1 << (i % 64)
+    return words
+
+
+cdef nf_resource *units_of(object asked, object columns, uint32_t *count) except NULL:
+    """What is asked of the classes that some host has an inventory of."""
+    cdef nf_resource *units
+    cdef uint32_t n = 0
     amounts = [(columns.resource_classes[name], amount) for name, amount in asked.amounts.items()
                if name in columns.resource_classes]
     if len(amounts) > NF_MAX_RESOURCES:
         raise InvalidRequest(
             f"resources: {len(amounts)} classes, expected at most {NF_MAX_RESOURCES} of one guest",
             nova_exception="Invalid", key="resources")
-    p.resources = <nf_resource *>zeroed(len(amounts), sizeof(nf_resource))
+    units = <nf_resource *>zeroed(len(amounts), sizeof(nf_resource))
     for number, amount in amounts:
-        p.resources[n].resource = number
-        p.resources[n].amount = min(amount, 0x7fffffff)  # no host has as many
+        units[n].resource = number
+        units[n].amount = min(amount, 0x7fffffff)  # no host has as many
         n += 1
-    p.c.host_classes = p.host_kinds
-    p.c.n_resources = n
-    p.c.resources = p.resources
-    return 0
+    count[0] = n
+    return units

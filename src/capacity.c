@@ -186,7 +186,7 @@ static int by_placing(const nf_fleet *f, uint32_t host, const nf_request *r,
 bool nf_bounded(const nf_request *r) {
     bool devices = false;
     for (uint32_t p = 0; p < r->n_pci; p++) devices |= r->pci[p].count > 0;
-    return r->n_cells || r->n_resources || devices;
+    return r->n_cells || r->n_resources || r->n_fallback || devices;
 }
 
 nf_status nf_capacity(const nf_fleet *f, const nf_hosts *hosts, const nf_request *request,

@@ -51,7 +51,7 @@ nf_limits nf_limits_for(const nf_fleet *f, uint32_t host, const nf_options *opti
  * the ratio is not known: NaN). */
 static inline int64_t nf_limit(double amount, double ratio) {
     double limit = amount * ratio;
-    return limit < 0x1p63 ? (int64_t)limit : INT64_MAX;
+    return limit > -0x1p63 && limit < 0x1p63 ? (int64_t)limit : INT64_MAX;
 }
 
 #endif

@@ -119,7 +119,7 @@ int nf_job_check(const nf_fleet *f, const nf_request *request, const nf_options 
     if (f->abi != NF_ABI_VERSION || request->abi != NF_ABI_VERSION) return NF_EABI;
     if (f->identity != request->fleet) return NF_EFLEET;
     if (!nf_request_ok(request) || !nf_options_ok(options) || nf_missing_column(f)) return NF_EINVAL;
-    if (request->n_resources && !nf_resources_ok(f, request)) return NF_EINVAL;
+    if ((request->n_resources || request->n_fallback) && !nf_resources_ok(f, request)) return NF_EINVAL;
     for (uint32_t p = 0; p < request->n_pci; p++)
         if (!nf_mask_within(request->pci[p].usable, request->pci[p].matches,
                             nf_words_for(f->n_classes)))

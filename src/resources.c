@@ -1,20 +1,39 @@
 /*
  * What placement decides of a host by itself, before any cell is looked at: its class (traits,
  * aggregates, zone, sizes of units, whether its service takes guests), which the request names by
- * a bit, and free units of each resource class.
+ * a bit, and free units of each resource class. Hosts that a request rules out by class may be
+ * asked for other units, as nova's second query asks for VCPU in the place of PCPU.
  */
 #include "resources.h"
 
-bool nf_resources_ok(const nf_fleet *f, const nf_request *r) {
-    if (r->n_resources > NF_MAX_RESOURCES || (r->n_resources && !r->resources)) return false;
-    for (uint32_t i = 0; i < r->n_resources; i++) {
-        const nf_resource *wanted = &r->resources[i];
-        if (wanted->resource >= f->n_resources) return false;
-        if (!wanted->amount || wanted->amount > INT32_MAX) return false;
+typedef struct query {
+    const nf_resource *wanted;
+    uint32_t n;
+} query;
+
+/* What the request asks of hosts of this class; false: it does not take them, and who claims all
+ * the same is asked for the first. */
+static bool query_of(const nf_request *r, uint32_t class, query *q) {
+    bool first = !r->host_classes || nf_bit_get(r->host_classes, class);
+    bool second = !first && r->fallback_classes && nf_bit_get(r->fallback_classes, class);
+    *q = second ? (query){r->fallback, r->n_fallback} : (query){r->resources, r->n_resources};
+    return first || second;
+}
+
+static bool query_ok(const nf_fleet *f, query q) {
+    if (q.n > NF_MAX_RESOURCES || (q.n && !q.wanted)) return false;
+    for (uint32_t i = 0; i < q.n; i++) {
+        if (q.wanted[i].resource >= f->n_resources) return false;
+        if (!q.wanted[i].amount || q.wanted[i].amount > INT32_MAX) return false;
         for (uint32_t k = 0; k < i; k++)
-            if (r->resources[k].resource == wanted->resource) return false;
+            if (q.wanted[k].resource == q.wanted[i].resource) return false;
     }
     return true;
+}
+
+bool nf_resources_ok(const nf_fleet *f, const nf_request *r) {
+    return query_ok(f, (query){r->resources, r->n_resources}) &&
+           query_ok(f, (query){r->fallback, r->n_fallback});
 }
 
 static int64_t units_free(const nf_fleet *f, uint32_t host, uint32_t resource) {
@@ -24,9 +43,10 @@ static int64_t units_free(const nf_fleet *f, uint32_t host, uint32_t resource) {
 
 int nf_resources_fit(const nf_fleet *f, uint32_t host, const nf_request *r, nf_reason *why) {
     uint32_t class = f->host_class[host];
-    if (!nf_takes_class(r, class)) return nf_refuse(why, NF_HOST_CLASS, class, 1, 0);
-    for (uint32_t i = 0; i < r->n_resources; i++) {
-        const nf_resource *wanted = &r->resources[i];
+    query q;
+    if (!query_of(r, class, &q)) return nf_refuse(why, NF_HOST_CLASS, class, 1, 0);
+    for (uint32_t i = 0; i < q.n; i++) {
+        const nf_resource *wanted = &q.wanted[i];
         if (f->resource_room[nf_resource_at(f, wanted->resource, host)] >= (int32_t)wanted->amount)
             continue;
         return nf_refuse(why, NF_RESOURCE, wanted->resource, wanted->amount,
@@ -35,23 +55,35 @@ int nf_resources_fit(const nf_fleet *f, uint32_t host, const nf_request *r, nf_r
     return NF_OK;
 }
 
-void nf_resources_keep(const nf_fleet *f, uint32_t first, uint32_t n, const nf_request *r,
-                       uint8_t *keep) {
+/* Loops that become vector code: no host of the fleet is asked for anything else. */
+static void keep_all(const nf_fleet *f, uint32_t first, uint32_t n, const nf_request *r,
+                     uint8_t *keep) {
     for (uint32_t i = 0; r->host_classes && i < n; i++)
-        keep[i] &= nf_takes_class(r, f->host_class[first + i]);
-    for (uint32_t k = 0; k < r->n_resources; k++) { /* loops that become vector code */
+        keep[i] &= nf_bit_get(r->host_classes, f->host_class[first + i]);
+    for (uint32_t k = 0; k < r->n_resources; k++) {
         const int32_t *room = f->resource_room + nf_resource_at(f, r->resources[k].resource, first);
         int32_t amount = (int32_t)r->resources[k].amount;
         for (uint32_t i = 0; i < n; i++) keep[i] &= (uint8_t)(room[i] >= amount);
     }
 }
 
+void nf_resources_keep(const nf_fleet *f, uint32_t first, uint32_t n, const nf_request *r,
+                       uint8_t *keep) {
+    if (!r->fallback_classes) {
+        keep_all(f, first, n, r, keep);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        keep[i] = keep[i] && nf_resources_fit(f, first + i, r, NULL) == NF_OK;
+}
+
 int64_t nf_resources_count(const nf_fleet *f, uint32_t host, const nf_request *r) {
     int64_t least = INT64_MAX;
-    if (!nf_takes_class(r, f->host_class[host])) return 0;
-    for (uint32_t i = 0; i < r->n_resources; i++) {
-        int64_t free = units_free(f, host, r->resources[i].resource);
-        int64_t guests = free > 0 ? free / r->resources[i].amount : 0;
+    query q;
+    if (!query_of(r, f->host_class[host], &q)) return 0;
+    for (uint32_t i = 0; i < q.n; i++) {
+        int64_t free = units_free(f, host, q.wanted[i].resource);
+        int64_t guests = free > 0 ? free / q.wanted[i].amount : 0;
         if (guests < least) least = guests;
     }
     return least;
@@ -64,16 +96,18 @@ static void use(const nf_fleet *f, size_t at, int64_t units) {
 
 int nf_resources_turn(const nf_fleet *f, uint32_t host, const nf_request *r, bool take, bool undo,
                       nf_reason *why) {
-    for (uint32_t i = 0; i < r->n_resources && !undo; i++) {
-        const nf_resource *wanted = &r->resources[i];
+    query q;
+    query_of(r, f->host_class[host], &q);
+    for (uint32_t i = 0; i < q.n && !undo; i++) {
+        const nf_resource *wanted = &q.wanted[i];
         int64_t there = take ? units_free(f, host, wanted->resource)
                              : f->resource_used[nf_resource_at(f, wanted->resource, host)];
         if (there < wanted->amount)
             return nf_refuse(why, NF_STALE, wanted->resource, wanted->amount, there);
     }
-    for (uint32_t i = 0; i < r->n_resources; i++) {
-        int64_t amount = r->resources[i].amount;
-        use(f, nf_resource_at(f, r->resources[i].resource, host), take ? amount : -amount);
+    for (uint32_t i = 0; i < q.n; i++) {
+        int64_t amount = q.wanted[i].amount;
+        use(f, nf_resource_at(f, q.wanted[i].resource, host), take ? amount : -amount);
     }
     return NF_OK;
 }

@@ -18,10 +18,6 @@ static inline int32_t nf_resource_room(int64_t limit, int64_t used) {
     return left < -INT32_MAX ? -INT32_MAX : (int32_t)left;
 }
 
-static inline bool nf_takes_class(const nf_request *r, uint32_t host_class) {
-    return !r->host_classes || nf_bit_get(r->host_classes, host_class);
-}
-
 /* Is anything asked of the host itself? */
 static inline bool nf_asks_host(const nf_request *r) { return r->n_resources || r->host_classes; }
 

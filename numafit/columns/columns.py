@@ -18,7 +18,7 @@ from numafit.columns.schema import COLUMNS, GIVEN, Arrays, counts_of
 from numafit.model.hostinfo import HostInfo, PciPool
 from numafit.model.placement import PciAllocation
 from numafit.model.resources import Provider, Resources
-from numafit.rules.candidates import HostKind, why_not
+from numafit.rules.candidates import HostKind, why_neither
 
 
 class Columns:
@@ -104,7 +104,7 @@ class Columns:
     ) -> str:
         """In words: what rules a host out, or (``units``) what it has too little of."""
         if not units:
-            return why_not(self.host_kinds[number], asked)
+            return why_neither(self.host_kinds[number], asked)
         name = next(name for name, n in self.resource_classes.items() if n == number)
         limit = int(self.resource_limit[number, host])
         return f"{name}: {wanted} wanted, {max(available, 0)} free of {limit}"

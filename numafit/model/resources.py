@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from numafit._header import MAX_AMOUNT
 from numafit.model import fields
@@ -120,8 +120,9 @@ class Resources:
     """Everything that a guest asks of placement. ``group_policy``: ``"none"``, ``"isolate"`` or
     ``None``; ``ignored``: extra specs that nova passes over with a warning in its log, each with
     the reason. ``member_of``: sets of aggregates, the host is in one of each; ``zone``: the
-    availability zone, ``None`` for any; ``vcpus_for_pcpus``: units of ``VCPU`` that a host may
-    give in the place of ``PCPU``, 0: it may not."""
+    availability zone, ``None`` for any; ``fallback``: groups that a host may serve in the place of
+    ``groups`` where these rule it out whatever is free on it: with nova ``VCPU`` for ``PCPU``, for
+    hosts of before Train."""
 
     groups: tuple[ResourceGroup, ...] = ()
     group_policy: str | None = None
@@ -129,13 +130,22 @@ class Resources:
     member_of: tuple[frozenset[str], ...] = ()
     forbidden_aggregates: frozenset[str] = frozenset()
     zone: str | None = None
-    vcpus_for_pcpus: int = 0
+    fallback: tuple[ResourceGroup, ...] | None = None
 
     def __post_init__(self) -> None:
+        if self.fallback is not None:
+            object.__setattr__(self, "fallback", tuple(self.fallback))
         object.__setattr__(self, "member_of", tuple(map(frozenset, self.member_of)))
         object.__setattr__(self, "forbidden_aggregates", frozenset(self.forbidden_aggregates))
         object.__setattr__(self, "groups", tuple(self.groups))
         object.__setattr__(self, "ignored", tuple(self.ignored))
+
+    @property
+    def second(self) -> Resources | None:
+        """What is asked of hosts that the first query rules out: nova's second query."""
+        if self.fallback is None:
+            return None
+        return replace(self, groups=self.fallback, fallback=None)
 
     @property
     def amounts(self) -> dict[str, int]:

@@ -62,6 +62,27 @@ def refused_query(asked: Resources) -> str:
     return ""
 
 
+def second_finds(kind: HostKind, asked: Resources) -> bool:
+    """Is the host one that only nova's second query finds? The second is for hosts of before
+    Train: where one with PCPU comes back, its cells decide as they did."""
+    second = asked.second
+    if second is None or not _without_pcpu(kind):
+        return False
+    return bool(why_not(kind, asked)) and not why_not(kind, second)
+
+
+def why_neither(kind: HostKind, asked: Resources) -> str:
+    """As ``why_not``, of both queries."""
+    why = why_not(kind, asked)
+    if why and asked.second is not None and _without_pcpu(kind):
+        return why_not(kind, asked.second)
+    return why
+
+
+def _without_pcpu(kind: HostKind) -> bool:
+    return kind.units is not None and all(name != "PCPU" for name, _units in kind.units)
+
+
 def why_not(kind: HostKind, asked: Resources) -> str:
     """The first thing that rules the host out, in words; empty: nothing does."""
     if refused := refused_query(asked):
@@ -88,9 +109,6 @@ def why_not(kind: HostKind, asked: Resources) -> str:
 def _no_units(kind: HostKind, asked: Resources) -> str:
     units = dict(kind.units or ())
     for name, amount in asked.amounts.items():
-        if name == "PCPU" and name not in units and asked.vcpus_for_pcpus:
-            # nova asks a second time, for VCPU: its hosts of before Train have no PCPU
-            name, amount = "VCPU", asked.vcpus_for_pcpus
         if name not in units:
             if kind.elsewhere is not None and name not in kind.elsewhere:
                 return f"{name}: {amount} wanted, the host has no inventory of it"
@@ -105,11 +123,11 @@ def _no_units(kind: HostKind, asked: Resources) -> str:
 
 def not_judged(kind: HostKind, asked: Resources) -> Iterator[str]:
     """What an answer for this host leaves open, in words."""
+    if asked.second is not None and second_finds(kind, asked):
+        asked = asked.second
     units = dict(kind.units or ())
     for name in asked.amounts:
-        if name == "PCPU" and name not in units and "VCPU" in units and asked.vcpus_for_pcpus:
-            yield "PCPU: the host has none, nova takes VCPU instead, which is not counted here"
-        elif name not in units:
+        if name not in units:
             where = "the host's inventories are not known"
             if kind.units is not None:
                 where = "another provider of the host may have it"

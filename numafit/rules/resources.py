@@ -83,12 +83,21 @@ def resources_of(
 
     Raises ``InvalidRequest`` for the first thing that nova would refuse.
     """
+    first = _query(flavor, image, volume_backed, pinned=True)
+    if cpu_policies(asked_for(flavor, image)).policy != "dedicated":
+        return first
+    return replace(first, fallback=_query(flavor, image, volume_backed, pinned=False).groups)
+
+
+def _query(flavor: Flavor, image: Image | None, volume_backed: bool, *, pinned: bool) -> Resources:
+    """``pinned``: dedicated vCPUs are ``PCPU``, of hosts with the threads that they want."""
     asked = asked_for(flavor, image)
     groups = _Groups()
     _read_extra_specs(asked, groups)
     for trait in asked.image.traits:
         groups.require(trait)
-    _ask_for_cpus(asked, groups)
+    if pinned:
+        _ask_for_cpus(asked, groups)
     if not groups.names("VCPU") and not groups.names("PCPU"):
         groups.add("VCPU", flavor.vcpus)
     if not groups.names("MEMORY_MB"):
@@ -102,8 +111,7 @@ def resources_of(
     if pci_numa_policy(flavor, image) == "socket":
         groups.require("COMPUTE_SOCKET_PCI_NUMA_AFFINITY")
     _ask_for_firmware(asked, groups)
-    fallback = asked.vcpus if cpu_policies(asked).policy == "dedicated" else 0
-    return replace(groups.done(), vcpus_for_pcpus=fallback)
+    return groups.done()
 
 
 def _read_extra_specs(asked: Asked, groups: _Groups) -> None:

@@ -98,6 +98,33 @@ static void claims_count_units(void) {
     CHECK(fixture_digest(&f) == before);
 }
 
+/* Odd hosts are ruled out by their class, and asked for the fallback. */
+static void other_classes_give_other_units(void) {
+    nf_guest_cell cell = pinned(2, 64);
+    nf_resource one[] = {{0, 30}}, much[] = {{1, 1u << 30}}, other[] = {{0, 45}};
+    uint64_t even = 1, odd = 2, none = 0;
+    uint64_t before = fixture_digest(&f);
+    nf_request r = asking(&cell, one, 1, &even);
+    answer a;
+    r.fallback = other;
+    r.n_fallback = 1;
+    r.fallback_classes = &odd;
+    ask(&r, "yyyy", (uint32_t[]){3, 2, 3, 2});
+    CHECK(fit(&f.fleet, 1, &r, &options, &a, NULL) == NF_OK);
+    CHECK(nf_claim(&f.fleet, 1, &r, &a.placement, NULL) == NF_OK);
+    CHECK(f.fleet.resource_used[1] == 45 && f.fleet.resource_used[0] == 0);
+    ask(&r, "yyyy", (uint32_t[]){3, 1, 3, 2});
+    CHECK(nf_release(&f.fleet, 1, &r, &a.placement, NULL) == NF_OK);
+    CHECK(fixture_digest(&f) == before);
+    r.fallback_classes = &none;
+    ask(&r, "ynyn", (uint32_t[]){3, 0, 3, 0});
+    r = asking(&cell, much, 1, &odd); /* what the first class has is not asked of the other */
+    r.fallback_classes = &even;
+    ask(&r, "ynyn", (uint32_t[]){8, 0, 8, 0});
+    r.n_fallback = 1;
+    CHECK(fit(&f.fleet, 0, &r, &options, &a, NULL) == NF_EINVAL);
+}
+
 static void misuse(void) {
     nf_guest_cell cell = pinned(2, 64);
     nf_resource wrong[][2] = {{{RESOURCES, 1}, {0, 1}}, {{0, 0}, {1, 1}}, {{0, 1u << 31}, {1, 1}},
@@ -118,6 +145,7 @@ int main(void) {
     units_and_classes();
     refusals_say_what_is_short();
     claims_count_units();
+    other_classes_give_other_units();
     misuse();
     fixture_free(&f);
     return FAILURES();

@@ -301,7 +301,7 @@ static uint32_t placed_on(const nf_fleet *f, uint32_t host, const wish *w) {
 static bool runs_out(const wish *w) {
     bool devices = false;
     for (uint32_t i = 0; i < w->request.n_pci; i++) devices |= w->pci[i].count > 0;
-    return w->request.n_cells || w->request.n_resources || devices;
+    return w->request.n_cells || w->request.n_resources || w->request.n_fallback || devices;
 }
 
 static void capacity_agrees(stage *s, const wish *w, const selection *chosen) {

@@ -64,6 +64,9 @@ void narrate_wish(const wish *w) {
     if (r->host_classes) fprintf(stderr, "  host classes: %" PRIx64 "\n", *r->host_classes);
     for (uint32_t i = 0; i < r->n_resources; i++)
         fprintf(stderr, "  resource %u: %u\n", r->resources[i].resource, r->resources[i].amount);
+    if (r->fallback_classes) fprintf(stderr, "  other classes: %" PRIx64 "\n", *r->fallback_classes);
+    for (uint32_t i = 0; i < r->n_fallback; i++)
+        fprintf(stderr, "  of these %u: %u\n", r->fallback[i].resource, r->fallback[i].amount);
     for (uint32_t n = 0; n < r->n_nets; n++) fprintf(stderr, "  net: %u\n", r->nets[n]);
     for (uint32_t i = 0; i < r->n_pci; i++) {
         const nf_pci_request *q = &r->pci[i];

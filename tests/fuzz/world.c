@@ -305,6 +305,13 @@ static void wish_host(wish *w, const nf_fleet *f, bytes *b) {
         w->resources[i] = (nf_resource){i, 1 + below(b, 4)};
     w->host_classes = 1 + below(b, 7);
     if (below(b, 2)) r->host_classes = &w->host_classes;
+    if (!r->host_classes || !now_and_then(b, 3)) return;
+    w->fallback_classes = below(b, 8);
+    r->fallback_classes = &w->fallback_classes;
+    r->n_fallback = below(b, f->n_resources + 1);
+    r->fallback = w->fallback;
+    for (uint32_t i = 0; i < r->n_fallback; i++)
+        w->fallback[i] = (nf_resource){f->n_resources - 1 - i, 1 + below(b, 4)};
 }
 
 static void wish_options(nf_options *o, bytes *b) {

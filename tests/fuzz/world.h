@@ -38,8 +38,8 @@ typedef struct wish {
     nf_pci_request pci[MOST_PCI];
     uint64_t masks[MOST_PCI][2][MOST_MASK_WORDS];
     nf_provider providers[MOST_PCI][MOST_PROVIDERS];
-    nf_resource resources[MOST_RESOURCES];
-    uint64_t host_classes;
+    nf_resource resources[MOST_RESOURCES], fallback[MOST_RESOURCES];
+    uint64_t host_classes, fallback_classes;
 } wish;
 
 void wish_make(wish *w, const nf_fleet *fleet, bytes *b);

@@ -9,7 +9,6 @@ import pytest
 from numafit import Flavor, Fleet, Host, Placement, Refusal, Request
 from numafit.errors import InputError
 from numafit.readers.hostfile import host_from_mapping, host_to_mapping
-from numafit.rules.candidates import kind_of, not_judged
 
 CELL = {"id": 0, "cpus": "0-15", "dedicated_cpus": "4-15", "shared_cpus": "0-3", "memory_mb": 65536}
 FULL = {
@@ -110,23 +109,38 @@ def test_what_a_source_does_not_tell_is_not_judged() -> None:
 OLD = {"VCPU": {"total": 4, "used": 4}, "MEMORY_MB": 65536, "DISK_GB": 100}
 
 
-def test_vcpus_in_place_of_pcpus_are_not_counted() -> None:
-    """A host of before Train has no PCPU: nova takes VCPU. The cells end such guests; what others
-    have of VCPU does not, and that is said."""
-    info, asked = host(resources=OLD), ask(2, 512, PINNED)
-    assert Fleet([info]).scan(asked).tolist() == [True]
-    assert asked.resources is not None
-    (left_open,) = not_judged(kind_of(info), asked.resources)
-    assert left_open.startswith("PCPU: the host has none, nova takes VCPU instead")
+def test_hosts_without_pcpu_give_vcpu_in_their_place() -> None:
+    """nova's second query, for its hosts of before Train: no PCPU, and no trait of the thread
+    policy. 16 VCPU in all are 8 guests of 2; 12 dedicated CPUs of the cell would be 6."""
+    asked = ask(2, 512, {**PINNED, "hw:cpu_thread_policy": "prefer"})
+    full = host(resources={**OLD, "VCPU": {"total": 4, "used": 3}})
+    half = host(resources={**OLD, "VCPU": {"total": 16, "used": 6}})
+    fleet = Fleet([full, half, host()])
+    assert fleet.scan(asked).tolist() == [False, True, True]
+    assert fleet.capacity(asked).tolist() == [0, 5, 6]
+    assert "VCPU: 2 wanted, 1 free of 4" in str(fleet.fit_on(asked, 0))
+    claim = fleet.claim(asked, 1)
+    taken = fleet.hostinfo(1).provider
+    assert taken is not None
+    assert taken.inventories["VCPU"].used == 8
+    fleet.release(claim)
+    assert fleet.hostinfo(1).provider == half.provider
 
 
-def test_threads_are_asked_of_hosts_without_pcpu_too() -> None:
-    """nova's second query, for VCPU, drops the trait of the thread policy; numafit keeps it."""
-    info = host(resources={**OLD, "VCPU": 4}, traits=[])
+def test_threads_are_asked_of_hosts_with_pcpu_alone() -> None:
+    """The cell has no sibling threads, and says so where placement's trait is not asked for."""
+    old, new = host(resources={**OLD, "VCPU": 4}, traits=[]), host(traits=[])
     asked = ask(2, 512, {**PINNED, "hw:cpu_thread_policy": "require"})
-    refused = Fleet([info]).fit_on(asked, 0)
-    assert isinstance(refused, Refusal)
-    assert "trait HW_CPU_HYPERTHREADING wanted" in str(refused)
+    fleet = Fleet([old, new])
+    assert "needs cores with sibling threads" in str(fleet.fit_on(asked, 0))
+    assert "trait HW_CPU_HYPERTHREADING wanted" in str(fleet.fit_on(asked, 1))
+
+
+def test_mixed_guests_need_pcpu() -> None:
+    """nova asks a second time for guests that are pinned as a whole."""
+    asked = ask(4, 512, {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "0-1"})
+    said = "PCPU: 2 wanted, the host has no inventory of it"
+    assert said in str(Fleet([host(resources={**OLD, "VCPU": 4})]).fit_on(asked, 0))
 
 
 def test_groups_are_served_by_the_host_together() -> None:

@@ -298,9 +298,13 @@ typedef struct nf_request {
     uint32_t n_pci;
     const nf_pci_request *pci; /* in nova's order: the flavor's aliases, then the ports */
     uint64_t fleet; /* identity of the fleet in whose numbers its networks and devices are */
-    uint32_t n_resources;
-    const nf_resource *resources;  /* each class once */
-    const uint64_t *host_classes;  /* bit c: it takes hosts of class c; NULL: of any */
+    uint32_t n_resources, n_fallback;
+    const nf_resource *resources;     /* each resource class once */
+    const uint64_t *host_classes;     /* bit c: it takes hosts of class c; NULL: of any */
+    /* beside host_classes: hosts of other classes that are taken too, and give fallback in the
+     * place of resources; NULL: there are none */
+    const uint64_t *fallback_classes;
+    const nf_resource *fallback;
 } nf_request;
 
 enum { NF_SPREAD = 0, NF_PACK = 1, NF_CLOSEST = 2 };
