@@ -50,8 +50,9 @@ nf_limits nf_limits_for(const nf_fleet *f, uint32_t host, const nf_options *opti
  * could be reached (also where there is nothing and the ratio is infinite, as in nova, and where
  * the ratio is not known: NaN). */
 static inline int64_t nf_limit(double amount, double ratio) {
+    const double end = 9223372036854775808.0; /* 2^63 */
     double limit = amount * ratio;
-    return limit > -0x1p63 && limit < 0x1p63 ? (int64_t)limit : INT64_MAX;
+    return limit > -end && limit < end ? (int64_t)limit : INT64_MAX;
 }
 
 #endif
