@@ -11,8 +11,8 @@ from bench.core import ROOT
 from bench.report import Row, machine, save, table
 
 QUESTIONS = (
-    "fit", "search", "devices", "scan", "capacity", "claims", "core", "linked", "stream",
-    "rows",
+    "fit", "search", "devices", "scan", "capacity", "resources", "claims", "core", "linked",
+    "stream", "rows",
 )  # fmt: skip
 RESULTS = ROOT / "bench" / "results" / "latest.json"
 

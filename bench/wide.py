@@ -4,7 +4,8 @@ drawn anew with numpy. No two hosts are alike, and half of each is used on avera
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from numafit._header import POOL_GONE
 from numafit.columns import Columns
 from numafit.columns.names import Names
 from numafit.columns.schema import GIVEN, Column
+from numafit.model.resources import Inventory, Provider
 
 TEMPLATES = 16
 
@@ -49,13 +51,18 @@ def wide(
     nets: bool = False,
     pools: int = 0,
     cells: int = 2,
+    inventories: Mapping[str, int] | None = None,
 ) -> Wide:
     """``n_hosts`` hosts of ``cells`` cells: each like one of 16, with its own pinned CPUs (each
-    CPU with probability ``used``), pages, memory and devices in use."""
+    CPU with probability ``used``), pages, memory, devices and units of ``inventories`` in use."""
     near = {n: ["net0", "net1"] if n % 2 else ["net0"] for n in range(cells)} if nets else None
+    provider = Provider({k: Inventory(v) for k, v in inventories.items()}) if inventories else None
     texts = [cases.topology(n, cells, cpus, used=0.0, nets=near) for n in range(TEMPLATES)]
     base = Columns(
-        Host.from_nova(text, cases.pools(n, cells, pools) if pools else None).hostinfo
+        replace(
+            Host.from_nova(text, cases.pools(n, cells, pools) if pools else None).hostinfo,
+            provider=provider,
+        )
         for n, text in enumerate(texts)
     )
     rng = np.random.default_rng(seed)
@@ -79,6 +86,8 @@ def _repeat(base: Columns, which: Any, rng: np.random.Generator, used: float) ->
     made = {name: _picked(array, GIVEN[name], members) for name, array in base.given().items()}
     made["host_first_cell"], made["host_first_pool"] = _offsets(cells_of), _offsets(pools_of)
     _use(made, rng, used)
+    limit = made["resource_limit"]
+    _put(made, "resource_used", rng.random(limit.shape) * limit * used * 2)
     _use_pools(made, rng, np.repeat(np.arange(len(which)), pools_of))
     pools = members["n_pools"]
     known = {

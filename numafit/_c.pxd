@@ -1,5 +1,5 @@
 # The types of numafit.h as Cython sees them; the header says what each of these means.
-from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint32_t, uint64_t
 
 cdef extern from "numafit/numafit.h" nogil:
     enum:
@@ -72,6 +72,7 @@ cdef extern from "numafit/numafit.h" nogil:
         const int64_t *resource_limit
         int64_t *resource_used
         int32_t *resource_room
+        int16_t *resource_few
         const int32_t *cell_id
         const int32_t *cell_socket
         const uint32_t *cell_layout
@@ -112,6 +113,7 @@ cdef extern from "numafit/numafit.h" nogil:
         NF_UINT64
         NF_DOUBLE
         NF_LAYOUT_STRUCT
+        NF_INT16
 
     ctypedef struct nf_column_info:
         const char *name

@@ -35,7 +35,8 @@ KIND_VF = NF_KIND_VF
 cdef enum:
     APART = 1000  # more than a column is longer than its count
 
-TYPES = {NF_INT32: "i4", NF_UINT32: "u4", NF_INT64: "i8", NF_UINT64: "u8", NF_DOUBLE: "f8"}
+TYPES = {NF_INT16: "i2", NF_INT32: "i4", NF_UINT32: "u4", NF_INT64: "i8", NF_UINT64: "u8",
+         NF_DOUBLE: "f8"}
 
 
 def counts():

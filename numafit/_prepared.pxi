@@ -154,10 +154,12 @@ cdef int prepare_resources(Prepared p, object asked, object columns) except -1:
         return 0
     kinds = columns.host_kinds
     first = [not why_not(kind, asked) for kind in kinds]
-    p.host_kinds = bits_of(first)
     p.resources = units_of(asked, columns, &p.c.n_resources)
-    p.c.host_classes = p.host_kinds
     p.c.resources = p.resources
+    if all(first):
+        return 0
+    p.host_kinds = bits_of(first)
+    p.c.host_classes = p.host_kinds
     second = [second_finds(kind, asked) for kind in kinds]
     if any(second):
         p.second_kinds = bits_of(second)

@@ -74,7 +74,7 @@ static inline int64_t nf_cpu_limit(const nf_cell *c, const nf_limits *l) {
 }
 
 static inline int64_t nf_memory_limit(const nf_cell *c, const nf_limits *l) {
-    return nf_limit((double)c->memory, l->ram_ratio);
+    return nf_limit(c->memory, l->ram_ratio);
 }
 
 /* Does the guest cell fit? NF_OK, or why not: a quantity wanted, and what there is. */

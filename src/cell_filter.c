@@ -181,7 +181,7 @@ static void keep_within_limits(const nf_cell_filter *s, uint32_t first, uint32_t
         int64_t cpus = f->cell_cpu_used[cell] + s->want.n_shared;
         int64_t memory = f->cell_memory_used[cell] + s->want.memory;
         bool over = cpus > nf_limit(f->layouts[f->cell_layout[cell]].n_shared, cpu_ratio) ||
-                    memory > nf_limit((double)f->cell_memory[cell], ram_ratio);
+                    memory > nf_limit(f->cell_memory[cell], ram_ratio);
         ok[i] &= -(int32_t)!over;
     }
 }

@@ -21,7 +21,7 @@ enum { NF_COLUMNS(INDEX) N_COLUMNS };
              const uint32_t *: NF_UINT32, uint32_t *: NF_UINT32, \
              const int64_t *: NF_INT64, int64_t *: NF_INT64, \
              const uint64_t *: NF_UINT64, uint64_t *: NF_UINT64, \
-             const double *: NF_DOUBLE, const nf_layout *: NF_LAYOUT_STRUCT)
+             int16_t *: NF_INT16, const double *: NF_DOUBLE, const nf_layout *: NF_LAYOUT_STRUCT)
 #define ENTRY(field, per, derived) \
     {#field, offsetof(nf_fleet, field), TYPE(field), sizeof *NF_FIELD(field), per, \
      NF_CLAIMED(field), derived},

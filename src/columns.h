@@ -24,6 +24,7 @@ enum { NF_GIVEN = 0, NF_DERIVED = 1 };
     X(resource_limit, NF_PER_RESOURCE_HOST, NF_GIVEN) \
     X(resource_used, NF_PER_RESOURCE_HOST, NF_GIVEN) \
     X(resource_room, NF_PER_RESOURCE_HOST, NF_DERIVED) \
+    X(resource_few, NF_PER_RESOURCE_HOST, NF_DERIVED) \
     X(cell_id, NF_PER_CELL, NF_GIVEN) \
     X(cell_socket, NF_PER_CELL, NF_GIVEN) \
     X(cell_layout, NF_PER_CELL, NF_GIVEN) \
@@ -59,7 +60,8 @@ enum { NF_GIVEN = 0, NF_DERIVED = 1 };
 
 #define NF_FIELD(field) ((nf_fleet *)0)->field
 #define NF_CLAIMED(field) \
-    _Generic(NF_FIELD(field), int32_t *: 1, uint32_t *: 1, int64_t *: 1, uint64_t *: 1, default: 0)
+    _Generic(NF_FIELD(field), int16_t *: 1, int32_t *: 1, uint32_t *: 1, int64_t *: 1, \
+             uint64_t *: 1, default: 0)
 
 /* The first column that has values by the fleet's counts and is NULL, as "NAME: missing"; NULL:
  * there is none. */

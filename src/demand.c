@@ -1,6 +1,7 @@
 /* What does a guest cell ask of a host cell, and under which limits? */
 #include "demand.h"
 
+#include <math.h>
 #include <string.h>
 
 void nf_demand_of(const nf_fleet *f, const nf_request *r, uint32_t g, nf_demand *w) {
@@ -28,14 +29,16 @@ bool nf_alike(const nf_request *r, uint32_t a, uint32_t b) {
            !memcmp(&r->cells[a], &r->cells[b], sizeof *r->cells);
 }
 
+/* What the host does not say (NaN) sets no limit: nf_limit(). */
+static double known(double ratio) { return ratio >= 0.0 ? ratio : NAN; }
+
 nf_limits nf_limits_for(const nf_fleet *f, uint32_t host, const nf_options *options) {
     nf_limits limits = {false, 0.0, 0.0};
     if (options->limits == NF_LIMITS_GIVEN) {
         limits = (nf_limits){true, options->cpu_ratio, options->ram_ratio};
     } else if (options->limits == NF_LIMITS_HOST) {
-        limits.cpu_ratio = f->host_cpu_ratio[host];
-        limits.ram_ratio = f->host_ram_ratio[host];
-        /* NaN: the host does not say, and sets no limit: nf_limit() */
+        limits.cpu_ratio = known(f->host_cpu_ratio[host]);
+        limits.ram_ratio = known(f->host_ram_ratio[host]);
         limits.on = limits.cpu_ratio >= 0.0 || limits.ram_ratio >= 0.0;
     }
     return limits;

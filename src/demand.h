@@ -49,10 +49,9 @@ nf_limits nf_limits_for(const nf_fleet *f, uint32_t host, const nf_options *opti
 /* The most of something whole that stays within amount * ratio; INT64_MAX: there is no limit that
  * could be reached (also where there is nothing and the ratio is infinite, as in nova, and where
  * the ratio is not known: NaN). */
-static inline int64_t nf_limit(double amount, double ratio) {
-    const double end = 9223372036854775808.0; /* 2^63 */
-    double limit = amount * ratio;
-    return limit > -end && limit < end ? (int64_t)limit : INT64_MAX;
+static inline int64_t nf_limit(int64_t amount, double ratio) {
+    double limit = (double)(amount & INT64_MAX) * ratio; /* neither is below 0, but by a mistake */
+    return limit < 0x1p63 ? (int64_t)limit : INT64_MAX;
 }
 
 #endif

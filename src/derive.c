@@ -31,10 +31,7 @@ static void derive_cell(const nf_fleet *f, uint32_t host, uint32_t cell) {
 }
 
 static void derive_host(const nf_fleet *f, uint32_t host) {
-    for (uint32_t r = 0; r < f->n_resources; r++) {
-        size_t at = nf_resource_at(f, r, host);
-        f->resource_room[at] = nf_resource_room(f->resource_limit[at], f->resource_used[at]);
-    }
+    for (uint32_t r = 0; r < f->n_resources; r++) nf_resource_derive(f, nf_resource_at(f, r, host));
 }
 
 nf_status nf_derive(const nf_fleet *f, uint32_t first, uint32_t count, const char **reason) {

@@ -248,6 +248,8 @@ nf_status nf_check_host(const nf_fleet *f, uint32_t host, const char **reason) {
              "resource_used: negative, or too many units");
         HOLD(f->resource_room[at] == nf_resource_room(f->resource_limit[at], f->resource_used[at]),
              "resource_room: not what the limit leaves");
+        HOLD(f->resource_few[at] == nf_resource_few(f->resource_room[at]),
+             "resource_few: not what resource_room says");
     }
     for (uint32_t c = f->host_first_cell[host]; c < f->host_first_cell[host + 1]; c++) {
         int64_t devices = 0;

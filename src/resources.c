@@ -6,6 +6,10 @@
  */
 #include "resources.h"
 
+#include <string.h>
+
+#include "cell_filter.h"
+
 typedef struct query {
     const nf_resource *wanted;
     uint32_t n;
@@ -55,16 +59,40 @@ int nf_resources_fit(const nf_fleet *f, uint32_t host, const nf_request *r, nf_r
     return NF_OK;
 }
 
+/* Classes of the hosts; often they are all of one. */
+static void keep_classes(const uint32_t *class, uint32_t n, const nf_request *r, uint8_t *keep) {
+    uint32_t in_all = UINT32_MAX, in_any = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        in_all &= class[i];
+        in_any |= class[i];
+    }
+    if (in_all == in_any && nf_bit_get(r->host_classes, in_all)) return;
+    for (uint32_t i = 0; i < n; i++) keep[i] &= nf_bit_get(r->host_classes, class[i]);
+}
+
+static void keep_few(int16_t *restrict ok, const int16_t *restrict few, int16_t need, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) ok[i] &= (int16_t)-(few[i] >= need);
+}
+
+static void keep_many(int16_t *restrict ok, const int32_t *restrict room, int32_t need, uint32_t n) {
+    for (uint32_t i = 0; i < n; i++) ok[i] &= (int16_t)-(room[i] >= need);
+}
+
 /* Loops that become vector code: no host of the fleet is asked for anything else. */
 static void keep_all(const nf_fleet *f, uint32_t first, uint32_t n, const nf_request *r,
                      uint8_t *keep) {
-    for (uint32_t i = 0; r->host_classes && i < n; i++)
-        keep[i] &= nf_bit_get(r->host_classes, f->host_class[first + i]);
+    int16_t ok[NF_BLOCK];
+    memset(ok, 0xff, n * sizeof *ok);
+    if (r->host_classes) keep_classes(f->host_class + first, n, r, keep);
     for (uint32_t k = 0; k < r->n_resources; k++) {
-        const int32_t *room = f->resource_room + nf_resource_at(f, r->resources[k].resource, first);
-        int32_t amount = (int32_t)r->resources[k].amount;
-        for (uint32_t i = 0; i < n; i++) keep[i] &= (uint8_t)(room[i] >= amount);
+        size_t at = nf_resource_at(f, r->resources[k].resource, first);
+        uint32_t need = r->resources[k].amount;
+        if (need <= INT16_MAX)
+            keep_few(ok, f->resource_few + at, (int16_t)need, n);
+        else
+            keep_many(ok, f->resource_room + at, (int32_t)need, n);
     }
+    for (uint32_t i = 0; i < n; i++) keep[i] &= (uint8_t)ok[i];
 }
 
 void nf_resources_keep(const nf_fleet *f, uint32_t first, uint32_t n, const nf_request *r,
@@ -91,12 +119,13 @@ int64_t nf_resources_count(const nf_fleet *f, uint32_t host, const nf_request *r
 
 static void use(const nf_fleet *f, size_t at, int64_t units) {
     f->resource_used[at] += units;
-    f->resource_room[at] = nf_resource_room(f->resource_limit[at], f->resource_used[at]);
+    nf_resource_derive(f, at);
 }
 
 int nf_resources_turn(const nf_fleet *f, uint32_t host, const nf_request *r, bool take, bool undo,
                       nf_reason *why) {
     query q;
+    if (!r->n_resources && !r->n_fallback) return NF_OK;
     query_of(r, f->host_class[host], &q);
     for (uint32_t i = 0; i < q.n && !undo; i++) {
         const nf_resource *wanted = &q.wanted[i];

@@ -18,6 +18,17 @@ static inline int32_t nf_resource_room(int64_t limit, int64_t used) {
     return left < -INT32_MAX ? -INT32_MAX : (int32_t)left;
 }
 
+static inline int16_t nf_resource_few(int32_t room) {
+    if (room > INT16_MAX) return INT16_MAX;
+    return room < INT16_MIN ? INT16_MIN : (int16_t)room;
+}
+
+/* What follows from limit and use. */
+static inline void nf_resource_derive(const nf_fleet *f, size_t at) {
+    f->resource_room[at] = nf_resource_room(f->resource_limit[at], f->resource_used[at]);
+    f->resource_few[at] = nf_resource_few(f->resource_room[at]);
+}
+
 /* Is anything asked of the host itself? */
 static inline bool nf_asks_host(const nf_request *r) { return r->n_resources || r->host_classes; }
 
@@ -27,7 +38,7 @@ bool nf_resources_ok(const nf_fleet *f, const nf_request *r);
 /* NF_OK, or the first thing that the host lacks. */
 int nf_resources_fit(const nf_fleet *f, uint32_t host, const nf_request *r, nf_reason *why);
 
-/* keep[i] becomes 0 where host first + i lacks something. */
+/* keep[i] becomes 0 where host first + i lacks something; n is at most NF_BLOCK. */
 void nf_resources_keep(const nf_fleet *f, uint32_t first, uint32_t n, const nf_request *r,
                        uint8_t *keep);
 

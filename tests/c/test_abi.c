@@ -23,10 +23,11 @@ static void structs(void) {
     AT(nf_fleet, n_distances, 88);
     AT(nf_fleet, host_first_cell, 96);
     AT(nf_fleet, resource_room, 160);
-    AT(nf_fleet, cell_id, 168);
-    AT(nf_fleet, cell_free, 264);
-    AT(nf_fleet, host_first_pool, 312);
-    AT(nf_fleet, distances, 416);
+    AT(nf_fleet, resource_few, 168);
+    AT(nf_fleet, cell_id, 176);
+    AT(nf_fleet, cell_free, 272);
+    AT(nf_fleet, host_first_pool, 320);
+    AT(nf_fleet, distances, 424);
     AT(nf_request, cells, 8);
     AT(nf_request, fleet, 48);
     AT(nf_placement, n_draws, 36);
@@ -44,7 +45,9 @@ static void columns(void) {
     for (; (c = nf_column(n)) != NULL; n++) {
         CHECK(c->offset == offsetof(nf_fleet, host_first_cell) + n * sizeof(void *));
         CHECK(c->size == (c->type == NF_LAYOUT_STRUCT ? sizeof(nf_layout)
-                                                      : c->type <= NF_UINT32 ? 4u : 8u));
+                          : c->type == NF_INT16       ? sizeof(int16_t)
+                          : c->type <= NF_UINT32      ? 4u
+                                                      : 8u));
         for (uint32_t i = 0; i < n; i++) CHECK(strcmp(c->name, nf_column(i)->name));
         CHECK(nf_column_shape(&f, n, shape) && shape[0] && shape[1]);
         CHECK(!c->derived || c->claimed); /* what follows from changes changes */
@@ -56,7 +59,7 @@ static void columns(void) {
         if (!strcmp(c->name, "cell_cores")) CHECK(shape[0] == 4 && shape[1] == 5);
         if (!strcmp(c->name, "host_first_pool")) CHECK(shape[0] == 4 && shape[1] == 1);
     }
-    CHECK(n == 41 && claimed == 16 && derived == 5);
+    CHECK(n == 42 && claimed == 17 && derived == 6);
     CHECK(!nf_column(n) && !nf_column(UINT32_MAX) && !nf_column_shape(&f, n, shape));
 }
 

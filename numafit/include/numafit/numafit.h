@@ -159,6 +159,8 @@ typedef struct nf_fleet {
     int64_t *resource_used;        /* [resource][host] */
     int32_t *resource_room;        /* [resource][host]: limit - used, derived by nf_derive();
                                       INT32_MIN: no inventory, INT32_MAX: that or more */
+    int16_t *resource_few;         /* [resource][host]: the same, INT16_MAX: that or more, and
+                                      INT16_MIN: that or less; most requests ask for few units */
 
     /* cells as built */
     const int32_t *cell_id;
@@ -207,7 +209,7 @@ typedef struct nf_fleet {
     const int32_t *distances;     /* matrices, row by row */
 } nf_fleet;
 
-enum { NF_INT32 = 0, NF_UINT32, NF_INT64, NF_UINT64, NF_DOUBLE, NF_LAYOUT_STRUCT }; /* types */
+enum { NF_INT32 = 0, NF_UINT32, NF_INT64, NF_UINT64, NF_DOUBLE, NF_LAYOUT_STRUCT, NF_INT16 }; /* types */
 
 /** What a column has a value for, and how it is laid out. */
 typedef enum nf_per {
