@@ -1,0 +1,85 @@
+"""A mutant of Python on trial: the tests that run its line, quickest first."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from .mutant import Mutant
+from .tree import Outcome, Tree
+
+TESTS = (
+    "tests/unit",
+    "tests/vectors",
+    "tests/property/test_laws.py",
+    "tests/oracle/test_oracle.py",
+)
+SLOW = ("hostile", "killed_save", "interrupted", "bench_gate", "fleet_tampered", "textfile")
+"""Unit tests that wait, or try what is no rule."""
+MOST_SECONDS = 20
+"""Of tests for one mutant: a line that every test runs is not run by all of them."""
+
+
+class PythonTrial:
+    def __init__(self, tree: Tree, work: Path) -> None:
+        self.tree = tree
+        self.lines: dict[str, dict[str, list[str]]] | None = None
+        self.seconds: dict[str, float] = {}
+        self.file = work / "lines.json"
+
+    def _look(self) -> dict[str, dict[str, list[str]]]:
+        digest = self._digest()
+        if self.lines is None and not (self.file.exists() and digest in self.file.read_text()):
+            left_out = [f"--ignore=tests/unit/test_{name}.py" for name in SLOW]
+            subprocess.run(
+                (self.tree.python, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                 "-p", "tests.mutants.which_lines", *TESTS, *left_out),
+                cwd=self.tree.path, check=True,
+                env={**os.environ, "NUMAFIT_LINES": str(self.file), "NUMAFIT_FEWER": "1",
+                     "NUMAFIT_LINES_OF": digest},
+            )  # fmt: skip
+        if self.lines is None:
+            found = json.loads(self.file.read_text())
+            self.lines, self.seconds = found["lines"], found["seconds"]
+        return self.lines
+
+    def _digest(self) -> str:
+        """Of all that decides which test runs which line."""
+        digest = hashlib.sha256()
+        for path in sorted(self.tree.path.glob("[nt]*/**/*.py")):
+            digest.update(path.read_bytes())
+        return digest.hexdigest()
+
+    def tests_of(self, mutant: Mutant) -> list[str]:
+        """What is decided as a module is imported matters to whatever runs a line of it."""
+        lines = self._look().get(mutant.file, {})
+        first, last = mutant.lines
+        tests = {test for n in range(first, last + 1) for test in lines.get(str(n), ())}
+        if not tests:
+            tests = {test for here in lines.values() for test in here}
+        chosen: list[str] = []
+        total = 0.0
+        for test in sorted(tests, key=lambda test: self.seconds[test]):
+            total += self.seconds[test]
+            if chosen and total > MOST_SECONDS:
+                break
+            chosen.append(test)
+        return chosen
+
+    def __call__(self, mutant: Mutant) -> Outcome:
+        tests = self.tests_of(mutant)
+        if not tests:
+            return Outcome("survived", "no test")
+        before = self.tree.put(mutant)
+        try:
+            try:
+                compile(mutant.applied(before), mutant.file, "exec")
+            except SyntaxError:
+                return Outcome("stillborn")
+            noticed = not self.tree.pytest(tests, 60)
+            return Outcome("killed", "pytest") if noticed else Outcome("survived")
+        finally:
+            (self.tree.path / mutant.file).write_text(before)
