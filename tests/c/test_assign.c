@@ -5,18 +5,10 @@
 #include <string.h>
 
 #include "check.h"
+#include "dice.h"
 #include "fixture.h"
 
 enum { MOST_GUESTS = 4, MOST_CELLS = 72, NETS = 6, ROUNDS = 30000, WIDE_ROUNDS = 60 };
-
-static uint64_t state = 0x9E3779B97F4A7C15u;
-
-static uint32_t dice(uint32_t below) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (uint32_t)(state >> 11) % below;
-}
 
 typedef struct world {
     fixture f;

@@ -108,5 +108,7 @@ def left_alone(node: ast.AST) -> bool:
         return isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
     if isinstance(node, ast.Assign):
         target = node.targets[0]
+        if isinstance(node.value, ast.Call) and isinstance(node.value.func, ast.Name):
+            return node.value.func.id == "TypeVar"
         return isinstance(target, ast.Name) and target.id in ("__all__", "__slots__")
     return isinstance(node, ast.JoinedStr | ast.Import | ast.ImportFrom)

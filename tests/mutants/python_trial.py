@@ -19,7 +19,7 @@ TESTS = (
 )
 SLOW = ("hostile", "killed_save", "interrupted", "bench_gate", "fleet_tampered", "textfile")
 """Unit tests that wait, or try what is no rule."""
-MOST_SECONDS = 20
+MOST_SECONDS = 12
 """Of tests for one mutant: a line that every test runs is not run by all of them."""
 
 
@@ -53,13 +53,16 @@ class PythonTrial:
             digest.update(path.read_bytes())
         return digest.hexdigest()
 
-    def tests_of(self, mutant: Mutant) -> list[str]:
-        """What is decided as a module is imported matters to whatever runs a line of it."""
+    def tests_of(self, mutant: Mutant) -> tuple[list[str], list[str]]:
+        """Those that run its lines, and those that run others of the file: what was asked once
+        may be remembered, and what is decided as a module is imported is of no test."""
         lines = self._look().get(mutant.file, {})
         first, last = mutant.lines
-        tests = {test for n in range(first, last + 1) for test in lines.get(str(n), ())}
-        if not tests:
-            tests = {test for here in lines.values() for test in here}
+        near = {test for n in range(first, last + 1) for test in lines.get(str(n), ())}
+        others = {test for here in lines.values() for test in here} - near
+        return self._quickest(near), self._quickest(others)
+
+    def _quickest(self, tests: set[str]) -> list[str]:
         chosen: list[str] = []
         total = 0.0
         for test in sorted(tests, key=lambda test: self.seconds[test]):
@@ -70,16 +73,15 @@ class PythonTrial:
         return chosen
 
     def __call__(self, mutant: Mutant) -> Outcome:
-        tests = self.tests_of(mutant)
-        if not tests:
-            return Outcome("survived", "no test")
         before = self.tree.put(mutant)
         try:
             try:
                 compile(mutant.applied(before), mutant.file, "exec")
             except SyntaxError:
                 return Outcome("stillborn")
-            noticed = not self.tree.pytest(tests, 60)
-            return Outcome("killed", "pytest") if noticed else Outcome("survived")
+            for tests in self.tests_of(mutant):
+                if tests and not self.tree.pytest(tests, 3 * MOST_SECONDS):
+                    return Outcome("killed", "pytest")
+            return Outcome("survived")
         finally:
             (self.tree.path / mutant.file).write_text(before)
