@@ -20,7 +20,18 @@ from .tree import Outcome, Tree
 PLAIN = ("-std=c11", "-O2", "-fPIC", "-Inumafit/include", "-Isrc")
 CHECKED = (*PLAIN, "-O1", "-DNF_GAPS", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 TESTS = (
-    *("fit", "counts", "refusals", "closest", "claims", "misuse", "mix", "resources", "assign", "many"),
+    *(
+        "fit",
+        "counts",
+        "refusals",
+        "closest",
+        "claims",
+        "misuse",
+        "mix",
+        "resources",
+        "assign",
+        "many",
+    ),
     *("bounds", "readers", "fuzz"),
 )
 ORACLE = 12_000
