@@ -41,6 +41,12 @@ static void what_is_missing_is_told(void) {
     CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, &why) == NF_OK);
     CHECK(f.fleet.pages_free[1] == 0 && f.fleet.pages_used[1] == 262144);
 
+    /* in pages that the cell does not have */
+    a.cells[0].page_kib = 1 << 20;
+    CHECK(nf_release(&f.fleet, 0, &r, &a.placement, &why) == NF_STALE);
+    SAYS(why, 1 << 20, 1024 * 1024, 0);
+    a.cells[0].page_kib = 0;
+
     /* given back by somebody else */
     f.fleet.pages_used[1] = 262143;
     before = fixture_digest(&f);

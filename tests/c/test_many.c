@@ -238,8 +238,48 @@ static void compare(world *w) {
     free(scratch.memory);
 }
 
+/* The second of three hosts has more cells than are looked at at once, and room in the last one. */
+static void a_host_of_very_many_cells_is_asked_like_others(void) {
+    enum { MANY = 300 };
+    static int32_t distances[MANY * MANY];
+    fixture f;
+    answer a;
+    uint8_t fits[3];
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_guest_cell cell = pinned(8, 64);
+    nf_request r = request_of(&cell, 1);
+    fixture_one_host(&f, MANY, distances);
+    uint32_t first[] = {0, 2, MANY - 2, MANY};
+    /* room for the ends of three hosts, where there was one */
+    uint32_t *pools = calloc(4, sizeof *pools), *class = calloc(3, sizeof *class);
+    memcpy((uint32_t *)(uintptr_t)f.fleet.host_first_cell, first, sizeof first);
+    free((void *)(uintptr_t)f.fleet.host_first_pool);
+    free((void *)(uintptr_t)f.fleet.host_class);
+    f.fleet.host_first_pool = pools;
+    f.fleet.host_class = class;
+    f.fleet.n_hosts = 3;
+    f.fleet.max_cells = MANY - 4;
+    for (uint32_t h = 0; h < 3; h++)
+        ((uint64_t *)(uintptr_t)f.fleet.host_distance_at)[h] = NF_NO_DISTANCES;
+    for (uint32_t c = 0; c < MANY; c++) f.fleet.pinned[c] = c != MANY - 3;
+    nf_derive(&f.fleet, 0, MANY, NULL);
+    CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    nf_scratch scratch = {.bytes = nf_fit_bytes(&f.fleet, &r)};
+    scratch.memory = malloc(scratch.bytes);
+    CHECK(nf_scan(&f.fleet, &(nf_hosts){NULL, 0, 3}, &r, &o, &scratch, fits) == NF_OK);
+    CHECK(!fits[0] && fits[1] && !fits[2]);
+    CHECK(fit(&f.fleet, 1, &r, &o, &a, NULL) == NF_OK && a.cells[0].cell == MANY - 3);
+    nf_best best = {UINT32_MAX, 0.0};
+    CHECK(nf_choose(&f.fleet, &(nf_hosts){NULL, 0, 3}, &r, &o,
+                    &(nf_preference){NF_BY_FULLNESS, NULL}, &scratch, &best) == NF_OK);
+    CHECK(best.host == 1);
+    free(scratch.memory);
+    fixture_free(&f);
+}
+
 int main(void) {
     static world w;
+    a_host_of_very_many_cells_is_asked_like_others();
     for (uint32_t i = 0; i < ROUNDS; i++) {
         make(&w);
         compare(&w);
