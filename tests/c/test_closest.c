@@ -195,7 +195,25 @@ static void a_budget_that_ends_leaves_the_best_so_far(void) {
     fixture_free(&f);
 }
 
+/* Guests that are alike take each set of cells once: of eight cells those are 8 + 28 + 56 + 70 for one
+ * to four guests, and so many steps see them all. The nearest four are the last. */
+static void alike_guests_try_each_set_once(void) {
+    enum { EIGHT = 8, SETS = 8 + 28 + 56 + 70 };
+    int32_t distances[EIGHT * EIGHT];
+    fixture f;
+    answer a;
+    const nf_options o = {.strategy = NF_CLOSEST, .budget = SETS};
+    nf_guest_cell cells[] = {pinned(2, 64), pinned(2, 64), pinned(2, 64), pinned(2, 64)};
+    nf_request r = request_of(cells, 4);
+    for (uint32_t i = 0; i < EIGHT * EIGHT; i++)
+        distances[i] = i / EIGHT >= 4 && i % EIGHT >= 4 ? 10 : 100;
+    fixture_one_host(&f, EIGHT, distances);
+    CHECK(fit(&f.fleet, 0, &r, &o, &a, NULL) == NF_OK && LANDS_ON(&a, 4, 5, 6, 7));
+    fixture_free(&f);
+}
+
 int main(void) {
+    alike_guests_try_each_set_once();
     takes_the_nearest_pair();
     counts_the_way_there_and_back();
     of_equals_the_first_in_order_wins();
