@@ -7,7 +7,7 @@ EDITABLE := --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/edita
 PYTEST := $(BIN)/python -m pytest
 CMAKE := $(BIN)/cmake
 
-.PHONY: test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan fuzz fuzz-engine fuzz-readers oracle analyse lint docs notebooks format wheel test-wheel clean
+.PHONY: test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan fuzz fuzz-engine fuzz-readers mutants coverage oracle analyse lint docs notebooks format wheel test-wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -41,10 +41,10 @@ demo: build ## fit the examples
 test: build ## the tests that need no root, no server and no nova
 	$(PYTEST) -q $(TESTS)
 
-# build and run the C tests in build/$(1), with the sanitizers $(2)
+# build and run the C tests in build/$(1), with the sanitizers $(2) and CMake's arguments $(3)
 define C_TESTS
 $(CMAKE) -G Ninja -S . -B build/$(1) -DNUMAFIT_PYTHON=OFF -DNUMAFIT_TESTS=ON -DNUMAFIT_WERROR=ON \
-  -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DNUMAFIT_SANITIZE=$(2)
+  -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja -DNUMAFIT_SANITIZE=$(2) $(3)
 $(CMAKE) --build build/$(1)
 $(BIN)/ctest --test-dir build/$(1) --output-on-failure
 endef
@@ -67,6 +67,35 @@ sanitize: $(VENV)/.tools ## C and Python tests under AddressSanitizer and UBSan
 
 tsan: $(VENV)/.tools ## a million claims by four threads under ThreadSanitizer
 	$(call C_TESTS,tsan,thread)
+
+# FILES=src/pair.h those of one file; SAMPLE=0: all, which takes hours
+SAMPLE ?= 600
+mutants: build ## SAMPLE=600 faults put into the rules: do the tests notice 90 % of them?
+	$(BIN)/python -m tests.mutants --sample $(SAMPLE) --seed $(SEED) $(if $(FILES),--only $(FILES))
+
+$(VENV)/.coverage: $(VENV)/.installed
+	$(PIP) install -e '.[coverage]' $(EDITABLE)
+	@touch $@
+
+# without optimisation, for a branch to be one; the modules are installed where .venv's packages are
+# seen and its numafit is not
+COUNTED := --coverage -fprofile-update=atomic
+COVERED := build/coverage-venv/bin
+COVERAGE_TESTS ?= tests/unit tests/vectors tests/property tests/oracle
+coverage: $(VENV)/.coverage ## branches of src/ and numafit/model that tests take: 95 % wanted of each
+	rm -rf build/coverage build/coverage-wheel build/coverage-venv
+	$(call C_TESTS,coverage,,-DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS="$(COUNTED)")
+	$(BIN)/python -m venv --without-pip build/coverage-venv
+	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
+	  > $$($(COVERED)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/beside.pth
+	$(PIP) --python $(COVERED)/python install --no-build-isolation --no-deps --ignore-installed \
+	  -Ccmake.build-type=Debug "-Ccmake.define.CMAKE_C_FLAGS=$(COUNTED)" -Cinstall.strip=false \
+	  -Cbuild-dir=build/coverage-wheel .
+	COVERAGE_FILE=build/coverage/model NUMAFIT_FEWER=1 $(COVERED)/python -P -m coverage run \
+	  --branch --include='*/numafit/model/*' -m pytest -q -p no:cacheprovider $(COVERAGE_TESTS)
+	$(BIN)/gcovr --root . --filter src/ --txt-metric branch --json build/coverage/src.json \
+	  --fail-under-branch 95 build/coverage build/coverage-wheel
+	COVERAGE_FILE=build/coverage/model $(BIN)/coverage report -m --fail-under 95
 
 CASES ?= 100000
 SEED ?= 0

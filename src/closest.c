@@ -30,7 +30,7 @@ static int64_t least_between(const nf_closest *near) {
             int64_t here = between(near, a, b);
             if (here < least) least = here;
         }
-    return least == INT64_MAX ? 0 : least;
+    return least;
 }
 
 static bool improves(void *context, const nf_search *s, uint32_t depth) {

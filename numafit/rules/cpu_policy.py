@@ -251,11 +251,11 @@ def _resources(asked: Asked, wanted: re.Pattern[str]) -> int:
 
 def _with_trait(asked: Asked, thread_policy: str | None) -> str | None:
     """The thread policy after the trait HW_CPU_HYPERTHREADING has been looked at."""
-    trait = _hyperthreading(asked)
+    key, trait = _hyperthreading(asked)
     if thread_policy and trait:
         raise refuse(
             "InvalidRequest",
-            f"trait:{_TRAIT}",
+            key,
             trait,
             "no CPU thread policy beside it",
             f"The thread policy {thread_policy!r} is set too: keep one of them.",
@@ -265,11 +265,12 @@ def _with_trait(asked: Asked, thread_policy: str | None) -> str | None:
     return "require" if trait == "required" else thread_policy
 
 
-def _hyperthreading(asked: Asked) -> str | None:
+def _hyperthreading(asked: Asked) -> tuple[str, str | None]:
+    """The key that asks for the trait or against it, and its value."""
     for key, value in asked.specs.items():
         if _TRAIT_KEY.match(key):
-            return value
-    return "required" if _TRAIT in asked.image.traits else None
+            return key, value
+    return f"trait:{_TRAIT}", "required" if _TRAIT in asked.image.traits else None
 
 
 def _check_shared(

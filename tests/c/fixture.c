@@ -113,6 +113,25 @@ void fixture_pools(fixture *f, uint32_t per_host, uint32_t classes) {
     memset(f->fleet.cell_devices, 0, f->fleet.n_cells * sizeof *f->fleet.cell_devices);
 }
 
+void fixture_one_host(fixture *f, uint32_t cells, const int32_t *distances) {
+    size_t n = (size_t)cells * cells;
+    fixture_make(f, cells / 2);
+    fixture_pools(f, 0, CLASSES);
+    OWN(uint32_t, host_first_cell);
+    OWN(uint64_t, host_distance_at);
+    OWN(int32_t, cell_id);
+    f->fleet.n_hosts = 1;
+    f->fleet.max_cells = cells;
+    host_first_cell[1] = cells;
+    host_distance_at[0] = 0;
+    for (uint32_t c = 0; c < cells; c++) cell_id[c] = (int32_t)c;
+    int32_t *own = malloc(n * sizeof *own);
+    memcpy(own, distances, n * sizeof *own);
+    free((void *)(uintptr_t)f->fleet.distances);
+    f->fleet.distances = own;
+    f->fleet.n_distances = n;
+}
+
 void fixture_free(fixture *f) {
     const nf_column_info *column;
     for (uint32_t i = 0; (column = nf_column(i)) != NULL; i++) {

@@ -16,6 +16,9 @@ typedef struct fixture {
 void fixture_make(fixture *f, uint32_t hosts);
 void fixture_free(fixture *f);
 
+/* One host of so many cells, an even number, without devices; distances: a matrix, row by row. */
+void fixture_one_host(fixture *f, uint32_t cells, const int32_t *distances);
+
 /* Other pools: so many on each host, of class 0 and at cell 0, with no devices in them yet. */
 void fixture_pools(fixture *f, uint32_t per_host, uint32_t classes);
 

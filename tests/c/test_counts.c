@@ -51,6 +51,25 @@ static void capacity_is_that_of_claiming(void) {
     fixture_free(&f);
 }
 
+/* Likewise for cells of large pages alone: 2 TiB are 1 << 20 pages of 2 MiB. */
+static void large_pages_are_counted_as_small_ones_are(void) {
+    fixture f;
+    fixture_make(&f, 1);
+    for (uint32_t c = 0; c < 2; c++) {
+        ((int64_t *)(uintptr_t)f.fleet.cell_memory)[c] = 1 << 21;
+        ((uint32_t *)(uintptr_t)f.fleet.cell_page_sizes)[c] = 2;
+        ((int32_t *)(uintptr_t)f.fleet.pages_total)[c] = f.fleet.pages_free[c] = 0;
+        ((int32_t *)(uintptr_t)f.fleet.pages_total)[2 + c] = f.fleet.pages_free[2 + c] = 1 << 20;
+    }
+    nf_derive(&f.fleet, 0, 2, NULL);
+    CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    nf_guest_cell cells[] = {shared(1 << 21), shared(1 << 20)};
+    nf_request one = request_of(cells, 1), unlike = request_of(cells, 2);
+    CHECK(capacity_of(&f, &one, 5000) == GUESTS && capacity_of(&f, &one, 9) == 9);
+    CHECK(capacity_of(&f, &unlike, 5000) == GUESTS);
+    fixture_free(&f);
+}
+
 /* A cell of as much memory as there can be, and a guest of the same. */
 static void memory_stays_a_number_of_kib(void) {
     fixture f;
@@ -90,6 +109,7 @@ static void derive_refuses_memory_below_zero(void) {
 int main(void) {
     claims_end_before_a_column_overflows();
     capacity_is_that_of_claiming();
+    large_pages_are_counted_as_small_ones_are();
     memory_stays_a_number_of_kib();
     derive_refuses_memory_below_zero();
     return FAILURES();

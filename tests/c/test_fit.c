@@ -75,6 +75,37 @@ static void networks_and_devices(void) {
     fixture_free(&f);
 }
 
+/* An exact matching of devices takes a few steps. */
+static void a_budget_that_ends_is_neither_a_yes_nor_a_no(void) {
+    fixture f;
+    answer a;
+    nf_reason why = {0, 0, 0, 0};
+    nf_options options = {.pci_matching = NF_MATCH_EXACT, .budget = 1};
+    uint64_t class0 = 1;
+    nf_pci_request q = {.count = 3, .policy = NF_PCI_REQUIRED, .matches = &class0,
+                        .usable = &class0};
+    fixture_make(&f, 1);
+    nf_guest_cell cells[] = {pinned(2, 64), pinned(1, 64)};
+    for (uint32_t n = 0; n <= 2; n++) {
+        nf_request r = request_of(cells, n);
+        r.pci = &q;
+        r.n_pci = 1;
+        options.budget = 1;
+        CHECK(fit(&f.fleet, 0, &r, &options, &a, NULL) == NF_UNDECIDED);
+        CHECK(fit(&f.fleet, 0, &r, &options, &a, &why) == NF_UNDECIDED);
+        CHECK(why.status == NF_UNDECIDED && !why.wanted && !why.available && !why.detail);
+        options.budget = 0; /* the default */
+        q.count = 4;
+        CHECK(fit(&f.fleet, 0, &r, &options, &a, &why) == NF_OK);
+        q.count = 5;
+        CHECK(fit(&f.fleet, 0, &r, &options, &a, NULL) > NF_OK);
+        CHECK(fit(&f.fleet, 0, &r, &options, &a, &why) == NF_PCI_DEVICES);
+        CHECK(why.detail == 0 && why.wanted == 5 && why.available == 4);
+        q.count = 3;
+    }
+    fixture_free(&f);
+}
+
 static void fleets(void) {
     fixture f;
     nf_options options = {.limits = NF_LIMITS_HOST};
@@ -106,6 +137,7 @@ static void fleets(void) {
 int main(void) {
     places_and_takes();
     networks_and_devices();
+    a_budget_that_ends_is_neither_a_yes_nor_a_no();
     fleets();
     return FAILURES();
 }

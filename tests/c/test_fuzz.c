@@ -1,6 +1,7 @@
 /* Random fleets and requests, sound and unsound: whatever passes nf_fleet_check() must be safe to
  * ask anything about, and what a fit answers can be claimed and given back. */
 #include "check.h"
+#include "dice.h"
 #include "fixture.h"
 
 #include <stdbool.h>
@@ -8,15 +9,6 @@
 #include <string.h>
 
 enum { HOSTS = 3, ROUNDS = 20000, POOLS = 5, KINDS_OF_POOLS = 4, MOST_PROVIDERS = 8 };
-
-static uint64_t state = 88172645463325252u;
-
-static uint32_t dice(uint32_t below) {
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return (uint32_t)(state >> 11) % below;
-}
 
 static uint32_t odd(uint32_t below) {
     return dice(20) ? dice(below) : dice(2) ? UINT32_MAX - dice(3) : dice(100000);

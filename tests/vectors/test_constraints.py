@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -90,3 +91,49 @@ def test_agrees_with_nova(name: str, count: int, ask: Callable[..., Case]) -> No
     assert kinds.total() == count
     assert min(kinds["error"], kinds["value"]) > count // 20  # the file tries both
     assert not wrong, f"{len(wrong)} of {count}; the first: {wrong[:3]}"
+
+
+ASKERS = {
+    "constraints": topology,
+    "cpu_topology": sockets_cores_threads,
+    "multiqueue": queues_or_policy,
+}
+
+
+def numberless(key: str) -> str:
+    """``hw:numa_cpus.1`` and its like are named as one."""
+    return re.sub(r"\.(\d+|N)$", "", key)
+
+
+def refused(ask: Callable[..., Case], case: Case) -> InvalidRequest | None:
+    try:
+        ask(Flavor(**case["flavor"]), Image(**case["image"]), case)
+    except InvalidRequest as error:
+        return error
+    return None
+
+
+def test_errors_name_keys_that_nova_has_and_the_value_that_was_given() -> None:
+    everything = [(ask, case) for name, ask in ASKERS.items() for case in cases(name)]
+    known = {
+        numberless(key)
+        for _, case in everything
+        for key in (*case["flavor"]["extra_specs"], *case["image"]["properties"])
+    }
+    assert len(known) > 40
+    errors = 0
+    for ask, case in everything:
+        if (error := refused(ask, case)) is None:
+            continue
+        errors += 1
+        asked = case["flavor"]["extra_specs"], case["image"]["properties"]
+        given = [str(one[error.key]) for one in asked if error.key in one]
+        said = re.findall(r"\bhw[:_]\w+", str(error))
+        assert {numberless(error.key), *said} <= known, (case["id"], str(error))
+        assert error.key in str(error), case["id"]
+        if error.value is None:
+            assert "is not set" in str(error), case["id"]
+            assert not given, case["id"]
+        elif given and isinstance(error.value, str):
+            assert error.value in given, (case["id"], str(error))
+    assert errors > 1500
