@@ -143,6 +143,10 @@ def _fleet_of_db(url: str) -> Fleet:
             return Fleet(database.hosts())
 
 
+def _saved(path: str, given: Given) -> list[HostInfo]:
+    return list(Fleet.load(path).hostinfos())
+
+
 def _say(differences: Sequence[Difference]) -> None:
     for difference in differences[:MOST_DIFFERENCES]:
         click.echo(f"numafit: {difference}", err=True)
@@ -188,6 +192,7 @@ SOURCES = (
         _nova_db,
         fleet=_fleet_of_db,
     ),
+    Source("--fleet", "FILE", "A fleet that Fleet.save wrote.", _saved, fleet=Fleet.load),
 )
 
 COMPANIONS: dict[str, Callable[[Any], Any]] = {
