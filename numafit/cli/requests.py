@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from numafit.cli import ports
-from numafit.cli.sources import given_config
+from numafit.cli.configs import Configs
 from numafit.errors import InputError, InvalidRequest, printable, shorten
 from numafit.model.flavor import Flavor
 from numafit.model.guest import Limits, Networks
@@ -224,8 +224,7 @@ def guest_options(function: Callable[..., Any]) -> Callable[..., Any]:
         fit_options = {name: kwargs.pop(name) for name in _FIT}
         fit_options["limits"] = _limits(fit_options["limits"])
         if fit_options["strategy"] is None:
-            config = given_config(kwargs)
-            fit_options["strategy"] = "spread" if config is None else config.strategy
+            fit_options["strategy"] = Configs(kwargs).strategy() or "spread"
         return function(*args, guests=Guests(given, FitOptions(**fit_options)), **kwargs)
 
     wrapped: Callable[..., Any] = command
