@@ -23,6 +23,8 @@ cdef extern from "numafit/numafit.h" nogil:
         NF_OK
         NF_NETWORKS
         NF_PHYSNET
+        NF_PCI_DEVICES
+        NF_TOGETHER
         NF_HOST_CLASS
         NF_RESOURCE
         NF_STALE

@@ -39,6 +39,7 @@ cdef const nf_api *nf = nf_functions()
 cdef enum:
     STACK_WORDS = 2048
     LOCAL_DISTANCE = 10  # ACPI SLIT: of a node to itself
+    MOMENTS = 8  # looks at a host that others change meanwhile, before pools are left unnamed
 
 BY = {"first": NF_BY_INDEX, "spread": NF_BY_ROOM, "pack": NF_BY_FULLNESS, "score": NF_BY_SCORE}
 cdef frozenset EMPTY = frozenset()
@@ -183,7 +184,7 @@ cdef class Engine(Lent):
         """The Refusal, all of one moment; a Placement where another thread has made room since."""
         cdef Prepared p = placed.prepared
         cdef uint32_t host = placed.host, first = self.c.host_first_cell[host]
-        cdef int status
+        cdef int status = why.status, attempt
         cdef size_t cells = self.c.host_first_cell[host + 1] - first, n = cells * p.c.n_cells
         cdef PairReasons native = PairReasons.__new__(PairReasons)
         native.engine = self
@@ -194,22 +195,40 @@ cdef class Engine(Lent):
             native.pairs = <nf_reason *>malloc(n * sizeof(nf_reason))
             if native.pairs == NULL:
                 raise MemoryError
-            status = self.fit_one(placed, why, native.pairs, n)
-            if status == NF_OK:
-                return placement_of(placed)
-            if status < 0:
-                raise misuse(status, "fit")
-        network = ""
-        if why.status == NF_PHYSNET:
-            network = next(name for i, name in enumerate(p.net_names)
-                           if p.nets[i] == <uint32_t>why.detail)
-        words = ""
-        if why.status == NF_HOST_CLASS or why.status == NF_RESOURCE:
-            words = self.columns.host_refusal(host, why.status == NF_RESOURCE, why.detail,
-                                              why.wanted, why.available, p.request.resources)
+        subject = words = ""
+        for attempt in range(MOMENTS):
+            if n or attempt:
+                status = self.fit_one(placed, why, native.pairs, n)
+                if status == NF_OK:
+                    return placement_of(placed)
+                if status < 0:
+                    raise misuse(status, "fit")
+            said = self.in_words(placed, why)
+            if said is not None:
+                subject, words = said
+                break
         return Refusal(REASONS[why.status], why.wanted, why.available, why.detail,
-                       host=host, host_name=self.names[host], network=network, words=words,
+                       host=host, host_name=self.names[host], subject=subject, words=words,
                        native=native)
+
+    cdef object in_words(self, Placed placed, nf_reason *why):
+        """What the refusal is about by name, and its words where numbers alone do not make them;
+        ``None``: the host has changed since it was refused."""
+        cdef Prepared p = placed.prepared
+        cdef uint32_t host = placed.host
+        if why.status == NF_PHYSNET:
+            return next(name for i, name in enumerate(p.net_names)
+                        if p.nets[i] == <uint32_t>why.detail), ""
+        if why.status == NF_HOST_CLASS or why.status == NF_RESOURCE:
+            return self.columns.host_refusal(host, why.status == NF_RESOURCE, why.detail,
+                                             why.wanted, why.available, p.request.resources)
+        if NF_PCI_DEVICES <= why.status <= NF_TOGETHER:
+            now = self.host_copy(host).arrays()
+            if now["host_generation"][0] != placed.generation:
+                return None
+            return self.columns.pci_refusal(host, REASONS[why.status], why.wanted, why.available,
+                                            why.detail, p.pci, now["pool_count"].tolist())
+        return "", ""
 
     def known_as(self, uint32_t host):
         """The host in a message: by its name, or its index where it has none."""

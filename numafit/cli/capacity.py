@@ -64,13 +64,6 @@ class Count:
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources
 @click.option(
-    "--fleet",
-    "fleet_files",
-    metavar="FILE",
-    multiple=True,
-    help="A fleet that Fleet.save wrote; may be given several times.",
-)
-@click.option(
     "--mix",
     "mix_texts",
     metavar="NAME[=WEIGHT]",
@@ -96,7 +89,6 @@ class Count:
 def command(
     guests: Guests,
     sources: HostSources,
-    fleet_files: Sequence[str],
     mix_texts: Sequence[str],
     cap: int,
     threads: int,
@@ -123,8 +115,7 @@ def command(
     if mix:
         guests.only(list(mix))
     wanted = guests.read(sources.aliases())
-    saved = [Fleet.load(file) for file in fleet_files]
-    fleets = saved if saved and not sources.given_any else sources.fleets() + saved
+    fleets = sources.fleets()
     names = [name for fleet in fleets for name in fleet.names]
     options = {"options": guests.options, "cap": cap, "threads": threads}
     if mix:

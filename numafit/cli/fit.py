@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from numafit.cli.glance import MOST_HOSTS, AskedHosts, Glance, glance_options, print_summary
 from numafit.cli.output import cpu_text, format_option, print_json, print_table, size_text
 from numafit.cli.requests import Guests, guest_options
 from numafit.cli.sources import HostSources, host_sources
@@ -32,37 +33,48 @@ class Answer(NamedTuple):
 @guest_options
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources
+@glance_options
 @format_option("json")
-def command(guests: Guests, sources: HostSources, output: str) -> int:
+def command(guests: Guests, sources: HostSources, glance: Glance, output: str) -> int:
     """Where a flavor's guest lands on each host, or why it does not fit.
 
     FLAVORS is a file of flavors as 'openstack flavor list --long -f json' or 'openstack flavor
     show -f json' print them, or a plain list (JSON or YAML); - reads them from standard input.
     HOST is a host file. Each host is asked as it is: what one flavor takes is not missing when the
-    next one is asked about.
+    next one is asked about. Where there are more than 20 answers of a flavor, they are summed up:
+    how many hosts take it, and why the others do not.
 
     \b
     Examples:
       numafit fit examples/flavors.json examples/hosts/dual-xeon.yaml --flavor nfv.large
       numafit fit examples/flavors.json examples/hosts/* --flavor nfv.large --format json
+      numafit fit examples/flavors.json examples/hosts/* --only refused --match '*-xeon'
 
     Exit status: 0 each flavor fits on at least one host, 1 one of them does not, 2 bad input.
     """
     wanted = guests.read(sources.aliases())
-    fleets = sources.fleets()
-    answers = [
-        Answer(flavor, name, fleet.fit_on(request, n, guests.options))
-        for flavor, request in wanted
-        for fleet in fleets
-        for n, name in enumerate(fleet.names)
-    ]
+    hosts = glance.hosts(sources.fleets())
+    asked = [(flavor, hosts.asked(request, guests.options)) for flavor, request in wanted]
     if output == "json":
-        print_json([_described(answer) for answer in answers])
-    else:
-        for answer in answers:
-            _show(answer)
-    fitting = {one.flavor.name for one in answers if one.found}
-    return 0 if all(flavor.name in fitting for flavor, _ in wanted) else 1
+        print_json(
+            [
+                _described(Answer(flavor, *one))
+                for flavor, found in asked
+                for one in found.answers(glance)
+            ]
+        )
+        return _status(asked)
+    for flavor, found in asked:
+        if found.shown(glance) > MOST_HOSTS and not glance.by_host:
+            print_summary(flavor.name, found, glance)
+            continue
+        for one in found.answers(glance):
+            _show(Answer(flavor, *one))
+    return _status(asked)
+
+
+def _status(asked: Iterable[tuple[Flavor, AskedHosts]]) -> int:
+    return 0 if all(found.fitting for _flavor, found in asked) else 1
 
 
 def _show(one: Answer) -> None:

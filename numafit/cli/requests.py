@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from numafit.cli import ports
-from numafit.cli.sources import given_config
-from numafit.errors import InputError, InvalidRequest, shorten
-from numafit.model.flavor import Flavor, Image
+from numafit.cli.configs import Configs
+from numafit.errors import InputError, InvalidRequest, printable, shorten
+from numafit.model.flavor import Flavor
 from numafit.model.guest import Limits, Networks
 from numafit.model.options import PCI_MATCHINGS, PHYSNET_AFFINITIES, STRATEGIES, FitOptions
 from numafit.model.request import Request
 from numafit.readers.checks import nearest
 from numafit.readers.flavors import read_flavors, read_image
-from numafit.rules.network import Port
-from numafit.rules.pci_alias import Aliases, parse_aliases
+from numafit.rules.pci_alias import parse_aliases
 
 _GUEST = (
     "flavors_file",
@@ -31,6 +30,8 @@ _GUEST = (
     "implied",
     "physnets",
     "tunneled",
+    "zone",
+    "volume_backed",
 )
 _FIT = ("strategy", "limits", "physnet_affinity", "pci_matching")
 
@@ -70,6 +71,12 @@ _OPTIONS = (
         metavar="NAME",
         multiple=True,
         help="A physical network that the guest is on; may be given several times.",
+    ),
+    click.option("--zone", metavar="NAME", help="The availability zone that it is to start in."),
+    click.option(
+        "--volume-backed",
+        is_flag=True,
+        help="Its root disk is a volume and takes nothing of the host's.",
     ),
     click.option("--tunneled", is_flag=True, help="The guest is on a tunnel network."),
     click.option(
@@ -125,10 +132,19 @@ class Guests:
         """
         given = self.given
         known = parse_aliases([*aliases, *given["aliases"]]).check()
-        image = read_image(given["image_file"]) if given["image_file"] else None
-        servers = Servers(image, known, ports.parse_ports(given["ports"]), given["implied"])
         networks = Networks(frozenset(given["physnets"]), given["tunneled"])
-        return [(flavor, servers.request(flavor, networks)) for flavor in self._flavors()]
+        servers = Servers(
+            {
+                "image": read_image(given["image_file"]) if given["image_file"] else None,
+                "ports": ports.parse_ports(given["ports"]),
+                "aliases": known,
+                "networks": networks if networks.physnets or networks.tunneled else None,
+                "pci_implies_topology": given["implied"],
+                "volume_backed": given["volume_backed"],
+                "zone": given["zone"],
+            }
+        )
+        return [(flavor, servers.request(flavor)) for flavor in self._flavors()]
 
     def _flavors(self) -> list[Flavor]:
         file = self.given["flavors_file"]
@@ -156,19 +172,14 @@ def _no_flavor(file: str, name: str, known: list[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """What servers of any flavor have in common."""
+    """What servers of any flavor have in common: arguments of ``Request.for_server``."""
 
-    image: Image | None
-    aliases: Aliases
-    ports: Sequence[Port]
-    pci_implies_topology: bool
+    common: Mapping[str, Any]
 
-    def request(self, flavor: Flavor, more: Networks) -> Request:
-        """``more``: networks beside those of the ports."""
+    def request(self, flavor: Flavor) -> Request:
+        """What it asks for; what nova would pass over is said."""
         try:
-            found = Request.for_server(
-                flavor, self.image, self.ports, self.aliases, self.pci_implies_topology
-            )
+            found = Request.for_server(flavor, **self.common)
         except InvalidRequest as error:
             raise InvalidRequest(
                 f"flavor {flavor.name}: {error}",
@@ -177,10 +188,10 @@ class Servers:
                 value=error.value,
                 stage=error.stage,
             ) from None
-        nets = found.networks or Networks()
-        nets = Networks(nets.physnets | more.physnets, nets.tunneled or more.tunneled)
-        asked = nets if nets.physnets or nets.tunneled else None
-        return Request(found.guest, networks=asked, pci=found.pci)
+        for key, why in found.resources.ignored if found.resources else ():
+            text = f"numafit: flavor {flavor.name}: nova passes over {key}: {why}"
+            click.echo(printable(text), err=True)
+        return found
 
 
 def _limits(text: str) -> Limits | str | None:
@@ -213,8 +224,7 @@ def guest_options(function: Callable[..., Any]) -> Callable[..., Any]:
         fit_options = {name: kwargs.pop(name) for name in _FIT}
         fit_options["limits"] = _limits(fit_options["limits"])
         if fit_options["strategy"] is None:
-            config = given_config(kwargs)
-            fit_options["strategy"] = "spread" if config is None else config.strategy
+            fit_options["strategy"] = Configs(kwargs).strategy() or "spread"
         return function(*args, guests=Guests(given, FitOptions(**fit_options)), **kwargs)
 
     wrapped: Callable[..., Any] = command

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from numafit.cli.configs import Configs
 from numafit.diagnosis.usage import Difference
 from numafit.errors import InputError, MissingExtra, printable
 from numafit.fleet import Fleet
@@ -21,7 +22,6 @@ from numafit.model.hostinfo import HostInfo
 from numafit.model.interface import NetInterface, netdevs_of
 from numafit.model.pci_device import PciDevice
 from numafit.rules.device_spec import parse_device_specs
-from numafit.rules.nova_config import NovaConfig, apply_config
 from numafit.rules.offline import off_remark
 from numafit.rules.pci_pools import functions_of, pools_from_devices
 
@@ -110,7 +110,7 @@ def with_devices(
 ) -> HostInfo:
     """``host`` with the pools that ``[pci] device_spec`` of its configuration makes of its
     devices; without a configuration nothing is known of what guests may have."""
-    config = given_config(given)
+    config = given["configs"].of_host(host.name)
     if config is None:
         return host
     specs = parse_device_specs(
@@ -141,6 +141,10 @@ def _fleet_of_db(url: str) -> Fleet:
         except (InputError, MissingExtra):
             # the careful reader names the row, and needs no msgspec
             return Fleet(database.hosts())
+
+
+def _saved(path: str, given: Given) -> list[HostInfo]:
+    return list(Fleet.load(path).hostinfos())
 
 
 def _say(differences: Sequence[Difference]) -> None:
@@ -188,6 +192,7 @@ SOURCES = (
         _nova_db,
         fleet=_fleet_of_db,
     ),
+    Source("--fleet", "FILE", "A fleet that Fleet.save wrote.", _saved, fleet=Fleet.load),
 )
 
 COMPANIONS: dict[str, Callable[[Any], Any]] = {
@@ -199,10 +204,11 @@ COMPANIONS: dict[str, Callable[[Any], Any]] = {
     ),
     "config": click.option(
         "--config",
-        metavar="FILE",
+        metavar="FILE|GLOB=FILE",
         multiple=True,
-        help="nova.conf of the hosts, on top of any source: CPU sets, reserved pages, networks, "
-        "ratios, PCI aliases; later files win.",
+        help="nova.conf of the hosts, or 'GLOB=FILE' of those whose name matches: CPU sets, "
+        "reserved pages, networks, ratios, PCI aliases. Later files win. Over hosts as they were "
+        "stored it changes what it sets, and says so.",
     ),
     "config_dir": click.option(
         "--config-dir",
@@ -214,20 +220,12 @@ COMPANIONS: dict[str, Callable[[Any], Any]] = {
 """Options that stand beside those of the sources: name in ``Given`` -> click option."""
 
 
-def given_config(given: Given) -> NovaConfig | None:
-    """What ``--config`` and ``--config-dir`` hold together; ``None`` where neither is given."""
-    if not given.get("config") and not given.get("config_dir"):
-        return None
-    from numafit.readers.nova_conf import read_nova_conf
-
-    return read_nova_conf(given["config"], given["config_dir"])
-
-
 class HostSources:
     """What was given on the command line; ``read`` gives the hosts, in the order of SOURCES."""
 
     def __init__(self, given: Given) -> None:
-        self.given = given
+        self.configs = Configs(given)
+        self.given: Given = {**given, "configs": self.configs}
 
     @property
     def given_any(self) -> bool:
@@ -239,39 +237,36 @@ class HostSources:
 
     def aliases(self) -> Sequence[str]:
         """The texts of ``[pci] alias`` of the configuration, where one is given."""
-        config = given_config(self.given)
-        return () if config is None else config.aliases
+        return self.configs.aliases()
 
     def read(self) -> list[HostInfo]:
         """All hosts. Raises InputError for what cannot be read, UsageError for no host at all."""
         self._need_any()
-        config = given_config(self.given)
-        return [
+        hosts = [
             host
             for source in SOURCES
             for value in self.given[source.name]
-            for host in self._hosts(source, value, config)
+            for host in self._hosts(source, value)
         ]
+        self.configs.report()
+        return hosts
 
     def fleets(self) -> list[Fleet]:
         """The same hosts in the same order, as one fleet or several, made the fastest way."""
         self._need_any()
-        config = given_config(self.given)
         fleets: list[Fleet] = []
         for source in SOURCES:
             values = self.given[source.name]
-            if source.fleet is not None and config is None:
+            if source.fleet is not None and not self.configs:
                 fleets += map(source.fleet, values)
             elif values:
-                fleets.append(
-                    Fleet(host for one in values for host in self._hosts(source, one, config))
-                )
+                fleets.append(Fleet(host for one in values for host in self._hosts(source, one)))
+        self.configs.report()
         return fleets
 
-    def _hosts(self, source: Source, value: str, config: NovaConfig | None) -> Iterator[HostInfo]:
+    def _hosts(self, source: Source, value: str) -> Iterator[HostInfo]:
         for host in source.read(value, self.given):
-            if config is not None:
-                host = apply_config(host, config, nova_order=source.hardware)
+            host = self.configs.applied(host, source.hardware)
             for remark in (*host.remarks, off_remark(host)):
                 if remark:
                     click.echo(printable(f"numafit: {host.name or value}: {remark}"), err=True)

@@ -15,9 +15,11 @@ from numafit.columns.gather import Gatherer
 from numafit.columns.layouts import Layout
 from numafit.columns.names import Names
 from numafit.columns.schema import COLUMNS, GIVEN, Arrays, counts_of
+from numafit.model.guest import PciRequest
 from numafit.model.hostinfo import HostInfo, PciPool
 from numafit.model.placement import PciAllocation
 from numafit.model.resources import Provider, Resources
+from numafit.rules import pci_words
 from numafit.rules.candidates import HostKind, why_neither
 
 
@@ -101,13 +103,38 @@ class Columns:
         wanted: int,
         available: int,
         asked: Resources,
-    ) -> str:
-        """In words: what rules a host out, or (``units``) what it has too little of."""
+    ) -> tuple[str, str]:
+        """What rules a host out, or (``units``) which class it has too little of: that class, and
+        all of it in words."""
         if not units:
-            return why_neither(self.host_kinds[number], asked)
+            return "", why_neither(self.host_kinds[number], asked)
         name = next(name for name, n in self.resource_classes.items() if n == number)
         limit = int(self.resource_limit[number, host])
-        return f"{name}: {wanted} wanted, {max(available, 0)} free of {limit}"
+        return name, f"{name}: {wanted} wanted, {max(available, 0)} free of {limit}"
+
+    def pci_refusal(
+        self,
+        host: int,
+        reason: str,
+        wanted: int,
+        available: int,
+        number: int,
+        requests: Sequence[PciRequest],
+        counts: Sequence[int],
+    ) -> tuple[str, str]:
+        """The PCI request that a host cannot serve, and why in words. ``counts``: free devices of
+        its pools at that moment."""
+        first = int(self.host_first_pool[host])
+        pools = [
+            replace(self.pools[first + n], count=count, devices=())
+            for n, count in enumerate(counts)
+            if count > 0
+        ]
+        one = reason in ("pci_devices", "pci_numa")
+        return (
+            pci_words.asked(requests[number], number) if one else "",
+            pci_words.refused(reason, wanted, available, number, requests, pools),
+        )
 
     def frozen(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Columns:
         """The same with these arrays, which no claim changes. The caller holds

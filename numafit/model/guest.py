@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from numafit._header import MAX_AMOUNT, PAGES_ANY
@@ -47,10 +47,15 @@ class GuestCell:
 
 @dataclass(frozen=True, slots=True)
 class GuestTopology:
-    """The guest's cells in guest order, and where its emulator threads run."""
+    """The guest's cells in guest order, and where its emulator threads run.
+
+    ``aliases``: the PCI aliases that the flavor behind it names (``qat:1,gpu:2``), which are not
+    part of the topology: a Request has to be told of them.
+    """
 
     cells: tuple[GuestCell, ...]
     emulator_threads_policy: str | None = None
+    aliases: str = field(default="", compare=False, repr=False)
 
     def __post_init__(self) -> None:
         cells = fields.many("cells", self.cells, GuestCell, "a GuestCell", "a list of GuestCells")
@@ -60,6 +65,7 @@ class GuestTopology:
                 "cells", self.cells, "at least one cell", "Pass None for a guest of no topology."
             )
         fields.word("emulator_threads_policy", self.emulator_threads_policy, EMULATOR_POLICIES)
+        fields.text("aliases", self.aliases)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,11 +52,17 @@ _SENTENCES = {
 }
 
 
-def _kib(kib: int) -> str:
+def size_words(kib: int) -> str:
+    """``2097152`` -> ``"2 GiB"``."""
     for size, unit in ((1 << 20, "GiB"), (1 << 10, "MiB")):
         if kib and kib % size == 0:
             return f"{kib // size} {unit}"
     return f"{kib} KiB"
+
+
+def page_words(detail: int) -> str:
+    """What a refusal's ``detail`` says of pages: a size in KiB, or what was asked for in words."""
+    return _PAGE_WORDS.get(detail) or (size_words(detail) if detail > 0 else "the smallest")
 
 
 def sentence(reason: str, wanted: int, available: int, detail: int, network: str = "") -> str:
@@ -66,14 +72,13 @@ def sentence(reason: str, wanted: int, available: int, detail: int, network: str
     except (KeyError, TypeError):
         known = ", ".join(_SENTENCES)
         raise InvalidValue("reason", reason, f"one of {known}") from None
-    pages = _PAGE_WORDS.get(detail) or (_kib(detail) if detail > 0 else "the smallest")
     return words.format(
         wanted=wanted,
         available=available,
         detail=detail,
-        wanted_kib=_kib(wanted),
-        available_kib=_kib(available),
-        pages=pages,
+        wanted_kib=size_words(wanted),
+        available_kib=size_words(available),
+        pages=page_words(detail),
         network=network,
     )
 
@@ -100,8 +105,9 @@ class Refusal:
 
     ``reason``: the code (such as ``"free_cpus"``), ``wanted`` and ``available``: its quantities,
     ``message``: all of it in words, ``cells``: a CellRefusal for each pair of guest and host cell.
-    ``host``: index of the host in the fleet (0 of a Host), ``host_name``: its name, ``""`` where it
-    has none.
+    ``subject``: what it is about by name (a resource class, a physical network, a PCI request),
+    ``""`` where numbers say all. ``host``: index of the host in the fleet (0 of a Host),
+    ``host_name``: its name, ``""`` where it has none.
     """
 
     __slots__ = (
@@ -113,6 +119,7 @@ class Refusal:
         "host_name",
         "message",
         "reason",
+        "subject",
         "wanted",
     )
 
@@ -128,7 +135,7 @@ class Refusal:
         *,
         host: int | None = None,
         host_name: str = "",
-        network: str = "",
+        subject: str = "",
         words: str = "",
         cells: Iterable[CellRefusal] = (),
         native: Any = None,
@@ -139,7 +146,8 @@ class Refusal:
         self.detail = detail
         self.host = host
         self.host_name = host_name
-        self.message = words or sentence(reason, wanted, available, detail, network)
+        self.subject = subject
+        self.message = words or sentence(reason, wanted, available, detail, subject)
         self._native = native
         self._cells = None if native is not None else tuple(cells)
 
@@ -159,6 +167,26 @@ class Refusal:
                 for guest, host, reason, wanted, available, detail in self._native.decode()
             )
         return self._cells
+
+    @property
+    def missing(self) -> int:
+        """How far ``available`` is below ``wanted`` where it is nearest: on the best cell that is
+        refused for the same reason, of guest cells that no host cell takes."""
+        pairs = (
+            self._native.decode()
+            if self._cells is None
+            else [
+                (c.guest_cell, c.host_cell, c.reason, c.wanted, c.available, c.detail)
+                for c in self._cells
+            ]
+        )
+        placed = {guest for guest, _host, reason, *_rest in pairs if reason in ("ok", "fits")}
+        short = [
+            wanted - available
+            for guest, _host, reason, wanted, available, detail in pairs
+            if guest not in placed and (reason, detail) == (self.reason, self.detail)
+        ]
+        return min(short, default=self.wanted - self.available)
 
     def __bool__(self) -> bool:
         return False

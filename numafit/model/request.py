@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from numafit.errors import InvalidValue
+from numafit.errors import InvalidValue, MisuseError, shorten
 from numafit.model import fields
 from numafit.model.flavor import Flavor, Image
 from numafit.model.guest import GuestTopology, Networks, PciRequest
@@ -21,9 +21,11 @@ class Request:
 
     ``guest``: a GuestTopology, or ``None`` for a server that asks for devices and networks alone.
     ``networks``: those that may have NUMA affinity. ``pci``: PciRequests in nova's order, the
-    flavor's aliases before the ports. ``provider_mapping``: placement's allocation (request group
-    -> resource provider uuids), where the scheduler has one. ``resources``: what it asks of
-    placement, ``None`` where that is not to be judged.
+    flavor's aliases before the ports; MisuseError where it is not given and the flavor names some.
+    ``provider_mapping``: placement's allocation (request group -> resource provider uuids), where
+    the scheduler has one. ``resources``: what it asks of placement, ``None`` where that is not to
+    be judged. ``for_server`` makes all of it from what a server is started with; a Request of parts
+    is for those who have only these.
 
     Not to be changed once made: fleets remember by identity what they looked up for it.
     """
@@ -40,7 +42,7 @@ class Request:
         self,
         guest: GuestTopology | None,
         networks: Networks | None = None,
-        pci: Iterable[PciRequest] = (),
+        pci: Iterable[PciRequest] | None = None,
         provider_mapping: Mapping[str, Sequence[str]] | None = None,
         resources: Resources | None = None,
     ) -> None:
@@ -50,7 +52,13 @@ class Request:
         self.resources = resources
         self.guest = guest
         self.networks = networks
-        self.pci = pci_list("pci", pci)
+        if pci is None and guest is not None and guest.aliases:
+            raise MisuseError(
+                f"pci: the guest's flavor asks for devices by alias ({shorten(guest.aliases)}), "
+                "which its topology does not hold: call "
+                "Request.for_server(flavor, image, aliases=...), or pass pci=[] to leave them out"
+            )
+        self.pci = pci_list("pci", () if pci is None else pci)
         self.provider_mapping = checked_mapping(provider_mapping)
 
     @classmethod
@@ -60,6 +68,8 @@ class Request:
         image: Image | None = None,
         ports: Iterable[Port | Mapping[str, Any]] = (),
         aliases: Mapping[str, Alias] | Iterable[str] = (),
+        networks: Networks | None = None,
+        resources: Resources | None = None,
         pci_implies_topology: bool = False,
         volume_backed: bool = False,
         zone: str | None = None,
@@ -68,7 +78,9 @@ class Request:
 
         ``ports``: Port values, or mappings as ``Port.from_dict`` takes them. ``aliases``: of
         ``parse_aliases``, or the texts of ``[pci] alias``. The port's NUMA policy
-        beats that of flavor and image, which beats the alias's. ``pci_implies_topology``: a guest
+        beats that of flavor and image, which beats the alias's. ``networks``: those beside the
+        ports'. ``resources``: what is asked of placement, in place of what follows from flavor and
+        image: for those who have it from nova. ``pci_implies_topology``: a guest
         that asks for devices and for no topology gets one of one cell, as the networking guide
         has it; nova's code (and the default) looks at its devices alone, wherever they are.
         ``volume_backed``: its root disk takes nothing of the host's. ``zone``: the availability
@@ -79,9 +91,11 @@ class Request:
         # the one way up from this room: a value that knows how nova's API comes by it
         from numafit.rules.server import asked_of_server, placement_asks
 
-        guest, networks, pci = asked_of_server(flavor, image, ports, aliases, pci_implies_topology)
-        resources = placement_asks(flavor, image, volume_backed, zone)
-        return cls(guest, networks, pci, resources=resources)
+        fields.instance("networks", networks, Networks, none=True)
+        guest, near, pci = asked_of_server(flavor, image, ports, aliases, pci_implies_topology)
+        if resources is None:
+            resources = placement_asks(flavor, image, volume_backed, zone)
+        return cls(guest, _both(near, networks), pci, resources=resources)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Request):
@@ -96,6 +110,12 @@ class Request:
 
     def __repr__(self) -> str:
         return f"Request({self.guest!r}, networks={self.networks!r}, pci={list(self.pci)!r})"
+
+
+def _both(one: Networks | None, other: Networks | None) -> Networks | None:
+    if one is None or other is None:
+        return one or other
+    return Networks(one.physnets | other.physnets, one.tunneled or other.tunneled)
 
 
 def pci_list(key: str, requests: Any) -> tuple[PciRequest, ...]:

@@ -67,6 +67,7 @@ def read_nova_conf(
     physnets = {name: found.nodes(f"{_SECTION}{name}") for name in names}
     return NovaConfig(
         file=found.file,
+        given=found.given(),
         cpu_dedicated_set=_cpus(found, "compute", "cpu_dedicated_set"),
         cpu_shared_set=_cpus(found, "compute", "cpu_shared_set"),
         vcpu_pin_set=_cpus(found, "DEFAULT", "vcpu_pin_set"),

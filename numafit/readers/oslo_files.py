@@ -100,6 +100,14 @@ class OsloFiles:
         """The sections that the files have, in text order."""
         return list(self._conf.list_all_sections())
 
+    def given(self) -> frozenset[str]:
+        """``[group] option`` of each that the files set, under any of its names."""
+        return frozenset(
+            f"[{group}] {name}"
+            for group, name in self._options
+            if self._last(group, name) is not None
+        )
+
     def place(self, group: str, name: str) -> str | None:
         """The file that an option comes from; the first file where none sets it."""
         found = self._last(group, name)

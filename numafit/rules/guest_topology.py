@@ -11,6 +11,7 @@ from numafit.rules.extra_specs import Asked, asked_for
 from numafit.rules.guest_cells import check_memory, node_count, shares
 from numafit.rules.memory_encryption import check_locked_memory
 from numafit.rules.pages import cell_page_size, page_size
+from numafit.rules.pci_alias import KEY as ALIAS_KEY
 
 
 def guest_topology(flavor: Flavor, image: Image | None = None) -> GuestTopology | None:
@@ -58,7 +59,7 @@ def _topology(asked: Asked, cpus: CpuDemand, nodes: int, pages: float | None) ->
         )
         for part in parts
     )
-    return GuestTopology(cells, cpus.emulator_threads)
+    return GuestTopology(cells, cpus.emulator_threads, asked.specs.get(ALIAS_KEY) or "")
 
 
 def _wants_persistent_memory(asked: Asked) -> bool:

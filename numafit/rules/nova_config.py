@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from numafit.cpuset import format_cpu_list
 from numafit.errors import InputError
@@ -37,10 +38,12 @@ class NovaConfig:
     have a section, listed or not. ``device_specs`` and ``aliases``: JSON texts as the file has
     them. ``misnamed_tunnel``: whether the file has a section ``[neutron_tunneled]``, as nova's
     guide writes it; nova reads ``[neutron_tunnel]``. ``stray_sections``: others whose names begin
-    with ``neutron``, which nova does not read. ``file``: for messages.
+    with ``neutron``, which nova does not read. ``file``: for messages. ``given``: what the files
+    set, as ``[section] option``.
     """
 
     file: str | None = None
+    given: frozenset[str] = frozenset()
     cpu_dedicated_set: CpuSet = None
     cpu_shared_set: CpuSet = None
     vcpu_pin_set: CpuSet = None
@@ -84,35 +87,23 @@ def apply_config(host: HostInfo, config: NovaConfig, *, nova_order: bool = True)
     nodes that are not there, a physnet without nodes.
     """
     for fault in config_faults(host, config):
-        raise fault
+        raise on_host(fault, host)
     if config.cpu_power_management:
         host = _powered(host, config)
-    shared, dedicated = _cpu_sets(host, config)
-    reserved = {(pages.node, pages.size_kib): pages.count for pages in config.reserved_pages}
-    cells = []
-    for cell in host.cells:
-        here = cell_cpus(cell)
-        cores = _nova_order(cell) if nova_order else _cores(cell)
-        usable = here & (shared | dedicated)
-        cells.append(
-            replace(
-                cell,
-                cpuset=here & shared,
-                pcpuset=here & dedicated,
-                siblings=tuple(core & usable for core in cores if core & usable),
-                page_pools=tuple(
-                    replace(pool, reserved=reserved.get((cell.id, pool.size_kib), 0))
-                    for pool in cell.page_pools
-                ),
-                physnets=frozenset(
-                    name for name, nodes in config.physnet_nodes.items() if cell.id in nodes
-                ),
-                tunneled=cell.id in config.tunnel_nodes,
-            )
+    sets = cpu_sets(host, config)
+    cells = tuple(
+        replace(
+            cell,
+            **sets_of_cell(cell, _nova_order(cell) if nova_order else cores_of(cell), *sets),
+            **pages_of_cell(cell, config),
+            **physnets_of_cell(cell, config),
+            **tunnel_of_cell(cell, config),
         )
+        for cell in host.cells
+    )
     return replace(
         host,
-        cells=tuple(cells),
+        cells=cells,
         cpu_allocation_ratio=config.cpu_allocation_ratio
         or host.cpu_allocation_ratio
         or config.initial_cpu_allocation_ratio,
@@ -122,12 +113,54 @@ def apply_config(host: HostInfo, config: NovaConfig, *, nova_order: bool = True)
     )
 
 
+def sets_of_cell(
+    cell: HostCell,
+    cores: Iterable[frozenset[int]],
+    shared: frozenset[int],
+    dedicated: frozenset[int],
+) -> dict[str, Any]:
+    """Fields of ``cell`` under the host's sets; ``cores`` in the order in which they are taken."""
+    here = cell_cpus(cell)
+    usable = here & (shared | dedicated)
+    return {
+        "cpuset": here & shared,
+        "pcpuset": here & dedicated,
+        "siblings": tuple(core & usable for core in cores if core & usable),
+    }
+
+
+def pages_of_cell(cell: HostCell, config: NovaConfig) -> dict[str, Any]:
+    reserved = {(pages.node, pages.size_kib): pages.count for pages in config.reserved_pages}
+    pools = (
+        replace(pool, reserved=reserved.get((cell.id, pool.size_kib), 0))
+        for pool in cell.page_pools
+    )
+    return {"page_pools": tuple(pools)}
+
+
+def physnets_of_cell(cell: HostCell, config: NovaConfig) -> dict[str, Any]:
+    near = (name for name, nodes in config.physnet_nodes.items() if cell.id in nodes)
+    return {"physnets": frozenset(near)}
+
+
+def tunnel_of_cell(cell: HostCell, config: NovaConfig) -> dict[str, Any]:
+    return {"tunneled": cell.id in config.tunnel_nodes}
+
+
+def on_host(fault: InputError, host: HostInfo) -> InputError:
+    """The same error, with the host that it was found on."""
+    if not host.name:
+        return fault
+    key = f"{fault.key} on {host.name}"
+    return InputError(fault.file, key, fault.value, fault.expected, fault.hint)
+
+
 def config_faults(host: HostInfo, config: NovaConfig) -> Iterator[InputError]:
     """Everything for which nova-compute would not start, or not report its host."""
-    yield from _set_faults(config)
+    yield from set_faults(config)
     if host.cells:
-        yield from _absent_cpus(host, config)
-        yield from _network_faults(host, config)
+        yield from absent_cpus(host, config)
+        yield from network_faults(host, config)
 
 
 def _powered(host: HostInfo, config: NovaConfig) -> HostInfo:
@@ -149,7 +182,7 @@ def cell_cpus(cell: HostCell) -> frozenset[int]:
     return cell.cpuset.union(cell.pcpuset, *cell.siblings)
 
 
-def _cpu_sets(host: HostInfo, config: NovaConfig) -> tuple[frozenset[int], frozenset[int]]:
+def cpu_sets(host: HostInfo, config: NovaConfig) -> tuple[frozenset[int], frozenset[int]]:
     """Shared and dedicated CPUs of the host, by the rules of nova's upgrade from vcpu_pin_set."""
     none: frozenset[int] = frozenset()
     dedicated = config.cpu_dedicated_set or none
@@ -164,7 +197,8 @@ def _cpu_sets(host: HostInfo, config: NovaConfig) -> tuple[frozenset[int], froze
     return shared, dedicated
 
 
-def _set_faults(config: NovaConfig) -> Iterator[InputError]:
+def set_faults(config: NovaConfig) -> Iterator[InputError]:
+    """What contradicts itself, whatever the host."""
     dedicated, shared = config.cpu_dedicated_set, config.cpu_shared_set
     for key, cpus in ((DEDICATED, dedicated), (SHARED, shared), (PIN_SET, config.vcpu_pin_set)):
         if cpus is not None and not cpus:
@@ -198,7 +232,10 @@ def _set_faults(config: NovaConfig) -> Iterator[InputError]:
         )
 
 
-def _absent_cpus(host: HostInfo, config: NovaConfig) -> Iterator[InputError]:
+def absent_cpus(
+    host: HostInfo, config: NovaConfig, there: str = "CPUs that are online here", hint: str = ""
+) -> Iterator[InputError]:
+    """CPUs of sets that the host has not; ``there``: what its source shows, in words."""
     online = frozenset().union(*map(cell_cpus, host.cells))
     # nova reads cpu_shared_set only where vcpu_pin_set is not set
     floating = (
@@ -216,8 +253,8 @@ def _absent_cpus(host: HostInfo, config: NovaConfig) -> Iterator[InputError]:
                 config.file,
                 key,
                 format_cpu_list(cpus or ()),
-                f"CPUs that are online here, {format_cpu_list(online)} "
-                f"({format_cpu_list(absent)} not among them)",
+                f"{there}, {format_cpu_list(online)} ({format_cpu_list(absent)} not among them)",
+                hint,
             )
 
 
@@ -231,7 +268,8 @@ def meant_section(config: NovaConfig, physnet: str) -> str:
     return near[0] if near else ""
 
 
-def _network_faults(host: HostInfo, config: NovaConfig) -> Iterator[InputError]:
+def network_faults(host: HostInfo, config: NovaConfig) -> Iterator[InputError]:
+    """Physnets without nodes, and nodes that the host has not."""
     there = frozenset(cell.id for cell in host.cells)
     for name, nodes in config.physnet_nodes.items():
         key = f"[neutron_physnet_{name}] numa_nodes"
@@ -263,7 +301,7 @@ def _absent_nodes(
             )
 
 
-def _cores(cell: HostCell) -> tuple[frozenset[int], ...]:
+def cores_of(cell: HostCell) -> tuple[frozenset[int], ...]:
     """Every core, also where the cell says only that each CPU is one."""
     listed = frozenset().union(*cell.siblings)
     alone = (frozenset((cpu,)) for cpu in sorted(cell_cpus(cell) - listed))
@@ -273,7 +311,7 @@ def _cores(cell: HostCell) -> tuple[frozenset[int], ...]:
 def _nova_order(cell: HostCell) -> tuple[frozenset[int], ...]:
     """Cores as nova lists them: it puts tuples of sibling ids into a set and sorts the result by
     inclusion, which for cores changes nothing. So the order is that of a Python set."""
-    core_of = {cpu: tuple(_as_read(core)) for core in _cores(cell) for cpu in core}
+    core_of = {cpu: tuple(_as_read(core)) for core in cores_of(cell) for cpu in core}
     return tuple(frozenset(core) for core in {core_of[cpu] for cpu in sorted(core_of)})
 
 

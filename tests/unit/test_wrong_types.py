@@ -141,7 +141,11 @@ VALUES: dict[str, Call] = {
     ),
     "GuestTopology": (
         GuestTopology,
-        {"cells": (GUEST.cells, set()), "emulator_threads_policy": (None, {"none"})},
+        {
+            "cells": (GUEST.cells, set()),
+            "emulator_threads_policy": (None, {"none"}),
+            "aliases": ("", {"text", "digits"}),
+        },
     ),
     "Networks": (
         Networks,
@@ -162,7 +166,7 @@ VALUES: dict[str, Call] = {
         {
             "guest": (GUEST, {"none"}),
             "networks": (None, {"none"}),
-            "pci": ((), set()),
+            "pci": ((), {"none"}),
             "provider_mapping": (None, {"none"}),
             "resources": (None, {"none"}),
         },
@@ -358,6 +362,8 @@ RULES: dict[str, Call] = {
             **FLAVOR_AND_IMAGE,
             "ports": ((), set()),
             "aliases": ({"a": ALIAS}, set()),
+            "networks": (None, {"none"}),
+            "resources": (None, {"none"}),
             "pci_implies_topology": (False, {"bool"}),
             "volume_backed": (False, {"bool"}),
             "zone": (None, {"none", "text", "digits"}),

@@ -1,0 +1,177 @@
+"""Answers of many hosts: which of them are asked and shown, and all of them at a glance."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from numafit.cli.output import print_table
+from numafit.errors import shorten
+from numafit.fleet import Fleet
+from numafit.model.options import FitOptions
+from numafit.model.placement import Placement
+from numafit.model.refusal import Refusal
+from numafit.model.request import Request
+from numafit.readers.checks import nearest
+from numafit.views.refused import reasons
+
+MOST_HOSTS = 20
+"""Hosts whose answers are printed one below the other; more do not fit a screen."""
+MOST_NAMES = 3
+"""Hosts with room that a summary names."""
+
+_OPTIONS = (
+    click.option(
+        "--match",
+        "patterns",
+        metavar="GLOB",
+        multiple=True,
+        help="Only hosts whose name matches, such as 'xeon-*'; may be given several times.",
+    ),
+    click.option(
+        "--only",
+        type=click.Choice(["fits", "refused"]),
+        help="Only answers of this kind.",
+    ),
+    click.option(
+        "--by-host",
+        is_flag=True,
+        help=f"Each host's answer, also of more than {MOST_HOSTS} hosts.",
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """What is to be shown: hosts whose names match one of ``patterns`` (none: all), answers of
+    one kind (``fits``, ``refused``) or both, and whether each host has lines of its own."""
+
+    patterns: tuple[str, ...] = ()
+    only: str | None = None
+    by_host: bool = False
+
+    def hosts(self, fleets: Sequence[Fleet]) -> ChosenHosts:
+        """Those that match; a pattern that matches none is a UsageError."""
+        names = [fleet.names for fleet in fleets]
+        for pattern in self.patterns:
+            if not any(fnmatchcase(name, pattern) for some in names for name in some):
+                known = list(dict.fromkeys(name for some in names for name in some if name))
+                hint = nearest(pattern, known) or f"There are {', '.join(known[:MOST_NAMES])}" + (
+                    ", ..." if len(known) > MOST_NAMES else ""
+                )
+                raise click.UsageError(f"--match {shorten(pattern)}: no host matches. {hint}")
+        return ChosenHosts(
+            [
+                (fleet, np.flatnonzero([self._matches(name) for name in some]))
+                for fleet, some in zip(fleets, names, strict=True)
+            ]
+        )
+
+    def _matches(self, name: str) -> bool:
+        return not self.patterns or any(fnmatchcase(name, one) for one in self.patterns)
+
+    def shows(self, fits: bool) -> bool:
+        return self.only is None or (self.only == "fits") == fits
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenHosts:
+    """Indices of each fleet."""
+
+    parts: list[tuple[Fleet, npt.NDArray[np.intp]]]
+
+    def asked(self, request: Request, options: FitOptions) -> AskedHosts:
+        return AskedHosts(
+            [
+                (fleet, indices, fleet.scan(request, options, hosts=indices))
+                for fleet, indices in self.parts
+            ],
+            request,
+            options,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class AskedHosts:
+    """One request on all of these hosts: what a scan says, and each answer where it is wanted."""
+
+    parts: list[tuple[Fleet, npt.NDArray[np.intp], npt.NDArray[np.bool_]]]
+    request: Request
+    options: FitOptions
+
+    @property
+    def number(self) -> int:
+        return sum(len(fits) for _fleet, _indices, fits in self.parts)
+
+    @property
+    def fitting(self) -> int:
+        return sum(int(np.count_nonzero(fits)) for _fleet, _indices, fits in self.parts)
+
+    def shown(self, glance: Glance) -> int:
+        """Hosts whose answers are of the kind to be shown."""
+        fits = self.fitting
+        return fits * glance.shows(True) + (self.number - fits) * glance.shows(False)
+
+    def names(self, fits: bool) -> Iterator[str]:
+        for fleet, indices, found in self.parts:
+            names = fleet.names
+            for n in indices[found == fits].tolist():
+                yield names[n] or f"host {n}"
+
+    def answers(self, glance: Glance) -> Iterator[tuple[str, Placement | Refusal]]:
+        """Name of each host and its whole answer, in the order of the hosts."""
+        for fleet, indices, found in self.parts:
+            names = fleet.names
+            for n, fits in zip(indices.tolist(), found.tolist(), strict=True):
+                if glance.shows(fits):
+                    yield names[n], fleet.fit_on(self.request, n, self.options)
+
+
+def print_summary(name: str, asked: AskedHosts, glance: Glance) -> None:
+    """How many hosts take the flavor called ``name``, and why the others do not."""
+    fits = asked.fitting
+    click.echo(f"{name}: fits on {fits} of {asked.number} hosts{_named(asked, glance)}")
+    if fits == asked.number or not glance.shows(False):
+        return
+    refused = Glance(only="refused")
+    found = reasons(one for _name, one in asked.answers(refused) if isinstance(one, Refusal))
+    print_table(
+        ("hosts", "why not", "nearest miss"),
+        ((one.hosts, one.words, one.miss or None) for one in found),
+        numbers=("hosts",),
+    )
+
+
+def _named(asked: AskedHosts, glance: Glance) -> str:
+    if asked.fitting in (0, asked.number) or not glance.shows(True):
+        return ""
+    names = list(asked.names(True))
+    more = len(names) - MOST_NAMES
+    listed = names if more <= 0 else [*names[:MOST_NAMES], f"{more} more"]
+    return ": " + _and(listed)
+
+
+def _and(words: Sequence[str]) -> str:
+    return " and ".join([", ".join(words[:-1])] * (len(words) > 1) + list(words[-1:]))
+
+
+def glance_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options; the command gets one argument, ``glance``."""
+
+    @functools.wraps(function)
+    def command(
+        *args: Any, patterns: Iterable[str], only: str | None, by_host: bool, **kwargs: Any
+    ) -> Any:
+        return function(*args, glance=Glance(tuple(patterns), only, by_host), **kwargs)
+
+    wrapped: Callable[..., Any] = command
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped
