@@ -9,12 +9,7 @@ cdef class Query:
 
     @property
     def bounded(self):
-        """Does it ask for anything that runs out?"""
-        cdef uint32_t i
-        for i in range(self.prepared.c.n_pci):
-            if self.prepared.c.pci[i].count:
-                return True
-        return self.prepared.c.n_cells > 0 or self.prepared.c.n_resources > 0
+        return self.prepared.bounded
 
 
 cdef void *address(object array):

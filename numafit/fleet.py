@@ -16,7 +16,7 @@ from numafit.columns.snapshot import HostNow
 from numafit.devices import pci_support
 from numafit.errors import InputError, InvalidValue, MisuseError, StalePlacement, shorten
 from numafit.model import fields
-from numafit.model.guest import PciRequest
+from numafit.model.guest import Limits, PciRequest
 from numafit.model.hostinfo import HostInfo, PciPool
 from numafit.model.options import FitKeywords, FitOptions, chosen
 from numafit.model.placement import PciSupport, Placement
@@ -145,6 +145,17 @@ class Fleet:
         fleet._columns = columns
         fleet._engine = ManyHosts(columns)
         return fleet
+
+    def with_inventories(self, ratios: Limits | None = None) -> Fleet:
+        """A fleet in which hosts without inventories have those that nova-compute would report
+        (``numafit.with_inventories``): this one where none lacks them. ``ratios``: allocation
+        ratios in place of the hosts'."""
+        from numafit.columns.inventories import with_inventories
+
+        fields.instance("ratios", ratios, Limits, none=True)
+        now = columns_now(self._engine)
+        found = with_inventories(now, ratios)
+        return self if found is now else Fleet._of(found)
 
     def __len__(self) -> int:
         return self._columns.n_hosts

@@ -10,7 +10,7 @@ import click
 
 from numafit.cli.glance import MOST_HOSTS, AskedHosts, Glance, glance_options, print_summary
 from numafit.cli.output import cpu_text, format_option, print_json, print_table, size_text
-from numafit.cli.requests import Guests, guest_options
+from numafit.cli.requests import Guests, broken_rows, guest_options, show_broken
 from numafit.cli.sources import HostSources, host_sources
 from numafit.model.flavor import Flavor
 from numafit.model.placement import PciAllocation, Placement, PlacementCell
@@ -50,30 +50,33 @@ def command(guests: Guests, sources: HostSources, glance: Glance, output: str) -
       numafit fit examples/flavors.json examples/hosts/* --flavor nfv.large --format json
       numafit fit examples/flavors.json examples/hosts/* --only refused --match '*-xeon'
 
-    Exit status: 0 each flavor fits on at least one host, 1 one of them does not, 2 bad input.
+    Exit status: 0 each flavor fits on at least one host, 1 one of them does not, 2 bad input, one
+    flavor of the list among it.
     """
     wanted = guests.read(sources.aliases())
-    hosts = glance.hosts(sources.fleets())
+    hosts = glance.hosts(sources.fleets(guests.ratios))
     asked = [(flavor, hosts.asked(request, guests.options)) for flavor, request in wanted]
     if output == "json":
-        print_json(
-            [
-                _described(Answer(flavor, *one))
-                for flavor, found in asked
-                for one in found.answers(glance)
-            ]
-        )
-        return _status(asked)
+        answers = [
+            _described(Answer(flavor, *one))
+            for flavor, found in asked
+            for one in found.answers(glance)
+        ]
+        print_json(answers + broken_rows(guests))
+        return _status(guests, asked)
     for flavor, found in asked:
         if found.shown(glance) > MOST_HOSTS and not glance.by_host:
             print_summary(flavor.name, found, glance)
             continue
         for one in found.answers(glance):
             _show(Answer(flavor, *one))
-    return _status(asked)
+    show_broken(guests)
+    return _status(guests, asked)
 
 
-def _status(asked: Iterable[tuple[Flavor, AskedHosts]]) -> int:
+def _status(guests: Guests, asked: Iterable[tuple[Flavor, AskedHosts]]) -> int:
+    if guests.broken:
+        return 2
     return 0 if all(found.fitting for _flavor, found in asked) else 1
 
 

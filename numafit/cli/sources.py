@@ -17,10 +17,12 @@ import click
 from numafit.diagnosis.usage import Difference
 from numafit.errors import InputError, MissingExtra, printable
 from numafit.fleet import Fleet
+from numafit.model.guest import Limits
 from numafit.model.hostinfo import HostInfo
 from numafit.model.interface import NetInterface, netdevs_of
 from numafit.model.pci_device import PciDevice
 from numafit.rules.device_spec import parse_device_specs
+from numafit.rules.inventories import with_inventories
 from numafit.rules.nova_config import NovaConfig, apply_config
 from numafit.rules.offline import off_remark
 from numafit.rules.pci_pools import functions_of, pools_from_devices
@@ -65,8 +67,8 @@ def _fleet_of_rows(path: str) -> Fleet:
 
     try:
         return Fleet.from_nova_rows(
-            (name, topology, pools, *ratios)
-            for _way, (topology, pools, name, *ratios) in stored_rows(path)
+            (name, topology, pools, *others)
+            for _way, (topology, pools, name, *others) in stored_rows(path)
         )
     except (InputError, MissingExtra):
         # the careful reader names the place in the file, and needs no msgspec
@@ -258,18 +260,24 @@ class HostSources:
             for host in self._hosts(source, value, config)
         ]
 
-    def fleets(self) -> list[Fleet]:
-        """The same hosts in the same order, as one fleet or several, made the fastest way."""
+    def fleets(self, ratios: Limits | None = None) -> list[Fleet]:
+        """The same hosts in the same order, as one fleet or several, made the fastest way. Those
+        without inventories have the ones that nova-compute would report; ``ratios``: allocation
+        ratios in place of theirs."""
         self._need_any()
         config = given_config(self.given)
         fleets: list[Fleet] = []
         for source in SOURCES:
             values = self.given[source.name]
             if source.fleet is not None and config is None:
-                fleets += map(source.fleet, values)
+                fleets += (source.fleet(one).with_inventories(ratios) for one in values)
             elif values:
                 fleets.append(
-                    Fleet(host for one in values for host in self._hosts(source, one, config))
+                    Fleet(
+                        with_inventories(host, config, ratios)
+                        for one in values
+                        for host in self._hosts(source, one, config)
+                    )
                 )
         return fleets
 

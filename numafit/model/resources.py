@@ -85,20 +85,22 @@ class Inventory:
 class Provider:
     """A host's own resource provider. ``traits`` and ``aggregates`` (uuids or names) are ``None``
     where the source does not tell; ``elsewhere``: classes that other providers of the host have
-    (nested ones, or those that share with it), ``None``: not known.
+    (nested ones, or those that share with it), ``None``: not known. ``absent``: classes that no
+    provider of the host has, for those who know that and not what others may have.
     """
 
     inventories: Mapping[str, Inventory]
     traits: frozenset[str] | None = None
     aggregates: frozenset[str] | None = None
     elsewhere: frozenset[str] | None = None
+    absent: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         inventories = fields.mapping("inventories", self.inventories)
         for name, inventory in inventories.items():
             fields.instance(f"inventories.{name}", inventory, Inventory)
         object.__setattr__(self, "inventories", inventories)
-        for name in ("traits", "aggregates", "elsewhere"):
+        for name in ("traits", "aggregates", "elsewhere", "absent"):
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, fields.names(name, value))

@@ -272,7 +272,7 @@ def test_json_needs_neither_rich_nor_yaml() -> None:
 def test_a_reader_that_stops_reading_is_no_error() -> None:
     line = f"{sys.executable} -m numafit capacity {FLAVORS} {XEON} --format csv | head -1"
     done = subprocess.run(["sh", "-c", line], capture_output=True, text=True)
-    assert (done.stdout, done.stderr) == ("flavor,host,count,at_cap\n", "")
+    assert (done.stdout, done.stderr) == ("flavor,host,count,at_cap,error\n", "")
 
 
 def test_main_takes_the_arguments_of_the_process(monkeypatch: pytest.MonkeyPatch) -> None:
