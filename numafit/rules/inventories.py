@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from numafit.model import fields
 from numafit.model.guest import Limits
 from numafit.model.hostinfo import HostCell, HostInfo
 from numafit.model.resources import MAX_UNITS, Inventory, Provider
@@ -82,6 +83,9 @@ def with_inventories(
     host's. Where nobody tells, nova's defaults count: 512 MiB of reserved memory, ratios of 4
     (VCPU) and 1.
     """
+    fields.instance("host", host, HostInfo)
+    fields.instance("config", config, NovaConfig, none=True)
+    fields.instance("ratios", ratios, Limits, none=True)
     told = host.provider
     if told is not None and _is_told(told):
         return host

@@ -61,6 +61,7 @@ from numafit import (
     pci_numa_policy,
     pci_requests,
     pools_from_devices,
+    with_inventories,
 )
 
 WRONG: dict[str, Any] = {
@@ -472,6 +473,11 @@ FLEETS: dict[str, Call] = {
     "Fleet.from_nova_rows": (
         Fleet.from_nova_rows,
         {"rows": ([("a", TOPOLOGY, None)], set()), "progress": (None, {"none", "function"})},
+    ),
+    "Fleet.with_inventories": (fleet().with_inventories, {"ratios": (None, {"none"})}),
+    "with_inventories": (
+        with_inventories,
+        {"host": (INFO, set()), "config": (None, {"none"}), "ratios": (None, {"none"})},
     ),
     "Fleet.load": (Fleet.load, {"path": ("/nowhere/at/all", set())}),
     "Fleet.from_arrow": (Fleet.from_arrow, {"source": (fleet(), set())}),
