@@ -167,7 +167,9 @@ def derived_provider(
         used = (node.local_gb_used or 0) - kept.used
         found["DISK_GB"] = (node.local_gb, kept.reserved, ratio, used)
     inventories = {name: _inventory(*units) for name, units in found.items() if units[0]}
-    return Provider(inventories, absent=CPU_CLASSES - inventories.keys())
+    # of a host without cells a source may tell nothing, and what is not known is not 0
+    known = vcpus or pcpus or node.vcpus is not None
+    return Provider(inventories, absent=CPU_CLASSES - inventories.keys() if known else frozenset())
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,13 @@ def test_memory_that_is_not_known_is_not_judged() -> None:
     assert units(with_inventories(HostInfo(cells))) == {"VCPU": (8, 0, 4.0, 0)}
 
 
+def test_a_host_without_cells_of_which_nothing_is_told_is_not_judged() -> None:
+    bare = with_inventories(HostInfo((), name="bare"))
+    assert units(bare) == {}
+    assert Host(bare).scan(Request.for_server(Flavor("f", 4000, 512)))
+    assert Fleet([HostInfo(())]).with_inventories().hostinfo(0).provider == bare.provider
+
+
 def test_what_a_source_told_stays() -> None:
     told = host(resources={"VCPU": 3})
     assert with_inventories(told) is told
