@@ -206,6 +206,18 @@ class Fleet:
         still = {name: a.copy() for name, a in self._engine.lent.items() if name not in now}
         return {**self._engine.counts(), **still, **now}
 
+    @property
+    def derived(self) -> frozenset[str]:
+        """Resource classes whose inventories were worked out, on some host at least."""
+        return frozenset().union(*(kind.derived for kind in self._columns.host_kinds))
+
+    def not_judged(self, request: Asked, hosts: Hosts = None) -> dict[str, int]:
+        """What answers about the request leave open: a sentence, as ``Placement.not_judged`` has
+        them -> on how many of the hosts."""
+        asked = request.request if isinstance(request, Prepared) else request
+        fields.instance("request", asked, Request)
+        return self._columns.not_judged_of(asked.resources, host_indices(hosts, len(self)))
+
     def scan(
         self,
         request: Asked,

@@ -12,6 +12,7 @@ import click
 import numpy as np
 import numpy.typing as npt
 
+from numafit.cli.notes import Notes
 from numafit.cli.output import NOTHING, columns_that_fit, format_option, print_json, print_table
 from numafit.cli.requests import Guests, guest_options
 from numafit.cli.sources import HostSources, host_sources
@@ -100,8 +101,9 @@ def command(
 
     FLAVORS and HOST are files as 'numafit fit' takes them. A count is what placing one guest after
     the other would reach until the host refuses; each flavor is counted as if it came alone, those
-    of --mix as if they came in turns. A flavor that asks for no NUMA topology has no count: its
-    CPUs and memory are not bound to cells.
+    of --mix as if they came in turns. What placement counts (VCPU, PCPU, MEMORY_MB, DISK_GB) bounds
+    every flavor, those that ask for no NUMA topology too. What the counts leave open is said below
+    them. An entry of FLAVORS that is no flavor, or that nova refuses, has its error in its row.
 
     \b
     Examples:
@@ -124,17 +126,24 @@ def command(
         counts = _count_mix(fleets, wanted, options, list(mix.values()))
     else:
         counts = [Count(flavor.name, _count(fleets, one, options), cap) for flavor, one in wanted]
+    notes = Notes(fleets, sources.enabled_filters())
+    room = [one for one, count in zip(wanted, counts, strict=True) if count.total]
     for broken in guests.broken:
         counts.insert(broken.place, Count(broken.name, None, cap, str(broken.error)))
     if output == "json":
-        flavors = [_described(count) for count in counts]
-        print_json({"cap": cap, "mix": mix or None, "hosts": names, "flavors": flavors})
+        open_of = {flavor.name: notes.described(flavor, asked) for flavor, asked in wanted}
+        flavors = [_described(count, open_of.get(count.name, [])) for count in counts]
+        answer = {"cap": cap, "mix": mix or None, "hosts": names, "derived": notes.derived}
+        print_json({**answer, "flavors": flavors})
     elif output == "csv":
         _print_csv(names, counts)
+        notes.show(room, err=True)
     elif by_host:
         _show_hosts(names, counts)
     else:
         _show_flavors(names, counts)
+    if output == "table":
+        notes.show(room)
     if guests.broken:
         return 2
     return 0 if all(count.total for count in counts) else 1
@@ -244,7 +253,7 @@ def _notes(counts: list[Count]) -> None:
             click.echo(f"{count.name}: {count.error}")
 
 
-def _described(count: Count) -> dict[str, Any]:
+def _described(count: Count, not_judged: list[dict[str, Any]]) -> dict[str, Any]:
     """``counts`` stand in the order of ``hosts``."""
     if count.error:
         return {"flavor": count.name, "error": count.error}
@@ -254,6 +263,7 @@ def _described(count: Count) -> dict[str, Any]:
         "hosts_with_room": count.hosts,
         "hosts_at_cap": count.capped,
         "counts": None if count.counts is None else count.counts.tolist(),
+        "not_judged": not_judged,
     }
 
 

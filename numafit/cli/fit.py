@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import click
 
 from numafit.cli.glance import MOST_HOSTS, AskedHosts, Glance, glance_options, print_summary
+from numafit.cli.notes import Notes
 from numafit.cli.output import cpu_text, format_option, print_json, print_table, size_text
 from numafit.cli.requests import Guests, broken_rows, guest_options, show_broken
 from numafit.cli.sources import HostSources, host_sources
@@ -54,11 +55,13 @@ def command(guests: Guests, sources: HostSources, glance: Glance, output: str) -
     flavor of the list among it.
     """
     wanted = guests.read(sources.aliases())
-    hosts = glance.hosts(sources.fleets(guests.ratios))
+    fleets = sources.fleets(guests.ratios)
+    hosts = glance.hosts(fleets)
+    notes = Notes(fleets, sources.enabled_filters())
     asked = [(flavor, hosts.asked(request, guests.options)) for flavor, request in wanted]
     if output == "json":
         answers = [
-            _described(Answer(flavor, *one))
+            _described(Answer(flavor, *one), notes)
             for flavor, found in asked
             for one in found.answers(glance)
         ]
@@ -71,6 +74,7 @@ def command(guests: Guests, sources: HostSources, glance: Glance, output: str) -
         for one in found.answers(glance):
             _show(Answer(flavor, *one))
     show_broken(guests)
+    notes.show((flavor, found.request) for flavor, found in asked if found.fitting)
     return _status(guests, asked)
 
 
@@ -143,7 +147,7 @@ def _grouped(cells: Iterable[CellRefusal]) -> Iterator[tuple[object, ...]]:
             yield cpu_text(guests), cpu_text(hosts), "nothing" if message == "fits" else message
 
 
-def _described(one: Answer) -> dict[str, Any]:
+def _described(one: Answer, notes: Notes) -> dict[str, Any]:
     """The answer for machines; sizes are MiB, page sizes KiB, CPUs are ids."""
     answer = one.found
     about: dict[str, Any] = {"flavor": one.flavor.name, "host": one.host, "fits": bool(answer)}
@@ -152,6 +156,8 @@ def _described(one: Answer) -> dict[str, Any]:
     return about | {
         "cells": [_cell(n, cell) for n, cell in enumerate(answer.cells)],
         "pci": [_pci(drawn) for drawn in answer.pci],
+        "not_judged": [*answer.not_judged, *notes.filters(one.flavor)],
+        "derived": notes.derived,
     }
 
 

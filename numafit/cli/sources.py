@@ -249,6 +249,11 @@ class HostSources:
         config = given_config(self.given)
         return () if config is None else config.aliases
 
+    def enabled_filters(self) -> tuple[str, ...] | None:
+        """``[filter_scheduler] enabled_filters``; ``None`` where it is not set."""
+        config = given_config(self.given)
+        return None if config is None else config.enabled_filters
+
     def read(self) -> list[HostInfo]:
         """All hosts. Raises InputError for what cannot be read, UsageError for no host at all."""
         self._need_any()

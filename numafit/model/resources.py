@@ -123,7 +123,8 @@ class Resources:
     ``None``; ``ignored``: extra specs that nova passes over with a warning in its log, each with
     the reason. ``member_of``: sets of aggregates, the host is in one of each; ``zone``: the
     availability zone, ``None`` for any; ``vcpus_for_pcpus``: units of ``VCPU`` that a host may
-    give in the place of ``PCPU``, 0: it may not."""
+    give in the place of ``PCPU``, 0: it may not. ``left_open``: what the server asks for besides
+    and no host is judged by, in sentences."""
 
     groups: tuple[ResourceGroup, ...] = ()
     group_policy: str | None = None
@@ -132,12 +133,14 @@ class Resources:
     forbidden_aggregates: frozenset[str] = frozenset()
     zone: str | None = None
     vcpus_for_pcpus: int = 0
+    left_open: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "member_of", tuple(map(frozenset, self.member_of)))
         object.__setattr__(self, "forbidden_aggregates", frozenset(self.forbidden_aggregates))
         object.__setattr__(self, "groups", tuple(self.groups))
         object.__setattr__(self, "ignored", tuple(self.ignored))
+        object.__setattr__(self, "left_open", tuple(self.left_open))
 
     @property
     def amounts(self) -> dict[str, int]:

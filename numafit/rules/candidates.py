@@ -124,6 +124,7 @@ def _no_units(kind: HostKind, asked: Resources) -> str:
 
 def not_judged(kind: HostKind, asked: Resources) -> Iterator[str]:
     """What an answer for this host leaves open, in words."""
+    yield from asked.left_open
     units = dict(kind.units or ())
     for name in asked.amounts:
         if name == "PCPU" and name not in units and "VCPU" in units and asked.vcpus_for_pcpus:
@@ -148,5 +149,6 @@ def not_judged(kind: HostKind, asked: Resources) -> Iterator[str]:
         yield f"groups {suffixes}: each wants a provider of its own, one was looked at"
 
 
+NO_RESOURCES = "the request does not say what it asks of placement"
 UNLIMITED = MAX_AMOUNT
 """More units than any host has: what is not judged ends nothing."""

@@ -406,6 +406,8 @@ def verbs(make: Callable[[], Any], on_one: bool) -> Iterator[tuple[str, Call]]:
             {"request": ([REQUEST], set()), "weights": ([1.0], {"none", "list of numbers"})},
         ),
     )
+    some = {} if on_one else {"hosts": HOSTS["hosts"]}
+    yield "not_judged", (of("not_judged"), {**request, **some})
     yield "explain", (of("explain"), {**request, **OPTIONS, **host})
     yield (
         "supports_pci",
