@@ -33,6 +33,7 @@ from numafit.model.refusal import CellRefusal, Refusal
 from numafit.model.request import Request
 from numafit.rules.device_spec import DeviceSpec, parse_device_specs
 from numafit.rules.guest_topology import guest_topology
+from numafit.rules.inventories import with_inventories
 from numafit.rules.multiqueue import Multiqueue, multiqueue
 from numafit.rules.network import Port
 from numafit.rules.pci_alias import Alias, Aliases, parse_aliases, pci_requests
@@ -89,4 +90,5 @@ __all__ = [
     "pci_numa_policy",
     "pci_requests",
     "pools_from_devices",
+    "with_inventories",
 ]

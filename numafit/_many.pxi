@@ -9,13 +9,7 @@ cdef class Query:
 
     @property
     def bounded(self):
-        """Does it ask for anything that runs out?"""
-        cdef uint32_t i
-        for i in range(self.prepared.c.n_pci):
-            if self.prepared.c.pci[i].count:
-                return True
-        asked = self.prepared.c.n_cells + self.prepared.c.n_resources + self.prepared.c.n_fallback
-        return asked > 0
+        return self.prepared.bounded
 
 
 cdef void *address(object array):

@@ -58,6 +58,13 @@ cdef class Placed:
         """Name of the host; empty where it has none."""
         return self.engine.names[self.host]
 
+    def not_judged(self):
+        """What placement's half of the answer leaves open, in sentences."""
+        request = self.prepared.request
+        if request is None:  # a placement that was made elsewhere
+            return ()
+        return self.engine.columns.not_judged(self.host, request.resources)
+
     def decode_pci(self):
         """The pools it draws on, and the devices where the host came with a list of them."""
         cdef uint32_t i
@@ -135,6 +142,7 @@ cdef object placement_of(Placed placed):
     """Its cells, devices and host's name are decoded when somebody reads them."""
     placement = Placement.__new__(Placement)
     placement._cells = placement._pci = placement._host = placement._host_name = None
+    placement._not_judged = None
     placement._native = placed
     placement.pci_requests = placed.prepared.pci
     return placement

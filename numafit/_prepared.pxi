@@ -40,6 +40,15 @@ cdef class Prepared:
     cdef size_t workspace_bytes
     cdef uint32_t max_slots, max_draws
 
+    @property
+    def bounded(self):
+        """Does it ask for anything that runs out on this fleet's hosts?"""
+        cdef uint32_t i
+        for i in range(self.c.n_pci):
+            if self.c.pci[i].count:
+                return True
+        return self.c.n_cells + self.c.n_resources + self.c.n_fallback > 0
+
     def __dealloc__(self):
         free(self.cells)
         free(self.nets)

@@ -16,7 +16,7 @@ from numafit.columns.snapshot import HostNow
 from numafit.devices import pci_support
 from numafit.errors import InputError, InvalidValue, MisuseError, StalePlacement, shorten
 from numafit.model import fields
-from numafit.model.guest import PciRequest
+from numafit.model.guest import Limits, PciRequest
 from numafit.model.hostinfo import HostInfo, PciPool
 from numafit.model.options import FitKeywords, FitOptions, chosen
 from numafit.model.placement import PciSupport, Placement
@@ -146,6 +146,17 @@ class Fleet:
         fleet._engine = ManyHosts(columns)
         return fleet
 
+    def with_inventories(self, ratios: Limits | None = None) -> Fleet:
+        """A fleet in which hosts without inventories have those that nova-compute would report
+        (``numafit.with_inventories``): this one where none lacks them. ``ratios``: allocation
+        ratios in place of the hosts'."""
+        from numafit.columns.inventories import with_inventories
+
+        fields.instance("ratios", ratios, Limits, none=True)
+        now = columns_now(self._engine)
+        found = with_inventories(now, ratios)
+        return self if found is now else Fleet._of(found)
+
     def __len__(self) -> int:
         return self._columns.n_hosts
 
@@ -194,6 +205,18 @@ class Fleet:
         now = self._engine.copies()
         still = {name: a.copy() for name, a in self._engine.lent.items() if name not in now}
         return {**self._engine.counts(), **still, **now}
+
+    @property
+    def derived(self) -> frozenset[str]:
+        """Resource classes whose inventories were worked out, on some host at least."""
+        return frozenset().union(*(kind.derived for kind in self._columns.host_kinds))
+
+    def not_judged(self, request: Asked, hosts: Hosts = None) -> dict[str, int]:
+        """What answers about the request leave open: a sentence, as ``Placement.not_judged`` has
+        them -> on how many of the hosts."""
+        asked = request.request if isinstance(request, Prepared) else request
+        fields.instance("request", asked, Request)
+        return self._columns.not_judged_of(asked.resources, host_indices(hosts, len(self)))
 
     def scan(
         self,

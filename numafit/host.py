@@ -77,6 +77,10 @@ class Host:
             options = chosen(options, keywords)
         return self._engine.fit(0, request, options)
 
+    def not_judged(self, request: Asked) -> tuple[str, ...]:
+        """What answers about the request leave open, as ``Placement.not_judged``."""
+        return tuple(self._fleet.not_judged(request))
+
     def explain(
         self,
         request: Asked,

@@ -12,6 +12,7 @@ import click
 import numpy as np
 import numpy.typing as npt
 
+from numafit.cli.notes import Notes
 from numafit.cli.output import NOTHING, columns_that_fit, format_option, print_json, print_table
 from numafit.cli.requests import Guests, guest_options
 from numafit.cli.sources import HostSources, host_sources
@@ -26,12 +27,13 @@ MOST_COLUMNS = 20
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """``counts``: one number per host, or ``None`` for a flavor that asks for no NUMA topology, so
-    that nothing here bounds it. Counts at ``cap`` say that there is room for that many or more."""
+    """``counts``: one number per host; those at ``cap`` say that there is room for that many or
+    more. ``None`` for an entry of the list that is no flavor: ``error`` says why."""
 
-    flavor: Flavor
+    name: str
     counts: npt.NDArray[np.uint32] | None
     cap: int
+    error: str = ""
 
     @property
     def total(self) -> int | None:
@@ -99,8 +101,9 @@ def command(
 
     FLAVORS and HOST are files as 'numafit fit' takes them. A count is what placing one guest after
     the other would reach until the host refuses; each flavor is counted as if it came alone, those
-    of --mix as if they came in turns. A flavor that asks for no NUMA topology has no count: its
-    CPUs and memory are not bound to cells.
+    of --mix as if they came in turns. What placement counts (VCPU, PCPU, MEMORY_MB, DISK_GB) bounds
+    every flavor, those that ask for no NUMA topology too. What the counts leave open is said below
+    them. An entry of FLAVORS that is no flavor, or that nova refuses, has its error in its row.
 
     \b
     Examples:
@@ -109,37 +112,55 @@ def command(
       numafit capacity examples/flavors.json examples/hosts/* --mix nfv.small=3 --mix nfv.large
       numafit capacity examples/flavors.json examples/hosts/* --format csv
 
-    Exit status: 0 there is room for each flavor, 1 for one of them there is none, 2 bad input.
+    Exit status: 0 there is room for each flavor, 1 for one of them there is none, 2 bad input, one
+    flavor of the list among it.
     """
     mix = _mix_of(mix_texts)
     if mix:
         guests.only(list(mix))
     wanted = guests.read(sources.aliases())
-    fleets = sources.fleets()
+    fleets = sources.fleets(guests.ratios)
     names = [name for fleet in fleets for name in fleet.names]
     options = {"options": guests.options, "cap": cap, "threads": threads}
     if mix:
         counts = _count_mix(fleets, wanted, options, list(mix.values()))
     else:
-        counts = [Count(flavor, _count(fleets, one, options), cap) for flavor, one in wanted]
+        counts = [Count(flavor.name, _count(fleets, one, options), cap) for flavor, one in wanted]
+    notes = Notes(fleets, sources.enabled_filters())
+    room = [one for one, count in zip(wanted, counts, strict=True) if count.total]
+    for broken in guests.broken:
+        counts.insert(broken.place, Count(broken.name, None, cap, str(broken.error)))
     if output == "json":
-        flavors = [_described(count) for count in counts]
-        print_json({"cap": cap, "mix": mix or None, "hosts": names, "flavors": flavors})
+        open_of = {flavor.name: notes.described(flavor, asked) for flavor, asked in wanted}
+        flavors = [_described(count, open_of.get(count.name, [])) for count in counts]
+        answer = {"cap": cap, "mix": mix or None, "hosts": names, "derived": notes.derived}
+        print_json({**answer, "flavors": flavors})
     elif output == "csv":
         _print_csv(names, counts)
+        notes.show(room, err=True)
     elif by_host:
         _show_hosts(names, counts)
     else:
         _show_flavors(names, counts)
-    return 0 if all(count.total != 0 for count in counts) else 1
+    if output == "table":
+        notes.show(room)
+    if guests.broken:
+        return 2
+    return 0 if all(count.total for count in counts) else 1
 
 
 def _count(
     fleets: list[Fleet], request: Request, options: dict[str, Any]
-) -> npt.NDArray[np.uint32] | None:
-    if request.guest is None:
-        return None
-    return np.concatenate([fleet.capacity(request, **options) for fleet in fleets])
+) -> npt.NDArray[np.uint32]:
+    return np.concatenate([_count_on(fleet, request, options) for fleet in fleets])
+
+
+def _count_on(fleet: Fleet, request: Request, options: dict[str, Any]) -> npt.NDArray[np.uint32]:
+    if not fleet.prepare(request).bounded:
+        # such as a flavor of Ironic's whose custom class no host is known to have
+        fits = fleet.scan(request, options["options"], threads=options["threads"])
+        return np.where(fits, options["cap"], 0).astype(np.uint32)
+    return fleet.capacity(request, **options)
 
 
 def _mix_of(texts: Sequence[str]) -> dict[str, float]:
@@ -168,17 +189,11 @@ def _count_mix(
     options: dict[str, Any],
     weights: list[float],
 ) -> list[Count]:
-    for flavor, request in wanted:
-        if request.guest is None:
-            raise click.UsageError(
-                f"{shorten(flavor.name)} asks for no NUMA topology, so no cell bounds it: "
-                "leave it out of the mix."
-            )
     requests = [request for _flavor, request in wanted]
     counts = np.concatenate(
         [fleet.capacity(requests, weights=weights, **options) for fleet in fleets]
     )
-    return [Count(wanted[n][0], counts[:, n], options["cap"]) for n in range(len(wanted))]
+    return [Count(wanted[n][0].name, counts[:, n], options["cap"]) for n in range(len(wanted))]
 
 
 def _show_flavors(names: list[str], counts: list[Count]) -> None:
@@ -187,7 +202,7 @@ def _show_flavors(names: list[str], counts: list[Count]) -> None:
     heads = ("flavor", *summary, *(name or "host" for name in names[:MOST_COLUMNS]))
     rows = [
         (
-            count.flavor.name,
+            count.name,
             _total(count),
             count.hosts,
             *(_at(count, n) for n in range(len(heads[3:]))),
@@ -207,7 +222,7 @@ def _show_hosts(names: list[str], counts: list[Count]) -> None:
     """One row per host, and one for the sum; as many flavors beside each other as a line takes."""
     rest = counts
     while rest:
-        heads = ("host", *(count.flavor.name for count in rest))
+        heads = ("host", *(count.name for count in rest))
         rows = [(name, *(_at(count, n) for count in rest)) for n, name in enumerate(names)]
         rows.append(("in all", *map(_total, rest)))
         fit = max(columns_that_fit(_widths(heads, rows)), 2)
@@ -233,30 +248,34 @@ def _total(count: Count) -> str:
 def _notes(counts: list[Count]) -> None:
     if any(count.capped for count in counts):
         click.echo(f"+: counting stopped at {counts[0].cap} on a host (--cap)")
-    floating = [count.flavor.name for count in counts if count.counts is None]
-    if floating:
-        click.echo(f"{NOTHING}: asks for no NUMA topology, so no cell bounds it")
+    for count in counts:
+        if count.error:
+            click.echo(f"{count.name}: {count.error}")
 
 
-def _described(count: Count) -> dict[str, Any]:
-    """``counts`` stand in the order of ``hosts``; ``None``: not bound by NUMA cells."""
+def _described(count: Count, not_judged: list[dict[str, Any]]) -> dict[str, Any]:
+    """``counts`` stand in the order of ``hosts``."""
+    if count.error:
+        return {"flavor": count.name, "error": count.error}
     return {
-        "flavor": count.flavor.name,
+        "flavor": count.name,
         "in_all": count.total,
         "hosts_with_room": count.hosts,
         "hosts_at_cap": count.capped,
         "counts": None if count.counts is None else count.counts.tolist(),
+        "not_judged": not_judged,
     }
 
 
 def _print_csv(names: list[str], counts: list[Count]) -> None:
-    """One line a flavor and host; an empty count is not bound by NUMA cells."""
+    """One line a flavor and host, and one with its error for an entry that is no flavor."""
     text = io.StringIO()
     lines = csv.writer(text, lineterminator="\n")
-    lines.writerow(("flavor", "host", "count", "at_cap"))
+    lines.writerow(("flavor", "host", "count", "at_cap", "error"))
     for count in counts:
-        found = [None] * len(names) if count.counts is None else count.counts.tolist()
-        for name, number in zip(names, found, strict=True):
-            capped = "" if number is None else int(number >= count.cap)
-            lines.writerow((count.flavor.name, name, number, capped))
+        if count.counts is None:
+            lines.writerow((count.name, "", "", "", count.error))
+            continue
+        for name, number in zip(names, count.counts.tolist(), strict=True):
+            lines.writerow((count.name, name, number, int(number >= count.cap), ""))
     click.echo(text.getvalue(), nl=False)

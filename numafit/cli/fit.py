@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import click
 
 from numafit.cli.glance import MOST_HOSTS, AskedHosts, Glance, glance_options, print_summary
+from numafit.cli.notes import Notes
 from numafit.cli.output import cpu_text, format_option, print_json, print_table, size_text
-from numafit.cli.requests import Guests, guest_options
+from numafit.cli.requests import Guests, broken_rows, guest_options, show_broken
 from numafit.cli.sources import HostSources, host_sources
 from numafit.model.flavor import Flavor
 from numafit.model.placement import PciAllocation, Placement, PlacementCell
@@ -50,30 +51,36 @@ def command(guests: Guests, sources: HostSources, glance: Glance, output: str) -
       numafit fit examples/flavors.json examples/hosts/* --flavor nfv.large --format json
       numafit fit examples/flavors.json examples/hosts/* --only refused --match '*-xeon'
 
-    Exit status: 0 each flavor fits on at least one host, 1 one of them does not, 2 bad input.
+    Exit status: 0 each flavor fits on at least one host, 1 one of them does not, 2 bad input, one
+    flavor of the list among it.
     """
     wanted = guests.read(sources.aliases())
-    hosts = glance.hosts(sources.fleets())
+    fleets = sources.fleets(guests.ratios)
+    hosts = glance.hosts(fleets)
+    notes = Notes(fleets, sources.enabled_filters())
     asked = [(flavor, hosts.asked(request, guests.options)) for flavor, request in wanted]
     if output == "json":
-        print_json(
-            [
-                _described(Answer(flavor, *one))
-                for flavor, found in asked
-                for one in found.answers(glance)
-            ]
-        )
-        return _status(asked)
+        answers = [
+            _described(Answer(flavor, *one), notes)
+            for flavor, found in asked
+            for one in found.answers(glance)
+        ]
+        print_json(answers + broken_rows(guests))
+        return _status(guests, asked)
     for flavor, found in asked:
         if found.shown(glance) > MOST_HOSTS and not glance.by_host:
             print_summary(flavor.name, found, glance)
             continue
         for one in found.answers(glance):
             _show(Answer(flavor, *one))
-    return _status(asked)
+    show_broken(guests)
+    notes.show((flavor, found.request) for flavor, found in asked if found.fitting)
+    return _status(guests, asked)
 
 
-def _status(asked: Iterable[tuple[Flavor, AskedHosts]]) -> int:
+def _status(guests: Guests, asked: Iterable[tuple[Flavor, AskedHosts]]) -> int:
+    if guests.broken:
+        return 2
     return 0 if all(found.fitting for _flavor, found in asked) else 1
 
 
@@ -140,7 +147,7 @@ def _grouped(cells: Iterable[CellRefusal]) -> Iterator[tuple[object, ...]]:
             yield cpu_text(guests), cpu_text(hosts), "nothing" if message == "fits" else message
 
 
-def _described(one: Answer) -> dict[str, Any]:
+def _described(one: Answer, notes: Notes) -> dict[str, Any]:
     """The answer for machines; sizes are MiB, page sizes KiB, CPUs are ids."""
     answer = one.found
     about: dict[str, Any] = {"flavor": one.flavor.name, "host": one.host, "fits": bool(answer)}
@@ -149,6 +156,8 @@ def _described(one: Answer) -> dict[str, Any]:
     return about | {
         "cells": [_cell(n, cell) for n, cell in enumerate(answer.cells)],
         "pci": [_pci(drawn) for drawn in answer.pci],
+        "not_judged": [*answer.not_judged, *notes.filters(one.flavor)],
+        "derived": notes.derived,
     }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import click
@@ -18,7 +18,7 @@ from numafit.model.guest import Limits, Networks
 from numafit.model.options import PCI_MATCHINGS, PHYSNET_AFFINITIES, STRATEGIES, FitOptions
 from numafit.model.request import Request
 from numafit.readers.checks import nearest
-from numafit.readers.flavors import read_flavors, read_image
+from numafit.readers.flavors import BrokenFlavor, read_flavors, read_image
 from numafit.rules.pci_alias import parse_aliases
 
 _GUEST = (
@@ -112,12 +112,20 @@ _OPTIONS = (
 class Guests:
     """The guests that the command line asks about, and how to fit them.
 
-    ``options``: how to fit them.
+    ``options``: how to fit them. ``broken``: entries of the file that are no flavors, or ask for
+    what nova refuses; each has a row of its own in the answer.
     """
 
     def __init__(self, given: dict[str, Any], options: FitOptions) -> None:
         self.given = given
         self.options = options
+        self.broken: list[BrokenFlavor] = []
+
+    @property
+    def ratios(self) -> Limits | None:
+        """Allocation ratios that --limits names."""
+        limits = self.options.limits
+        return limits if isinstance(limits, Limits) else None
 
     def only(self, names: Sequence[str]) -> None:
         """Ask about these flavors, which another option than --flavor has named."""
@@ -126,9 +134,11 @@ class Guests:
         self.given["flavor_names"] = tuple(names)
 
     def read(self, aliases: Sequence[str] = ()) -> list[tuple[Flavor, Request]]:
-        """``aliases``: of a configuration, before those of the command line.
+        """The flavors that are sound; ``broken`` gets the others. ``aliases``: of a configuration,
+        before those of the command line.
 
-        Raises InputError, and InvalidRequest that names the flavor.
+        Raises InputError for a file that is none of flavors, and the first error where no flavor
+        of it is sound.
         """
         given = self.given
         known = parse_aliases([*aliases, *given["aliases"]]).check()
@@ -144,11 +154,25 @@ class Guests:
                 "zone": given["zone"],
             }
         )
-        return [(flavor, servers.request(flavor)) for flavor in self._flavors()]
+        found = []
+        for place, flavor in enumerate(self._flavors()):
+            if isinstance(flavor, BrokenFlavor):
+                self.broken.append(replace(flavor, place=place))
+                continue
+            try:
+                found.append((flavor, servers.request(flavor)))
+            except InvalidRequest as error:
+                self.broken.append(BrokenFlavor(place, flavor.name, error))
+        if not found:
+            raise self.broken[0].error
+        return found
 
-    def _flavors(self) -> list[Flavor]:
+    def _flavors(self) -> list[Flavor | BrokenFlavor]:
         file = self.given["flavors_file"]
-        flavors = read_flavors(file)
+        broken: list[BrokenFlavor] = []
+        flavors: list[Flavor | BrokenFlavor] = [*read_flavors(file, broken)]
+        for one in broken:
+            flavors.insert(one.place, one)
         names: Sequence[str] = self.given["flavor_names"]
         if not flavors:
             raise InputError(file, None, flavors, "at least one flavor")
@@ -162,6 +186,17 @@ class Guests:
             if name not in by_name:
                 raise click.UsageError(_no_flavor(file, name, list(by_name)))
         return [by_name[name] for name in names]
+
+
+def show_broken(guests: Guests) -> None:
+    """A line for each entry of the list that is no flavor."""
+    for one in guests.broken:
+        click.echo(printable(f"{one.name}: {one.error}"))
+
+
+def broken_rows(guests: Guests) -> list[dict[str, Any]]:
+    """The same for machines."""
+    return [{"flavor": one.name, "error": str(one.error)} for one in guests.broken]
 
 
 def _no_flavor(file: str, name: str, known: list[str]) -> str:

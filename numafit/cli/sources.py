@@ -18,10 +18,12 @@ from numafit.cli.configs import Configs
 from numafit.diagnosis.usage import Difference
 from numafit.errors import InputError, MissingExtra, printable
 from numafit.fleet import Fleet
+from numafit.model.guest import Limits
 from numafit.model.hostinfo import HostInfo
 from numafit.model.interface import NetInterface, netdevs_of
 from numafit.model.pci_device import PciDevice
 from numafit.rules.device_spec import parse_device_specs
+from numafit.rules.inventories import with_inventories
 from numafit.rules.offline import off_remark
 from numafit.rules.pci_pools import functions_of, pools_from_devices
 
@@ -65,8 +67,8 @@ def _fleet_of_rows(path: str) -> Fleet:
 
     try:
         return Fleet.from_nova_rows(
-            (name, topology, pools, *ratios)
-            for _way, (topology, pools, name, *ratios) in stored_rows(path)
+            (name, topology, pools, *others)
+            for _way, (topology, pools, name, *others) in stored_rows(path)
         )
     except (InputError, MissingExtra):
         # the careful reader names the place in the file, and needs no msgspec
@@ -239,6 +241,11 @@ class HostSources:
         """The texts of ``[pci] alias`` of the configuration, where one is given."""
         return self.configs.aliases()
 
+    def enabled_filters(self) -> tuple[str, ...] | None:
+        """``[filter_scheduler] enabled_filters``; ``None`` where it is not set."""
+        config = self.configs.for_all
+        return None if config is None else config.enabled_filters
+
     def read(self) -> list[HostInfo]:
         """All hosts. Raises InputError for what cannot be read, UsageError for no host at all."""
         self._need_any()
@@ -251,16 +258,24 @@ class HostSources:
         self.configs.report()
         return hosts
 
-    def fleets(self) -> list[Fleet]:
-        """The same hosts in the same order, as one fleet or several, made the fastest way."""
+    def fleets(self, ratios: Limits | None = None) -> list[Fleet]:
+        """The same hosts in the same order, as one fleet or several, made the fastest way. Those
+        without inventories have the ones that nova-compute would report; ``ratios``: allocation
+        ratios in place of theirs."""
         self._need_any()
         fleets: list[Fleet] = []
         for source in SOURCES:
             values = self.given[source.name]
             if source.fleet is not None and not self.configs:
-                fleets += map(source.fleet, values)
+                fleets += (source.fleet(one).with_inventories(ratios) for one in values)
             elif values:
-                fleets.append(Fleet(host for one in values for host in self._hosts(source, one)))
+                fleets.append(
+                    Fleet(
+                        with_inventories(host, self.configs.of_host(host.name), ratios)
+                        for one in values
+                        for host in self._hosts(source, one)
+                    )
+                )
         self.configs.report()
         return fleets
 

@@ -20,7 +20,7 @@ from numafit.model.hostinfo import HostInfo, PciPool
 from numafit.model.placement import PciAllocation
 from numafit.model.resources import Provider, Resources
 from numafit.rules import pci_words
-from numafit.rules.candidates import HostKind, why_neither
+from numafit.rules.candidates import NO_RESOURCES, HostKind, not_judged, why_neither
 
 
 class Columns:
@@ -111,6 +111,29 @@ class Columns:
         name = next(name for name, n in self.resource_classes.items() if n == number)
         limit = int(self.resource_limit[number, host])
         return name, f"{name}: {wanted} wanted, {max(available, 0)} free of {limit}"
+
+    def not_judged(self, host: int, asked: Resources | None) -> tuple[str, ...]:
+        """What an answer for this host leaves open, in sentences."""
+        return self._left_open(int(self.host_class[host]), asked)
+
+    def not_judged_of(
+        self, asked: Resources | None, hosts: npt.NDArray[Any] | None
+    ) -> dict[str, int]:
+        """The same of many, those that are ruled out aside: sentence -> number of hosts."""
+        kinds = self.host_class if hosts is None else self.host_class[hosts]
+        found: dict[str, int] = {}
+        numbers = np.bincount(kinds, minlength=len(self.host_kinds))
+        for kind in np.flatnonzero(numbers).tolist():
+            if asked is not None and why_neither(self.host_kinds[kind], asked):
+                continue
+            for sentence in self._left_open(kind, asked):
+                found[sentence] = found.get(sentence, 0) + int(numbers[kind])
+        return found
+
+    def _left_open(self, kind: int, asked: Resources | None) -> tuple[str, ...]:
+        if asked is None:
+            return (NO_RESOURCES,)
+        return tuple(dict.fromkeys(not_judged(self.host_kinds[kind], asked)))
 
     def pci_refusal(
         self,

@@ -53,6 +53,11 @@ class Layout:
         return tuple(frozenset(cpu for cpu in core if cpu >= 0) for core in cores)
 
     @property
+    def alike(self) -> bool:
+        """Is each CPU for shared and for dedicated vCPUs?"""
+        return self.shared == self.dedicated
+
+    @property
     def n_words(self) -> int:
         return (len(self.cpus) + 63) // 64
 
@@ -65,7 +70,7 @@ class Layout:
             "n_slots": len(self.cpus),
             "n_shared": len(self.shared),
             "n_dedicated": len(self.dedicated),
-            "same_sets": self.shared == self.dedicated,
+            "same_sets": self.alike,
             "n_words": self.n_words,
         }
 

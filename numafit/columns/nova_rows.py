@@ -8,14 +8,17 @@ from typing import Any
 from numafit.columns.gather import Gatherer
 from numafit.columns.layouts import Layout
 from numafit.errors import InputError
-from numafit.model.hostinfo import MAX_CELL_CPUS, HostCell, PciPool
+from numafit.model.hostinfo import MAX_CELL_CPUS, HostCell, HostInfo, PciPool
 from numafit.readers import bounds, checks
+from numafit.readers.node_totals import node_columns, read_node
 from numafit.readers.nova_bulk import Cell, cpu_sets, decode
 from numafit.readers.nova_rows import host_from_nova, pools_from_nova, ratio
+from numafit.rules.inventories import CellTotals, derived_provider
 
 Row = (
     tuple[str, str | None, str | None]
     | tuple[str, str | None, str | None, float | None, float | None]
+    | tuple[str, str | None, str | None, float | None, float | None, Mapping[str, Any]]
     | Mapping[str, Any]
 )
 PROGRESS_STEP = 1000
@@ -46,8 +49,9 @@ class RowGatherer(Gatherer):
             parts: tuple[Any, ...] = () if isinstance(row, str | bytes) else tuple(row)
         except TypeError:
             parts = ()
-        if not 3 <= len(parts) <= 5:
-            raise InputError(None, None, row, "name, numa_topology, pci_stats and two ratios")
+        if not 3 <= len(parts) <= 6:
+            expected = "name, numa_topology, pci_stats, two ratios and a mapping of other columns"
+            raise InputError(None, None, row, expected)
         self.add_row(*parts)
 
     def add_row(
@@ -57,6 +61,7 @@ class RowGatherer(Gatherer):
         pci_stats: str | None,
         cpu_ratio: float | None = None,
         ram_ratio: float | None = None,
+        node: Mapping[str, Any] | None = None,
     ) -> None:
         cells = None
         if isinstance(numa_topology, str | bytes):
@@ -64,12 +69,14 @@ class RowGatherer(Gatherer):
             cells = decode(numa_topology)
         parts = None if cells is None else self._all_parts(cells)
         if cells is None or parts is None:
-            self.add_host(host_from_nova(numa_topology, pci_stats, name, cpu_ratio, ram_ratio))
+            parts_of_row = (numa_topology, pci_stats, name, cpu_ratio, ram_ratio)
+            self.add_host(host_from_nova(*parts_of_row, node=node))
             return
         label = checks.label("name", name)
         cpus = ratio("cpu_allocation_ratio", cpu_ratio)
         ram = ratio("ram_allocation_ratio", ram_ratio)
         pools = self._pools(pci_stats) if pci_stats else ()
+        told = self._told(cells, parts, cpus, ram, node) if node else None
         for cell, (layout, pinned) in zip(cells, parts, strict=True):
             network = cell.network_metadata.data
             self.add_cell(
@@ -86,7 +93,32 @@ class RowGatherer(Gatherer):
                 network.physnets,
                 network.tunneled,
             )
-        self.end_host(label, cpus, ram, pools)
+        self.end_host(label, cpus, ram, pools, known=told)
+
+    def _told(
+        self,
+        cells: list[Cell],
+        parts: list[tuple[int, bytes]],
+        cpu_ratio: float | None,
+        ram_ratio: float | None,
+        columns: Mapping[str, Any],
+    ) -> HostInfo:
+        """What the row says of the host as a whole."""
+        node, disabled = read_node(columns)
+        if node is None:
+            return HostInfo((), disabled=disabled)
+        layouts = [self.layouts.all[layout] for layout, _pinned in parts]
+        totals = CellTotals(
+            sum(len(layout.shared) for layout in layouts),
+            sum(len(layout.dedicated) for layout in layouts),
+            all(layout.alike for layout in layouts),
+            sum(cell.memory for cell in cells),
+            sum(len(cell.pinned_cpus) for cell in cells),
+            sum(cell.cpu_usage for cell in cells),
+            sum(cell.memory_usage for cell in cells),
+        )
+        provider = derived_provider(totals, node, cpu_ratio, ram_ratio)
+        return HostInfo((), disabled=disabled, provider=provider)
 
     def _all_parts(self, cells: list[Cell]) -> list[tuple[int, bytes]] | None:
         known = len(self.layouts.all)
@@ -181,6 +213,7 @@ def _columns(row: Mapping[str, Any]) -> tuple[Any, ...]:
         row.get("pci_stats"),
         row.get("cpu_allocation_ratio"),
         row.get("ram_allocation_ratio"),
+        node_columns(row),
     )
 
 

@@ -13,7 +13,7 @@ from numafit.model.resources import Inventory, Provider
 from numafit.readers import checks
 
 _INVENTORY = tuple(field.name for field in fields(Inventory))
-_NAMES = ("traits", "aggregates", "elsewhere")
+_NAMES = ("traits", "aggregates", "elsewhere", "absent")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,6 @@ def _provider(data: Mapping[str, Any]) -> Provider:
         except InputError as error:
             raise error.within(key=f"inventories.{name}") from None
     names = {
-        name: None if data.get(name) is None else frozenset(_names(name, data[name]))
-        for name in _NAMES
+        name: frozenset(_names(name, data[name])) for name in _NAMES if data.get(name) is not None
     }
     return Provider(inventories, **names)

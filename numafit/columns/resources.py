@@ -12,7 +12,7 @@ from numafit.columns.schema import COLUMNS
 from numafit.errors import InputError
 from numafit.model.hostinfo import HostInfo
 from numafit.model.resources import Provider
-from numafit.rules.candidates import UNLIMITED, HostKind, kind_of
+from numafit.rules.candidates import UNLIMITED, HostKind, kind_with
 
 MAX_CLASSES = 4096
 NOTHING_KNOWN = HostKind(None, None, None, None, None, "")
@@ -32,14 +32,20 @@ class HostResources:
 
     def add_host(self, host: HostInfo | None) -> None:
         """``None``: nothing is known of it."""
-        kind = NOTHING_KNOWN if host is None else kind_of(host)
+        if host is None:
+            self.add(None)
+        else:
+            self.add(host.provider, host.zone, host.disabled)
+
+    def add(self, provider: Provider | None, zone: str | None = None, disabled: str = "") -> None:
+        kind = kind_with(provider, zone, disabled)
         number = self._numbers.get(kind)
         if number is None:
             number = self._numbers[kind] = len(self.kinds)
             self.kinds.append(kind)
-        if host is not None and host.provider is not None:
-            self.providers[len(self.kind)] = host.provider
-            for name in host.provider.inventories:
+        if provider is not None:
+            self.providers[len(self.kind)] = provider
+            for name in provider.inventories:
                 self.classes.setdefault(name, len(self.classes))
         self.kind.append(number)
 

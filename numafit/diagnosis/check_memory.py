@@ -65,7 +65,7 @@ def _room(host: HostInfo, config: NovaConfig) -> Iterator[Finding]:
             pool.size_kib * pool.total for pool in cell.page_pools if pool.size_kib > smallest
         )
     huge //= 1024
-    wanted = config.reserved_host_memory_mb
+    wanted = config.kept_memory_mb
     if huge and total - huge < wanted:
         yield Finding(
             WARNING,

@@ -115,6 +115,7 @@ class Native(Protocol):
 
     def decode(self) -> tuple[PlacementCell, ...]: ...
     def decode_pci(self) -> tuple[PciAllocation, ...]: ...
+    def not_judged(self) -> tuple[str, ...]: ...
     @property
     def host(self) -> int: ...
     @property
@@ -128,15 +129,18 @@ class Placement:
     ``pci_requests`` are then served anew, near its cells, when it is claimed. ``host``: index of
     the host in the fleet (0 of a Host), ``None`` where it was built from its parts.
     ``host_name``: the host's name, ``""`` where it has none. ``pci``: the pools it draws on.
+    ``not_judged``: what the answer leaves open, in sentences: traits and inventories that are not
+    known or that other providers may have, scheduler filters, devices of Cyborg's.
     """
 
-    __slots__ = ("_cells", "_host", "_host_name", "_native", "_pci", "pci_requests")
+    __slots__ = ("_cells", "_host", "_host_name", "_native", "_not_judged", "_pci", "pci_requests")
 
     _cells: tuple[PlacementCell, ...] | None
     _pci: tuple[PciAllocation, ...] | None
     _native: Any
     _host: int | None
     _host_name: str | None
+    _not_judged: tuple[str, ...] | None
     pci_requests: tuple[PciRequest, ...]
 
     def __init__(
@@ -150,7 +154,7 @@ class Placement:
         self._cells = fields.many(
             "cells", cells, PlacementCell, "a PlacementCell", "a list of PlacementCells"
         )
-        self._pci = ()
+        self._pci = self._not_judged = ()
         self._native = None
         self._host = None
         self._host_name = host_name
@@ -178,6 +182,12 @@ class Placement:
             self._pci = self._native.decode_pci()
         return self._pci
 
+    @property
+    def not_judged(self) -> tuple[str, ...]:
+        if self._not_judged is None:
+            self._not_judged = self._native.not_judged()
+        return self._not_judged
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Placement):
             return NotImplemented
@@ -194,7 +204,7 @@ class Placement:
         return f"Placement({where}, cells={list(self.cells)!r})"
 
     def __reduce__(self) -> Any:
-        return _rebuild, self._parts()
+        return _rebuild, (*self._parts(), self.not_judged)
 
 
 def _rebuild(
@@ -203,8 +213,10 @@ def _rebuild(
     pci_requests: tuple[PciRequest, ...],
     host: int | None,
     host_name: str,
+    not_judged: tuple[str, ...] = (),
 ) -> Placement:
     placement = Placement(cells, pci_requests=pci_requests, host_name=host_name)
     placement._pci = pci
     placement._host = host
+    placement._not_judged = not_judged
     return placement

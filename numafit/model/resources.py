@@ -85,20 +85,22 @@ class Inventory:
 class Provider:
     """A host's own resource provider. ``traits`` and ``aggregates`` (uuids or names) are ``None``
     where the source does not tell; ``elsewhere``: classes that other providers of the host have
-    (nested ones, or those that share with it), ``None``: not known.
+    (nested ones, or those that share with it), ``None``: not known. ``absent``: classes that no
+    provider of the host has, for those who know that and not what others may have.
     """
 
     inventories: Mapping[str, Inventory]
     traits: frozenset[str] | None = None
     aggregates: frozenset[str] | None = None
     elsewhere: frozenset[str] | None = None
+    absent: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         inventories = fields.mapping("inventories", self.inventories)
         for name, inventory in inventories.items():
             fields.instance(f"inventories.{name}", inventory, Inventory)
         object.__setattr__(self, "inventories", inventories)
-        for name in ("traits", "aggregates", "elsewhere"):
+        for name in ("traits", "aggregates", "elsewhere", "absent"):
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, fields.names(name, value))
@@ -122,7 +124,8 @@ class Resources:
     the reason. ``member_of``: sets of aggregates, the host is in one of each; ``zone``: the
     availability zone, ``None`` for any; ``fallback``: groups that a host may serve in the place of
     ``groups`` where these rule it out whatever is free on it: with nova ``VCPU`` for ``PCPU``, for
-    hosts of before Train."""
+    hosts of before Train. ``left_open``: what the server asks for besides and no host is judged
+    by, in sentences."""
 
     groups: tuple[ResourceGroup, ...] = ()
     group_policy: str | None = None
@@ -131,6 +134,7 @@ class Resources:
     forbidden_aggregates: frozenset[str] = frozenset()
     zone: str | None = None
     fallback: tuple[ResourceGroup, ...] | None = None
+    left_open: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.fallback is not None:
@@ -139,6 +143,7 @@ class Resources:
         object.__setattr__(self, "forbidden_aggregates", frozenset(self.forbidden_aggregates))
         object.__setattr__(self, "groups", tuple(self.groups))
         object.__setattr__(self, "ignored", tuple(self.ignored))
+        object.__setattr__(self, "left_open", tuple(self.left_open))
 
     @property
     def second(self) -> Resources | None:

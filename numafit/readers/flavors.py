@@ -11,9 +11,10 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from numafit.errors import InputError
+from numafit.errors import InputError, NumafitError, printable
 from numafit.model.flavor import MAX_VCPUS, Flavor, Image
 from numafit.model.hostinfo import MAX_ID
 from numafit.readers import bounds, checks
@@ -58,12 +59,26 @@ _API = _Shape(
 )
 
 
-def read_flavors(path: str | os.PathLike[str]) -> list[Flavor]:
+@dataclass(frozen=True, slots=True)
+class BrokenFlavor:
+    """An entry of a list that is no flavor; ``place``: its index there, ``name``: what it is
+    called, or its index where it has no name."""
+
+    place: int
+    name: str
+    error: NumafitError
+
+
+def read_flavors(
+    path: str | os.PathLike[str], broken: list[BrokenFlavor] | None = None
+) -> list[Flavor]:
     """The flavors of a JSON or YAML file, in its order; see ``flavors_from`` for the forms."""
-    return flavors_from(load(path), os.fspath(path))
+    return flavors_from(load(path), os.fspath(path), broken)
 
 
-def flavors_from(data: object, file: str | None = None) -> list[Flavor]:
+def flavors_from(
+    data: object, file: str | None = None, broken: list[BrokenFlavor] | None = None
+) -> list[Flavor]:
     """The flavors of decoded JSON or YAML.
 
     ``data`` is a flavor, a list of flavors, ``{"flavors": [...]}`` or ``{"flavor": {...}}``.
@@ -74,25 +89,43 @@ def flavors_from(data: object, file: str | None = None) -> list[Flavor]:
 
     Whole numbers among the extra specs become text. Booleans are refused, since YAML reads
     ``yes`` and ``on`` as booleans too and what stood there is lost. ``file``: for messages.
+    ``broken``: gets the entries of a list that are wrong; without it the first of them is raised.
     """
     try:
         if isinstance(data, Mapping) and "flavors" in data:
-            return _each("flavors", data["flavors"])
+            return _each("flavors", data["flavors"], file, broken)
         if isinstance(data, Mapping) and isinstance(data.get("flavor"), Mapping):
             return [_under("flavor", data["flavor"])]
         if isinstance(data, Mapping):
             return [_flavor(data)]
-        return _each("", data)
+        return _each("", data, file, broken)
     except InputError as error:
         raise error.within(file) from None
 
 
-def _each(key: str, data: object) -> list[Flavor]:
+def _each(
+    key: str, data: object, file: str | None, broken: list[BrokenFlavor] | None
+) -> list[Flavor]:
     flavors = checks.sequence(key or None, data, "a list of flavors")
     if len(flavors) > bounds.FLAVORS:
         expected = f"at most {bounds.FLAVORS} flavors"
         raise InputError(None, key or None, len(flavors), expected, "Split the file.")
-    return checks.each(key, flavors, _flavor)
+    if broken is None:
+        return checks.each(key, flavors, _flavor)
+    found = []
+    for n, value in enumerate(flavors):
+        try:
+            found.append(_flavor(value))
+        except InputError as error:
+            told = error.within(file, f"{key}[{n}]")
+            broken.append(BrokenFlavor(n, _called(value) or f"{key}[{n}]", told))
+    return found
+
+
+def _called(value: object) -> str:
+    """The name of an entry that is wrong; empty where it has none."""
+    names = (value.get("Name"), value.get("name")) if isinstance(value, Mapping) else ()
+    return next((printable(name) for name in names if isinstance(name, str) and name), "")
 
 
 def _under(key: str, value: object) -> Flavor:

@@ -23,12 +23,15 @@ _PAGES = "node, size and count, such as node:0,size:2048,count:64"
 _OPTIONS: Options = {
     ("DEFAULT", "vcpu_pin_set"): of_type("text"),
     ("DEFAULT", "reserved_host_cpus"): of_type("whole", default=0, low=0),
-    ("DEFAULT", "reserved_host_memory_mb"): of_type("whole", default=512, low=0),
+    ("DEFAULT", "reserved_host_memory_mb"): of_type("whole", low=0),
+    ("DEFAULT", "reserved_host_disk_mb"): of_type("whole", default=0, low=0),
     ("DEFAULT", "reserved_huge_pages"): of_type("texts"),
     ("DEFAULT", "cpu_allocation_ratio"): of_type("number", low=0),
     ("DEFAULT", "ram_allocation_ratio"): of_type("number", low=0),
+    ("DEFAULT", "disk_allocation_ratio"): of_type("number", low=0),
     ("DEFAULT", "initial_cpu_allocation_ratio"): of_type("number", default=4.0, low=0),
     ("DEFAULT", "initial_ram_allocation_ratio"): of_type("number", default=1.0, low=0),
+    ("DEFAULT", "initial_disk_allocation_ratio"): of_type("number", default=1.0, low=0),
     ("compute", "cpu_dedicated_set"): of_type("text"),
     ("compute", "cpu_shared_set"): of_type("text"),
     ("compute", "packing_host_numa_cells_allocation_strategy"): of_type("flag", default=False),
@@ -40,6 +43,7 @@ _OPTIONS: Options = {
     ),
     ("pci", "alias"): of_type("texts", older=(("DEFAULT", "pci_alias"),)),
     ("pci", "report_in_placement"): of_type("flag", default=False),
+    ("filter_scheduler", "enabled_filters"): of_type("list"),
     ("filter_scheduler", "pci_in_placement"): of_type("flag", default=False),
     ("libvirt", "max_queues"): of_type("whole", low=1),
     ("libvirt", "cpu_power_management"): of_type("flag", default=False),
@@ -73,12 +77,15 @@ def read_nova_conf(
         vcpu_pin_set=_cpus(found, "DEFAULT", "vcpu_pin_set"),
         reserved_host_cpus=get("DEFAULT", "reserved_host_cpus"),
         reserved_host_memory_mb=get("DEFAULT", "reserved_host_memory_mb"),
+        reserved_host_disk_mb=get("DEFAULT", "reserved_host_disk_mb"),
         reserved_pages=_reserved(found),
         cpu_allocation_ratio=_ratio(found, "cpu_allocation_ratio"),
         ram_allocation_ratio=_ratio(found, "ram_allocation_ratio"),
+        disk_allocation_ratio=_ratio(found, "disk_allocation_ratio"),
         # nova passes over an initial ratio of 0 too, and then has its default
         initial_cpu_allocation_ratio=_ratio(found, "initial_cpu_allocation_ratio") or 4.0,
         initial_ram_allocation_ratio=_ratio(found, "initial_ram_allocation_ratio") or 1.0,
+        initial_disk_allocation_ratio=_ratio(found, "initial_disk_allocation_ratio") or 1.0,
         pack_host_cells=get("compute", "packing_host_numa_cells_allocation_strategy"),
         physnet_nodes=physnets,
         sections=tuple(
@@ -99,7 +106,13 @@ def read_nova_conf(
         pci_in_placement=get("filter_scheduler", "pci_in_placement"),
         max_queues=get("libvirt", "max_queues"),
         cpu_power_management=get("libvirt", "cpu_power_management"),
+        enabled_filters=_filters(found),
     )
+
+
+def _filters(found: OsloFiles) -> tuple[str, ...] | None:
+    names = found.get("filter_scheduler", "enabled_filters")
+    return tuple(names) if names else None
 
 
 def _cpus(found: OsloFiles, group: str, name: str) -> frozenset[int] | None:

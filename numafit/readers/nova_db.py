@@ -20,6 +20,7 @@ from numafit.errors import InputError
 from numafit.extras import need
 from numafit.model.hostinfo import HostInfo
 from numafit.readers import bounds
+from numafit.readers.node_totals import DISABLED, NODE_COLUMNS, node_columns
 from numafit.readers.nova_instances import instance_cells
 from numafit.readers.nova_rows import host_from_nova
 from numafit.readers.oslo_files import Options, OsloFiles, of_type
@@ -42,10 +43,11 @@ _COMPUTED = (
     "pragma_table_xinfo(m.name) x WHERE x.hidden > 0 LIMIT 1"
 )
 _STEPS = 10_000
+NO_SERVICE = "nova knows of no nova-compute there"
 _GONE = ("deleted", "shelved_offloaded")
 """States in which an instance holds nothing on its host, though its row may still name it."""
 
-Row = tuple[str, str | None, str | None, float | None, float | None]
+Row = tuple[str, str | None, str | None, float | None, float | None, dict[str, Any]]
 
 
 class NovaDb:
@@ -81,8 +83,9 @@ class NovaDb:
         self._engine.dispose()
 
     def rows(self) -> Iterator[Row]:
-        """Name, ``numa_topology``, ``pci_stats`` and both allocation ratios of each compute node,
-        as ``Fleet.from_nova_rows`` takes them."""
+        """Name, ``numa_topology``, ``pci_stats``, both allocation ratios and what is known of the
+        whole node (vCPUs, memory, disk, whether its service takes guests) of each compute node, as
+        ``Fleet.from_nova_rows`` takes them."""
         for _key, row in self._compute_nodes():
             yield row
 
@@ -132,6 +135,26 @@ class NovaDb:
         )
         return [int(version or 0) for (version,) in self._stream(query)]
 
+    def services_without_guests(self) -> dict[str, str] | None:
+        """Host of each nova-compute -> why it takes no guests, empty where it takes them; ``None``
+        where the database knows of no nova-compute at all."""
+        if not self._columns("services"):
+            return None
+        services = self._table(
+            "services", "host", "binary", "disabled", "disabled_reason", "forced_down", "deleted"
+        )
+        one = services.c
+        query = self._sa.select(one.host, one.disabled, one.disabled_reason, one.forced_down).where(
+            one.binary == "nova-compute", one.deleted == 0
+        )
+        found = {
+            host: ("disabled" + (f", {reason}" if reason else ""))
+            if disabled
+            else ("forced down" if down else "")
+            for host, disabled, reason, down in self._stream(query)
+        }
+        return found or None
+
     def differences(self) -> list[Difference]:
         """Where the usage that a host's row holds is not the sum of its instances. Instances that
         are moving between hosts count where their row says; the differences name them."""
@@ -141,15 +164,18 @@ class NovaDb:
         return list(usage_differences(self._keyed_hosts(), sums))
 
     def _keyed_hosts(self) -> Iterator[tuple[tuple[str, str], HostInfo]]:
-        for key, (name, topology, pools, cpu, ram) in self._compute_nodes():
+        for key, (name, topology, pools, cpu, ram, node) in self._compute_nodes():
             try:
                 with bounds.document(known=self._named):
-                    host = host_from_nova(topology, pools, name, cpu, ram)
+                    host = host_from_nova(topology, pools, name, cpu, ram, node=node)
                 yield key, host
             except InputError as error:
                 raise error.within(self.name, f"compute_nodes of {name}") from None
 
     def _compute_nodes(self) -> Iterator[tuple[tuple[str, str], Row]]:
+        # a view or a copy of the table may lack them; nova's own has them all
+        totals = [name for name in NODE_COLUMNS if name in self._columns("compute_nodes")]
+        resting = self.services_without_guests()
         table = self._table(
             "compute_nodes",
             "id",
@@ -160,6 +186,7 @@ class NovaDb:
             "cpu_allocation_ratio",
             "ram_allocation_ratio",
             "deleted",
+            *totals,
         )
         one = table.c
         query = (
@@ -170,12 +197,24 @@ class NovaDb:
                 one.pci_stats,
                 one.cpu_allocation_ratio,
                 one.ram_allocation_ratio,
+                *(one[name] for name in totals),
             )
             .where(one.deleted == 0)
             .order_by(one.id)
         )
-        for host, node, topology, pools, cpu, ram in self._stream(query):
-            yield (host or "", node or ""), (node or host or "", topology, pools, cpu, ram)
+        for host, node, topology, pools, cpu, ram, *found in self._stream(query):
+            others = node_columns(dict(zip(totals, found, strict=True)))
+            if resting is not None and (why := resting.get(host, NO_SERVICE)):
+                others[DISABLED] = why
+            yield (host or "", node or ""), (node or host or "", topology, pools, cpu, ram, others)
+
+    def _columns(self, table: str) -> frozenset[str]:
+        """Names of a table's columns; none where there is no such table."""
+        with self._said():
+            looked = self._sa.inspect(self._connection)
+            if not looked.has_table(table):
+                return frozenset()
+            return frozenset(column["name"] for column in looked.get_columns(table))
 
     def _table(self, name: str, *columns: str) -> Any:
         return self._sa.table(name, *map(self._sa.column, columns))

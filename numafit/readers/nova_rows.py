@@ -32,8 +32,10 @@ from numafit.model.hostinfo import (
     max_pages,
 )
 from numafit.readers import bounds, checks
+from numafit.readers.node_totals import read_node
 from numafit.readers.nova_objects import OBJECT_NAME, decode, unwrap
 from numafit.readers.row_files import stored_rows
+from numafit.rules.inventories import with_totals
 
 _T = TypeVar("_T")
 # field -> the minor version of its object that brought it
@@ -74,25 +76,31 @@ def host_from_nova(
     cpu_allocation_ratio: float | None = None,
     ram_allocation_ratio: float | None = None,
     file: str | None = None,
+    node: Mapping[str, Any] | None = None,
 ) -> HostInfo:
     """One host from the columns of its row, as JSON text or decoded.
 
     ``numa_topology`` of ``None`` or ``""``: a host without a NUMA topology (no cells).
     ``pci_stats`` of ``None`` or ``""``: nothing is known of devices; pools keep the order in
     which they are stored. A ratio of 0 means, as in nova, that the row does not hold it.
+    ``node``: columns of the row that speak of the host as a whole (``NODE_COLUMNS`` of
+    node_totals.py); inventories are derived where it has some of them.
 
     Raises ``InputError`` with ``file``, the way to the value
     (``numa_topology.cells[1].mempages[0].total``), the value, and what was expected.
     """
     try:
         with bounds.document(numa_topology):
-            return HostInfo(
+            told, disabled = read_node(node)
+            host = HostInfo(
                 cells=_under("numa_topology", _topology, numa_topology),
                 name=checks.label("name", name),
                 pci_pools=pools_from_nova(pci_stats),
                 cpu_allocation_ratio=ratio("cpu_allocation_ratio", cpu_allocation_ratio),
                 ram_allocation_ratio=ratio("ram_allocation_ratio", ram_allocation_ratio),
+                disabled=disabled,
             )
+            return host if told is None else with_totals(host, told)
     except InputError as error:
         raise error.within(file) from None
 
@@ -106,15 +114,15 @@ def read_nova_rows(path: str | os.PathLike[str]) -> list[HostInfo]:
     """The hosts of a file of ``compute_nodes`` rows; rows that are soft-deleted are left out.
 
     The forms of files: ``numafit.readers.row_files``. Of use are the columns
-    ``hypervisor_hostname`` (or ``host``), ``numa_topology``, ``pci_stats``, the two allocation
-    ratios and ``deleted``.
+    ``hypervisor_hostname`` (or ``host``), ``numa_topology``, ``pci_stats``, the allocation
+    ratios, ``deleted``, and what the row says of vCPUs, memory and disk as a whole.
     """
     file = os.fspath(path)
     hosts = []
     with bounds.document():
         for way, row in stored_rows(path):
             try:
-                hosts.append(host_from_nova(*row))
+                hosts.append(host_from_nova(*row[:5], node=row[5]))
             except InputError as error:
                 raise error.within(file, way) from None
     return hosts

@@ -16,12 +16,14 @@ from typing import Any
 from numafit.errors import InputError
 from numafit.readers import bounds, checks
 from numafit.readers.naming import host_name
+from numafit.readers.node_totals import NODE_COLUMNS
 from numafit.readers.nova_objects import OBJECT_NAME
 from numafit.readers.tables import read_table
 from numafit.readers.textfile import lines_of, parse_json, parse_text, read_text
 
-StoredRow = tuple[Any, Any, str, Any, Any]
-"""numa_topology, pci_stats, name, cpu_allocation_ratio, ram_allocation_ratio: not yet read."""
+StoredRow = tuple[Any, Any, str, Any, Any, dict[str, Any]]
+"""numa_topology, pci_stats, name, cpu_allocation_ratio, ram_allocation_ratio, and the columns that
+speak of the host as a whole: not yet read."""
 
 _TOPOLOGY = "numa_topology"
 _ROWS = "rows of compute_nodes with the column numa_topology"
@@ -30,6 +32,7 @@ _HOW = (
 )
 _ANSIBLE = re.compile(r"^\S+ \| (?:SUCCESS|CHANGED) => (?=\{)", re.MULTILINE)
 _RESULTS = ("query_result", "query_all_results", "results")
+_WHOLE = re.compile(r"-?[0-9]{1,15}")
 _NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
 _DEPTH = 6
 """Ansible: a name, results, one of them, query_result, a query, a row."""
@@ -137,6 +140,7 @@ def _stored(row: Mapping[str, Any]) -> StoredRow:
         _name(row),
         _number(row.get("cpu_allocation_ratio")),
         _number(row.get("ram_allocation_ratio")),
+        {name: _whole(row[name]) for name in NODE_COLUMNS if row.get(name) is not None},
     )
 
 
@@ -145,6 +149,13 @@ def _name(row: Mapping[str, Any]) -> str:
         if row.get(column) is not None:
             return checks.label(column, row[column])
     return ""
+
+
+def _whole(value: object) -> object:
+    """As ``_number``; whole numbers stay whole."""
+    if isinstance(value, str) and _WHOLE.fullmatch(value):
+        return int(value)
+    return _number(value)
 
 
 def _number(value: object) -> object:

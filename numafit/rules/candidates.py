@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from numafit._header import MAX_AMOUNT
 from numafit.model.hostinfo import HostInfo
-from numafit.model.resources import Resources
+from numafit.model.resources import Provider, Resources
 
 
 class HostKind(NamedTuple):
@@ -18,7 +18,8 @@ class HostKind(NamedTuple):
     and so not judged.
 
     ``units``: resource class -> (min_unit, max_unit, step_size) of the host's own inventories.
-    ``elsewhere``: classes that other providers of the host have, nested or shared.
+    ``elsewhere``: classes that other providers of the host have, nested or shared; ``absent``:
+    those that none of them has; ``derived``: those whose inventories were worked out.
     """
 
     units: tuple[tuple[str, tuple[int, int, int]], ...] | None
@@ -27,12 +28,17 @@ class HostKind(NamedTuple):
     aggregates: frozenset[str] | None
     zone: str | None
     disabled: str
+    absent: frozenset[str] = frozenset()
+    derived: frozenset[str] = frozenset()
 
 
 def kind_of(host: HostInfo) -> HostKind:
-    provider = host.provider
+    return kind_with(host.provider, host.zone, host.disabled)
+
+
+def kind_with(provider: Provider | None, zone: str | None, disabled: str) -> HostKind:
     if provider is None:
-        return HostKind(None, None, None, None, host.zone, host.disabled)
+        return HostKind(None, None, None, None, zone, disabled)
     units = tuple(
         sorted(
             (name, (inventory.min_unit, inventory.max_unit, inventory.step_size))
@@ -44,8 +50,10 @@ def kind_of(host: HostInfo) -> HostKind:
         provider.elsewhere,
         provider.traits,
         provider.aggregates,
-        host.zone,
-        host.disabled,
+        zone,
+        disabled,
+        provider.absent,
+        frozenset(name for name, one in provider.inventories.items() if one.derived),
     )
 
 
@@ -80,6 +88,8 @@ def why_neither(kind: HostKind, asked: Resources) -> str:
 
 
 def _without_pcpu(kind: HostKind) -> bool:
+    if "PCPU" in kind.absent:
+        return True
     return kind.units is not None and all(name != "PCPU" for name, _units in kind.units)
 
 
@@ -103,7 +113,16 @@ def why_not(kind: HostKind, asked: Resources) -> str:
                 return f"aggregate {names} wanted, the host is in none of them"
         for name in sorted(asked.forbidden_aggregates & kind.aggregates):
             return f"aggregate {name} forbidden, the host is in it"
+    if kind.absent and (lacking := _lacking(kind, asked)):
+        return lacking
     return "" if kind.units is None else _no_units(kind, asked)
+
+
+def _lacking(kind: HostKind, asked: Resources) -> str:
+    for name, amount in asked.amounts.items():
+        if name in kind.absent:
+            return f"{name}: {amount} wanted, the host has no inventory of it"
+    return ""
 
 
 def _no_units(kind: HostKind, asked: Resources) -> str:
@@ -123,14 +142,17 @@ def _no_units(kind: HostKind, asked: Resources) -> str:
 
 def not_judged(kind: HostKind, asked: Resources) -> Iterator[str]:
     """What an answer for this host leaves open, in words."""
+    yield from asked.left_open
     if asked.second is not None and second_finds(kind, asked):
         asked = asked.second
     units = dict(kind.units or ())
     for name in asked.amounts:
         if name not in units:
             where = "the host's inventories are not known"
-            if kind.units is not None:
+            if kind.elsewhere is not None:
                 where = "another provider of the host may have it"
+            elif kind.units is not None:
+                where = "the source of the host does not tell"
             yield f"{name}: {where}"
     if kind.traits is None and (asked.required or asked.forbidden):
         names = ", ".join(sorted(asked.required | asked.forbidden))
@@ -145,5 +167,6 @@ def not_judged(kind: HostKind, asked: Resources) -> Iterator[str]:
         yield f"groups {suffixes}: each wants a provider of its own, one was looked at"
 
 
+NO_RESOURCES = "the request does not say what it asks of placement"
 UNLIMITED = MAX_AMOUNT
 """More units than any host has: what is not judged ends nothing."""

@@ -17,6 +17,8 @@ DEDICATED = "[compute] cpu_dedicated_set"
 SHARED = "[compute] cpu_shared_set"
 PIN_SET = "[DEFAULT] vcpu_pin_set"
 TUNNEL = "[neutron_tunnel] numa_nodes"
+DEFAULT_RESERVED_MB = 512
+"""MiB that nova keeps from guests where ``reserved_host_memory_mb`` is not set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +35,14 @@ class ReservedPages:
 class NovaConfig:
     """The options of nova.conf that decide where guests go, with nova's defaults.
 
-    CPU sets are ``None`` where the option is not set. ``physnet_nodes``: physnet of ``[neutron]
-    physnets`` -> nodes of its section, empty where it has none. ``sections``: the physnets that
-    have a section, listed or not. ``device_specs`` and ``aliases``: JSON texts as the file has
-    them. ``misnamed_tunnel``: whether the file has a section ``[neutron_tunneled]``, as nova's
-    guide writes it; nova reads ``[neutron_tunnel]``. ``stray_sections``: others whose names begin
-    with ``neutron``, which nova does not read. ``file``: for messages. ``given``: what the files
-    set, as ``[section] option``.
+    CPU sets are ``None`` where the option is not set, and so are allocation ratios,
+    ``reserved_host_memory_mb`` (MiB) and ``enabled_filters`` (names of scheduler filters).
+    ``physnet_nodes``: physnet of ``[neutron] physnets`` -> nodes of its section, empty where it
+    has none. ``sections``: the physnets that have a section, listed or not. ``device_specs`` and
+    ``aliases``: JSON texts as the file has them. ``misnamed_tunnel``: whether the file has a
+    section ``[neutron_tunneled]``, as nova's guide writes it; nova reads ``[neutron_tunnel]``.
+    ``stray_sections``: others whose names begin with ``neutron``, which nova does not read.
+    ``file``: for messages. ``given``: what the files set, as ``[section] option``.
     """
 
     file: str | None = None
@@ -48,12 +51,15 @@ class NovaConfig:
     cpu_shared_set: CpuSet = None
     vcpu_pin_set: CpuSet = None
     reserved_host_cpus: int = 0
-    reserved_host_memory_mb: int = 512
+    reserved_host_memory_mb: int | None = None
+    reserved_host_disk_mb: int = 0
     reserved_pages: tuple[ReservedPages, ...] = ()
     cpu_allocation_ratio: float | None = None
     ram_allocation_ratio: float | None = None
+    disk_allocation_ratio: float | None = None
     initial_cpu_allocation_ratio: float = 4.0
     initial_ram_allocation_ratio: float = 1.0
+    initial_disk_allocation_ratio: float = 1.0
     pack_host_cells: bool = False
     physnet_nodes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     sections: tuple[str, ...] = ()
@@ -66,6 +72,18 @@ class NovaConfig:
     pci_in_placement: bool = False
     max_queues: int | None = None
     cpu_power_management: bool = False
+    enabled_filters: tuple[str, ...] | None = None
+
+    @property
+    def kept_memory_mb(self) -> int:
+        """``reserved_host_memory_mb``, or what nova keeps where it is not set."""
+        kept = self.reserved_host_memory_mb
+        return DEFAULT_RESERVED_MB if kept is None else kept
+
+    @property
+    def reserved_host_disk_gb(self) -> int:
+        """GiB, rounded up as nova does."""
+        return -(-self.reserved_host_disk_mb // 1024)
 
     @property
     def strategy(self) -> str:

@@ -11,6 +11,7 @@ from numafit.model import fields
 from numafit.model.flavor import Flavor, Image
 from numafit.model.guest import GuestTopology, Networks, PciRequest
 from numafit.model.resources import Resources
+from numafit.rules.filters import cyborg_not_judged, filters_not_judged
 from numafit.rules.guest_topology import guest_topology
 from numafit.rules.network import Port, networks_of, port_requests
 from numafit.rules.pci_alias import Alias, parse_aliases, pci_requests
@@ -46,7 +47,9 @@ def placement_asks(
     """What placement is asked for, as ``Request.for_server`` has it."""
     fields.text("zone", zone, none=True)
     volume_backed = fields.yes_or_no("volume_backed", volume_backed)
-    return replace(resources_of(flavor, image, volume_backed=volume_backed), zone=zone)
+    left_open = (*cyborg_not_judged(flavor), *filters_not_judged(flavor, image))
+    found = resources_of(flavor, image, volume_backed=volume_backed)
+    return replace(found, zone=zone, left_open=left_open)
 
 
 def _ports(found: Iterable[Port | Mapping[str, Any]]) -> list[Port]:

@@ -69,13 +69,11 @@ def many(tmp_path: Path) -> Path:
 
 SUMMARY = """\
 p8: fits on 100 of 2000 hosts: free-0000, free-0001, free-0002 and 97 more
- hosts   why not                             nearest miss
- ──────────────────────────────────────────────────────────────────────────────
-  1200   too few free dedicated CPUs in a    2 dedicated CPUs short on
-         cell                                xeon-0005
-   500   too little free memory in 1 GiB     3 GiB short on gold-0077
-         pages
-   200   the host has no NUMA topology       -
+ hosts   why not                                 nearest miss
+ ─────────────────────────────────────────────────────────────────────────
+  1200   PCPU: too little free                   2 PCPU short on xeon-0005
+   500   too little free memory in 1 GiB pages   3 GiB short on gold-0077
+   200   the host has no NUMA topology           -
 
 """
 
@@ -85,7 +83,7 @@ def test_two_thousand_hosts_are_summed_up_with_reasons_and_the_nearest_miss(
 ) -> None:
     done = numafit("fit", flavors(tmp_path), "--fleet", many)
     assert (done.status, done.err) == (0, "")
-    assert done.out == SUMMARY
+    assert done.out.startswith(SUMMARY)
     assert SUMMARY in GUIDE.read_text(encoding="utf-8")
 
 
@@ -107,9 +105,11 @@ def test_a_summary_of_two_thousand_hosts_takes_less_than_a_second(
 
 def test_only_one_kind_of_answer(numafit: Run, tmp_path: Path, many: Path) -> None:
     asked = ("fit", flavors(tmp_path), "--fleet", many, "--only")
-    assert numafit(*asked, "fits").out == SUMMARY.splitlines(keepends=True)[0]
-    assert numafit(*asked, "refused").out == SUMMARY.replace(
-        ": free-0000, free-0001, free-0002 and 97 more", ""
+    first, after = numafit(*asked, "fits").out.split("\n", 1)
+    assert first == SUMMARY.split("\n", 1)[0]
+    assert after.startswith("not judged: ")
+    assert numafit(*asked, "refused").out.startswith(
+        SUMMARY.replace(": free-0000, free-0001, free-0002 and 97 more", "")
     )
 
 
@@ -117,7 +117,7 @@ def test_few_answers_have_lines_of_their_own(numafit: Run, tmp_path: Path, many:
     asked = ("fit", flavors(tmp_path), "--fleet", many, "--match")
     done = numafit(*asked, "xeon-0001", "--match", "free-000[0-9]")
     assert done.out.count(" on ") == 11
-    assert "p8 on xeon-0001: does not fit: 8 dedicated CPUs wanted, 1 free" in done.out
+    assert "p8 on xeon-0001: does not fit: PCPU: 8 wanted, 1 free of 16" in done.out
     only = numafit(*asked, "xeon-0001", "--match", "free-000[0-9]", "--only", "refused")
     assert only.out.count(" on ") == 1
     assert only.status == 0  # it fits on hosts that are not shown
@@ -135,7 +135,7 @@ def test_json_has_every_answer(numafit: Run, tmp_path: Path, many: Path) -> None
     answers = json.loads(numafit(*asked).out)
     assert len(answers) == 2000
     assert sum(answer["fits"] for answer in answers) == 100
-    assert answers[5]["refusal"]["message"] == "8 dedicated CPUs wanted, 6 free"
+    assert answers[5]["refusal"]["message"] == "PCPU: 8 wanted, 6 free of 16"
     fitting = json.loads(numafit(*asked, "--only", "fits").out)
     assert fitting == [answer for answer in answers if answer["fits"]]
 

@@ -10,6 +10,7 @@ import random
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +104,8 @@ def test_the_rows_of_a_database_are_those_of_a_dump(make: Make) -> None:
             for n, row in enumerate(rows)
         ]
     )
-    assert read_nova_db(url) == read_nova_rows(ROWS)
+    # the table here has no columns that speak of hosts as a whole
+    assert read_nova_db(url) == [replace(host, provider=None) for host in read_nova_rows(ROWS)]
     with NovaDb(url) as database:
         assert len(Fleet.from_nova_rows(database.rows())) == len(rows)
 

@@ -61,6 +61,7 @@ from numafit import (
     pci_numa_policy,
     pci_requests,
     pools_from_devices,
+    with_inventories,
 )
 
 WRONG: dict[str, Any] = {
@@ -405,6 +406,8 @@ def verbs(make: Callable[[], Any], on_one: bool) -> Iterator[tuple[str, Call]]:
             {"request": ([REQUEST], set()), "weights": ([1.0], {"none", "list of numbers"})},
         ),
     )
+    some = {} if on_one else {"hosts": HOSTS["hosts"]}
+    yield "not_judged", (of("not_judged"), {**request, **some})
     yield "explain", (of("explain"), {**request, **OPTIONS, **host})
     yield (
         "supports_pci",
@@ -472,6 +475,11 @@ FLEETS: dict[str, Call] = {
     "Fleet.from_nova_rows": (
         Fleet.from_nova_rows,
         {"rows": ([("a", TOPOLOGY, None)], set()), "progress": (None, {"none", "function"})},
+    ),
+    "Fleet.with_inventories": (fleet().with_inventories, {"ratios": (None, {"none"})}),
+    "with_inventories": (
+        with_inventories,
+        {"host": (INFO, set()), "config": (None, {"none"}), "ratios": (None, {"none"})},
     ),
     "Fleet.load": (Fleet.load, {"path": ("/nowhere/at/all", set())}),
     "Fleet.from_arrow": (Fleet.from_arrow, {"source": (fleet(), set())}),

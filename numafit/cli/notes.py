@@ -1,0 +1,97 @@
+"""What stands below the answers: what they left open, and which inventories were worked out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import click
+
+from numafit.errors import printable
+from numafit.fleet import Fleet
+from numafit.model.flavor import Flavor
+from numafit.model.request import Request
+from numafit.rules.filters import filters_not_judged
+
+MOST_FLAVORS = 3
+"""Flavors that a note names."""
+
+Asked = tuple[Flavor, Request]
+
+
+@dataclass(slots=True)
+class Note:
+    """One sentence that answers leave open, on the most of ``hosts`` for one of ``flavors``."""
+
+    sentence: str
+    hosts: int = 0
+    flavors: list[str] = field(default_factory=list)
+
+
+class Notes:
+    """Of the hosts that were asked, and of the operator's filters."""
+
+    def __init__(self, fleets: Sequence[Fleet], enabled: tuple[str, ...] | None) -> None:
+        self._fleets = fleets
+        self._enabled = enabled
+        self._hosts = sum(map(len, fleets))
+
+    def of(self, flavor: Flavor, request: Request) -> dict[str, int]:
+        """Sentence -> on how many hosts."""
+        found: dict[str, int] = {}
+        for fleet in self._fleets:
+            for sentence, hosts in fleet.not_judged(request).items():
+                found[sentence] = found.get(sentence, 0) + hosts
+        for sentence in self.filters(flavor):
+            found[sentence] = self._hosts
+        return found
+
+    def filters(self, flavor: Flavor) -> list[str]:
+        """What the operator's own choice of filters adds."""
+        return (
+            [] if self._enabled is None else list(filters_not_judged(flavor, None, self._enabled))
+        )
+
+    @property
+    def derived(self) -> list[str]:
+        """Resource classes whose inventories were worked out, on some host at least."""
+        return sorted({name for fleet in self._fleets for name in fleet.derived})
+
+    def show(self, asked: Iterable[Asked], err: bool = False) -> None:
+        """One line a kind, of flavors for which some answer was yes; ``err``: where the answer
+        itself is for machines."""
+        asked = list(asked)
+        for note in self._merged(asked):
+            some = "" if note.hosts == self._hosts else f", on {_hosts(note.hosts)}"
+            whose = "" if len(note.flavors) == len(asked) else f" ({_listed(note.flavors)}{some})"
+            where = whose or (f" ({some[2:]})" if some else "")
+            click.echo(printable(f"not judged: {note.sentence}{where}"), err=err)
+        if asked and (classes := self.derived):
+            click.echo(
+                f"derived from the hosts, as nova-compute reports them: {', '.join(classes)}",
+                err=err,
+            )
+
+    def _merged(self, asked: Sequence[Asked]) -> list[Note]:
+        notes: dict[str, Note] = {}
+        for flavor, request in asked:
+            for sentence, hosts in self.of(flavor, request).items():
+                note = notes.setdefault(sentence, Note(sentence))
+                note.hosts = max(note.hosts, hosts)
+                note.flavors.append(flavor.name)
+        return list(notes.values())
+
+    def described(self, flavor: Flavor, request: Request) -> list[dict[str, Any]]:
+        """For machines: what is not judged, and on how many hosts."""
+        found = self.of(flavor, request)
+        return [{"what": sentence, "hosts": hosts} for sentence, hosts in found.items()]
+
+
+def _hosts(number: int) -> str:
+    return "1 host" if number == 1 else f"{number} hosts"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = len(names) - MOST_FLAVORS
+    return ", ".join(names[:MOST_FLAVORS]) + (f" and {more} more" if more > 0 else "")
