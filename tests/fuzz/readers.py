@@ -157,6 +157,7 @@ def _arrow_rows(path: Path) -> None:
         ValueError,
         TypeError,
         AttributeError,
+        KeyError,
         RecursionError,
         OverflowError,
     ):
