@@ -96,6 +96,30 @@ static void memory_stays_a_number_of_kib(void) {
     fixture_free(&f);
 }
 
+/* The last claim that a column has room for, and the one after it. */
+static void a_column_is_filled_to_its_end(void) {
+    fixture f;
+    answer a;
+    nf_options o = {.limits = NF_LIMITS_NONE};
+    const int32_t pages = 1 << 20;
+    fixture_make(&f, 1);
+    nf_guest_cell cell = shared(4096);
+    nf_request r = request_of(&cell, 1);
+    CHECK(fit(&f.fleet, 0, &r, &o, &a, NULL) == NF_OK && a.cells[0].cell == 1);
+    for (int over = 0; over < 2; over++) {
+        nf_status wanted = over ? NF_STALE : NF_OK;
+#define CLAIMS(column, nearly, full)                                                           do {                                                                                           (column) = (nearly) + (over);                                                              CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, NULL) == wanted);                            if (!over) CHECK((column) == (full));                                                      if (!over) CHECK(nf_release(&f.fleet, 0, &r, &a.placement, NULL) == NF_OK);                (column) = 0;                                                                          } while (0)
+        CLAIMS(f.fleet.pages_used[1], INT32_MAX - pages, INT32_MAX);
+        CLAIMS(f.fleet.cell_memory_used[1], NF_MAX_AMOUNT - 4096, NF_MAX_AMOUNT);
+        CLAIMS(f.fleet.cell_cpu_used[1], INT32_MAX - 1, INT32_MAX);
+        f.fleet.pages_free[1] = INT32_MIN + pages - over;
+        CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, NULL) == wanted);
+        CHECK(over || f.fleet.pages_free[1] == INT32_MIN);
+        if (!over) CHECK(nf_release(&f.fleet, 0, &r, &a.placement, NULL) == NF_OK);
+    }
+    fixture_free(&f);
+}
+
 static void derive_refuses_memory_below_zero(void) {
     fixture f;
     const char *reason = NULL;
@@ -111,6 +135,7 @@ int main(void) {
     capacity_is_that_of_claiming();
     large_pages_are_counted_as_small_ones_are();
     memory_stays_a_number_of_kib();
+    a_column_is_filled_to_its_end();
     derive_refuses_memory_below_zero();
     return FAILURES();
 }

@@ -76,13 +76,14 @@ class PythonTrial:
         return chosen
 
     def __call__(self, mutant: Mutant) -> Outcome:
+        near, others = self.tests_of(mutant)
         before = self.tree.put(mutant)
         try:
             try:
                 compile(mutant.applied(before), mutant.file, "exec")
             except SyntaxError:
                 return Outcome("stillborn")
-            for tests in self.tests_of(mutant):
+            for tests in (near, others):
                 if tests and not self.tree.pytest(tests, 3 * MOST_SECONDS):
                     return Outcome("killed", "pytest")
             return Outcome("survived")
