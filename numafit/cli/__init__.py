@@ -1,10 +1,11 @@
-"""The command line: one file a command. ``numafit.cli:main`` is the entry point."""
+"""The command line: one file a command. ``main`` is what numafit_command and tests call."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
 from numafit.errors import MissingExtra, NumafitError, printable
 
@@ -24,7 +25,8 @@ MOST_WORDS = 1200
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; the exit status: 0 yes, 1 no, 2 bad input, 130 interrupted."""
+    """Run the command line; the exit status: 0 yes, 1 no, 2 bad input or an answer that cannot be
+    printed, 3 a defect of numafit, 130 interrupted. 1 is an answer: nothing else ends with it."""
     if sys.stdout is None:
         return complain("standard output is closed: nothing can be answered")
     try:
@@ -35,32 +37,57 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except ModuleNotFoundError as error:
         if error.name != "click":
-            raise
+            return _failed(error)
         return complain(str(MissingExtra("click", "cli")))
     except NumafitError as error:
         return complain(str(error))
     except MemoryError:
         return complain("the memory that this process may have is used up")
     except BrokenPipeError:
-        # the reader, such as 'head', has seen enough; Python flushes once more at exit
+        # whoever reads has seen enough, such as 'head'; Python flushes once more at exit
         _forget_output()
-        return 0
+        return complain("standard output: its reader ended before the answer did")
     except OSError as error:
-        # what cannot be written is not an answer, and must not end like one
         _forget_output()
         return complain(f"standard output: {error.strerror or error}")
+    except UnicodeEncodeError as error:
+        _forget_output()
+        lost = error.object[error.start]
+        return complain(f"standard output: {error.encoding} has no {lost!a}: set PYTHONUTF8=1")
     except KeyboardInterrupt:
+        complain("interrupted")
         return 130
+    except Exception as error:
+        return _failed(error)
+
+
+def _failed(error: Exception) -> int:
+    """What nobody thought of must not end like an answer."""
+    if os.environ.get("NUMAFIT_TRACEBACK"):
+        raise error
+    complain(
+        f"a defect of numafit, please report it: {type(error).__name__}: {error} "
+        "(NUMAFIT_TRACEBACK=1 shows where)"
+    )
+    return 3
 
 
 def _forget_output() -> None:
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """What is left in a buffer is not written, or Python would fail at exit with a status of its
+    own."""
+    with suppress(OSError):  # it may be no file at all
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, sys.stdout.fileno())
+        os.close(null)
 
 
 def complain(text: str, hint: str = "") -> int:
-    """One line on standard error, whatever a hostile file put into it; the exit status."""
+    """One line on standard error, whatever a hostile file put into it; the exit status. Where
+    there is no standard error, the status alone tells."""
     words = printable(" ".join(text.split()))
     if len(words) > MOST_WORDS:
         words = words[:MOST_WORDS] + "..."
-    print(f"numafit: {words}{hint}", file=sys.stderr)
+    if sys.stderr is not None:
+        with suppress(OSError):
+            print(f"numafit: {words}{hint}", file=sys.stderr)
     return 2

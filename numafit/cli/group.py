@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import click
 
@@ -11,8 +13,32 @@ from numafit import __version__
 from numafit.cli import COMMANDS, complain
 
 
+class _Kept(Exception):
+    """Carries what click would answer itself: with status 1, which means "does not fit", where
+    nobody reads what is printed; with an empty line where somebody pressed Ctrl-C."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+@contextmanager
+def _kept() -> Iterator[None]:
+    try:
+        yield
+    except (OSError, EOFError, KeyboardInterrupt) as error:
+        raise _Kept(error) from error
+
+
 class Commands(click.Group):
     """Commands that are imported when they are asked for."""
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _kept():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _kept():
+            return super().invoke(ctx)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -36,12 +62,13 @@ def numafit() -> None:
       numafit capacity examples/flavors.json examples/hosts/*
       numafit fit --help
 
-    Exit status: 0 it fits, 1 it does not, 2 bad input.
+    Exit status: 0 it fits, 1 it does not, 2 bad input or an answer that cannot be printed, 3 a
+    defect of numafit, 130 interrupted.
     """
 
 
 def run(arguments: Sequence[str] | None) -> int:
-    """The exit status; NumafitError and KeyboardInterrupt are left to the caller."""
+    """The exit status; NumafitError, OSError and KeyboardInterrupt are left to the caller."""
     try:
         status = numafit.main(
             args=None if arguments is None else list(arguments),
@@ -59,4 +86,6 @@ def run(arguments: Sequence[str] | None) -> int:
         return complain(error.format_message(), hint)
     except click.Abort:
         raise KeyboardInterrupt from None
+    except _Kept as kept:
+        raise kept.error from None
     return int(status or 0)

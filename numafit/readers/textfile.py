@@ -61,6 +61,8 @@ def read_text(
     file = os.fspath(path)
     with _unreadable(file):
         if file == "-":
+            if sys.stdin is None:
+                raise InputError(file, None, "closed", "standard input that can be read")
             data = _read(file, sys.stdin.buffer, limit)
         elif is_open_pipe(file):
             data = _read_pipe(file, limit)
