@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 from numafit.model import fields
 from numafit.model.guest import Limits
@@ -18,6 +19,16 @@ from numafit.model.resources import MAX_UNITS, Inventory, Provider
 from numafit.rules.nova_config import DEFAULT_RESERVED_MB, NovaConfig
 
 CPU_CLASSES = frozenset(("VCPU", "PCPU"))
+
+
+INVENTORY_OPTIONS: Mapping[str, dict[str, Any]] = {
+    "[DEFAULT] reserved_host_memory_mb": {"reserved_host_memory_mb": None},
+    "[DEFAULT] reserved_host_cpus": {"reserved_host_cpus": 0},
+    "[DEFAULT] reserved_host_disk_mb": {"reserved_host_disk_mb": 0},
+    "[DEFAULT] disk_allocation_ratio": {"disk_allocation_ratio": None},
+    "[DEFAULT] initial_disk_allocation_ratio": {"initial_disk_allocation_ratio": 1.0},
+}
+"""Options that change inventories and nothing else -> the fields of NovaConfig unset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +87,19 @@ def with_inventories(
     host: HostInfo, config: NovaConfig | None = None, ratios: Limits | None = None
 ) -> HostInfo:
     """``host`` with the inventories that nova-compute would report of it; what its source told
-    of inventories stays.
+    of inventories stays, but for what ``config`` sets.
 
     ``config``: its nova.conf, for reserved memory, CPUs and disk, and ratios; ``apply_config``
     before puts its CPU sets into the cells. ``ratios``: allocation ratios in place of the
-    host's. Where nobody tells, nova's defaults count: 512 MiB of reserved memory, ratios of 4
-    (VCPU) and 1.
+    host's, where inventories are derived. Where nobody tells, nova's defaults count: 512 MiB of
+    reserved memory, ratios of 4 (VCPU) and 1.
     """
     fields.instance("host", host, HostInfo)
     fields.instance("config", config, NovaConfig, none=True)
     fields.instance("ratios", ratios, Limits, none=True)
     told = host.provider
     if told is not None and _is_told(told):
-        return host
+        return host if config is None else replace(host, provider=_under(told, host, config))
     totals = totals_of(host.cells)
     node = None if told is None else _node_of(told)
     cpu, ram = host.cpu_allocation_ratio, host.ram_allocation_ratio
@@ -96,6 +107,40 @@ def with_inventories(
     if told is not None:
         found = replace(found, traits=told.traits, aggregates=told.aggregates)
     return replace(host, provider=found)
+
+
+def _under(told: Provider, host: HostInfo, config: NovaConfig) -> Provider:
+    """What was told, with what nova-compute would overwrite in it under ``config``."""
+    new: dict[str, dict[str, Any]] = {
+        "VCPU": {
+            "reserved": config.reserved_host_cpus or None,
+            "allocation_ratio": config.cpu_allocation_ratio,
+        },
+        "PCPU": {},
+        "MEMORY_MB": {
+            "reserved": config.reserved_host_memory_mb,
+            "allocation_ratio": config.ram_allocation_ratio,
+        },
+        "DISK_GB": {
+            "reserved": config.reserved_host_disk_gb or None,
+            "allocation_ratio": config.disk_allocation_ratio,
+        },
+    }
+    if host.cells and (config.cpu_dedicated_set or config.cpu_shared_set or config.vcpu_pin_set):
+        units = _cpus(totals_of(host.cells), NodeTotals(), config)
+        for name, total in zip(("VCPU", "PCPU"), units, strict=True):
+            new[name] |= {"total": total, "max_unit": max(total, 1)}
+    inventories = dict(told.inventories)
+    for name, changed in new.items():
+        fields_of = {key: value for key, value in changed.items() if value is not None}
+        if name in inventories:
+            inventories[name] = replace(inventories[name], **fields_of)
+        elif fields_of.get("total"):
+            inventories[name] = Inventory(**fields_of, derived=True)
+        if fields_of.get("total") == 0:
+            inventories.pop(name, None)
+    lacking = CPU_CLASSES - inventories.keys() if "total" in new["VCPU"] else frozenset()
+    return replace(told, inventories=inventories, absent=told.absent | lacking)
 
 
 def _is_told(provider: Provider) -> bool:

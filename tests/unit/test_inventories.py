@@ -367,3 +367,23 @@ def test_a_database_that_knows_of_no_service_rules_no_host_out(
     url = database(tmp_path / "cell.db", [])
     flavors = files("flavors.json", [flavor("f", 2, 1000, PINNED)])
     assert counted(numafit, flavors, "--nova-db", url) == {"f": [3, 3, 3, 3]}
+
+
+def test_options_on_top_of_what_was_told_change_what_they_set() -> None:
+    told = host(resources={"VCPU": 8, "MEMORY_MB": {"total": 8192, "reserved": 100, "used": 7}})
+    assert with_inventories(told, NovaConfig()).provider == told.provider
+    kept = with_inventories(told, NovaConfig(reserved_host_memory_mb=4096))
+    assert units(kept) == {"VCPU": (8, 0, 1.0, 0), "MEMORY_MB": (8192, 4096, 1.0, 7)}
+    config = NovaConfig(cpu_dedicated_set=frozenset(range(2, 8)), ram_allocation_ratio=2.0)
+    split = with_inventories(apply_config(told, config), config)
+    assert units(split) == {"PCPU": (6, 0, 1.0, 0), "MEMORY_MB": (8192, 100, 2.0, 7)}
+    refused = Host(split).explain(Request.for_server(Flavor("f", 1, 512)))
+    assert str(refused) == "VCPU: 1 wanted, the host has no inventory of it"
+
+
+def test_a_line_says_what_options_changed(numafit: Run, files: Callable[..., Path]) -> None:
+    pytest.importorskip("oslo_config")
+    config = files("nova.conf", "[DEFAULT]\nreserved_host_memory_mb=4096\nreserved_host_disk_mb=9")
+    flavors = files("flavors.json", [flavor("f", 1, 1024)])
+    done = numafit("capacity", flavors, files("h.json", HOST), "--config", config)
+    assert "nova.conf changes [DEFAULT] reserved_host_memory_mb of 1 host; the rest" in done.err
