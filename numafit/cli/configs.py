@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
 import click
 
 from numafit.errors import InputError, printable, shorten
+from numafit.model.guest import Limits
 from numafit.model.hostinfo import HostInfo
 from numafit.readers.checks import nearest
 from numafit.rules.config_over import ON_HOSTS, apply_over
+from numafit.rules.inventories import INVENTORY_OPTIONS, with_inventories
 from numafit.rules.nova_config import NovaConfig, apply_config
 
 _PACKING = "[compute] packing_host_numa_cells_allocation_strategy"
@@ -111,13 +113,26 @@ class Configs:
         if hardware:
             return apply_config(host, config)
         over = apply_over(host, config)
-        if not config.given & ON_HOSTS:
+        if not config.given & (ON_HOSTS | INVENTORY_OPTIONS.keys()):
             return over.host
         seen = self._seen.setdefault(files, _Seen())
         seen.hosts += 1
         seen.changed.update(over.changed)
         seen.idle.update(over.idle)
         return over.host
+
+    def with_inventories(self, host: HostInfo, ratios: Limits | None) -> HostInfo:
+        """``host``, already under its configuration, with inventories under it too."""
+        files = self._files_for(host.name)
+        config = self._of(files)
+        found = with_inventories(host, config, ratios)
+        seen = self._seen.get(files)
+        if config is not None and seen is not None:
+            for option in sorted(config.given & INVENTORY_OPTIONS.keys()):
+                unset = replace(config, **INVENTORY_OPTIONS[option])
+                if with_inventories(host, unset, ratios).provider != found.provider:
+                    seen.changed[option] += 1
+        return found
 
     def report(self) -> None:
         """One line for each configuration over stored hosts: what it changed. A pattern that

@@ -23,7 +23,6 @@ from numafit.model.hostinfo import HostInfo
 from numafit.model.interface import NetInterface, netdevs_of
 from numafit.model.pci_device import PciDevice
 from numafit.rules.device_spec import parse_device_specs
-from numafit.rules.inventories import with_inventories
 from numafit.rules.offline import off_remark
 from numafit.rules.pci_pools import functions_of, pools_from_devices
 
@@ -271,7 +270,7 @@ class HostSources:
             elif values:
                 fleets.append(
                     Fleet(
-                        with_inventories(host, self.configs.of_host(host.name), ratios)
+                        self.configs.with_inventories(host, ratios)
                         for one in values
                         for host in self._hosts(source, one)
                     )
