@@ -101,8 +101,10 @@ def _value(n: int, text: str) -> Any:
         return dict(zip(atoms[::2], atoms[1::2], strict=True))
     if text.startswith("[") and text.endswith("]"):
         return _atoms(n, text[1:-1], 1)
-    (atom,) = _atoms(n, text, 1) or ("",)
-    return atom
+    atoms = _atoms(n, text, 1) or [""]
+    if len(atoms) > 1:
+        raise InputError(None, f"line {n}", text, "several values to stand in brackets")
+    return atoms[0]
 
 
 def _atoms(n: int, text: str, together: int) -> list[str]:

@@ -1,6 +1,6 @@
 """Every reader as a function of bytes: it gives a value or raises InputError, within bounds.
 
-One entry a reader. ``run.py`` feeds them what a fuzzer makes up, ``test_corpus.py`` what was found
+One entry a reader. ``run.py`` feeds them what a fuzzer makes up, ``test_bounds.py`` what was found
 before. What a reader gives is used as far as the command line would: hosts become a fleet, and
 flavors guests.
 """

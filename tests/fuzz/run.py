@@ -3,7 +3,7 @@
 Each reader has a process of its own, whose memory is limited. What leads on is found by atheris
 (libFuzzer) where it is installed; elsewhere inputs are made at random. An input that ends in
 another way than ``readers.ask`` allows is written to ``build/fuzz/found``: mend the cause, and copy
-it to ``tests/fuzz/corpus/READER``, where ``test_corpus.py`` reads it from then on.
+it to ``tests/fuzz/corpus/READER``, where ``test_bounds.py`` reads it from then on.
 """
 
 from __future__ import annotations
