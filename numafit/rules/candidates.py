@@ -20,6 +20,7 @@ class HostKind(NamedTuple):
     ``units``: resource class -> (min_unit, max_unit, step_size) of the host's own inventories.
     ``elsewhere``: classes that other providers of the host have, nested or shared; ``absent``:
     those that none of them has; ``derived``: those whose inventories were worked out.
+    ``traits_elsewhere``: those of the other providers.
     """
 
     units: tuple[tuple[str, tuple[int, int, int]], ...] | None
@@ -30,6 +31,7 @@ class HostKind(NamedTuple):
     disabled: str
     absent: frozenset[str] = frozenset()
     derived: frozenset[str] = frozenset()
+    traits_elsewhere: frozenset[str] = frozenset()
 
 
 def kind_of(host: HostInfo) -> HostKind:
@@ -54,6 +56,7 @@ def kind_with(provider: Provider | None, zone: str | None, disabled: str) -> Hos
         disabled,
         provider.absent,
         frozenset(name for name, one in provider.inventories.items() if one.derived),
+        provider.traits_elsewhere,
     )
 
 
@@ -102,7 +105,7 @@ def why_not(kind: HostKind, asked: Resources) -> str:
     if asked.zone is not None and kind.zone is not None and asked.zone != kind.zone:
         return f"availability zone {asked.zone} wanted, the host is in {kind.zone}"
     if kind.traits is not None:
-        for trait in sorted(asked.required - kind.traits):
+        for trait in sorted(asked.required - kind.traits - kind.traits_elsewhere):
             return f"trait {trait} wanted, the host does not have it"
         for trait in sorted(asked.forbidden & kind.traits):
             return f"trait {trait} forbidden, the host has it"
@@ -157,6 +160,10 @@ def not_judged(kind: HostKind, asked: Resources) -> Iterator[str]:
     if kind.traits is None and (asked.required or asked.forbidden):
         names = ", ".join(sorted(asked.required | asked.forbidden))
         yield f"traits {names}: the host's are not known"
+    if kind.traits is not None:
+        others = asked.required & (kind.traits_elsewhere - kind.traits)
+        if others:
+            yield f"traits {', '.join(sorted(others))}: another provider of the host has them"
     if kind.aggregates is None and (asked.member_of or asked.forbidden_aggregates):
         yield "aggregates: the host's are not known"
     if kind.zone is None and asked.zone is not None:
