@@ -207,7 +207,10 @@ cdef class Engine(Lent):
             if said is not None:
                 subject, words = said
                 break
-        return Refusal(REASONS[why.status], why.wanted, why.available, why.detail,
+        wanted, available = why.wanted, why.available
+        if why.status == NF_HOST_CLASS:
+            wanted, available = self.columns.most_at_once(why.detail, p.request.resources)
+        return Refusal(REASONS[why.status], wanted, available, why.detail,
                        host=host, host_name=self.names[host], subject=subject, words=words,
                        native=native)
 

@@ -198,7 +198,7 @@ def _count_mix(
 
 def _show_flavors(names: list[str], counts: list[Count]) -> None:
     """One row per flavor; one column per host where a line has room for all of them."""
-    summary = ("in all", f"of {len(names)} hosts")
+    summary = ("in all", "of 1 host" if len(names) == 1 else f"of {len(names)} hosts")
     heads = ("flavor", *summary, *(name or "host" for name in names[:MOST_COLUMNS]))
     rows = [
         (

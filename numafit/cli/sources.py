@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from numafit.cli.configs import Configs
+from numafit.cli.placement import OPTIONS, PlacementSources
 from numafit.diagnosis.usage import Difference
 from numafit.errors import InputError, MissingExtra, printable
 from numafit.fleet import Fleet
@@ -217,6 +218,7 @@ COMPANIONS: dict[str, Callable[[Any], Any]] = {
         multiple=True,
         help="A directory of *.conf files, which win over --config.",
     ),
+    **OPTIONS,
 }
 """Options that stand beside those of the sources: name in ``Given`` -> click option."""
 
@@ -226,6 +228,7 @@ class HostSources:
 
     def __init__(self, given: Given) -> None:
         self.configs = Configs(given)
+        self.placement = PlacementSources(given)
         self.given: Given = {**given, "configs": self.configs}
 
     @property
@@ -265,7 +268,7 @@ class HostSources:
         fleets: list[Fleet] = []
         for source in SOURCES:
             values = self.given[source.name]
-            if source.fleet is not None and not self.configs:
+            if source.fleet is not None and not self.configs and not self.placement:
                 fleets += (source.fleet(one).with_inventories(ratios) for one in values)
             elif values:
                 fleets.append(
@@ -280,7 +283,7 @@ class HostSources:
 
     def _hosts(self, source: Source, value: str) -> Iterator[HostInfo]:
         for host in source.read(value, self.given):
-            host = self.configs.applied(host, source.hardware)
+            host = self.placement.applied(self.configs.applied(host, source.hardware))
             for remark in (*host.remarks, off_remark(host)):
                 if remark:
                     click.echo(printable(f"numafit: {host.name or value}: {remark}"), err=True)

@@ -20,7 +20,7 @@ from numafit.model.hostinfo import HostInfo, PciPool
 from numafit.model.placement import PciAllocation
 from numafit.model.resources import Provider, Resources
 from numafit.rules import pci_words
-from numafit.rules.candidates import NO_RESOURCES, HostKind, not_judged, why_neither
+from numafit.rules.candidates import NO_RESOURCES, HostKind, not_judged, short_of, why_neither
 
 
 class Columns:
@@ -107,10 +107,17 @@ class Columns:
         """What rules a host out, or (``units``) which class it has too little of: that class, and
         all of it in words."""
         if not units:
-            return "", why_neither(self.host_kinds[number], asked)
+            short = short_of(self.host_kinds[number], asked)
+            return "" if short is None else short.name, why_neither(self.host_kinds[number], asked)
         name = next(name for name, n in self.resource_classes.items() if n == number)
         limit = int(self.resource_limit[number, host])
         return name, f"{name}: {wanted} wanted, {max(available, 0)} free of {limit}"
+
+    def most_at_once(self, number: int, asked: Resources) -> tuple[int, int]:
+        """Units that are wanted of a class, and the most that hosts of this kind give a guest,
+        where that rules them out; else one condition that is not met."""
+        short = short_of(self.host_kinds[number], asked)
+        return (1, 0) if short is None else (short.wanted, short.available)
 
     def not_judged(self, host: int, asked: Resources | None) -> tuple[str, ...]:
         """What an answer for this host leaves open, in sentences."""

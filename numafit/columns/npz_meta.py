@@ -13,7 +13,7 @@ from numafit.model.resources import Inventory, Provider
 from numafit.readers import checks
 
 _INVENTORY = tuple(field.name for field in fields(Inventory))
-_NAMES = ("traits", "aggregates", "elsewhere", "absent")
+_NAMES = ("traits", "aggregates", "elsewhere", "absent", "traits_elsewhere")
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,7 @@ class Provider:
     where the source does not tell; ``elsewhere``: classes that other providers of the host have
     (nested ones, or those that share with it), ``None``: not known. ``absent``: classes that no
     provider of the host has, for those who know that and not what others may have.
+    ``traits_elsewhere``: those of the host's other providers.
     """
 
     inventories: Mapping[str, Inventory]
@@ -94,13 +95,14 @@ class Provider:
     aggregates: frozenset[str] | None = None
     elsewhere: frozenset[str] | None = None
     absent: frozenset[str] = frozenset()
+    traits_elsewhere: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         inventories = fields.mapping("inventories", self.inventories)
         for name, inventory in inventories.items():
             fields.instance(f"inventories.{name}", inventory, Inventory)
         object.__setattr__(self, "inventories", inventories)
-        for name in ("traits", "aggregates", "elsewhere", "absent"):
+        for name in ("traits", "aggregates", "elsewhere", "absent", "traits_elsewhere"):
             value = getattr(self, name)
             if value is not None:
                 object.__setattr__(self, name, fields.names(name, value))

@@ -20,6 +20,7 @@ class HostKind(NamedTuple):
     ``units``: resource class -> (min_unit, max_unit, step_size) of the host's own inventories.
     ``elsewhere``: classes that other providers of the host have, nested or shared; ``absent``:
     those that none of them has; ``derived``: those whose inventories were worked out.
+    ``traits_elsewhere``: those of the other providers.
     """
 
     units: tuple[tuple[str, tuple[int, int, int]], ...] | None
@@ -30,6 +31,7 @@ class HostKind(NamedTuple):
     disabled: str
     absent: frozenset[str] = frozenset()
     derived: frozenset[str] = frozenset()
+    traits_elsewhere: frozenset[str] = frozenset()
 
 
 def kind_of(host: HostInfo) -> HostKind:
@@ -54,6 +56,7 @@ def kind_with(provider: Provider | None, zone: str | None, disabled: str) -> Hos
         disabled,
         provider.absent,
         frozenset(name for name, one in provider.inventories.items() if one.derived),
+        provider.traits_elsewhere,
     )
 
 
@@ -102,7 +105,7 @@ def why_not(kind: HostKind, asked: Resources) -> str:
     if asked.zone is not None and kind.zone is not None and asked.zone != kind.zone:
         return f"availability zone {asked.zone} wanted, the host is in {kind.zone}"
     if kind.traits is not None:
-        for trait in sorted(asked.required - kind.traits):
+        for trait in sorted(asked.required - kind.traits - kind.traits_elsewhere):
             return f"trait {trait} wanted, the host does not have it"
         for trait in sorted(asked.forbidden & kind.traits):
             return f"trait {trait} forbidden, the host has it"
@@ -113,31 +116,43 @@ def why_not(kind: HostKind, asked: Resources) -> str:
                 return f"aggregate {names} wanted, the host is in none of them"
         for name in sorted(asked.forbidden_aggregates & kind.aggregates):
             return f"aggregate {name} forbidden, the host is in it"
-    if kind.absent and (lacking := _lacking(kind, asked)):
-        return lacking
-    return "" if kind.units is None else _no_units(kind, asked)
+    short = _short_of(kind, asked)
+    return "" if short is None else f"{short.name}: {short.wanted} wanted, {short.words}"
 
 
-def _lacking(kind: HostKind, asked: Resources) -> str:
-    for name, amount in asked.amounts.items():
-        if name in kind.absent:
-            return f"{name}: {amount} wanted, the host has no inventory of it"
-    return ""
+class Short(NamedTuple):
+    """A class that a host cannot give so many units of at once, whatever is free; ``available``:
+    the most that it can."""
+
+    name: str
+    wanted: int
+    available: int
+    words: str
 
 
-def _no_units(kind: HostKind, asked: Resources) -> str:
+def short_of(kind: HostKind, asked: Resources) -> Short | None:
+    """The class for which a host is ruled out; ``None`` where that is something else."""
+    if asked.second is not None and _without_pcpu(kind):
+        asked = asked.second
+    found = _short_of(kind, asked)
+    named = found is not None and why_not(kind, asked).startswith(f"{found.name}: ")
+    return found if named else None
+
+
+def _short_of(kind: HostKind, asked: Resources) -> Short | None:
     units = dict(kind.units or ())
     for name, amount in asked.amounts.items():
+        nowhere = kind.elsewhere is not None and name not in kind.elsewhere
+        if name in kind.absent or (name not in units and nowhere and kind.units is not None):
+            return Short(name, amount, 0, "the host has no inventory of it")
         if name not in units:
-            if kind.elsewhere is not None and name not in kind.elsewhere:
-                return f"{name}: {amount} wanted, the host has no inventory of it"
             continue
         low, high, step = units[name]
         if not low <= amount <= high:
-            return f"{name}: {amount} wanted, a guest gets {low} to {high} at once"
+            return Short(name, amount, high, f"a guest gets {low} to {high} at once")
         if amount % step:
-            return f"{name}: {amount} wanted, given out in steps of {step}"
-    return ""
+            return Short(name, amount, high, f"given out in steps of {step}")
+    return None
 
 
 def not_judged(kind: HostKind, asked: Resources) -> Iterator[str]:
@@ -157,6 +172,10 @@ def not_judged(kind: HostKind, asked: Resources) -> Iterator[str]:
     if kind.traits is None and (asked.required or asked.forbidden):
         names = ", ".join(sorted(asked.required | asked.forbidden))
         yield f"traits {names}: the host's are not known"
+    if kind.traits is not None:
+        others = asked.required & (kind.traits_elsewhere - kind.traits)
+        if others:
+            yield f"traits {', '.join(sorted(others))}: another provider of the host has them"
     if kind.aggregates is None and (asked.member_of or asked.forbidden_aggregates):
         yield "aggregates: the host's are not known"
     if kind.zone is None and asked.zone is not None:

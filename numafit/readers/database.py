@@ -1,0 +1,224 @@
+"""A database that is only read, whichever service made it (extra ``openstack``: SQLAlchemy).
+
+SQLite, MariaDB and MySQL, PostgreSQL. Everything is read in one transaction that may not write.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, ClassVar, Self
+from urllib.parse import quote
+
+from numafit.errors import InputError
+from numafit.extras import need
+from numafit.readers import bounds
+from numafit.readers.oslo_files import OsloFiles, of_type
+
+CHUNK = 500
+"""Rows that are fetched at a time: one of nova's holds up to 64 KiB of topology."""
+
+# a bare name means a driver of its own for SQLAlchemy; the extra brings these
+_DRIVERS = {
+    "mysql": "mysql+pymysql",
+    "mariadb": "mariadb+pymysql",
+    "postgresql": "postgresql+psycopg",
+    "postgres": "postgresql+psycopg",
+}
+# hidden: 1 of a virtual table, 2 and 3 generated
+_COMPUTED = (
+    "SELECT name FROM sqlite_master WHERE type = 'view' UNION SELECT m.name FROM sqlite_master m, "
+    "pragma_table_xinfo(m.name) x WHERE x.hidden > 0 LIMIT 1"
+)
+_STEPS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a database is, for messages. ``option``: of the command line; ``what``: whose database
+    is expected; ``example``: of a URL; ``section``: of the service's configuration file, with the
+    option ``connection``; ``file``: what that is called; ``where``: which one it is; ``other``:
+    which database it is not."""
+
+    option: str
+    what: str
+    example: str
+    section: str
+    file: str
+    where: str
+    other: str
+
+
+class Database:
+    """An open database; a context manager. Raises ``InputError`` for a URL that is none, for a
+    database that cannot be reached or is not of its kind; a password never stands in the
+    message."""
+
+    kind: ClassVar[Kind]
+
+    def __init__(self, url: str) -> None:
+        self._sa: Any = need("sqlalchemy", "openstack")
+        parsed = self._parse(url)
+        self.name: str = parsed.render_as_string(hide_password=True)
+        self._named = bounds.Named()
+        with self._said():
+            self._engine = self._open(parsed)
+            try:
+                self._connection = self._connect(parsed.get_backend_name())
+            except BaseException:
+                self._engine.dispose()
+                raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._connection.close()
+        self._engine.dispose()
+
+    def columns_of(self, table: str) -> frozenset[str]:
+        """Names of a table's columns; none where there is no such table."""
+        with self._said():
+            looked = self._sa.inspect(self._connection)
+            if not looked.has_table(table):
+                return frozenset()
+            return frozenset(column["name"] for column in looked.get_columns(table))
+
+    def table(self, name: str, *columns: str) -> Any:
+        return self._sa.table(name, *map(self._sa.column, columns))
+
+    def stream(self, query: Any) -> Iterator[Any]:
+        with self._said():
+            options = {"yield_per": CHUNK, "stream_results": True}
+            rows = iter(self._connection.execute(query, execution_options=options))
+        while True:
+            # what the caller does with a row is none of ours to explain
+            with self._said():
+                row = next(rows, None)
+            if row is None:
+                return
+            yield row
+
+    def _parse(self, url: str) -> Any:
+        try:
+            parsed = self._sa.make_url(url)
+        except (ValueError, self._sa.exc.ArgumentError):
+            raise InputError(None, self.kind.option, _hidden(url), self.kind.example) from None
+        parsed = parsed.set(drivername=_DRIVERS.get(parsed.drivername, parsed.drivername))
+        if parsed.get_backend_name() not in ("sqlite", "mysql", "mariadb", "postgresql"):
+            raise InputError(None, self.kind.option, _hidden(url), self.kind.example)
+        return parsed
+
+    def _open(self, parsed: Any) -> Any:
+        sa = self._sa
+        backend = parsed.get_backend_name()
+        if backend == "sqlite":
+            return sa.create_engine("sqlite://", creator=lambda: self._sqlite(parsed.database))
+        options: dict[str, Any] = {"isolation_level": "REPEATABLE READ"}
+        engine = sa.create_engine(parsed, pool_size=1, max_overflow=0, **options)
+        if backend in ("mysql", "mariadb"):
+            sa.event.listen(engine, "connect", _mysql_read_only)
+        return engine
+
+    def _connect(self, backend: str) -> Any:
+        connection = self._engine.connect()
+        if backend == "postgresql":
+            connection = connection.execution_options(postgresql_readonly=True)
+        return connection
+
+    def _sqlite(self, path: str | None) -> sqlite3.Connection:
+        if not path or not os.path.isfile(path):
+            raise InputError(self.name, None, path, "the path of a SQLite file", "Check the path.")
+        # mode=ro: nothing is created, and nothing can be written
+        uri = f"file:{quote(path)}?mode=ro"
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+        # a file may compute what it shows: rows without end, texts of a gigabyte
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, bounds.FILE_BYTES)
+        left = [bounds.database_steps(os.path.getsize(path)) // _STEPS]
+
+        def used() -> bool:
+            left[0] -= 1
+            return left[0] < 0
+
+        connection.set_progress_handler(used, _STEPS)
+        found = connection.execute(_COMPUTED).fetchone()
+        if found is not None:
+            connection.close()
+            raise InputError(self.name, str(found[0]), None, "tables alone, as nova makes them")
+        return connection
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        """What a driver raises, in words; its own text may show the query, never the password."""
+        sa = self._sa
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            reason = str(error.orig)
+            hint = self.kind.other if "no such table" in reason or "doesn't exist" in reason else ""
+            raise InputError(self.name, None, reason, self.kind.what, hint) from None
+        except (sa.exc.SQLAlchemyError, sqlite3.Error, UnicodeError) as error:
+            raise InputError(self.name, None, str(error), self.kind.what) from None
+        except ModuleNotFoundError as error:
+            raise InputError(
+                self.name,
+                None,
+                f"the driver {error.name} is not installed",
+                "a driver that is installed",
+                "For PostgreSQL run: pip install 'numafit[postgresql]'.",
+            ) from None
+
+
+def url_of(source: str, kind: Kind) -> str:
+    """The URL that ``source`` is or names: ``env:NAME`` is a variable of the environment, what is
+    no URL a configuration file of the service, so that no password stands in a command.
+
+    Raises ``InputError``, in which no URL stands.
+    """
+    if "://" in source:
+        return source
+    name = source.removeprefix("env:")
+    if name != source:
+        url = os.environ.get(name)
+        if not url:
+            raise InputError(None, name, None, "a variable of the environment with the URL")
+        return url
+    if not os.path.exists(source):
+        expected = f"{kind.example}, env:VARIABLE that holds one, or a {kind.file} with one"
+        raise InputError(None, kind.option, _hidden(source), expected)
+    key = f"[{kind.section}] connection"
+    options = {(kind.section, "connection"): of_type("text")}
+    try:
+        found: str | None = OsloFiles(source, (), options).get(kind.section, "connection")
+    except InputError as error:
+        if error.key != key and "://" not in str(error.value):
+            raise
+        hint = "A dollar of a password is written $$."
+        expected = error.expected if error.key != key else f"the URL of {kind.what}"
+        raise InputError(source, error.key, "...", expected, hint) from None
+    if not found:
+        raise InputError(source, key, None, kind.example, kind.where)
+    return found
+
+
+def _hidden(url: str) -> str:
+    """The URL up to what may be a password."""
+    scheme, mark, _rest = url.partition("://")
+    return f"{scheme[:40] if mark else ''}://..." if "@" in url else url
+
+
+def _mysql_read_only(connection: Any, _record: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION TRANSACTION READ ONLY")
