@@ -11,21 +11,18 @@ import os
 import random
 import subprocess
 import uuid
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from numafit import Flavor, Fleet, Image, Request
-from numafit.model.hostinfo import HostInfo
-from numafit.model.resources import Inventory, Provider
-from numafit.rules.resources import resources_of
+from tests.nova.recording import record
+from tests.vectors.test_placement import candidates
 
 pytestmark = pytest.mark.nova
 
 ORACLE = Path(__file__).parent / "placement_oracle.py"
-CASES = int(os.environ.get("NUMAFIT_FUZZ_CASES", "6000"))
+CASES = int(os.environ.get("NUMAFIT_FUZZ_CASES", "20000"))
 SEED = int(os.environ.get("NUMAFIT_FUZZ_SEED", "34"))
 HOSTS, QUESTIONS = 40, 25
 
@@ -115,46 +112,6 @@ def question_of(rng: random.Random) -> dict[str, Any]:
     }
 
 
-def ask_numafit(world: dict[str, Any]) -> list[list[str]]:
-    fleet = Fleet(
-        HostInfo(
-            (),
-            host["name"],
-            provider=Provider(
-                {name: Inventory(**one) for name, one in host["inventories"].items()},
-                frozenset(host["traits"]),
-                frozenset(host["aggregates"]),
-                frozenset(),
-            ),
-        )
-        for host in world["hosts"]
-    )
-    answers = []
-    for question in world["questions"]:
-        flavor = question["flavor"]
-        resources = resources_of(
-            Flavor(
-                "f",
-                flavor["vcpus"],
-                flavor["memory_mb"],
-                flavor["extra_specs"],
-                disk_gb=flavor["root_gb"],
-                ephemeral_gb=flavor["ephemeral_gb"],
-                swap_mb=flavor["swap"],
-            ),
-            Image(),
-            volume_backed=question["volume_backed"],
-        )
-        asked = replace(
-            resources,
-            member_of=tuple(map(frozenset, question["member_of"])),
-            forbidden_aggregates=frozenset(question["forbidden_aggregates"]),
-        )
-        fits = fleet.scan(Request(None, resources=asked))
-        answers.append(sorted(name for name, fit in zip(fleet.names, fits, strict=True) if fit))
-    return answers
-
-
 def test_the_candidates_are_those_of_placement() -> None:
     python = os.environ.get("NUMAFIT_NOVA_PYTHON")
     if not python:
@@ -172,10 +129,14 @@ def test_the_candidates_are_those_of_placement() -> None:
     )
     assert done.returncode == 0, done.stderr[-4000:]
     answers = [json.loads(line) for line in done.stdout.splitlines()]
+    record(
+        "placement",
+        ({**world, "candidates": found} for world, found in zip(worlds, answers, strict=True)),
+    )
     wrong, yes, no = [], 0, 0
     for world, placement in zip(worlds, answers, strict=True):
         for question, theirs, ours in zip(
-            world["questions"], placement, ask_numafit(world), strict=True
+            world["questions"], placement, candidates(world), strict=True
         ):
             yes += len(theirs or ())
             no += HOSTS - len(theirs or ())

@@ -14,10 +14,9 @@ from typing import Any
 
 import pytest
 
-from numafit import Flavor, Image
-from numafit.errors import InvalidRequest
-from numafit.rules.resources import resources_of
+from tests.nova.recording import record
 from tests.nova.test_constraints_fuzz import Dice, Question, question_of
+from tests.vectors.test_resources import asked
 
 pytestmark = pytest.mark.nova
 
@@ -79,36 +78,6 @@ def ask_for_resources(dice: Dice, question: Question) -> Question:
     return {**question, "volume_backed": dice.sometimes(0.3)}
 
 
-def ask_numafit(question: Question) -> Any:
-    flavor, image = question["flavor"], question["image"]
-    try:
-        found = resources_of(
-            Flavor(
-                flavor["name"],
-                flavor["vcpus"],
-                flavor["memory_mb"],
-                flavor["extra_specs"],
-                disk_gb=flavor["root_gb"],
-                ephemeral_gb=flavor["ephemeral_gb"],
-                swap_mb=flavor["swap"],
-            ),
-            Image(image["name"], image["properties"]),
-            volume_backed=question["volume_backed"],
-        )
-    except InvalidRequest as error:
-        return {"error": error.nova_exception, "stage": error.stage}
-    groups = [
-        [
-            group.suffix,
-            dict(sorted(group.resources.items())),
-            sorted(group.required),
-            sorted(group.forbidden),
-        ]
-        for group in found.groups
-    ]
-    return {"groups": sorted(groups), "policy": found.group_policy}
-
-
 def test_placement_is_asked_for_what_nova_asks_it_for() -> None:
     python = os.environ.get("NUMAFIT_NOVA_PYTHON")
     if not python:
@@ -127,10 +96,14 @@ def test_placement_is_asked_for_what_nova_asks_it_for() -> None:
     assert done.returncode == 0, done.stderr[-4000:]
     answers = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(answers) == CASES
+    record(
+        "resources",
+        ({**question, "nova": nova} for question, nova in zip(questions, answers, strict=True)),
+    )
     wrong = [
         f"nova {nova}, numafit {ours}, for {question}"
         for question, nova in zip(questions, answers, strict=True)
-        if (ours := ask_numafit(question)) != nova
+        if (ours := asked(question)) != nova
     ]
     assert not wrong, f"{len(wrong)} of {CASES}:\n" + "\n\n".join(wrong[:5])
     assert sum("groups" in nova for nova in answers) > CASES // 4

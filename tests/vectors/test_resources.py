@@ -33,23 +33,21 @@ def asked(case: dict[str, Any]) -> dict[str, Any]:
     except InvalidRequest as error:
         return {"error": error.nova_exception, "stage": error.stage}
     groups = [
-        [group.suffix, dict(group.resources), sorted(group.required), sorted(group.forbidden)]
+        [
+            group.suffix,
+            dict(sorted(group.resources.items())),
+            sorted(group.required),
+            sorted(group.forbidden),
+        ]
         for group in found.groups
     ]
-    return {"groups": sorted(groups, key=str), "policy": found.group_policy}
+    return {"groups": sorted(groups), "policy": found.group_policy}
 
 
 def test_placement_is_asked_for_what_nova_asked_it_for() -> None:
     with gzip.open(DATA, "rt", encoding="utf-8") as lines:
         cases = [json.loads(line) for line in lines]
     for case in cases:
-        nova = dict(case["nova"])
-        if "groups" in nova:
-            nova["groups"] = sorted(nova["groups"], key=str)
-            found = asked(case)
-            by_suffix = {group[0]: group[1:] for group in found["groups"]}
-            assert by_suffix == {group[0]: group[1:] for group in nova["groups"]}, case
-            assert found["policy"] == nova["policy"]
-        else:
-            assert asked(case) == nova, case
-    assert len(cases) > 1000
+        assert asked(case) == case["nova"], case
+    assert len(cases) == 5_000
+    assert sum("groups" in case["nova"] for case in cases) > 1_250
