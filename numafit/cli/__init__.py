@@ -16,6 +16,8 @@ COMMANDS = {
     "replay": "numafit.cli.replay",
     "discover": "numafit.cli.discover",
     "check": "numafit.cli.check",
+    "servers": "numafit.cli.servers",
+    "move": "numafit.cli.move",
     "multiqueue": "numafit.cli.multiqueue",
 }
 """Name -> module, imported when it is asked for; each has a click command named ``command``."""

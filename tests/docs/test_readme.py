@@ -77,7 +77,8 @@ def help_examples() -> list[str]:
     for name in ["", *COMMANDS]:
         text = numafit(f"numafit {name} --help").stdout
         lines += re.findall(r"^ +(numafit .*)$", text, re.MULTILINE)
-    return lines
+    # no database is at hand here; tests/unit/test_servers.py has one
+    return [line for line in lines if "env:" not in line]
 
 
 def test_examples_of_help_run() -> None:

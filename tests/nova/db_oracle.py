@@ -10,6 +10,7 @@ import sys
 from nova import conf, config, context, objects
 from nova.db import migration
 from nova.db.main import api as db_api
+from nova.network import model as network_model
 from nova.virt import hardware
 
 URL = sys.argv[1]
@@ -112,6 +113,23 @@ def stored(node, topology):
     node.save()
 
 
+SYSTEM_METADATA = {"image_hw_cpu_policy": "dedicated", "image_min_ram": "64", "owner": "p"}
+REQUESTS = [
+    objects.InstancePCIRequest(
+        count=2, spec=[{"vendor_id": "8086"}], alias_name="nic", request_id=uuid(1), is_new=False
+    )
+]
+PORTS = network_model.NetworkInfo(
+    [
+        network_model.VIF(
+            id=uuid(2),
+            network=network_model.Network(id=uuid(3), physical_network="foo", tunneled=False),
+        ),
+        network_model.VIF(id=uuid(4), network=network_model.Network(id=uuid(5), tunneled=True)),
+    ]
+)
+
+
 def instance(n, node, numa, **more):
     one = objects.Instance(
         ADMIN,
@@ -122,7 +140,11 @@ def instance(n, node, numa, **more):
         node=node.hypervisor_hostname,
         compute_id=node.id,
         vm_state=more.get("vm_state", "active"),
+        display_name=f"server-{n}",
         numa_topology=numa,
+        system_metadata=SYSTEM_METADATA,
+        pci_requests=objects.InstancePCIRequests(instance_uuid=uuid(1000 + n), requests=REQUESTS),
+        info_cache=objects.InstanceInfoCache(instance_uuid=uuid(1000 + n), network_info=PORTS),
         flavor=objects.Flavor(
             name="f",
             memory_mb=512,
@@ -135,7 +157,7 @@ def instance(n, node, numa, **more):
             vcpu_weight=0,
             disabled=False,
             is_public=True,
-            extra_specs={},
+            extra_specs={"hw:cpu_policy": "dedicated"},
             description=None,
             id=1,
             created_at=None,
@@ -226,7 +248,7 @@ for node in objects.ComputeNodeList.get_all(ADMIN):
         }
     )
 listed = objects.InstanceList.get_by_filters(
-    ADMIN, {"deleted": False}, expected_attrs=["numa_topology"]
+    ADMIN, {"deleted": False}, expected_attrs=["numa_topology", "flavor", "pci_requests"]
 )
 print(
     json.dumps(
@@ -243,6 +265,31 @@ print(
                 ]
                 for one in listed
                 if one.numa_topology and one.vm_state != "shelved_offloaded"
+            ),
+            "servers": sorted(
+                [
+                    one.uuid,
+                    one.display_name,
+                    one.node,
+                    [one.flavor.name, one.flavor.vcpus, one.flavor.root_gb, one.flavor.extra_specs],
+                    [
+                        [
+                            cell.id,
+                            cell.memory,
+                            cell.pagesize,
+                            sorted(cell.cpuset),
+                            sorted((cell.cpu_pinning or {}).items()),
+                            sorted(cell.cpuset_reserved or ()),
+                        ]
+                        for cell in (one.numa_topology.cells if one.numa_topology else ())
+                    ],
+                    [
+                        [request.count, request.spec, request.alias_name, request.request_id]
+                        for request in one.pci_requests.requests
+                    ],
+                ]
+                for one in listed
+                if one.vm_state != "shelved_offloaded"
             ),
         }
     )

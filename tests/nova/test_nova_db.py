@@ -19,10 +19,11 @@ from typing import Any
 
 import pytest
 
-from numafit import Fleet
+from numafit import Fleet, Image, Networks, Placement
 from numafit.errors import InputError
 from numafit.model.hostinfo import HostCell
 from numafit.readers.nova_db import NovaDb, read_nova_db
+from numafit.readers.nova_db_servers import read_servers
 
 pytestmark = pytest.mark.nova
 
@@ -158,6 +159,55 @@ def test_instances_are_what_nova_reads_back(database: tuple[str, dict[str, Any]]
     for (_, ours), (_, pinned) in zip(found, nova["instances"], strict=True):
         assert set(pinned) <= set(ours)
         assert len(ours) - len(pinned) in (0, 1)
+
+
+def test_servers_are_what_nova_reads_back(database: tuple[str, dict[str, Any]]) -> None:
+    url, nova = database
+    with NovaDb(url) as opened:
+        found = list(read_servers(opened))
+    assert len(found) > 10
+    ours = [
+        [
+            one.uuid,
+            one.name,
+            one.host,
+            [one.flavor.name, one.flavor.vcpus, one.flavor.disk_gb, one.flavor.extra_specs],
+            [
+                [
+                    cell.host_cell,
+                    cell.memory_mb,
+                    cell.pagesize,
+                    sorted(cell.cpuset),
+                    [list(pair) for pair in sorted(cell.pinning.items())],
+                    sorted(cell.reserved),
+                ]
+                for cell in (one.placement.cells if one.placement else ())
+            ],
+            [
+                [request.count, list(request.spec), request.alias_name, request.request_id]
+                for request in one.pci or ()
+            ],
+        ]
+        for one in found
+    ]
+    assert sorted(ours) == nova["servers"]
+    for one in found:
+        assert one.image == Image("", {"hw_cpu_policy": "dedicated"})
+        assert one.networks == Networks(frozenset({"foo"}), tunneled=True)
+
+
+def test_what_servers_hold_can_be_given_back(database: tuple[str, dict[str, Any]]) -> None:
+    with NovaDb(database[0]) as opened:
+        fleet, found = Fleet(opened.hosts()), list(read_servers(opened))
+    for one in found:
+        # two of node-8 stand on the same CPUs
+        if one.placement and one.placement.cells and one.host != "node-8.example":
+            fleet.release(Placement(one.placement.cells), fleet.index(one.host))
+    for n, name in enumerate(fleet.names):
+        if name != "node-8.example":
+            used = fleet.usage(n)
+            assert not any(cell["memory_usage"] or cell["pinned_cpus"] for cell in used)
+            assert not any(pages["used"] for cell in used for pages in cell["mempages"])
 
 
 def test_the_sum_of_instances_is_the_usage_that_nova_stored(

@@ -1,0 +1,120 @@
+"""Can a server that exists go to another host, or be resized where it is?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from numafit.errors import NumafitError
+from numafit.fleet import Fleet
+from numafit.host import Host
+from numafit.model import fields
+from numafit.model.hostinfo import HostInfo
+from numafit.model.options import FitOptions
+from numafit.model.placement import Placement
+from numafit.model.refusal import Refusal, page_words
+from numafit.model.request import Request
+from numafit.model.resources import Resources
+from numafit.model.server import Server
+from numafit.rules.moved_server import request_of_server
+from numafit.spans import Hosts, host_indices
+
+OTHER_PAGES = "live_page_size"
+"""Reason of a refusal: nova does not migrate a server live to pages of another size."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """May the server go to the host? True in a condition where it may.
+
+    ``found``: where it lands beside all that is in use there, or why it does not fit. ``own``: it
+    is the server's own host, where nova counts what it has until the resize is confirmed; ``after``
+    is then the answer without that, ``None`` where what it has is not known.
+    """
+
+    host: int
+    host_name: str
+    found: Placement | Refusal
+    own: bool = False
+    after: Placement | Refusal | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.found)
+
+
+def moves(
+    fleet: Fleet,
+    server: Server,
+    request: Request | None = None,
+    *,
+    hosts: Hosts = None,
+    live: bool = False,
+    resized: bool | None = None,
+    options: FitOptions | None = None,
+) -> Iterator[Move]:
+    """A Move for each of ``hosts`` (indices, default: all), in their order.
+
+    ``request``: what it will ask for, of ``request_of_server``; ``None``: what it asks for now.
+    ``resized``: it gets another flavor, and may stay where it is (nova's
+    ``allow_resize_to_same_host``); its own host is left out otherwise. Default: where a request is
+    given. ``live``: it keeps running, so that its pages keep their size.
+    """
+    fields.instance("fleet", fleet, Fleet)
+    fields.instance("server", server, Server)
+    live = fields.yes_or_no("live", live)
+    resized = (request is not None) if resized is None else fields.yes_or_no("resized", resized)
+    asked = request_of_server(server) if request is None else request
+    indices = host_indices(hosts, len(fleet))
+    names = fleet.names
+    for host in range(len(fleet)) if indices is None else indices.tolist():
+        own = bool(server.host) and names[host] == server.host
+        if own and (live or not resized):
+            continue
+        found = fleet.fit_on(asked, host, options)
+        if live:
+            found = _with_its_pages(server, found, names[host], host)
+        after = _after(fleet.hostinfo(host), server, asked, options) if own else None
+        yield Move(host, names[host], found, own, after)
+
+
+def _with_its_pages(
+    server: Server, found: Placement | Refusal, name: str, host: int
+) -> Placement | Refusal:
+    """nova looks at the first cell alone: all have pages of one size."""
+    held = server.placement
+    if isinstance(found, Refusal) or held is None or not held.cells or not found.cells:
+        return found
+    has, gets = held.cells[0].pagesize, found.cells[0].pagesize
+    if has == gets:
+        return found
+    words = [page_words(size) if size else "no size asked for" for size in (has, gets)]
+    text = f"pages of {words[1]} there, it has {words[0]}: a live migration keeps them"
+    return Refusal(OTHER_PAGES, host=host, host_name=name, words=text)
+
+
+def _after(
+    info: HostInfo, server: Server, asked: Request, options: FitOptions | None
+) -> Placement | Refusal | None:
+    """The answer once what the server has on its own host is given back. Its devices stay taken:
+    a pool does not say which of them it was made of."""
+    if server.placement is None:
+        return None
+    host = Host(_without(info, request_of_server(server).resources))
+    try:
+        if server.placement.cells:
+            host.release(Placement(server.placement.cells))
+    except NumafitError:
+        # the host's row and the server's disagree: 'differences' of the database says so
+        return None
+    return host.fit(asked, options)
+
+
+def _without(info: HostInfo, resources: Resources | None) -> HostInfo:
+    if info.provider is None or resources is None:
+        return info
+    amounts = resources.amounts
+    inventories = {
+        name: replace(one, used=max(one.used - amounts.get(name, 0), 0))
+        for name, one in info.provider.inventories.items()
+    }
+    return replace(info, provider=replace(info.provider, inventories=inventories))
