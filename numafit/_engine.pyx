@@ -76,6 +76,14 @@ include "_host_copy.pxi"
 include "_lent.pxi"
 
 
+cdef int settle(dict taken, dict later) except -1:
+    """Replace values of keys that exist, which takes no memory and so cannot fail."""
+    if later is not None:
+        for pool, devices in later.items():
+            taken[pool] = devices
+    return 0
+
+
 cdef class Engine(Lent):
     """The calls on one fleet's arrays."""
 
@@ -368,13 +376,36 @@ cdef class Engine(Lent):
                   placed.out.draws[i].count) for i in range(placed.out.n_draws)]
         return "" if status == NF_OK else REASONS[status], draws
 
-    def claim(self, list placed):
-        """Take all of these (Placed), or none: then StalePlacement says which."""
+    def claim(self, list placed, dict later=None):
+        """Take all of these (Placed), or none: then StalePlacement says which. ``later`` becomes
+        part of the columns' ``devices_taken`` with it; no Python runs in between."""
+        cdef dict taken = self.columns.devices_taken
         self.turn(placed, True)
+        settle(taken, later)
 
     def release(self, list placed):
         """Give all of these back, or raise StalePlacement."""
         self.turn(placed, False)
+
+    def give_back(self, list held, dict later):
+        """Empty each of these lists of the one Placed in it, and release all; or raise, with
+        everything as it was. ``later`` as in claim()."""
+        cdef dict taken = self.columns.devices_taken
+        cdef list one, placed = [None] * len(held)
+        cdef Py_ssize_t i, n = 0
+        try:
+            for one in held:
+                try:
+                    placed[n] = one.pop()
+                except IndexError:
+                    raise MisuseError("claim: it was released before") from None
+                n += 1
+            self.turn(placed, False)
+        except BaseException:
+            for i in range(n):
+                (<list>held[i]).append(placed[i])
+            raise
+        settle(taken, later)
 
     cdef int turn(self, list placed, bint take) except -1:
         cdef nf_reason why

@@ -93,9 +93,9 @@ cdef class ManyHosts(Engine):
             raise misuse(status, "capacity")
         return status == NF_OK
 
-    def take_best(self, Query q, hosts, uint32_t count, uint32_t by, scores):
-        """Claim the guest's place on the best host that can take it: the Placement; ``None``: no
-        host can; ``False``: the host changed between choice and claim."""
+    def choose(self, Query q, hosts, uint32_t count, uint32_t by, scores):
+        """The guest's Placement on the best host that can take it; ``None``: no host can;
+        ``False``: the host changed meanwhile."""
         cdef nf_hosts chosen
         cdef nf_scratch scratch
         cdef nf_preference preference
@@ -128,9 +128,5 @@ cdef class ManyHosts(Engine):
         if status < 0:
             raise misuse(status, "schedule")
         if status != NF_OK:
-            return False
-        try:
-            self.turn([placed], True)
-        except StalePlacement:
             return False
         return placement_of(placed)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from numafit._engine import Engine, Placed
 from numafit.columns import Columns
-from numafit.errors import MisuseError, NumafitError
+from numafit.errors import MisuseError
 from numafit.model.placement import PciAllocation, Placement
 from numafit.moments import device_lists
 
@@ -18,70 +18,67 @@ class Claim:
 
     __slots__ = ("_columns", "_held", "host", "pci", "placement")
 
-    def __init__(self, placement: Placement, placed: Placed, columns: Columns) -> None:
+    def __init__(
+        self,
+        placement: Placement,
+        placed: Placed,
+        columns: Columns,
+        later: dict[int, set[str]] | None = None,
+    ) -> None:
         if not isinstance(placed, Placed):
             raise MisuseError("Claim: claim() of a Host or a Fleet makes it")
         self.placement = placement
         self.host = placed.host
         self.pci: tuple[PciAllocation, ...] = ()
         if allocations := placed.decode_pci():
-            self.pci = columns.take_devices(allocations)
+            self.pci = columns.name_devices(allocations, {} if later is None else later)
         self._columns = columns
-        # popping is atomic, so of two threads that release the same claim one comes too late
+        # the engine empties it, so that of two threads that release the same claim one is too late
         self._held = [placed]
 
     @property
     def host_name(self) -> str:
         return self._columns.names[self.host]
 
-    def _let_go(self, columns: Columns) -> Placed:
-        if columns is not self._columns:
-            raise MisuseError("claim: it was taken from another host or fleet")
-        try:
-            return self._held.pop()
-        except IndexError:
-            raise MisuseError("claim: it was released before") from None
-
-    def _keep(self, placed: Placed) -> None:
-        self._held.append(placed)
-
     def __repr__(self) -> str:
         state = "held" if self._held else "released"
         return f"Claim({self.placement!r}, {state})"
+
+
+# Ctrl-C and want of memory can end what Python does between any two steps. So all that Python does
+# comes first, and the engine then changes everything in one call that nothing interrupts.
 
 
 def take(engine: Engine, placement: Placement, placed: Placed) -> Claim:
     """Claim one placement, or raise StalePlacement."""
     columns = engine.columns
     if not columns.knows_devices:
+        claim = Claim(placement, placed, columns)
         engine.claim([placed])
-        return Claim(placement, placed, columns)
+        return claim
     return take_all(engine, [placement], [placed])[0]
 
 
 def take_all(engine: Engine, placements: Sequence[Placement], placed: list[Placed]) -> list[Claim]:
     """Claim all of these or, raising StalePlacement, none."""
     columns = engine.columns
+    later: dict[int, set[str]] = {}
     with device_lists(columns):
-        engine.claim(placed)
-        return [
-            Claim(placement, native, columns)
+        claims = [
+            Claim(placement, native, columns, later)
             for placement, native in zip(placements, placed, strict=True)
         ]
+        engine.claim(placed, later)
+        return claims
 
 
 def give_back(engine: Engine, claims: Sequence[Claim]) -> None:
     """Release all of these or, raising, none."""
     columns = engine.columns
-    placed: list[Placed] = []
-    try:
-        placed.extend(claim._let_go(columns) for claim in claims)
-        with device_lists(columns):
-            engine.release(placed)
-            for claim in claims:
-                if claim.pci:
-                    columns.return_devices(claim.pci)
-    except NumafitError:
-        for held, native in zip(claims, placed, strict=False):
-            held._keep(native)
-        raise
+    if any(claim._columns is not columns for claim in claims):
+        raise MisuseError("claim: it was taken from another host or fleet")
+    later: dict[int, set[str]] = {}
+    with device_lists(columns):
+        for claim in claims:
+            columns.unname_devices(claim.pci, later)
+        engine.give_back([claim._held for claim in claims], later)

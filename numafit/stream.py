@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 import numpy as np
 import numpy.typing as npt
 
 from numafit._engine import BY, ManyHosts, Prepared, Query
-from numafit.claims import Claim
+from numafit.claims import Claim, take
 from numafit.errors import InvalidValue, MisuseError, StalePlacement
 from numafit.model.options import FitOptions
 from numafit.model.placement import Placement
@@ -33,16 +34,16 @@ class Chooser:
 
     def take(self, query: Query) -> Claim | None:
         """The best of the hosts that can, taken; ``None``: no host can."""
-        columns = self._engine.columns
+        engine = self._engine
         for _attempt in range(CLAIM_ATTEMPTS):
-            with device_lists(columns):
-                found = self._engine.take_best(
-                    query, self._hosts, self._count, self._by, self._scores
-                )
+            with device_lists(engine.columns):
+                found = engine.choose(query, self._hosts, self._count, self._by, self._scores)
                 if found is None:
                     return None
                 if isinstance(found, Placement):
-                    return Claim(found, found._native, columns)
+                    # it changed between choice and claim
+                    with suppress(StalePlacement):
+                        return take(engine, found, found._native)
         raise StalePlacement(f"{CLAIM_ATTEMPTS} hosts in a row changed between choice and claim")
 
 

@@ -22,6 +22,9 @@ from numafit.model.resources import Provider, Resources
 from numafit.rules import pci_words
 from numafit.rules.candidates import NO_RESOURCES, HostKind, not_judged, short_of, why_neither
 
+DevicesTaken = dict[int, set[str]]
+"""Pool -> addresses of its devices that claims have been given. A set is replaced, not changed."""
+
 
 class Columns:
     """The arrays of ``struct nf_fleet``, and the names behind its numbers.
@@ -36,7 +39,7 @@ class Columns:
     classes: list[dict[str, Any]]
     providers: dict[str, int]
     pools: list[PciPool]
-    devices_taken: dict[int, set[str]]
+    devices_taken: DevicesTaken
     resource_classes: dict[str, int]
     providers_of_hosts: dict[int, Provider]
     host_kinds: list[HostKind]
@@ -194,20 +197,31 @@ class Columns:
         taken: Collection[str] = self.devices_taken.get(pool, ())
         return [device for device in reversed(self.pools[pool].devices) if device not in taken]
 
-    def take_devices(self, allocations: Sequence[PciAllocation]) -> tuple[PciAllocation, ...]:
-        """Devices of a claim are no longer free; they are named now, as others may have gone
-        since the placement was made. The caller holds ``devices_lock``."""
+    def name_devices(
+        self, allocations: Sequence[PciAllocation], later: DevicesTaken
+    ) -> tuple[PciAllocation, ...]:
+        """The devices that a claim is about to take; they are named now, as others may have gone
+        since the placement was made. Nothing is changed: ``later`` is what ``devices_taken`` is to
+        hold once it is taken. The caller holds ``devices_lock``."""
         if not any(self.pools[found.pool].devices for found in allocations):
             return tuple(allocations)
         named = []
         for found in allocations:
-            devices = tuple(self.free_devices(found.pool)[: found.count])
-            self.devices_taken.setdefault(found.pool, set()).update(devices)
+            taken = self._taken(found.pool, later)
+            free = [d for d in reversed(self.pools[found.pool].devices) if d not in taken]
+            devices = tuple(free[: found.count])
+            taken.update(devices)
             named.append(replace(found, devices=devices))
         return tuple(named)
 
-    def return_devices(self, allocations: Iterable[PciAllocation]) -> None:
-        """Devices of a claim are free again. The caller holds ``devices_lock``."""
+    def unname_devices(self, allocations: Iterable[PciAllocation], later: DevicesTaken) -> None:
+        """As ``name_devices``, for devices that a claim is about to give back."""
         for found in allocations:
             if found.devices:
-                self.devices_taken[found.pool].difference_update(found.devices)
+                self._taken(found.pool, later).difference_update(found.devices)
+
+    def _taken(self, pool: int, later: DevicesTaken) -> set[str]:
+        if pool not in later:
+            # the key exists from here on, so that the engine need not make room for it
+            later[pool] = set(self.devices_taken.setdefault(pool, set()))
+        return later[pool]

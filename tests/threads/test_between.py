@@ -1,0 +1,147 @@
+"""Ctrl-C at every single step of a verb that changes a fleet: all of it has happened, or nothing.
+
+A trace function raises KeyboardInterrupt before the n-th operation that Python runs for a verb, for
+each n. Python itself does so between some of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from numafit import (
+    Fleet,
+    GuestCell,
+    GuestTopology,
+    HostCell,
+    HostInfo,
+    PciPool,
+    PciRequest,
+    Request,
+)
+from numafit.claims import Claim
+
+ADDRESSES = tuple(f"0000:81:00.{n}" for n in range(6))
+
+
+def make_fleet(devices: bool) -> Fleet:
+    cell = HostCell(0, frozenset(), frozenset(range(16)), 8192)
+    pool = PciPool("8086", "154c", 0, 6, {}, devices=ADDRESSES if devices else ())
+    return Fleet(HostInfo((cell,), f"h{n}", pci_pools=(pool,)) for n in range(2))
+
+
+def make_request() -> Request:
+    guest = GuestTopology((GuestCell((), {0, 1}, 512, None, "dedicated"),))
+    return Request(guest, pci=[PciRequest(2, [{"vendor_id": "8086"}], "required")])
+
+
+def state(fleet: Fleet) -> dict[str, Any]:
+    """What claims change: the engine's columns, and which devices have a name."""
+    columns = {
+        name: column.tobytes()
+        for name, column in fleet.columns().items()
+        if name != "host_generation"
+    }
+    taken = fleet._columns.devices_taken
+    return columns | {"devices": {pool: set(names) for pool, names in taken.items() if names}}
+
+
+class Interrupt:
+    """Raises KeyboardInterrupt before the n-th operation in numafit's files; ``left`` stays above 0
+    where there were fewer."""
+
+    def __init__(self, n: int) -> None:
+        self.left = n
+
+    def __call__(self, frame: FrameType, event: str, _arg: object) -> Any:
+        name = frame.f_code.co_filename
+        if "numafit" not in name or "tests" in name:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            self.left -= 1
+            if self.left == 0:
+                raise KeyboardInterrupt
+        return self
+
+
+def interrupted(n: int, verb: Callable[[], object]) -> bool:
+    """Whether the verb ended with the interrupt, and not before it."""
+    before, interrupt = sys.gettrace(), Interrupt(n)
+    sys.settrace(interrupt)
+    try:
+        verb()
+    except KeyboardInterrupt:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+World = tuple[Fleet, list[Claim], Callable[[], object]]
+
+
+def claim(devices: bool) -> World:
+    fleet = make_fleet(devices)
+    return fleet, [], lambda: fleet.claim(make_request(), host=1)
+
+
+def claim_all(devices: bool) -> World:
+    fleet = make_fleet(devices)
+    wanted = fleet.fit(make_request())
+    return fleet, [], lambda: fleet.claim_all(wanted)
+
+
+def schedule(devices: bool) -> World:
+    fleet = make_fleet(devices)
+    return fleet, [], lambda: next(fleet.schedule([make_request()], choose="pack"))
+
+
+def release(devices: bool) -> World:
+    fleet = make_fleet(devices)
+    held = fleet.claim_all(fleet.fit(make_request()))
+    return fleet, held, lambda: fleet.release(held)
+
+
+@pytest.mark.parametrize("devices", [False, True])
+@pytest.mark.parametrize("make", [claim, claim_all, schedule, release])
+def test_an_interrupt_leaves_the_state_before_or_after(
+    make: Callable[[bool], World], devices: bool
+) -> None:
+    fleet, held, verb = make(devices)
+    before = state(fleet)
+    verb()
+    after = state(fleet)
+    assert before != after
+    found: Counter[str] = Counter()
+    for n in range(1, 10_000):
+        fleet, held, verb = make(devices)
+        if not interrupted(n, verb):
+            break
+        now = state(fleet)
+        assert fleet.check() is None
+        assert now in (before, after), f"half a change at operation {n}"
+        found["before" if now == before else "after"] += 1
+        for one in held if now == before else []:
+            fleet.release(one)  # a claim that was not given back still can be
+    assert found["before"] > 50, "hardly anything was interrupted"
+
+
+def test_a_stream_that_is_interrupted_goes_on() -> None:
+    def requests() -> Iterator[Request]:
+        yield make_request()
+        raise KeyboardInterrupt
+
+    fleet = make_fleet(devices=True)
+    got: list[Claim | None] = []
+    with pytest.raises(KeyboardInterrupt):
+        got += fleet.schedule(requests())
+    stream = fleet.schedule([make_request()] * 7)
+    taken = [one for one in stream if one is not None]
+    assert len(taken) == 5  # of the six places one is taken by the first stream
+    assert fleet.check() is None
