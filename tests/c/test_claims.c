@@ -180,6 +180,14 @@ static void isolated_guests_take_whole_cores(void) {
     nf_derive(&f.fleet, 0, 2, NULL);
     CHECK(nf_release(&f.fleet, 0, &r, &a.placement, NULL) == NF_OK);
     CHECK(fixture_digest(&f) == before);
+    /* a placement made elsewhere may name both threads of a core, which is taken once */
+    a.slots[0] = 2;
+    a.slots[1] = 3;
+    a.cells[0].reserved = -1;
+    CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, NULL) == NF_OK && f.fleet.pinned[1] == 0x0c);
+    CHECK(f.fleet.cell_free[1] == 6 && nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    CHECK(nf_release(&f.fleet, 0, &r, &a.placement, NULL) == NF_OK);
+    CHECK(fixture_digest(&f) == before);
     fixture_free(&f);
 }
 

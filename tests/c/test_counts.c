@@ -93,6 +93,14 @@ static void memory_stays_a_number_of_kib(void) {
     CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, &why) == NF_OK);
     CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, &why) == NF_STALE);
     CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    CHECK(nf_release(&f.fleet, 0, &r, &a.placement, &why) == NF_OK);
+    CHECK(capacity_of(&f, &r, UINT32_MAX) == 1);
+    cell.memory = most / 1024;
+    CHECK(capacity_of(&f, &r, 5000) == 1024 && capacity_of(&f, &r, 1024) == 1024);
+    /* of one vCPU each a hundred more can be counted: cell 1, which has no devices, comes first */
+    f.fleet.cell_cpu_used[1] = INT32_MAX - 100;
+    cell.memory = 1;
+    CHECK(capacity_of(&f, &r, 5000) == 100);
     fixture_free(&f);
 }
 
