@@ -67,6 +67,18 @@ def test_a_refusal_names_the_class_and_what_there_is(request_: Request, said: st
     assert fleet.capacity(request_).tolist() == [0, 0]
 
 
+def test_dedicated_cpus_are_given_out_as_their_own_inventory_says() -> None:
+    few = FULL | {"PCPU": {"total": 12, "max_unit": 4, "step_size": 2}}
+    for vcpus, said in ((6, "a guest gets 1 to 4 at once"), (3, "given out in steps of 2")):
+        answer = Host(host(resources=few)).fit(ask(vcpus, 512, PINNED))
+        assert isinstance(answer, Refusal)
+        assert f"PCPU: {vcpus} wanted, {said}" in str(answer)
+    assert isinstance(Host(host(resources=few)).fit(ask(4, 512, PINNED)), Placement)
+    # a class that is neither the host's nor PCPU is not looked for among its VCPUs
+    answer = Host(host()).fit(ask(1, specs={"resources:VGPU": "1", "resources:VCPU": "1"}))
+    assert "VGPU: 1 wanted, the host has no inventory of it" in str(answer)
+
+
 def test_a_host_whose_service_takes_no_guests_takes_none() -> None:
     info = host(disabled="maintenance")
     found = Host(info).fit(ask())

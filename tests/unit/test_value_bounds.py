@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from numafit import (
+    Flavor,
     GuestCell,
     GuestTopology,
     HostCell,
@@ -84,6 +85,32 @@ def test_numbers_of_numpy_are_held_to_the_same_bounds() -> None:
     for wrong in (np.int64(ID + 1), np.int64(-1)):
         with pytest.raises(InputError, match="from 0 to"):
             cell(id=wrong)
+
+
+LOWEST: dict[str, Callable[[int], object]] = {
+    "id": lambda n: cell(id=n),
+    "memory_mb": lambda n: cell(memory_mb=n),
+    "memory_usage": lambda n: cell(memory_usage=n),
+    "cpu_usage": lambda n: cell(cpu_usage=n),
+    "cpuset": lambda n: cell(cpuset={n}),
+    "total": lambda n: pages(4, n),
+    "used": lambda n: PagePool(4, 8, used=n),
+    "reserved": lambda n: PagePool(4, 8, reserved=n),
+    "count": lambda n: PciPool("8086", "1572", None, n),
+}
+
+
+@pytest.mark.parametrize("name", LOWEST)
+def test_nothing_is_less_than_none(name: str) -> None:
+    LOWEST[name](0)
+    with pytest.raises(InputError, match=name):
+        LOWEST[name](-1)
+
+
+def test_arguments_of_a_server_are_named() -> None:
+    with pytest.raises(InputError) as caught:
+        Request.for_server(Flavor("f", 1, 64), pci_implies_topology="x")  # type: ignore[arg-type]
+    assert caught.value.key == "pci_implies_topology"
 
 
 def test_the_lowest_socket_is_that_of_an_unknown_one() -> None:
