@@ -132,6 +132,35 @@ def test_vcpus_in_place_of_pcpus_are_not_counted() -> None:
     assert left_open.startswith("PCPU: the host has none, nova takes VCPU instead")
 
 
+def left_open(info: Any, asked: Request) -> list[str]:
+    assert asked.resources is not None
+    return list(not_judged(kind_of(info), asked.resources))
+
+
+def test_what_is_judged_is_not_said_to_be_left_open() -> None:
+    known = host(traits=[], aggregates=[], zone="east")
+    assert left_open(known, ask(2, 512, PINNED, zone="east")) == []
+    unknown = host(other_classes=["VGPU"])
+    specs = {"trait:A": "required", "trait:B": "forbidden", "resources:VGPU": "1"}
+    assert left_open(unknown, ask(specs=specs, zone="east")) == [
+        "VGPU: another provider of the host may have it",
+        "traits A, B: the host's are not known",
+        "availability zone east: the host's is not known",
+    ]
+
+
+def test_groups_that_want_providers_of_their_own_are_said_to_be_left_open() -> None:
+    resources = {**FULL, "CUSTOM_A": 7}
+    info = host(resources=resources, traits=["T"], aggregates=[], zone="east")
+    two = {"resources1:CUSTOM_A": "2", "resources2:CUSTOM_A": "2"}
+    assert left_open(info, ask(specs={**two, "group_policy": "isolate"})) == [
+        "groups 1, 2: each wants a provider of its own, one was looked at"
+    ]
+    assert left_open(info, ask(specs={**two, "group_policy": "none"})) == []
+    one = {"resources1:CUSTOM_A": "2", "trait2:T": "required", "group_policy": "isolate"}
+    assert left_open(info, ask(specs=one)) == []
+
+
 def test_threads_are_asked_of_hosts_without_pcpu_too() -> None:
     """nova's second query, for VCPU, drops the trait of the thread policy; numafit keeps it."""
     info = host(resources={**OLD, "VCPU": 4}, traits=[])
