@@ -168,7 +168,43 @@ static void compare(world *w) {
     }
 }
 
+/* Nine networks, each near a cell of its own: eight guest cells cannot be near all of them, nine can.
+ * That is seen before the search begins, in which 16!/8! choices wait. */
+static void more_networks_than_guest_cells_are_refused_at_once(void) {
+    enum { CELLS = 16, NINE = 9 };
+    static int32_t distances[CELLS * CELLS];
+    static nf_placed_cell cells[NINE];
+    static uint32_t slots[NINE];
+    fixture f;
+    nf_reason why = {0, 0, 0, 0};
+    const nf_options o = {.budget = 1000};
+    nf_guest_cell guests[NINE];
+    uint32_t nets[NINE];
+    fixture_one_host(&f, CELLS, distances);
+    for (uint32_t c = 0; c < CELLS; c++)
+        ((uint64_t *)(uintptr_t)f.fleet.cell_nets)[c] = c < NINE ? (uint64_t)2 << c : 0;
+    for (uint32_t n = 0; n < NINE; n++) {
+        guests[n] = pinned(1, 64 + 2 * (int64_t)n); /* none like another */
+        nets[n] = n + 1;
+    }
+    nf_placement out = {.cells = cells, .cells_size = NINE, .slots = slots, .slots_size = NINE};
+    for (uint32_t n = NINE - 1; n <= NINE; n++) {
+        nf_request r = request_of(guests, n);
+        r.nets = nets;
+        r.n_nets = NINE;
+        nf_scratch scratch = {.bytes = nf_fit_bytes(&f.fleet, &r)};
+        scratch.memory = malloc(scratch.bytes);
+        CHECK(nf_fit(&f.fleet, 0, &r, &o, &scratch, &out, &why) ==
+              (n < NINE ? NF_NETWORKS : NF_OK));
+        free(scratch.memory);
+    }
+    CHECK(why.status == NF_NETWORKS && why.wanted == NINE);
+    for (uint32_t g = 0; g < NINE; g++) CHECK(cells[g].cell == g);
+    fixture_free(&f);
+}
+
 int main(void) {
+    more_networks_than_guest_cells_are_refused_at_once();
     static world w;
     for (uint32_t i = 0; i < ROUNDS + WIDE_ROUNDS; i++) {
         if (i < ROUNDS)

@@ -1,5 +1,6 @@
 /* One argument at a time that a call cannot take, beside the call that it can: each status as the
  * header words it, and nothing is done. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,7 +116,8 @@ static void what_it_may_write_to(void) {
     call c;
     set(&c);
     WITH(c.scratch.memory, NULL, FIT(&c), NF_ESPACE);
-    WITH(c.scratch.memory, (char *)c.scratch.memory + 4, FIT(&c), NF_ESPACE);
+    for (int off = 1; off < 8; off++)
+        WITH(c.scratch.memory, (char *)c.scratch.memory + off, FIT(&c), NF_ESPACE);
     WITH(c.scratch.bytes, nf_fit_bytes(&c.f.fleet, &c.r) - 1, FIT(&c), NF_ESPACE);
     WITH(c.scratch.bytes, nf_fit_bytes(&c.f.fleet, &c.r), FIT(&c), NF_OK);
     CHECK(nf_fit(&c.f.fleet, 0, &c.r, &c.o, NULL, &c.a.placement, NULL) == NF_ESPACE);
@@ -346,7 +348,40 @@ static void copies(void) {
     strike(&c);
 }
 
+static void fleets(void) {
+    call c;
+    const char *reason = NULL;
+    set(&c);
+    nf_fleet *f = &c.f.fleet;
+    double *ratio = (double *)(uintptr_t)f->host_cpu_ratio;
+    int32_t *distance = (int32_t *)(uintptr_t)f->distances;
+#define CHECKED nf_fleet_check(f, &reason)
+    CHECK(CHECKED == NF_OK);
+    WITH(f->max_threads, NF_MAX_THREADS + 1, CHECKED, NF_EINVAL);
+    WITH(f->max_words, NF_MAX_SLOTS / 64 + 1, CHECKED, NF_EINVAL);
+    WITH(f->n_resources, 4097, CHECKED, NF_EINVAL);
+    WITH(f->n_cells, UINT32_MAX, CHECKED, NF_EINVAL);
+    WITH(f->n_pools, (uint32_t)INT32_MAX + 1, CHECKED, NF_EINVAL);
+    WITH(*ratio, INFINITY, CHECKED, NF_EINVAL);
+    WITH(*ratio, -1.0, CHECKED, NF_EINVAL);
+    WITH(*ratio, NAN, (nf_derive(f, 0, f->n_cells, NULL), CHECKED), NF_OK);
+    WITH(*ratio, 0.0, (nf_derive(f, 0, f->n_cells, NULL), CHECKED), NF_OK);
+    ((uint64_t *)(uintptr_t)f->host_distance_at)[0] = 0;
+    int32_t *four = calloc(4, sizeof *four);
+    f->distances = four;
+    f->n_distances = 4;
+    nf_derive(f, 0, f->n_cells, NULL);
+    CHECK(CHECKED == NF_OK);
+    for (int i = 0; i < 4; i++) WITH(four[i], -1, CHECKED, NF_EINVAL);
+    WITH(f->n_distances, 3, CHECKED, NF_EINVAL);
+    f->distances = distance;
+    f->n_distances = 1;
+    free(four);
+    strike(&c);
+}
+
 int main(void) {
+    fleets();
     requests();
     what_it_may_write_to();
     slots_are_counted_up_to_what_a_number_holds();

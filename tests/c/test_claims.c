@@ -1,5 +1,6 @@
 /* Claims and releases that fail change nothing, say what was missing, and are judged again where
  * their host has changed; worked out by hand. */
+#include <stdbool.h>
 #include <string.h>
 
 #include "check.h"
@@ -180,6 +181,50 @@ static void isolated_guests_take_whole_cores(void) {
     nf_derive(&f.fleet, 0, 2, NULL);
     CHECK(nf_release(&f.fleet, 0, &r, &a.placement, NULL) == NF_OK);
     CHECK(fixture_digest(&f) == before);
+    /* a placement made elsewhere may name both threads of a core, which is taken once */
+    a.slots[0] = 2;
+    a.slots[1] = 3;
+    a.cells[0].reserved = -1;
+    CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, NULL) == NF_OK && f.fleet.pinned[1] == 0x0c);
+    CHECK(f.fleet.cell_free[1] == 6 && nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    CHECK(nf_release(&f.fleet, 0, &r, &a.placement, NULL) == NF_OK);
+    CHECK(fixture_digest(&f) == before);
+    fixture_free(&f);
+}
+
+/* Slots 6 and 7 stand in no core, and slot 5 has no CPU. */
+static void cpus_outside_sibling_sets_are_taken_one_by_one(void) {
+    fixture f;
+    answer a;
+    fixture_make(&f, 1);
+    nf_layout *layout = (nf_layout *)(uintptr_t)f.fleet.layouts;
+    layout->n_cores = 3;
+    layout->n_dedicated = layout->n_shared = 7;
+    ((uint64_t *)(uintptr_t)f.fleet.layout_words)[0] = 0xdf;
+    ((int32_t *)(uintptr_t)f.fleet.layout_cpus)[5] = -1;
+    nf_derive(&f.fleet, 0, 2, NULL);
+    CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK && f.fleet.cell_free[1] == 7);
+    CHECK(f.fleet.cell_cores[1] == 3 && f.fleet.cell_cores[3] == 2);
+    uint64_t before = fixture_digest(&f);
+    nf_guest_cell cell = pinned(3, 64);
+    nf_request r = request_of(&cell, 1);
+    answer_make(&a);
+    a.cells[0] = (nf_placed_cell){1, 0, 0, 3, -1};
+    a.slots[0] = 6;
+    a.slots[1] = 0;
+    a.slots[2] = 4;
+    for (uint32_t threads = NF_THREADS_NONE; threads <= NF_THREADS_REQUIRE; threads++) {
+        bool whole = threads == NF_THREADS_ISOLATE; /* core 0 has two threads, core 2 one */
+        cell.threads = threads;
+        CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, NULL) == NF_OK);
+        CHECK(f.fleet.pinned[1] == (whole ? 0x53u : 0x51u));
+        CHECK(f.fleet.cell_free[1] == (whole ? 3 : 4));
+        CHECK(f.fleet.cell_cores[1] == (whole ? 1 : 2) && f.fleet.cell_cores[3] == 1);
+        CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+        CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, NULL) == NF_STALE);
+        CHECK(nf_release(&f.fleet, 0, &r, &a.placement, NULL) == NF_OK);
+        CHECK(fixture_digest(&f) == before);
+    }
     fixture_free(&f);
 }
 
@@ -261,6 +306,7 @@ int main(void) {
     a_release_that_fails_puts_back_more_than_fits();
     draws_are_all_or_nothing();
     isolated_guests_take_whole_cores();
+    cpus_outside_sibling_sets_are_taken_one_by_one();
     what_has_changed_is_judged_again();
     of_many_items_the_one_that_fails_is_named();
     return FAILURES();

@@ -93,6 +93,14 @@ static void memory_stays_a_number_of_kib(void) {
     CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, &why) == NF_OK);
     CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, &why) == NF_STALE);
     CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    CHECK(nf_release(&f.fleet, 0, &r, &a.placement, &why) == NF_OK);
+    CHECK(capacity_of(&f, &r, UINT32_MAX) == 1);
+    cell.memory = most / 1024;
+    CHECK(capacity_of(&f, &r, 5000) == 1024 && capacity_of(&f, &r, 1024) == 1024);
+    /* of one vCPU each a hundred more can be counted: cell 1, which has no devices, comes first */
+    f.fleet.cell_cpu_used[1] = INT32_MAX - 100;
+    cell.memory = 1;
+    CHECK(capacity_of(&f, &r, 5000) == 100);
     fixture_free(&f);
 }
 
@@ -120,6 +128,21 @@ static void a_column_is_filled_to_its_end(void) {
     fixture_free(&f);
 }
 
+/* What stands for a host is derived for each host of which cells are. */
+static void derive_fills_the_hosts_of_its_cells(void) {
+    fixture f;
+    enum { HOSTS = 4 };
+    fixture_make(&f, HOSTS);
+    for (uint32_t h = 0; h < HOSTS; h++) f.fleet.resource_room[h] = 777;
+    CHECK(nf_derive(&f.fleet, 3, 2, NULL) == NF_OK); /* the last cell of host 1, the first of 2 */
+    CHECK(f.fleet.resource_room[0] == 777 && f.fleet.resource_room[3] == 777);
+    CHECK(f.fleet.resource_room[1] == 100 && f.fleet.resource_room[2] == 100);
+    CHECK(nf_derive(&f.fleet, 0, 0, NULL) == NF_OK && f.fleet.resource_room[0] == 777);
+    CHECK(nf_derive(&f.fleet, 0, 2 * HOSTS, NULL) == NF_OK);
+    for (uint32_t h = 0; h < HOSTS; h++) CHECK(f.fleet.resource_room[h] == 100);
+    fixture_free(&f);
+}
+
 static void derive_refuses_memory_below_zero(void) {
     fixture f;
     const char *reason = NULL;
@@ -136,6 +159,7 @@ int main(void) {
     large_pages_are_counted_as_small_ones_are();
     memory_stays_a_number_of_kib();
     a_column_is_filled_to_its_end();
+    derive_fills_the_hosts_of_its_cells();
     derive_refuses_memory_below_zero();
     return FAILURES();
 }

@@ -69,6 +69,18 @@ def test_a_refusal_names_the_class_and_what_there_is(request_: Request, said: st
     assert fleet.capacity(request_).tolist() == [0, 0]
 
 
+def test_dedicated_cpus_are_given_out_as_their_own_inventory_says() -> None:
+    few = FULL | {"PCPU": {"total": 12, "max_unit": 4, "step_size": 2}}
+    for vcpus, said in ((6, "a guest gets 1 to 4 at once"), (3, "given out in steps of 2")):
+        answer = Host(host(resources=few)).fit(ask(vcpus, 512, PINNED))
+        assert isinstance(answer, Refusal)
+        assert f"PCPU: {vcpus} wanted, {said}" in str(answer)
+    assert isinstance(Host(host(resources=few)).fit(ask(4, 512, PINNED)), Placement)
+    # a class that is neither the host's nor PCPU is not looked for among its VCPUs
+    answer = Host(host()).fit(ask(1, specs={"resources:VGPU": "1", "resources:VCPU": "1"}))
+    assert "VGPU: 1 wanted, the host has no inventory of it" in str(answer)
+
+
 def test_a_host_whose_service_takes_no_guests_takes_none() -> None:
     info = host(disabled="maintenance")
     found = Host(info).fit(ask())
@@ -128,6 +140,35 @@ def test_hosts_without_pcpu_give_vcpu_in_their_place() -> None:
     assert taken.inventories["VCPU"].used == 8
     fleet.release(claim)
     assert fleet.hostinfo(1).provider == half.provider
+
+
+def left_open(info: Any, asked: Request) -> list[str]:
+    assert asked.resources is not None
+    return list(not_judged(kind_of(info), asked.resources))
+
+
+def test_what_is_judged_is_not_said_to_be_left_open() -> None:
+    known = host(traits=[], aggregates=[], zone="east")
+    assert left_open(known, ask(2, 512, PINNED, zone="east")) == []
+    unknown = host(other_classes=["VGPU"])
+    specs = {"trait:A": "required", "trait:B": "forbidden", "resources:VGPU": "1"}
+    assert left_open(unknown, ask(specs=specs, zone="east")) == [
+        "VGPU: another provider of the host may have it",
+        "traits A, B: the host's are not known",
+        "availability zone east: the host's is not known",
+    ]
+
+
+def test_groups_that_want_providers_of_their_own_are_said_to_be_left_open() -> None:
+    resources = {**FULL, "CUSTOM_A": 7}
+    info = host(resources=resources, traits=["T"], aggregates=[], zone="east")
+    two = {"resources1:CUSTOM_A": "2", "resources2:CUSTOM_A": "2"}
+    assert left_open(info, ask(specs={**two, "group_policy": "isolate"})) == [
+        "groups 1, 2: each wants a provider of its own, one was looked at"
+    ]
+    assert left_open(info, ask(specs={**two, "group_policy": "none"})) == []
+    one = {"resources1:CUSTOM_A": "2", "trait2:T": "required", "group_policy": "isolate"}
+    assert left_open(info, ask(specs=one)) == []
 
 
 def test_threads_are_asked_of_hosts_with_pcpu_alone() -> None:
