@@ -124,6 +124,12 @@ class InvalidRequest(NumafitError, ValueError):
         self.value = value
         self.stage = stage
 
+    def within(self, where: str) -> InvalidRequest:
+        """The same error with ``where`` before its message."""
+        return _rebuild_invalid(
+            f"{where}: {self}", self.nova_exception, self.key, self.value, self.stage
+        )
+
     def __reduce__(self) -> Any:
         return _rebuild_invalid, (str(self), self.nova_exception, self.key, self.value, self.stage)
 

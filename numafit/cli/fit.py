@@ -12,6 +12,7 @@ from numafit.cli.glance import MOST_HOSTS, AskedHosts, Glance, glance_options, p
 from numafit.cli.notes import Notes
 from numafit.cli.output import cpu_text, format_option, print_json, print_table, size_text
 from numafit.cli.requests import Guests, broken_rows, guest_options, show_broken
+from numafit.cli.running import Running, Shape
 from numafit.cli.sources import HostSources, host_sources
 from numafit.model.flavor import Flavor
 from numafit.model.placement import PciAllocation, Placement, PlacementCell
@@ -27,7 +28,7 @@ class Answer(NamedTuple):
 
     flavor: Flavor
     host: str
-    found: Placement | Refusal
+    found: Running | Placement | Refusal
 
 
 @click.command(short_help="Where a guest lands on each host, or why it does not fit.")
@@ -35,8 +36,9 @@ class Answer(NamedTuple):
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources
 @glance_options
+@click.option("--pins", is_flag=True, help="Which host CPUs each vCPU may run on.")
 @format_option("json")
-def command(guests: Guests, sources: HostSources, glance: Glance, output: str) -> int:
+def command(guests: Guests, sources: HostSources, glance: Glance, pins: bool, output: str) -> int:
     """Where a flavor's guest lands on each host, or why it does not fit.
 
     FLAVORS is a file of flavors as 'openstack flavor list --long -f json' or 'openstack flavor
@@ -58,33 +60,46 @@ def command(guests: Guests, sources: HostSources, glance: Glance, output: str) -
     fleets = sources.fleets(guests.ratios)
     hosts = glance.hosts(fleets)
     notes = Notes(fleets, sources.enabled_filters())
-    asked = [(flavor, hosts.asked(request, guests.options)) for flavor, request in wanted]
+    asked = [
+        (
+            flavor,
+            Shape.of(flavor, guests.image, request.guest),
+            hosts.asked(request, guests.options),
+        )
+        for flavor, request in wanted
+    ]
+
+    def answers(flavor: Flavor, shape: Shape, found: AskedHosts) -> Iterator[Answer]:
+        for one in found.answers(glance):
+            answer: Running | Refusal = (
+                one.found
+                if isinstance(one.found, Refusal)
+                else Running(shape, one.found, one, sources)
+            )
+            yield Answer(flavor, one.host, answer)
+
     if output == "json":
-        answers = [
-            _described(Answer(flavor, *one), notes)
-            for flavor, found in asked
-            for one in found.answers(glance)
-        ]
-        print_json(answers + broken_rows(guests))
+        rows = [_described(one, pins, notes) for each in asked for one in answers(*each)]
+        print_json(rows + broken_rows(guests))
         return _status(guests, asked)
-    for flavor, found in asked:
+    for flavor, shape, found in asked:
         if found.shown(glance) > MOST_HOSTS and not glance.by_host:
             print_summary(flavor.name, found, glance)
             continue
-        for one in found.answers(glance):
-            _show(Answer(flavor, *one))
+        for one in answers(flavor, shape, found):
+            _show(one, pins)
     show_broken(guests)
-    notes.show((flavor, found.request) for flavor, found in asked if found.fitting)
+    notes.show((flavor, found.request) for flavor, _shape, found in asked if found.fitting)
     return _status(guests, asked)
 
 
-def _status(guests: Guests, asked: Iterable[tuple[Flavor, AskedHosts]]) -> int:
+def _status(guests: Guests, asked: Iterable[tuple[Flavor, Shape, AskedHosts]]) -> int:
     if guests.broken:
         return 2
-    return 0 if all(found.fitting for _flavor, found in asked) else 1
+    return 0 if all(found.fitting for *_guest, found in asked) else 1
 
 
-def _show(one: Answer) -> None:
+def _show(one: Answer, pins: bool = False) -> None:
     where = f"{one.flavor.name} on {one.host or 'host'}"
     answer = one.found
     if isinstance(answer, Refusal):
@@ -93,19 +108,28 @@ def _show(one: Answer) -> None:
         if not alone and answer.reason not in _WHOLE_HOST:
             print_table(("guest cells", "host cells", "first in the way"), _grouped(answer.cells))
         return
-    if not answer.cells:
-        click.echo(f"{where}: fits; it asks for no NUMA topology, so its CPUs and memory float")
-    else:
-        click.echo(f"{where}: fits")
+    running = answer if isinstance(answer, Running) else None
+    placement = answer.placement if isinstance(answer, Running) else answer
+    floats = "; it asks for no NUMA topology, so its CPUs and memory float"
+    click.echo(f"{where}: fits{'' if placement.cells else floats}")
+    for line in running.lines() if running else ():
+        click.echo(f" {line}")
+    if placement.cells:
         print_table(
-            ("guest cell", "host cell", "vCPUs", "CPUs", "memory", "pages", "emulator"),
-            map(_cell_row, count(), answer.cells),
+            ("guest cell", "host cell", "vCPUs", "CPUs", "memory", "pages"),
+            map(_cell_row, count(), placement.cells),
             numbers=("guest cell", "host cell", "memory", "pages"),
         )
-    if answer.pci:
+        if running and pins:
+            print_table(
+                ("vCPU", "guest cell", "host cell", "CPUs"),
+                running.pins(),
+                numbers=("vCPU", "guest cell", "host cell"),
+            )
+    if placement.pci:
         print_table(
             ("PCI request", "devices", "vendor:product", "node", "distance", "addresses"),
-            map(_pci_row, answer.pci),
+            map(_pci_row, placement.pci),
             numbers=("PCI request", "devices", "node", "distance"),
         )
 
@@ -118,7 +142,6 @@ def _cell_row(n: int, cell: PlacementCell) -> tuple[object, ...]:
         cpu_text(cell.pinning.values()),
         size_text(cell.memory_mb),
         page_size_text(cell.pagesize) if cell.pagesize else None,
-        cpu_text(cell.reserved),
     )
 
 
@@ -147,17 +170,20 @@ def _grouped(cells: Iterable[CellRefusal]) -> Iterator[tuple[object, ...]]:
             yield cpu_text(guests), cpu_text(hosts), "nothing" if message == "fits" else message
 
 
-def _described(one: Answer, notes: Notes) -> dict[str, Any]:
+def _described(one: Answer, pins: bool = False, notes: Notes | None = None) -> dict[str, Any]:
     """The answer for machines; sizes are MiB, page sizes KiB, CPUs are ids."""
     answer = one.found
-    about: dict[str, Any] = {"flavor": one.flavor.name, "host": one.host, "fits": bool(answer)}
+    about: dict[str, Any] = {"flavor": one.flavor.name, "host": one.host}
     if isinstance(answer, Refusal):
-        return about | {"refusal": _refusal(answer)}
+        return about | {"fits": False, "refusal": _refusal(answer)}
+    placement = answer.placement if isinstance(answer, Running) else answer
     return about | {
-        "cells": [_cell(n, cell) for n, cell in enumerate(answer.cells)],
-        "pci": [_pci(drawn) for drawn in answer.pci],
-        "not_judged": [*answer.not_judged, *notes.filters(one.flavor)],
-        "derived": notes.derived,
+        "fits": True,
+        **(answer.described(pins) if isinstance(answer, Running) else {}),
+        "cells": [_cell(n, cell) for n, cell in enumerate(placement.cells)],
+        "pci": [_pci(drawn) for drawn in placement.pci],
+        "not_judged": [*placement.not_judged, *(notes.filters(one.flavor) if notes else ())],
+        **({"derived": notes.derived} if notes else {}),
     }
 
 

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 import numpy as np
@@ -98,6 +98,15 @@ class ChosenHosts:
         )
 
 
+class Answered(NamedTuple):
+    """``host``: its name; several hosts may have the same. ``number``: in ``fleet``."""
+
+    host: str
+    found: Placement | Refusal
+    fleet: Fleet
+    number: int
+
+
 @dataclass(frozen=True, slots=True)
 class AskedHosts:
     """One request on all of these hosts: what a scan says, and each answer where it is wanted."""
@@ -125,13 +134,13 @@ class AskedHosts:
             for n in indices[found == fits].tolist():
                 yield names[n] or f"host {n}"
 
-    def answers(self, glance: Glance) -> Iterator[tuple[str, Placement | Refusal]]:
-        """Name of each host and its whole answer, in the order of the hosts."""
+    def answers(self, glance: Glance) -> Iterator[Answered]:
+        """Each host with its whole answer, in the order of the hosts."""
         for fleet, indices, found in self.parts:
             names = fleet.names
             for n, fits in zip(indices.tolist(), found.tolist(), strict=True):
                 if glance.shows(fits):
-                    yield names[n], fleet.fit_on(self.request, n, self.options)
+                    yield Answered(names[n], fleet.fit_on(self.request, n, self.options), fleet, n)
 
 
 def print_summary(name: str, asked: AskedHosts, glance: Glance) -> None:
@@ -141,7 +150,7 @@ def print_summary(name: str, asked: AskedHosts, glance: Glance) -> None:
     if fits == asked.number or not glance.shows(False):
         return
     refused = Glance(only="refused")
-    found = reasons(one for _name, one in asked.answers(refused) if isinstance(one, Refusal))
+    found = reasons(one.found for one in asked.answers(refused) if isinstance(one.found, Refusal))
     print_table(
         ("hosts", "why not", "nearest miss"),
         ((one.hosts, one.words, one.miss or None) for one in found),

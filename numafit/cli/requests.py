@@ -13,13 +13,14 @@ import click
 from numafit.cli import ports
 from numafit.cli.configs import Configs
 from numafit.errors import InputError, InvalidRequest, printable, shorten
-from numafit.model.flavor import Flavor
+from numafit.model.flavor import Flavor, Image
 from numafit.model.guest import Limits, Networks
 from numafit.model.options import PCI_MATCHINGS, PHYSNET_AFFINITIES, STRATEGIES, FitOptions
 from numafit.model.request import Request
 from numafit.readers.checks import nearest
 from numafit.readers.flavors import BrokenFlavor, read_flavors, read_image
 from numafit.rules.pci_alias import parse_aliases
+from numafit.rules.topology import cpu_topology
 
 _GUEST = (
     "flavors_file",
@@ -133,6 +134,11 @@ class Guests:
             raise click.UsageError("--flavor does not go with --mix, which names flavors too.")
         self.given["flavor_names"] = tuple(names)
 
+    @functools.cached_property
+    def image(self) -> Image | None:
+        file = self.given["image_file"]
+        return read_image(file) if file else None
+
     def read(self, aliases: Sequence[str] = ()) -> list[tuple[Flavor, Request]]:
         """The flavors that are sound; ``broken`` gets the others. ``aliases``: of a configuration,
         before those of the command line.
@@ -145,7 +151,7 @@ class Guests:
         networks = Networks(frozenset(given["physnets"]), given["tunneled"])
         servers = Servers(
             {
-                "image": read_image(given["image_file"]) if given["image_file"] else None,
+                "image": self.image,
                 "ports": ports.parse_ports(given["ports"]),
                 "aliases": known,
                 "networks": networks if networks.physnets or networks.tunneled else None,
@@ -215,14 +221,10 @@ class Servers:
         """What it asks for; what nova would pass over is said."""
         try:
             found = Request.for_server(flavor, **self.common)
+            # nova finds out when it starts the guest, on every host anew
+            cpu_topology(flavor, self.common["image"])
         except InvalidRequest as error:
-            raise InvalidRequest(
-                f"flavor {flavor.name}: {error}",
-                nova_exception=error.nova_exception,
-                key=error.key,
-                value=error.value,
-                stage=error.stage,
-            ) from None
+            raise error.within(f"flavor {flavor.name}") from None
         for key, why in found.resources.ignored if found.resources else ():
             text = f"numafit: flavor {flavor.name}: nova passes over {key}: {why}"
             click.echo(printable(text), err=True)

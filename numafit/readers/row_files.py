@@ -1,8 +1,9 @@
 """Files of ``compute_nodes`` rows, as dumps and the tools of operators write them -> rows.
 
 JSON and YAML: a list of rows, one row, ``{"compute_nodes": [rows]}``, a mapping of names to such
-mappings; one row per line; results of Ansible's ``mysql_query`` and ``postgresql_query``, also as
-its command line reports them; a bare ``numa_topology``. Tables with a header are those of
+mappings; one row per line; results of Ansible's ``mysql_query`` and ``postgresql_query``, and of
+a command that printed rows (``stdout``), also as Ansible reports them
+(``numafit.readers.ansible``); a bare ``numa_topology``. Tables are those of
 ``numafit.readers.tables``. Numbers may be text, as tables and some drivers have them.
 """
 
@@ -14,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from numafit.errors import InputError
-from numafit.readers import bounds, checks
+from numafit.readers import ansible, bounds, checks
 from numafit.readers.naming import host_name
 from numafit.readers.node_totals import NODE_COLUMNS
 from numafit.readers.nova_objects import OBJECT_NAME
@@ -30,7 +31,6 @@ _ROWS = "rows of compute_nodes with the column numa_topology"
 _HOW = (
     "Dump the table compute_nodes of the cell's database; the commands are in docs/guide/hosts.md."
 )
-_ANSIBLE = re.compile(r"^\S+ \| (?:SUCCESS|CHANGED) => (?=\{)", re.MULTILINE)
 _RESULTS = ("query_result", "query_all_results", "results")
 _WHOLE = re.compile(r"-?[0-9]{1,15}")
 _NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
@@ -62,29 +62,34 @@ def stored_rows(path: str | os.PathLike[str]) -> Iterator[tuple[str, StoredRow]]
         raise error.within(file) from None
 
 
-def _found(text: str, file: str) -> Iterator[tuple[str, object]]:
-    table = read_table(text, _TOPOLOGY) if text.lstrip()[:1] not in ("{", "[") else None
+def _found(text: str, file: str, way: str = "", depth: int = 0) -> Iterator[tuple[str, object]]:
+    """Each row with the way that leads to it; ``way`` leads to the text."""
+    colon = f"{way}: " if way else ""
+    try:
+        table = read_table(text, _TOPOLOGY) if text.lstrip()[:1] not in ("{", "[") else None
+    except InputError as error:
+        key = f"{colon}{error.key}" if error.key else way
+        raise InputError(None, key, error.value, error.expected, error.hint) from None
     if table is not None:
-        yield from table
+        yield from ((f"{colon}{line}", row) for line, row in table)
         return
-    reports = list(_ANSIBLE.finditer(text))
-    if reports and not text[: reports[0].start()].strip():
-        ends = [*(report.start() for report in reports[1:]), len(text)]
-        for report, end in zip(reports, ends, strict=True):
-            name = report[0].partition(" ")[0]
-            yield from _rows(parse_json(text[report.end() : end]), name, file, 0)
+    found = ansible.reports(text) if depth == 0 else None
+    if found is not None:
+        for name, result in found:
+            yield from _found(result, file, name, depth + 1)
         return
     lines = _lines(text)
     if lines is None:
-        yield from _rows(parse_text(text, file), "", file, 0)
+        yield from _rows(parse_text(text, file), way, file, depth)
     for n, line in lines or ():
         try:
             value = parse_json(line)
         except InputError as error:
             # 'mysql -B' writes each backslash twice
             hint = "Print it with -r (--raw)." if '\\\\"' in line else error.hint
-            raise InputError(None, f"line {n}", error.value, error.expected, hint) from None
-        yield from _rows(value, f"line {n}", file, 0)
+            key = f"{colon}line {n}"
+            raise InputError(None, key, error.value, error.expected, hint) from None
+        yield from _rows(value, f"{colon}line {n}", file, depth)
 
 
 def _lines(text: str) -> list[tuple[int, str]] | None:
@@ -104,7 +109,7 @@ def _rows(data: object, way: str, file: str, depth: int) -> Iterator[tuple[str, 
     dot = f"{way}." if way else ""
     if isinstance(data, list) and depth < _DEPTH:
         for n, row in enumerate(data):
-            if isinstance(row, list) or (isinstance(row, dict) and _holder(row)):
+            if isinstance(row, list) or (isinstance(row, dict) and _holds_rows(row)):
                 yield from _rows(row, f"{way}[{n}]", file, depth + 1)
             else:
                 yield f"{way}[{n}]", row
@@ -115,10 +120,16 @@ def _rows(data: object, way: str, file: str, depth: int) -> Iterator[tuple[str, 
         yield way, data
     elif data.get(OBJECT_NAME) == "NUMATopology":
         yield way, {"host": host_name(file), _TOPOLOGY: data}
+    elif "plays" in data:
+        for place, result in ansible.play_results(data):
+            if _holds_rows(result):
+                yield from _rows(result, f"{dot}{place}", file, depth + 1)
     elif key := _holder(data):
         if not isinstance(data[key], list):
             raise InputError(None, f"{dot}{key}", data[key], f"a list of {_ROWS}", _HOW)
         yield from _rows(data[key], f"{dot}{key}", file, depth + 1)
+    elif isinstance(data.get("stdout"), str):
+        yield from _found(data["stdout"], file, f"{dot}stdout", depth + 1)
     else:
         for name, inner in data.items():
             if not isinstance(inner, dict):
@@ -130,6 +141,10 @@ def _rows(data: object, way: str, file: str, depth: int) -> Iterator[tuple[str, 
 def _holder(data: Mapping[str, Any]) -> str:
     """The key under which a mapping holds rows; empty where it has none."""
     return next((key for key in ("compute_nodes", *_RESULTS) if key in data), "")
+
+
+def _holds_rows(data: Mapping[str, Any]) -> bool:
+    return bool(_holder(data)) or isinstance(data.get("stdout"), str)
 
 
 def _stored(row: Mapping[str, Any]) -> StoredRow:

@@ -1,7 +1,8 @@
 """Tables as the clients of databases print them -> rows of text.
 
 Read are ``mysql -B`` (tabs) and ``mysql -t`` (boxes), ``psql`` as it prints by itself, with ``-A``
-and with ``--csv``; each with the line that names the columns.
+and with ``--csv``, each with the line that names the columns; and those that print a column a line
+(``numafit.readers.records``).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 
 from numafit.errors import InputError
 from numafit.readers import bounds
+from numafit.readers.records import read_records
 from numafit.readers.textfile import lines_of
 
 Row = dict[str, str | None]
@@ -35,6 +37,9 @@ def read_table(text: str, wanted: str) -> list[tuple[str, Row]] | None:
     lines = [(n, line.rstrip("\r")) for n, line in enumerate(lines_of(text), 1) if line.strip()]
     if not lines:
         return None
+    records = read_records(text, wanted)
+    if records is not None:
+        return [(f"line {n}", _row(n, list(one), list(one.values()))) for n, one in records]
     _n, first = lines[0]
     if _BOX.fullmatch(first.strip()):
         return _boxed(lines[1:], wanted)

@@ -149,6 +149,12 @@ def _emulator_threads(asked: Asked) -> str | None:
     return policy or None
 
 
+def realtime_vcpus(asked: Asked) -> frozenset[int]:
+    """The vCPUs that run under a realtime scheduler. Raises ``InvalidRequest``."""
+    mask = _realtime(asked)
+    return frozenset(vcpu for vcpu in range(asked.vcpus) if mask >> vcpu & 1)
+
+
 def _realtime(asked: Asked) -> int:
     """Mask of the realtime vCPUs; 0 where realtime is not asked for."""
     if not flag(asked.specs.get("hw:cpu_realtime")):

@@ -49,8 +49,8 @@ def cpu_topology(
             "hw:cpu_max_sockets",
             limits.sockets,
             f"limits under which sockets x cores x threads can make {asked.vcpus} vCPUs",
-            f"They are {shorten(limits.sockets)} sockets, {shorten(limits.cores)} cores and "
-            f"{shorten(limits.threads)} threads: raise one of them.",
+            f"They are sockets {shorten(limits.sockets)}, cores {shorten(limits.cores)} and "
+            f"threads {shorten(limits.threads)}: raise one of them.",
         )
     return max(found, key=lambda one: (_kept(one, wanted), one.sockets * one.cores, one.sockets))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import xml.etree.ElementTree as ET
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,7 @@ def facts(host: HostInfo) -> list[object]:
 def test_capabilities_are_read_from_the_trees_too(libvirt_tests: Path, tmp_path: Path) -> None:
     data = libvirt_tests / "vircaps2xmldata"
     compared = 0
+    told = Counter[str]()
     for path in sorted(data.glob("vircaps-*.xml")):
         tree = data / f"linux-{path.stem.split('-', 2)[2]}"
         theirs, ours = read_capabilities(path), read_sysfs(copy(tree, tmp_path / path.stem)).host
@@ -61,13 +63,18 @@ def test_capabilities_are_read_from_the_trees_too(libvirt_tests: Path, tmp_path:
         assert facts(theirs) == [(*one[:-1], ()) for one in facts(ours)], path.stem
         assert not theirs.remarks
         assert not theirs.offline
+        as_written(theirs, path)
+        told.update(as_in_the_tree(ours, tmp_path / path.stem / "sys"))
         compared += 1
     assert compared >= 11
+    assert told["memory"] >= 1
+    assert (told["pages"] >= 20, told["distances"] >= 10) == (True, True)
 
 
 def test_counts_of_cpus_are_libvirts(libvirt_tests: Path, tmp_path: Path) -> None:
     data = libvirt_tests / "virhostcpudata"
     counted = compared = 0
+    told = Counter[str]()
     for path in sorted(data.glob("*.expected")):
         name = path.stem.removeprefix("linux-")
         tree = data / f"linux-{name.partition('-')[2]}"
@@ -80,7 +87,7 @@ def test_counts_of_cpus_are_libvirts(libvirt_tests: Path, tmp_path: Path) -> Non
                 read_sysfs(sys)
             continue
         host = read_sysfs(sys).host
-        memory(sys, host)
+        told.update(as_in_the_tree(host, sys))
         mine = sum(len(cell.cpuset) for cell in host.cells)
         off = sum(len(one.cpus) for one in host.offline)
         assert mine + off == there, name
@@ -96,14 +103,43 @@ def test_counts_of_cpus_are_libvirts(libvirt_tests: Path, tmp_path: Path) -> Non
         assert max(len(core) for cell in host.cells for core in cell.siblings) == threads, name
         compared += 1
     assert (counted >= 14, compared >= 5) == (True, True)
+    assert told["memory"] >= 30
 
 
-def memory(sys: Path, host: HostInfo) -> None:
-    """The memory of each node that the tree tells, and of no other."""
+def as_in_the_tree(host: HostInfo, sys: Path) -> Counter[str]:
+    """Memory, huge pages and distances are those that the tree tells, and no other; how many of
+    each it tells."""
+    told = Counter[str]()
+    rows = []
     for cell in host.cells:
-        path = sys / f"devices/system/node/node{cell.id}/meminfo"
+        node = sys / f"devices/system/node/node{cell.id}"
+        path = node / "meminfo"
         found = re.search(r"MemTotal:\s+(\d+) kB", path.read_text()) if path.exists() else None
         assert cell.memory_mb == (int(found[1]) // 1024 if found else None)
+        told["memory"] += found is not None
+        pages = {
+            int(one.parent.name.removeprefix("hugepages-").removesuffix("kB")): int(one.read_text())
+            for one in node.glob("hugepages/hugepages-*/nr_hugepages")
+        }
+        assert {p.size_kib: p.total for p in cell.page_pools if p.size_kib > 64} == pages
+        told["pages"] += len(pages)
+        if (node / "distance").exists():
+            rows.append(tuple(map(int, (node / "distance").read_text().split())))
+    assert host.distances == tuple(rows)
+    told["distances"] += len(rows)
+    return told
+
+
+def as_written(host: HostInfo, path: Path) -> None:
+    """Memory, pages of each size and distances are those of libvirt's XML."""
+    cells = ET.parse(path).getroot().findall("host/topology/cells/cell")
+    for cell, xml in zip(host.cells, cells, strict=True):
+        assert cell.memory_mb == int(xml.findtext("memory") or 0) // 1024
+        assert [(pool.size_kib, pool.total) for pool in cell.page_pools] == [
+            (int(pages.attrib["size"]), int(pages.text or 0)) for pages in xml.findall("pages")
+        ]
+    rows = [[int(to.attrib["value"]) for to in xml.findall("distances/sibling")] for xml in cells]
+    assert list(map(list, host.distances)) == [row for row in rows if row]
 
 
 def test_all_capabilities_load(libvirt_tests: Path) -> None:
@@ -113,10 +149,7 @@ def test_all_capabilities_load(libvirt_tests: Path) -> None:
         root, host = ET.parse(path).getroot(), read_capabilities(path)
         cpus = {int(cpu.attrib["id"]) for cpu in root.findall("host/topology/cells/cell/cpus/cpu")}
         assert frozenset().union(*(cell.cpuset for cell in host.cells)) == cpus
-        memory_kib = [
-            int(cell.findtext("memory") or 0) for cell in root.findall("host/topology/cells/cell")
-        ]
-        assert [cell.memory_mb for cell in host.cells] == [kib // 1024 for kib in memory_kib]
+        as_written(host, path)
 
 
 def test_all_devices_load(libvirt_tests: Path) -> None:

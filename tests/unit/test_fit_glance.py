@@ -116,7 +116,7 @@ def test_only_one_kind_of_answer(numafit: Run, tmp_path: Path, many: Path) -> No
 def test_few_answers_have_lines_of_their_own(numafit: Run, tmp_path: Path, many: Path) -> None:
     asked = ("fit", flavors(tmp_path), "--fleet", many, "--match")
     done = numafit(*asked, "xeon-0001", "--match", "free-000[0-9]")
-    assert done.out.count(" on ") == 11
+    assert done.out.count("p8 on ") == 11
     assert "p8 on xeon-0001: does not fit: PCPU: 8 wanted, 1 free of 16" in done.out
     only = numafit(*asked, "xeon-0001", "--match", "free-000[0-9]", "--only", "refused")
     assert only.out.count(" on ") == 1
