@@ -342,7 +342,7 @@ def test_services_that_take_no_guests(
         tmp_path / "cell.db",
         [
             (1, "c1", compute, 0, None, 0, 0),
-            (2, "c2", compute, 1, "new disk", 0, 0),
+            (2, "c2", compute, 1, "new\n disk", 0, 0),
             (3, "c3", compute, 0, None, 1, 0),
             (4, "c4", "nova-conductor", 0, None, 0, 0),
             (5, "c4", compute, 0, None, 0, 5),
