@@ -147,7 +147,7 @@ def _grouped(cells: Iterable[CellRefusal]) -> Iterator[tuple[object, ...]]:
             yield cpu_text(guests), cpu_text(hosts), "nothing" if message == "fits" else message
 
 
-def _described(one: Answer, notes: Notes) -> dict[str, Any]:
+def _described(one: Answer, notes: Notes | None = None) -> dict[str, Any]:
     """The answer for machines; sizes are MiB, page sizes KiB, CPUs are ids."""
     answer = one.found
     about: dict[str, Any] = {"flavor": one.flavor.name, "host": one.host, "fits": bool(answer)}
@@ -156,8 +156,8 @@ def _described(one: Answer, notes: Notes) -> dict[str, Any]:
     return about | {
         "cells": [_cell(n, cell) for n, cell in enumerate(answer.cells)],
         "pci": [_pci(drawn) for drawn in answer.pci],
-        "not_judged": [*answer.not_judged, *notes.filters(one.flavor)],
-        "derived": notes.derived,
+        "not_judged": [*answer.not_judged, *(notes.filters(one.flavor) if notes else ())],
+        **({"derived": notes.derived} if notes else {}),
     }
 
 

@@ -60,7 +60,7 @@ class _Columns:
 
 
 def _rows(database: NovaDb) -> Iterator[Any]:
-    one = database._table(
+    one = database.table(
         "instances",
         "uuid",
         "host",
@@ -70,7 +70,7 @@ def _rows(database: NovaDb) -> Iterator[Any]:
         "task_state",
         "deleted",
     )
-    more = database._table(
+    more = database.table(
         "instance_extra",
         "instance_uuid",
         "numa_topology",
@@ -97,17 +97,17 @@ def _rows(database: NovaDb) -> Iterator[Any]:
         .where(i.deleted == 0, x.deleted == 0, i.host.is_not(None))
         .where(sa.or_(i.vm_state.is_(None), i.vm_state.not_in(_GONE)))
     )
-    return database._stream(query)
+    return database.stream(query)
 
 
 def _by_server(
     database: NovaDb, name: str, columns: tuple[str, ...]
 ) -> dict[str, list[tuple[Any, ...]]]:
     """The other columns of each row by the first, an instance's uuid."""
-    table = database._table(name, *columns, "deleted")
+    table = database.table(name, *columns, "deleted")
     found: dict[str, list[tuple[Any, ...]]] = {}
     query = database._sa.select(*(table.c[one] for one in columns)).where(table.c.deleted == 0)
-    for uuid, *values in database._stream(query):
+    for uuid, *values in database.stream(query):
         found.setdefault(uuid, []).append(tuple(values))
     return found
 
