@@ -16,13 +16,14 @@ from numafit.columns.snapshot import HostNow
 from numafit.devices import pci_support
 from numafit.errors import InputError, InvalidValue, MisuseError, StalePlacement, shorten
 from numafit.model import fields
-from numafit.model.guest import Limits, PciRequest
+from numafit.model.guest import PciRequest
 from numafit.model.hostinfo import HostInfo, PciPool
 from numafit.model.options import FitKeywords, FitOptions, chosen
 from numafit.model.placement import PciSupport, Placement
 from numafit.model.refusal import Refusal
 from numafit.model.request import Request
 from numafit.moments import columns_now, host_now
+from numafit.placement_half import PlacementHalf
 from numafit.spans import Hosts, host_index, host_indices, in_threads, mix_shares
 from numafit.stream import CLAIM_ATTEMPTS, Chooser, schedule
 
@@ -56,7 +57,7 @@ def info_of(key: str, host: HostInfo | HasHostInfo) -> HostInfo:
     return info
 
 
-class Fleet:
+class Fleet(PlacementHalf):
     """Hosts as columns.
 
     Every verb that fits takes ``options``, or the fields of FitOptions as keywords of its own:
@@ -146,17 +147,6 @@ class Fleet:
         fleet._engine = ManyHosts(columns)
         return fleet
 
-    def with_inventories(self, ratios: Limits | None = None) -> Fleet:
-        """A fleet in which hosts without inventories have those that nova-compute would report
-        (``numafit.with_inventories``): this one where none lacks them. ``ratios``: allocation
-        ratios in place of the hosts'."""
-        from numafit.columns.inventories import with_inventories
-
-        fields.instance("ratios", ratios, Limits, none=True)
-        now = columns_now(self._engine)
-        found = with_inventories(now, ratios)
-        return self if found is now else Fleet._of(found)
-
     def __len__(self) -> int:
         return self._columns.n_hosts
 
@@ -205,18 +195,6 @@ class Fleet:
         now = self._engine.copies()
         still = {name: a.copy() for name, a in self._engine.lent.items() if name not in now}
         return {**self._engine.counts(), **still, **now}
-
-    @property
-    def derived(self) -> frozenset[str]:
-        """Resource classes whose inventories were worked out, on some host at least."""
-        return frozenset().union(*(kind.derived for kind in self._columns.host_kinds))
-
-    def not_judged(self, request: Asked, hosts: Hosts = None) -> dict[str, int]:
-        """What answers about the request leave open: a sentence, as ``Placement.not_judged`` has
-        them -> on how many of the hosts."""
-        asked = request.request if isinstance(request, Prepared) else request
-        fields.instance("request", asked, Request)
-        return self._columns.not_judged_of(asked.resources, host_indices(hosts, len(self)))
 
     def scan(
         self,

@@ -133,8 +133,9 @@ def command(
     if output == "json":
         open_of = {flavor.name: notes.described(flavor, asked) for flavor, asked in wanted}
         flavors = [_described(count, open_of.get(count.name, [])) for count in counts]
-        answer = {"cap": cap, "mix": mix or None, "hosts": names, "derived": notes.derived}
-        print_json({**answer, "flavors": flavors})
+        resting = dict(notes.disabled)
+        answer = {"cap": cap, "mix": mix or None, "hosts": names, "disabled": resting}
+        print_json({**answer, "derived": notes.derived, "flavors": flavors})
     elif output == "csv":
         _print_csv(names, counts)
         notes.show(room, err=True)

@@ -17,6 +17,9 @@ from numafit.rules.filters import filters_not_judged
 MOST_FLAVORS = 3
 """Flavors that a note names."""
 
+MOST_RESTING = 8
+"""Hosts that a note names of those that take no guests."""
+
 Asked = tuple[Flavor, Request]
 
 
@@ -58,6 +61,11 @@ class Notes:
         """Resource classes whose inventories were worked out, on some host at least."""
         return sorted({name for fleet in self._fleets for name in fleet.derived})
 
+    @property
+    def disabled(self) -> list[tuple[str, str]]:
+        """Hosts whose compute service takes no guests, each with the reason."""
+        return [one for fleet in self._fleets for one in fleet.disabled]
+
     def show(self, asked: Iterable[Asked], err: bool = False) -> None:
         """One line a kind, of flavors for which some answer was yes; ``err``: where the answer
         itself is for machines."""
@@ -67,6 +75,8 @@ class Notes:
             whose = "" if len(note.flavors) == len(asked) else f" ({_listed(note.flavors)}{some})"
             where = whose or (f" ({some[2:]})" if some else "")
             click.echo(printable(f"not judged: {note.sentence}{where}"), err=err)
+        if resting := self.disabled:
+            click.echo(printable(f"take no guests: {_with_reasons(resting)}"), err=err)
         if asked and (classes := self.derived):
             click.echo(
                 f"derived from the hosts, as nova-compute reports them: {', '.join(classes)}",
@@ -86,6 +96,12 @@ class Notes:
         """For machines: what is not judged, and on how many hosts."""
         found = self.of(flavor, request)
         return [{"what": sentence, "hosts": hosts} for sentence, hosts in found.items()]
+
+
+def _with_reasons(resting: Sequence[tuple[str, str]]) -> str:
+    more = len(resting) - MOST_RESTING
+    named = [f"{name or 'host'} ({why})" for name, why in resting[:MOST_RESTING]]
+    return ", ".join(named) + (f" and {_hosts(more)} more" if more > 0 else "")
 
 
 def _hosts(number: int) -> str:

@@ -219,6 +219,11 @@ COMPANIONS: dict[str, Callable[[Any], Any]] = {
         help="A directory of *.conf files, which win over --config.",
     ),
     **OPTIONS,
+    "count_disabled": click.option(
+        "--count-disabled",
+        is_flag=True,
+        help="Count hosts whose compute service is disabled or forced down as if it took guests.",
+    ),
 }
 """Options that stand beside those of the sources: name in ``Given`` -> click option."""
 
@@ -265,10 +270,11 @@ class HostSources:
         without inventories have the ones that nova-compute would report; ``ratios``: allocation
         ratios in place of theirs."""
         self._need_any()
+        by_host = self.configs or self.placement or self.given["count_disabled"]
         fleets: list[Fleet] = []
         for source in SOURCES:
             values = self.given[source.name]
-            if source.fleet is not None and not self.configs and not self.placement:
+            if source.fleet is not None and not by_host:
                 fleets += (source.fleet(one).with_inventories(ratios) for one in values)
             elif values:
                 fleets.append(
@@ -283,6 +289,8 @@ class HostSources:
 
     def _hosts(self, source: Source, value: str) -> Iterator[HostInfo]:
         for host in source.read(value, self.given):
+            if self.given["count_disabled"]:
+                host = replace(host, disabled="")
             host = self.placement.applied(self.configs.applied(host, source.hardware))
             for remark in (*host.remarks, off_remark(host)):
                 if remark:

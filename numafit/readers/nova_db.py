@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from numafit.diagnosis.usage import Difference, HostSum, Instance, usage_differences
-from numafit.errors import InputError
+from numafit.errors import InputError, printable
 from numafit.model.hostinfo import HostInfo
 from numafit.readers import bounds
 from numafit.readers.database import Database, Kind, url_of
@@ -27,6 +27,7 @@ KIND = Kind(
     "It stands in the nova.conf of the cell's nova-conductor, not in that of a compute.",
     "Give the database of a cell (nova_cell1, nova_main), not nova_api or nova_cell0.",
 )
+_REASON = 200
 NO_SERVICE = "nova knows of no nova-compute there"
 _GONE = ("deleted", "shelved_offloaded")
 """States in which an instance holds nothing on its host, though its row may still name it."""
@@ -105,9 +106,7 @@ class NovaDb(Database):
             one.binary == "nova-compute", one.deleted == 0
         )
         found = {
-            host: ("disabled" + (f", {reason}" if reason else ""))
-            if disabled
-            else ("forced down" if down else "")
+            host: "disabled" + _reason(reason) if disabled else ("forced down" if down else "")
             for host, disabled, reason, down in self.stream(query)
         }
         return found or None
@@ -164,6 +163,12 @@ class NovaDb(Database):
             if resting is not None and (why := resting.get(host, NO_SERVICE)):
                 others[DISABLED] = why
             yield (host or "", node or ""), (node or host or "", topology, pools, cpu, ram, others)
+
+
+def _reason(text: object) -> str:
+    """What somebody wrote for other people, on one line and not at any length."""
+    words = printable(" ".join(str(text or "").split()))[:_REASON]
+    return f", {words}" if words else ""
 
 
 def database_url(source: str) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from numafit.errors import InputError
-from numafit.model.resources import Inventory, Provider
+from numafit.model.resources import MAX_UNITS, Inventory, Provider
+from numafit.readers import checks
 from numafit.readers.database import Database, Kind, url_of
 from numafit.readers.placement_facts import PlacementFacts
 
@@ -35,14 +37,18 @@ class PlacementDb(Database):
         self._inventories(facts, uuids)
         self._usages(facts, uuids)
         self._names(facts, uuids)
-        return facts.hosts()
+        try:
+            return facts.hosts()
+        except InputError as error:
+            raise error.within(self.name) from None
 
     def _providers(self, facts: PlacementFacts) -> dict[int, str]:
         one = self.table("resource_providers", "id", "uuid", "name", "root_provider_id").c
         rows = list(self.stream(self._sa.select(one.id, one.uuid, one.name, one.root_provider_id)))
-        uuids = {number: uuid for number, uuid, _name, _root in rows}
-        for _number, uuid, name, root in rows:
-            facts.list(uuid, name or "", uuids.get(root))
+        uuids = {number: self._text("uuid", uuid) for number, uuid, _name, _root in rows}
+        for number, _uuid, name, root in rows:
+            uuid = uuids[number]
+            facts.list(uuid, self._text("name", name or ""), uuids.get(root))
             found = facts.of(uuid)
             # what has no row has none of it
             found.inventories, found.traits, found.aggregates = {}, frozenset(), frozenset()
@@ -78,8 +84,20 @@ class PlacementDb(Database):
         )
         for provider, name, used in self.stream(query):
             if provider in uuids:
-                # MariaDB sums to a decimal
-                facts.of(uuids[provider]).usages[name] = int(used)
+                facts.of(uuids[provider]).usages[name] = self._sum(used)
+
+    def _sum(self, used: Any) -> int:
+        """MariaDB sums to a decimal; a file of SQLite may hold anything."""
+        try:
+            return checks.whole("allocations.used", int(used), 0, MAX_UNITS)
+        except (TypeError, ValueError, OverflowError):
+            raise InputError(self.name, "allocations.used", used, "a number of units") from None
+
+    def _text(self, column: str, value: object) -> str:
+        try:
+            return checks.label(f"resource_providers.{column}", value)
+        except InputError as error:
+            raise error.within(self.name) from None
 
     def _names(self, facts: PlacementFacts, uuids: dict[int, str]) -> None:
         for link, key, table, column, field in (

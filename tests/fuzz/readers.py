@@ -30,6 +30,9 @@ from numafit.readers.nova_instances import instance_cells
 from numafit.readers.nova_rows import read_nova_rows, stored_rows
 from numafit.readers.ovsdb import read_switch
 from numafit.readers.pci_devices import read_pci_devices
+from numafit.readers.placement_db import read_placement_db
+from numafit.readers.placement_facts import PlacementFacts
+from numafit.readers.placement_json import read_placement_file
 from numafit.readers.synthetic import host_of_synthetic
 from numafit.readers.sysfs import read_sysfs
 from numafit.replaying.cases import read as read_cases
@@ -115,6 +118,16 @@ def _database(path: Path) -> None:
     with NovaDb(f"sqlite:///{path}") as database:
         database.differences()
         Fleet.from_nova_rows(database.rows())
+
+
+def _placement_database(path: Path) -> None:
+    read_placement_db(f"sqlite:///{path}")
+
+
+def _placement_file(path: Path) -> None:
+    facts = PlacementFacts()
+    read_placement_file(facts, str(path), "h")
+    facts.hosts()
 
 
 def _synthetic(path: Path) -> None:
@@ -249,6 +262,8 @@ READERS: dict[str, Reader] = {
     "instance": Reader(_instance, texts(seeds.INSTANCE)),
     "database": Reader(_database, seeds.databases, ".db"),
     "row-tables": Reader(_rows, texts(*seeds.TABLES)),
+    "placement": Reader(_placement_file, texts(*seeds.PLACEMENT), ".json"),
+    "placement-database": Reader(_placement_database, seeds.placement_databases, ".db"),
     "capabilities": Reader(
         _capabilities,
         files(DATA / "libvirt" / "two-socket.xml", DATA / "libvirt" / "test-driver.xml"),

@@ -124,6 +124,40 @@ def databases() -> list[bytes]:
         return [connection.serialize()]
 
 
+PLACEMENT = (
+    '[{"resource_class": "VCPU", "total": 8, "reserved": 1, "allocation_ratio": 4.0, "used": 2}]',
+    '[{"resource_class": "VCPU", "usage": 5}]',
+    '[{"name": "CUSTOM_GOLD"}]',
+    '[{"uuid": "u", "name": "h", "root_provider_uuid": "u", "generation": 1}]',
+    '[{"#": 1, "resource provider": "u", "inventory used/capacity": "VCPU=5/14,DISK_GB=0/9"}]',
+)
+
+
+def placement_databases() -> list[bytes]:
+    with sqlite3.connect(":memory:") as connection:
+        connection.executescript("""
+            CREATE TABLE resource_providers (id, uuid, name, root_provider_id);
+            CREATE TABLE inventories (resource_provider_id, resource_class_id, total, reserved,
+              min_unit, max_unit, step_size, allocation_ratio);
+            CREATE TABLE allocations (resource_provider_id, resource_class_id, used);
+            CREATE TABLE resource_classes (id, name);
+            CREATE TABLE traits (id, name);
+            CREATE TABLE resource_provider_traits (trait_id, resource_provider_id);
+            CREATE TABLE placement_aggregates (id, uuid);
+            CREATE TABLE resource_provider_aggregates (resource_provider_id, aggregate_id);
+            INSERT INTO resource_providers VALUES (1, 'u', 'h', 1), (2, 'v', 'gpu', 1);
+            INSERT INTO resource_classes VALUES (0, 'VCPU'), (1, 'VGPU');
+            INSERT INTO inventories VALUES (1, 0, 8, 1, 1, 8, 1, 4.0), (2, 1, 2, 0, 1, 2, 1, 1.0);
+            INSERT INTO allocations VALUES (1, 0, 3), (1, 0, 2);
+            INSERT INTO traits VALUES (1, 'CUSTOM_GOLD');
+            INSERT INTO resource_provider_traits VALUES (1, 2);
+            INSERT INTO placement_aggregates VALUES (1, 'a');
+            INSERT INTO resource_provider_aggregates VALUES (1, 1);
+        """)
+        connection.commit()
+        return [connection.serialize()]
+
+
 def archives() -> list[bytes]:
     packed = (EXAMPLES / "networking" / "sys.tar.xz").read_bytes()
     return [

@@ -5,6 +5,8 @@ aggregates, and questions (a flavor, an image, aggregates). For each world the h
 providers of a placement on SQLite in memory, and each question the query that nova's scheduler
 would send, or the two of them. Writes one JSON line for each world: the names of the
 candidates, question by question; ``null`` where placement refuses the query.
+
+With a URL as its argument placement's tables are made in that database, and stay there.
 """
 
 import json
@@ -33,6 +35,10 @@ def put(client, path, body):
     return check(client.put(path, json=body, headers=VERSION))
 
 
+def uuid_of(number, name):
+    return str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{number}-{name}"))
+
+
 def build(client, world, number):
     names = {}
     for name in world["classes"]:
@@ -40,10 +46,13 @@ def build(client, world, number):
     for name in world["traits"]:
         put(client, f"/traits/{name}", None)
     for host in world["hosts"]:
-        own = str(uuid.uuid5(uuid.NAMESPACE_DNS, f"{number}-{host['name']}"))
+        own = uuid_of(number, host["name"])
         names[own] = host["name"]
         path = f"/resource_providers/{own}"
-        check(client.post("/resource_providers", json={"name": own, "uuid": own}, headers=VERSION))
+        made = {"name": own, "uuid": own}
+        if host.get("parent"):
+            made["parent_provider_uuid"] = uuid_of(number, host["parent"])
+        check(client.post("/resource_providers", json=made, headers=VERSION))
         # room for what is in use, which may be more than there is in the end
         wide = {name: {"total": 2**31 - 1, "max_unit": 2**31 - 1} for name in host["inventories"]}
         generation = put(
@@ -127,7 +136,8 @@ conf = cfg.ConfigOpts()
 fixture = config_fixture.Config(conf)
 placement_conf.register_opts(conf)
 fixture.setUp()
-fixture.config(group="placement_database", connection="sqlite://", sync_on_startup=True)
+URL = sys.argv[1] if len(sys.argv) > 1 else "sqlite://"
+fixture.config(group="placement_database", connection=URL, sync_on_startup=True)
 fixture.config(group="api", auth_strategy="noauth2")
 conf([], project="placement", default_config_files=[])
 with direct.PlacementDirect(conf) as client:

@@ -1,19 +1,16 @@
 """A cell database with nova's own tables and rows: numafit reads what nova's objects read back.
 
-SQLite always; with ``make test-db`` also a MariaDB server of Debian's packages, which is started
-here in a directory of its own and stopped at the end. NUMAFIT_NOVA_PYTHON is the path of a Python
+SQLite always; with ``make test-db`` also a MariaDB server of Debian's packages, which conftest.py
+starts. NUMAFIT_NOVA_PYTHON is the path of a Python
 that has nova 34.
 """
 
 from __future__ import annotations
 
-import getpass
 import json
 import os
-import shutil
 import subprocess
-import time
-from collections.abc import Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +25,6 @@ from numafit.readers.nova_db_servers import read_servers
 pytestmark = pytest.mark.nova
 
 ORACLE = Path(__file__).parent / "db_oracle.py"
-READY_SECONDS = 60
 
 
 def fill(url: str) -> dict[str, Any]:
@@ -44,64 +40,6 @@ def fill(url: str) -> dict[str, Any]:
     return found
 
 
-def program(*names: str) -> str:
-    path = os.environ["PATH"] + ":/usr/sbin:/sbin"
-    for name in names:
-        found = shutil.which(name, path=path)
-        if found is not None:
-            return found
-    pytest.fail(f"{names[0]} is not installed; 'make test-db' installs Debian's mariadb-server")
-
-
-@pytest.fixture(scope="module")
-def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    # the path of a socket has little room, pytest's directories are long
-    folder = tmp_path_factory.mktemp("db")
-    data, log = folder / "data", folder / "log"
-    socket = f"/tmp/numafit-{os.getpid()}.sock"
-    user = getpass.getuser()
-    subprocess.run(
-        [
-            program("mariadb-install-db", "mysql_install_db"),
-            "--no-defaults",
-            f"--datadir={data}",
-            f"--user={user}",
-            "--auth-root-authentication-method=normal",
-            "--skip-test-db",
-        ],
-        capture_output=True,
-        timeout=120,
-        check=True,
-    )
-    with log.open("wb") as out:
-        server = subprocess.Popen(
-            [
-                program("mariadbd", "mysqld"),
-                "--no-defaults",
-                f"--datadir={data}",
-                f"--socket={socket}",
-                f"--user={user}",
-                f"--pid-file={folder / 'pid'}",
-                "--skip-networking",
-                "--innodb-flush-log-at-trx-commit=0",
-            ],
-            stdout=out,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        client = [program("mariadb", "mysql"), "--no-defaults", f"--socket={socket}", "-uroot"]
-        make = "CREATE DATABASE nova_cell1 CHARACTER SET utf8mb3"
-        end = time.monotonic() + READY_SECONDS
-        while subprocess.run([*client, "-e", make], capture_output=True, check=False).returncode:
-            assert server.poll() is None, log.read_text()
-            assert time.monotonic() < end, log.read_text()
-            time.sleep(0.3)
-        yield f"mysql+pymysql://root@localhost/nova_cell1?unix_socket={socket}"
-    finally:
-        server.terminate()
-        server.wait(READY_SECONDS)
-
-
 @pytest.fixture(scope="module", params=["sqlite", pytest.param("mariadb", marks=pytest.mark.db)])
 def database(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
@@ -109,7 +47,7 @@ def database(
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'nova.db'}"
     else:
-        url = request.getfixturevalue("mariadb")
+        url = request.getfixturevalue("mariadb")("nova_cell1")
     return url, fill(url)
 
 
@@ -241,8 +179,10 @@ def test_nothing_can_be_written(database: tuple[str, dict[str, Any]]) -> None:
 
 
 @pytest.mark.db
-def test_a_server_that_refuses_says_so_without_the_password(mariadb: str) -> None:
-    socket = mariadb.partition("unix_socket=")[2]
+def test_a_server_that_refuses_says_so_without_the_password(
+    mariadb: Callable[[str], str],
+) -> None:
+    socket = mariadb("nova_cell2").partition("unix_socket=")[2]
     for url, words in [
         (f"mysql://nobody:geheim@localhost/nova_cell1?unix_socket={socket}", "denied"),
         (f"mysql+pymysql://root@localhost/absent?unix_socket={socket}", "absent"),

@@ -342,7 +342,7 @@ def test_services_that_take_no_guests(
         tmp_path / "cell.db",
         [
             (1, "c1", compute, 0, None, 0, 0),
-            (2, "c2", compute, 1, "new disk", 0, 0),
+            (2, "c2", compute, 1, "new\n disk", 0, 0),
             (3, "c3", compute, 0, None, 1, 0),
             (4, "c4", "nova-conductor", 0, None, 0, 0),
             (5, "c4", compute, 0, None, 0, 5),
@@ -357,6 +357,11 @@ def test_services_that_take_no_guests(
     said = "does not fit: the compute service takes no guests: "
     assert f"c2.example: {said}disabled, new disk" in done.out
     assert f"c3.example: {said}forced down" in done.out
+    named = "take no guests: c2.example (disabled, new disk), c3.example (forced down), c4.example"
+    assert named in numafit("capacity", *asked).out
+    answer = json.loads(numafit("capacity", *asked, "--format", "json").out)
+    assert answer["disabled"]["c3.example"] == "forced down"
+    assert counted(numafit, *asked, "--count-disabled") == {"f": [3, 3, 3, 3]}
     assert f"c4.example: {said}nova knows of no nova-compute there" in done.out
 
 
