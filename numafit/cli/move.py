@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from numafit.cli import ports
-from numafit.cli.configs import Configs
 from numafit.cli.fit import Answer, _described, _show
 from numafit.cli.glance import MOST_HOSTS, Glance
+from numafit.cli.notes import Notes
 from numafit.cli.output import format_option, print_json, print_table
 from numafit.cli.servers import find
 from numafit.cli.servers import read as read_database
 from numafit.cli.sources import HostSources, host_sources
-from numafit.errors import InputError
+from numafit.errors import InputError, printable
 from numafit.model.flavor import Flavor
 from numafit.model.options import FitOptions
 from numafit.model.refusal import Refusal
-from numafit.model.request import Request
 from numafit.model.server import Server
 from numafit.moves import Move, moves
 from numafit.readers.checks import nearest
@@ -91,24 +91,39 @@ def command(
     """
     server = _server(name, sources, given["image_file"])
     flavor = _flavor(given["flavors_file"], given["flavor_name"])
-    request = None
-    if flavor is not None or given["aliases"] or given["port_texts"] or server.pci is None:
-        request = request_of_server(
-            server,
-            flavor,
-            aliases=parse_aliases([*sources.aliases(), *given["aliases"]]).check(),
-            ports=ports.parse_ports(given["port_texts"]),
-            volume_backed=given["volume_backed"],
-        )
-    found = _moves(server, request, flavor is not None, sources, tuple(patterns), given["live"])
-    label = server.label if flavor is None else f"{server.label} with {flavor.name}"
+    request = request_of_server(
+        server,
+        flavor,
+        aliases=parse_aliases([*sources.aliases(), *given["aliases"]]).check(),
+        ports=ports.parse_ports(given["port_texts"]),
+        volume_backed=given["volume_backed"],
+    )
+    fleets = sources.fleets()
+    notes = Notes(fleets, sources.enabled_filters())
+    how = {
+        "live": given["live"],
+        "resized": flavor is not None,
+        "options": FitOptions(strategy=sources.configs.strategy() or "spread"),
+    }
+    found = [
+        one
+        for fleet, indices in Glance(tuple(patterns)).hosts(fleets).parts
+        for one in moves(fleet, server, request, hosts=indices, **how)
+    ]
+    if not found:
+        raise click.UsageError(f"{server.label} is on {server.host}: name another host by --to.")
+    name = printable(server.label)
+    label = name if flavor is None else f"{name} with {flavor.name}"
+    asked = replace(flavor or server.flavor, name=label)
     if output == "json":
-        print_json([_json(server, label, one) for one in found])
-    elif len(found) > MOST_HOSTS and not by_host:
+        print_json([_json(server, asked, one, notes) for one in found])
+        return 0 if any(found) else 1
+    if len(found) > MOST_HOSTS and not by_host:
         _summary(label, found)
     else:
         for one in found:
-            _show_move(label, one)
+            _show_move(asked, one)
+    notes.show([(asked, request)] if any(found) else [])
     return 0 if any(found) else 1
 
 
@@ -141,30 +156,8 @@ def _flavor(file: str | None, name: str | None) -> Flavor | None:
     raise InputError(file, None, name, "the name of one of its flavors", hint)
 
 
-def _moves(
-    server: Server,
-    request: Request | None,
-    resized: bool,
-    sources: HostSources,
-    patterns: tuple[str, ...],
-    live: bool,
-) -> list[Move]:
-    options = FitOptions(strategy=Configs(sources.given).strategy() or "spread")
-    chosen = Glance(patterns).hosts(sources.fleets())
-    found = [
-        one
-        for fleet, indices in chosen.parts
-        for one in moves(
-            fleet, server, request, hosts=indices, live=live, resized=resized, options=options
-        )
-    ]
-    if not found:
-        raise click.UsageError(f"{server.label} is on {server.host}: name another host by --to.")
-    return found
-
-
-def _show_move(label: str, one: Move) -> None:
-    _show(Answer(Flavor(label), one.host_name, one.found))
+def _show_move(asked: Flavor, one: Move) -> None:
+    _show(Answer(asked, one.host_name, one.found))
     if one and one.own:
         click.echo("It fits beside what it has there, which counts until the resize is confirmed.")
     elif one.own and one.after is not None:
@@ -186,8 +179,7 @@ def _summary(label: str, found: Sequence[Move]) -> None:
         )
 
 
-def _json(server: Server, label: str, one: Move) -> dict[str, Any]:
-    found = _described(Answer(Flavor(label), one.host_name, one.found))
-    found["flavor"] = label
+def _json(server: Server, asked: Flavor, one: Move, notes: Notes) -> dict[str, Any]:
+    found = _described(Answer(asked, one.host_name, one.found), notes)
     after = None if one.after is None else bool(one.after)
     return {"server": server.uuid, "own_host": one.own, "fits_without_old": after, **found}

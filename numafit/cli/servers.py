@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from numafit.cli.output import cpu_text, format_option, print_json, print_table, size_text
-from numafit.errors import InputError, shorten
+from numafit.errors import InputError, printable, shorten
 from numafit.model.server import Server
 from numafit.readers.checks import nearest
 from numafit.readers.hostcell import page_size_text
@@ -51,7 +51,7 @@ def command(source: str, patterns: Sequence[str], output: str) -> int:
         return 0
     for host, on_host in groupby(found, key=lambda seat: seat.host):
         several = list(on_host)
-        click.echo(f"{host}: {_servers(len({seat.server.uuid for seat in several}))}")
+        click.echo(printable(f"{host}: {_servers(len({seat.server.uuid for seat in several}))}"))
         print_table(
             ("cell", "server", "CPUs", "floating", "memory", "pages", "devices"),
             map(_row, several),

@@ -28,11 +28,13 @@ from numafit.readers.nova_conf import read_nova_conf
 from numafit.readers.nova_db import NovaDb
 from numafit.readers.nova_instances import instance_cells
 from numafit.readers.nova_rows import read_nova_rows, stored_rows
+from numafit.readers.nova_servers import flavor_of, networks_of, pci_of, placement_of
 from numafit.readers.ovsdb import read_switch
 from numafit.readers.pci_devices import read_pci_devices
 from numafit.readers.placement_db import read_placement_db
 from numafit.readers.placement_facts import PlacementFacts
 from numafit.readers.placement_json import read_placement_file
+from numafit.readers.server_show import read_server
 from numafit.readers.synthetic import host_of_synthetic
 from numafit.readers.sysfs import read_sysfs
 from numafit.replaying.cases import read as read_cases
@@ -243,6 +245,17 @@ def _instance(path: Path) -> None:
     instance_cells(path.read_text("utf-8", "surrogateescape"))
 
 
+def _server(path: Path) -> None:
+    _guest(read_server(path).flavor, Image())
+
+
+def _server_columns(path: Path) -> None:
+    """The texts of one instance's row, a line each."""
+    columns = path.read_text("utf-8", "surrogateescape").split("\n")
+    for read, text in zip((flavor_of, placement_of, pci_of, networks_of), columns, strict=False):
+        read(text)
+
+
 def _cases(path: Path) -> None:
     for _case in read_cases(path):
         pass
@@ -297,6 +310,8 @@ READERS: dict[str, Reader] = {
     "image": Reader(
         _image, files(EXAMPLES / "images" / "vnf-router.json"), ".json", (InvalidRequest,)
     ),
+    "server": Reader(_server, files(EXAMPLES / "server.json"), ".json", (InvalidRequest,)),
+    "server-columns": Reader(_server_columns, texts(seeds.SERVER)),
     "pci-devices": Reader(_pci_devices, texts(seeds.DEVICES), ".json", (InvalidRequest,)),
     "nova-conf": Reader(
         _nova_conf,

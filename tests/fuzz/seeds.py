@@ -40,6 +40,17 @@ RESOURCES = (
     '"reserved": 1, "min_unit": 1, "max_unit": 2, "step_size": 1, "allocation_ratio": 1.5, '
     '"used": 1}}, "traits": ["HW_CPU_X86_VMX"], "aggregates": ["a"], "other_classes": ["VCPU"]}'
 )
+SERVER = "\n".join(
+    (
+        '{"cur": {"nova_object.name": "Flavor", "nova_object.version": "1.2", '
+        '"nova_object.namespace": "nova", "nova_object.data": {"name": "f", "vcpus": 4, '
+        '"memory_mb": 512, "root_gb": 1, "swap": 0, "extra_specs": {"hw:cpu_policy": "shared"}}}, '
+        '"old": null, "new": null}',
+        '{"cells": [{"id": 0, "cpus": "0-3", "mem": {"total": 512}, "pagesize": 4}]}',
+        '[{"count": 1, "spec": [{"vendor_id": "8086"}], "alias_name": "a", "numa_policy": null}]',
+        '[{"network": {"meta": {"physical_network": "foo", "tunneled": false}}}]',
+    )
+)
 INSTANCE = (
     '{"nova_object.name": "InstanceNUMATopology", "nova_object.namespace": "nova", '
     '"nova_object.version": "1.3", "nova_object.data": {"cells": [{"nova_object.name": '
