@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import io
 import json
@@ -35,13 +36,12 @@ _BROKEN = (
     zlib.error,
     EOFError,
     KeyError,
-    MemoryError,
     NotImplementedError,
-    OSError,
     OverflowError,
     RuntimeError,
     ValueError,
 )
+_FOREIGN, _WHOLE = "something else", f"a {FORMAT}, whole"
 _HINT = "Write it anew with Fleet.save()."
 
 _APART = {
@@ -68,7 +68,12 @@ def save(columns: Columns, path: str | os.PathLike[str]) -> None:
     arrays["layout_shared"] = np.array(shared, _APART["layout_shared"].dtype)
     arrays[_META] = np.frombuffer(_meta(columns, arrays), np.uint8)
     with draft_of(path) as file:
-        np.savez(file, **arrays)
+        try:
+            np.savez(file, **arrays)
+        except ValueError as error:
+            # zipfile complains that a member is open, whatever ended the writing of it: a full
+            # disk, want of memory, Ctrl-C
+            raise (error.__context__ or error) from None
 
 
 def _meta(columns: Columns, arrays: Arrays) -> bytes:
@@ -98,8 +103,13 @@ def load(path: str | os.PathLike[str]) -> Columns:
         meta, arrays = _members(file)
     except InputError as error:
         raise error.within(file) from None
+    except OSError as error:
+        # EINVAL: zipfile looked where the file says that a member is
+        if error.errno != errno.EINVAL:
+            raise InputError(file, None, error.strerror, "a file that can be read") from None
+        raise InputError(file, None, _FOREIGN, _WHOLE, _HINT) from None
     except _BROKEN:
-        raise InputError(file, None, "something else", f"a {FORMAT}, whole", _HINT) from None
+        raise InputError(file, None, _FOREIGN, _WHOLE, _HINT) from None
     try:
         return _columns(arrays, meta)
     except InputError as error:
@@ -143,6 +153,8 @@ def _array(data: bytes) -> npt.NDArray[Any]:
     }[np.lib.format.read_magic(stream)]
     try:
         shape, by_columns, dtype = read_header(stream)
+    except MemoryError:
+        raise
     except Exception as error:
         # numpy lets through what Python's own parsers raise: SyntaxError, TokenError
         raise ValueError(str(error)) from None

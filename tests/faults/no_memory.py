@@ -1,0 +1,144 @@
+"""Each verb, with its n-th allocation failing: what test_no_memory.py runs under no_memory.c.
+
+Prints one line a verb (default: all): its name, how many of its allocations
+failed, and what did not hold.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import random
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+
+from numafit import Fleet, Request, _engine
+from tests.faults.fleets import make_fleet, make_request, state
+
+SHIM = ctypes.CDLL(None)
+FOLDER = Path(sys.argv[1])
+MOST = int(sys.argv[2])
+"""Allocations of a verb that are tried, at random where there are more."""
+Verb = Callable[[Fleet, Request, list[Any]], object]
+
+
+SAVED = str(FOLDER / "saved.npz")
+make_fleet().save(SAVED)
+TABLE = pyarrow.table(make_fleet())
+INFOS = list(make_fleet().hostinfos())
+
+VERBS: dict[str, Verb] = {
+    "prepare": lambda fleet, _r, _h: fleet.prepare(make_request()),
+    "scan": lambda fleet, request, _h: fleet.scan(request, hosts=[0, 1]),
+    "capacity": lambda fleet, request, _h: fleet.capacity(request),
+    "mix": lambda fleet, request, _h: fleet.capacity([request, make_request(3)]),
+    "fit": lambda fleet, request, _h: [(p.cells, p.pci) for p in fleet.fit(request)],
+    "explain": lambda fleet, _r, _h: str(fleet.explain(make_request(17), 0)),
+    "claim": lambda fleet, request, _h: fleet.claim(request, host=1),
+    "claim_all": lambda fleet, request, _h: fleet.claim_all(fleet.fit(request)),
+    "release": lambda fleet, _r, held: fleet.release(held),
+    "schedule": lambda fleet, request, _h: next(fleet.schedule([request], choose="pack")),
+    "supports_pci": lambda fleet, request, _h: fleet.supports_pci(request.pci, 0, [0]),
+    "hostinfo": lambda fleet, _r, _h: fleet.hostinfo(0),
+    "usage": lambda fleet, _r, _h: (fleet.usage(0), fleet.pools(0)),
+    "columns": lambda fleet, _r, _h: (fleet.columns(), fleet.c_columns()),
+    "check": lambda fleet, _r, _h: fleet.check(),
+    "build": lambda _f, _r, _h: Fleet(INFOS),
+    "save": lambda fleet, _r, _h: fleet.save(FOLDER / "again.npz"),
+    "load": lambda _f, _r, _h: Fleet.load(SAVED),
+    "from_arrow": lambda _f, _r, _h: Fleet.from_arrow(TABLE),
+}
+UNDOES = ("release",)
+
+# of numpy and of Python itself, which the fleet must outlive as well
+OTHERS = ("can't allocate lock", "NULL", "error return without exception set", "without setting")
+
+
+class Run:
+    """A verb with a fleet of its own, whose n-th allocation fails."""
+
+    def __init__(self, name: str, n: int) -> None:
+        self.fleet, self.request = make_fleet(), make_request()
+        self.held = self.fleet.claim_all(self.fleet.fit(self.request))
+        self.before = state(self.fleet)
+        self.wrong, self.of_the_binding = "", False
+        try:
+            SHIM.fail_at(n)
+            VERBS[name](self.fleet, self.request, self.held)
+        except MemoryError as error:
+            where = traceback.extract_tb(error.__traceback__)[-1].filename
+            self.of_the_binding = where.endswith((".pyx", ".pxi"))
+        except BaseException as error:
+            others = type(error) in (SystemError, RuntimeError)
+            if not (others and any(words in str(error) for words in OTHERS)):
+                self.wrong = f"{type(error).__name__}: {error}"
+        finally:
+            self.reached = SHIM.fail_at(0) == 0
+
+    def judge(self, name: str, after: dict[str, Any]) -> str:
+        """What does not hold, or nothing."""
+        now = state(self.fleet)
+        if self.wrong:
+            return self.wrong
+        if fault := self.fleet.check():
+            return fault
+        if now not in (self.before, after):
+            return "half a change"
+        if name in UNDOES and now == self.before:
+            self.fleet.release(self.held)
+        return ""
+
+
+def watch_the_binding() -> None:
+    with open("/proc/self/maps") as maps:
+        spans = [line.split("-", 1) for line in maps if line.rstrip().endswith(_engine.__file__)]
+    ends = [int(rest.split()[0], 16) for _start, rest in spans]
+    SHIM.watch(ctypes.c_size_t(int(spans[0][0], 16)), ctypes.c_size_t(max(ends)))
+
+
+def held_by_the_binding() -> int:
+    gc.collect()
+    return int(SHIM.blocks_held())
+
+
+def wrong_with(name: str, n: int, after: dict[str, Any]) -> str | None:
+    """``None``: the verb ended before its n-th allocation."""
+    held = held_by_the_binding()
+    run = Run(name, n)
+    if not run.reached:
+        return None
+    found, ours = run.judge(name, after), run.of_the_binding
+    del run
+    # Python 3.11 keeps the arguments of a call for which it finds no memory
+    if ours and held_by_the_binding() != held:
+        return f"leaks {held_by_the_binding() - held} blocks"
+    return found
+
+
+def main() -> None:
+    watch_the_binding()
+    rng = random.Random(3)
+    for name in sys.argv[3:] or VERBS:
+        wrong_with(name, 0, {})  # whatever it keeps for the next time
+        after = state(Run(name, 0).fleet)
+        last = 1
+        while wrong_with(name, last, after) is not None:
+            last *= 2
+        numbers = range(1, last)
+        failed, wrong = 0, []
+        for n in numbers if last <= MOST else sorted(rng.sample(numbers, MOST)):
+            found = wrong_with(name, n, after)
+            if found is None:
+                break
+            failed += 1
+            if found:
+                wrong.append(f"{n}: {found}")
+        print(name, failed, *wrong, sep="\t", flush=True)
+
+
+main()
