@@ -105,6 +105,8 @@ static void requests(void) {
     WITH(c.r.abi, NF_ABI_VERSION + 1, FIT(&c), NF_EABI);
     WITH(c.f.fleet.abi, NF_ABI_VERSION + 1, FIT(&c), NF_EABI);
     WITH(c.r.fleet, 1, FIT(&c), NF_EFLEET);
+    CHECK(nf_fit(&c.f.fleet, 2, &c.r, &c.o, &c.scratch, &c.a.placement, NULL) == NF_EINVAL);
+    CHECK(nf_fit(&c.f.fleet, 0, &c.r, &c.o, &c.scratch, NULL, NULL) == NF_EINVAL);
     /* the largest that there can be are requests, though they do not fit */
     WITH(c.cell.n_dedicated, NF_MAX_SLOTS, nf_fit_bytes(&c.f.fleet, &c.r) > 0, 1);
     WITH(c.cell.memory, NF_MAX_AMOUNT, nf_fit_bytes(&c.f.fleet, &c.r) > 0, 1);
