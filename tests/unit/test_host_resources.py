@@ -9,6 +9,7 @@ import pytest
 from numafit import Flavor, Fleet, Host, Placement, Refusal, Request
 from numafit.errors import InputError
 from numafit.readers.hostfile import host_from_mapping, host_to_mapping
+from numafit.rules.candidates import kind_of, not_judged
 
 CELL = {"id": 0, "cpus": "0-15", "dedicated_cpus": "4-15", "shared_cpus": "0-3", "memory_mb": 65536}
 FULL = {
