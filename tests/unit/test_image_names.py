@@ -86,3 +86,14 @@ CHOSEN = [
 @pytest.mark.parametrize("name", CHOSEN)
 def test_a_word_that_nova_does_not_take_is_refused(name: str) -> None:
     assert not accepted(name, "nonsense")
+
+
+def test_all_names_that_nova_still_reads_are_read() -> None:
+    assert set(OLDER_NAMES) == {
+        *("architecture", "owner_id", "vmware_disktype", "vmware_image_version", "vmware_ostype"),
+        *("auto_disk_config", "ipxe_boot", "xenapi_device_id", "xenapi_image_compression_level"),
+        *("vmware_linked_clone", "xenapi_use_agent", "xenapi_skip_agent_inject_ssh"),
+        *("xenapi_skip_agent_inject_files_at_boot", "cache_in_nova", "vm_mode", "bittorrent"),
+        *("mappings", "block_device_mapping", "bdm_v2", "root_device_name"),
+        *("hypervisor_version_requires", "hypervisor_type"),
+    }

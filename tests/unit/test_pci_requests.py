@@ -163,7 +163,7 @@ def test_ports_as_mappings() -> None:
             Request.for_server(Flavor(), ports=[port])
 
 
-@pytest.mark.parametrize("word", ["true", "True", " TRUE ", True])
+@pytest.mark.parametrize("word", ["true", "True", " TRUE ", True, "1", "t", "on", "y", "yes"])
 def test_remote_managed_devices_go_to_those_who_ask_for_them(word: object) -> None:
     theirs = PciPool("8086", "1572", 0, 1, {"remote_managed": word, "physical_network": "foo"})
     host = Host(HostInfo((), pci_pools=(theirs,)))
