@@ -105,6 +105,8 @@ static void requests(void) {
     WITH(c.r.abi, NF_ABI_VERSION + 1, FIT(&c), NF_EABI);
     WITH(c.f.fleet.abi, NF_ABI_VERSION + 1, FIT(&c), NF_EABI);
     WITH(c.r.fleet, 1, FIT(&c), NF_EFLEET);
+    CHECK(nf_fit(&c.f.fleet, 2, &c.r, &c.o, &c.scratch, &c.a.placement, NULL) == NF_EINVAL);
+    CHECK(nf_fit(&c.f.fleet, 0, &c.r, &c.o, &c.scratch, NULL, NULL) == NF_EINVAL);
     /* the largest that there can be are requests, though they do not fit */
     WITH(c.cell.n_dedicated, NF_MAX_SLOTS, nf_fit_bytes(&c.f.fleet, &c.r) > 0, 1);
     WITH(c.cell.memory, NF_MAX_AMOUNT, nf_fit_bytes(&c.f.fleet, &c.r) > 0, 1);
@@ -277,6 +279,7 @@ static void shared_fleets(void) {
     ALL_OF(&few, NF_EINVAL);
     ALL_OF(NULL, NF_EINVAL);
     ALL_OF(s, NF_OK);
+    for (uint32_t n = 0; n < 4; n++) WITH(c.f.fleet.cell_free[n], 7, nf_shared_check(s, NULL), NF_EINVAL);
     CHECK(nf_shared_claim(&few, &c.item, 1, NULL, NULL) == NF_EINVAL);
     hosts.count = 3;
     CHECK(nf_shared_scan(s, &hosts, &c.r, &c.o, w, fits) == NF_EINVAL);
@@ -341,7 +344,10 @@ static void copies(void) {
     nf_shared mine = {&c.f.fleet, c.locks, 2, 1};
     CHECK(nf_shared_copy(&mine, NULL) == NF_EINVAL && nf_shared_copy(NULL, &other.fleet) == NF_EINVAL);
     WITH(other.fleet.pinned, NULL, nf_shared_copy(&mine, &other.fleet), NF_EINVAL);
-    CHECK(nf_shared_copy(&mine, &other.fleet) == NF_OK);
+    int32_t *own = (int32_t *)(uintptr_t)other.fleet.cell_id; /* what no claim changes is not copied */
+    own[0] = 77;
+    CHECK(nf_shared_copy(&mine, &other.fleet) == NF_OK && own[0] == 77);
+    own[0] = 0;
     CHECK(fixture_digest(&other) == c.before);
     fixture_free(&other);
     free(memory.memory);

@@ -189,6 +189,13 @@ static void isolated_guests_take_whole_cores(void) {
     CHECK(f.fleet.cell_free[1] == 6 && nf_fleet_check(&f.fleet, NULL) == NF_OK);
     CHECK(nf_release(&f.fleet, 0, &r, &a.placement, NULL) == NF_OK);
     CHECK(fixture_digest(&f) == before);
+    a.cells[0].n_slots = 3;
+    a.slots[0] = 0;
+    a.slots[1] = 4;
+    a.slots[2] = 5;
+    CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, NULL) == NF_OK && f.fleet.pinned[1] == 0x33);
+    CHECK(nf_release(&f.fleet, 0, &r, &a.placement, NULL) == NF_OK);
+    CHECK(fixture_digest(&f) == before);
     fixture_free(&f);
 }
 

@@ -106,6 +106,56 @@ static void a_budget_that_ends_is_neither_a_yes_nor_a_no(void) {
     fixture_free(&f);
 }
 
+/* The request that no choice of cells can serve is named, with the most that one has near. */
+static void the_request_that_fails_is_named(void) {
+    fixture f;
+    answer a;
+    nf_reason why = {0, 0, 0, 0};
+    const nf_options options = {.limits = NF_LIMITS_NONE};
+    uint64_t class0 = 1, class1 = 2;
+    /* the node of class 1's devices is not known, and its request wants them at the guest's cells */
+    nf_pci_request q[] = {{3, NF_PCI_REQUIRED, &class0, &class0, 0, NULL},
+                          {2, NF_PCI_REQUIRED, &class1, &class1, 0, NULL}};
+    fixture_make(&f, 1);
+    nf_guest_cell cells[] = {pinned(2, 64), pinned(1, 64)};
+    for (uint32_t n = 1; n <= 2; n++) {
+        nf_request r = request_of(cells, n);
+        r.pci = q;
+        r.n_pci = 2;
+        CHECK(fit(&f.fleet, 0, &r, &options, &a, &why) == NF_PCI_NUMA);
+        CHECK(why.detail == 1 && why.wanted == 2 && why.available == 0);
+        q[1].policy = NF_PCI_LEGACY;
+        CHECK(fit(&f.fleet, 0, &r, &options, &a, &why) == NF_OK && a.placement.n_draws == 2);
+        q[1].policy = NF_PCI_REQUIRED;
+    }
+    fixture_free(&f);
+}
+
+/* More devices than 16 bits count, where many hosts are looked at at once. */
+static void very_many_devices_are_devices(void) {
+    fixture f;
+    uint8_t fits[2];
+    const nf_options options = {.limits = NF_LIMITS_NONE};
+    uint64_t class0 = 1;
+    nf_pci_request q = {1, NF_PCI_REQUIRED, &class0, &class0, 0, NULL};
+    fixture_make(&f, 2);
+    nf_guest_cell cell = pinned(2, 64);
+    nf_request r = request_of(&cell, 1);
+    r.pci = &q;
+    r.n_pci = 1;
+    for (uint32_t h = 0; h < 2; h++)
+        f.fleet.pool_count[2 * h] = (int32_t)(f.fleet.cell_devices[2 * h] = h ? 1 << 16 : 1 << 30);
+    CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    nf_scratch scratch = {.bytes = nf_fit_bytes(&f.fleet, &r)};
+    scratch.memory = malloc(scratch.bytes);
+    for (q.count = 1; q.count <= 256; q.count += 85) {
+        CHECK(nf_scan(&f.fleet, &(nf_hosts){NULL, 0, 2}, &r, &options, &scratch, fits) == NF_OK);
+        CHECK(fits[0] && fits[1]);
+    }
+    free(scratch.memory);
+    fixture_free(&f);
+}
+
 static void fleets(void) {
     fixture f;
     nf_options options = {.limits = NF_LIMITS_HOST};
@@ -138,6 +188,8 @@ int main(void) {
     places_and_takes();
     networks_and_devices();
     a_budget_that_ends_is_neither_a_yes_nor_a_no();
+    the_request_that_fails_is_named();
+    very_many_devices_are_devices();
     fleets();
     return FAILURES();
 }

@@ -198,6 +198,33 @@ static void compare_choices(world *w, const uint8_t *can, const nf_scratch *scra
     }
 }
 
+/* From range to range the best so far is kept unless a later host exceeds it. */
+static void the_best_of_two_ranges_is_that_of_both(void) {
+    fixture f;
+    double scores[4] = {1.0, 3.0, 3.0, 2.0};
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_guest_cell cell = pinned(2, 64);
+    nf_request r = request_of(&cell, 1);
+    const uint64_t used[4] = {0x03, 0x0f, 0x00, 0x3f}; /* of cell 1: 14, 12, 16, 10 CPUs are left */
+    const uint32_t expected[] = {0, 2, 3, 1};
+    fixture_make(&f, 4);
+    for (uint32_t h = 0; h < 4; h++) f.fleet.pinned[2 * h + 1] = used[h];
+    nf_derive(&f.fleet, 0, 8, NULL);
+    nf_scratch scratch = {.bytes = nf_fit_bytes(&f.fleet, &r)};
+    scratch.memory = malloc(scratch.bytes);
+    for (uint32_t by = NF_BY_INDEX; by <= NF_BY_SCORE; by++)
+        for (uint32_t cut = 0; cut <= 4; cut++) {
+            nf_best best = {UINT32_MAX, 0.0};
+            const nf_hosts parts[] = {{NULL, 0, cut}, {NULL, cut, 4 - cut}};
+            for (int part = 0; part < 2; part++)
+                CHECK(nf_choose(&f.fleet, &parts[part], &r, &o, &(nf_preference){by, scores},
+                                &scratch, &best) == NF_OK);
+            CHECK(best.host == expected[by]);
+        }
+    free(scratch.memory);
+    fixture_free(&f);
+}
+
 static uint32_t claimed_in_turn(world *w, uint32_t host) {
     static answer a[CAP + 1];
     uint32_t n = 0;
@@ -274,12 +301,24 @@ static void a_host_of_very_many_cells_is_asked_like_others(void) {
                     &(nf_preference){NF_BY_FULLNESS, NULL}, &scratch, &best) == NF_OK);
     CHECK(best.host == 1);
     free(scratch.memory);
+    /* two cells of a thread each on a host of 296 cells with as many free: 148 guests */
+    nf_guest_cell two[] = {pinned(1, 64), pinned(1, 64)};
+    r = request_of(two, 2);
+    for (uint32_t c = 0; c < MANY; c++) f.fleet.pinned[c] = 0x7f;
+    nf_derive(&f.fleet, 0, MANY, NULL);
+    uint32_t counts[3];
+    scratch.bytes = nf_capacity_bytes(&f.fleet, &r);
+    scratch.memory = malloc(scratch.bytes);
+    CHECK(nf_capacity(&f.fleet, &(nf_hosts){NULL, 0, 3}, &r, &o, 500, &scratch, counts) == NF_OK);
+    CHECK(counts[0] == 1 && counts[1] == (MANY - 4) / 2 && counts[2] == 1);
+    free(scratch.memory);
     fixture_free(&f);
 }
 
 int main(void) {
     static world w;
     a_host_of_very_many_cells_is_asked_like_others();
+    the_best_of_two_ranges_is_that_of_both();
     for (uint32_t i = 0; i < ROUNDS; i++) {
         make(&w);
         compare(&w);

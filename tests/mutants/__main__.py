@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 from . import c_source, python_source
-from .c_trial import PYTEST, CTrial
+from .c_trial import CTrial
 from .mutant import Mutant, known_same
 from .python_trial import PythonTrial
 from .tree import Outcome, Tree
@@ -57,7 +57,7 @@ def sample(everything: list[Mutant], count: int, seed: int) -> list[Mutant]:
 
 def trials(chosen: list[Mutant], work: Path, quick: bool) -> list[tuple[Mutant, Outcome]]:
     tree = Tree(ROOT, work)
-    c = CTrial(tree, work, () if quick else PYTEST)
+    c = CTrial(tree, work, quick)
     python = PythonTrial(tree, work)
     if any(is_c(mutant) for mutant in chosen) and (fault := c.untouched()):
         sys.exit(f"{fault} fails before anything was changed")

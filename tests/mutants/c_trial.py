@@ -99,8 +99,8 @@ class Build:
 
 
 class CTrial:
-    def __init__(self, tree: Tree, work: Path, tests: tuple[str, ...] = PYTEST) -> None:
-        self.tree, self.work, self.tests = tree, work, tests
+    def __init__(self, tree: Tree, work: Path, quick: bool = False) -> None:
+        self.tree, self.work, self.quick = tree, work, quick
         self.plain = Build(tree, work / "plain", PLAIN)
         self._modules()
 
@@ -122,14 +122,15 @@ class CTrial:
 
     def untouched(self) -> str:
         """Which test fails on the program as it is; else nothing."""
-        return self.plain.failing(10) or self._oracle(50) or self._pytest(200)
+        failing = self.plain.failing(10)
+        return failing if failing or self.quick else self._oracle(50) or self._pytest(200)
 
     def _oracle(self, seconds: float) -> str:
         command = [self.tree.python, "-m", "tests.mutants.short_oracle", ORACLE]
         return "" if self.tree.run(command, seconds) else "tests/oracle"
 
     def _pytest(self, seconds: float) -> str:
-        return "" if not self.tests or self.tree.pytest([*self.tests], seconds) else "pytest"
+        return "" if self.tree.pytest([*PYTEST], seconds) else "pytest"
 
     def _sanitizers(self, mutant: Mutant, before: str) -> str:
         if "checked" not in self.__dict__:  # built of the program as it is
@@ -153,12 +154,9 @@ class CTrial:
             ):
                 return Outcome("same", "the compiler")
             self.plain.link(changed)
-            killer = (
-                self.plain.failing(3)
-                or self._oracle(15)
-                or self._sanitizers(mutant, before)
-                or self._pytest(120)
-            )
+            killer = self.plain.failing(3)
+            if not (killer or self.quick):
+                killer = self._oracle(15) or self._sanitizers(mutant, before) or self._pytest(120)
             return Outcome("killed", killer) if killer else Outcome("survived")
         finally:
             (self.tree.path / mutant.file).write_text(before)

@@ -7,12 +7,15 @@ import pytest
 from numafit import (
     Flavor,
     GuestCell,
+    Host,
+    HostInfo,
     Image,
     InputError,
     InvalidRequest,
     MisuseError,
     Networks,
     PciPool,
+    PciRequest,
     Port,
     Request,
     parse_aliases,
@@ -21,6 +24,7 @@ from numafit.diagnosis.check_pci import pci_findings
 from numafit.diagnosis.remote_managed import check_computes, findings
 from numafit.model.pci_device import PciDevice
 from numafit.rules.nova_config import NovaConfig
+from numafit.rules.pci_filter import usable
 
 ALIAS = '{"name": "qat", "vendor_id": "8086", "product_id": "0443", "numa_policy": "required"}'
 DEVICES = {"pci_passthrough:alias": "qat:2"}
@@ -157,3 +161,14 @@ def test_ports_as_mappings() -> None:
     ):
         with pytest.raises(InputError, match=said):
             Request.for_server(Flavor(), ports=[port])
+
+
+@pytest.mark.parametrize("word", ["true", "True", " TRUE ", True, "1", "t", "on", "y", "yes"])
+def test_remote_managed_devices_go_to_those_who_ask_for_them(word: object) -> None:
+    theirs = PciPool("8086", "1572", 0, 1, {"remote_managed": word, "physical_network": "foo"})
+    host = Host(HostInfo((), pci_pools=(theirs,)))
+    for asked, fits in (("True", True), ("true", True), ("False", False), (None, False)):
+        spec = {"physical_network": "foo"} | ({"remote_managed": asked} if asked else {})
+        assert usable(PciRequest(1, [spec]), theirs.tags) is fits
+        if asked == word or not asked:
+            assert bool(host.fit(Request(None, pci=[PciRequest(1, [spec])]))) is fits

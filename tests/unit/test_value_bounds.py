@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from numafit import (
+    DeviceSpec,
     Flavor,
     GuestCell,
     GuestTopology,
@@ -68,6 +69,9 @@ BOUNDS: dict[str, tuple[Callable[[int], object], int]] = {
     "id of a CPU": (lambda n: cell(cpuset={n}), ID),
     "pages of 4 KiB": (lambda n: pages(4, n), ID),
     "pages of 1 GiB": (lambda n: pages(2**20, n), 2**30),
+    "units of an inventory": (lambda n: Inventory(n), ID),
+    "units in use": (lambda n: Inventory(ID, used=n), ID),
+    "vCPUs of a flavor": (lambda n: Flavor("f", n), 65536),
     "size of a page": (lambda n: pages(n, 1), 2**30),
 }
 
@@ -149,6 +153,19 @@ def test_requests_of_the_same_are_equal() -> None:
     assert request() != "a request"
     assert repr(request()).startswith("Request(GuestTopology(")
     assert Placement() != "a placement"
+
+
+def test_a_flavor_has_one_vcpu_unless_it_says_so() -> None:
+    assert Flavor("f").vcpus == 1
+    with pytest.raises(InputError, match=r"expected text\. Extra specs"):
+        Flavor("f", extra_specs={"hw:numa_nodes": 1})  # type: ignore[dict-item]
+
+
+def test_devices_by_name_are_a_mapping() -> None:
+    for name in ("netdevs", "functions"):
+        with pytest.raises(InputError) as caught:
+            DeviceSpec.parse('{"vendor_id": "8086"}', **{name: 5})
+        assert caught.value.key == name
 
 
 def test_support_of_devices_is_a_condition_and_says_why() -> None:
