@@ -35,7 +35,13 @@ $(VENV)/.lint: $(VENV)/.installed
 
 build: $(VENV)/.installed ## build numafit in place
 
-demo: build ## fit the examples
+# the command line alone, and nothing that built it, unless all is there already
+$(VENV)/.demo: pyproject.toml CMakeLists.txt $(wildcard src/*.[ch] numafit/*.py* numafit/*/*.py) \
+    | $(VENV)/bin/python
+	$(PIP) install '.[cli]'
+	@touch $@
+
+demo: $(if $(wildcard $(VENV)/.installed),build,$(VENV)/.demo) ## fit the examples
 	PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo.sh
 
 test: build ## the tests that need no root, no server and no nova

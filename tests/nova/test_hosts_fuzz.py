@@ -22,6 +22,7 @@ from numafit.readers.libvirt import read_capabilities, read_nodedevs
 from numafit.readers.nova_conf import read_nova_conf
 from numafit.readers.nova_rows import host_from_nova
 from numafit.rules.nova_config import apply_config
+from numafit.rules.offline import off_remark
 from tests.nova.test_nova_conf import CASES, SEED, ask_nova, host
 
 pytestmark = pytest.mark.nova
@@ -153,6 +154,53 @@ def test_cpus_at_rest_are_what_novas_driver_reports(tmp_path: Path) -> None:
             assert read(capabilities(made, at_rest=False), config, tmp_path).cells == theirs
             exact += same_at_rest(made, config, off, theirs, tmp_path)
     assert exact > CASES // 8
+
+
+def test_cpus_that_are_off_for_good_are_what_novas_driver_leaves_out(tmp_path: Path) -> None:
+    """Without power management. libvirt shows such CPUs in socket 0 and core 0, without siblings;
+    nova asks which are on. Where CPU sets do not leave them out, numafit counts what may be off,
+    and says so."""
+    chance = random.Random(SEED)
+    cases = []
+    for n in range(CASES):
+        everything = frozenset[int]()
+        while 0 not in everything:  # there is a CPU in socket 0 and core 0
+            made = odd_host(chance)
+            everything = frozenset().union(*(cell.cpuset for cell in made.cells))
+        off = frozenset(cpu for cpu in everything - {0} if chance.random() < 0.2)
+        online = everything - off
+        config = "[libvirt]\ncpu_power_management = False\n"
+        dedicated = frozenset(cpu for cpu in online if chance.random() < 0.5)
+        with_sets = n % 2 == 0 and bool(dedicated) and bool(online - dedicated)
+        if with_sets:
+            config += (
+                f"[compute]\ncpu_dedicated_set = {format_cpu_list(dedicated)}\n"
+                f"cpu_shared_set = {format_cpu_list(online - dedicated)}\n"
+            )
+        cases.append((capabilities(made, off, at_rest=True), config, off, online, with_sets))
+    answers = ask_nova(
+        "".join(
+            json.dumps({"config": config, "capabilities": text, "online": sorted(online)}) + "\n"
+            for text, config, _off, online, _with_sets in cases
+        )
+    )
+    exact = said = 0
+    for (text, config, off, _online, with_sets), nova in zip(cases, answers, strict=True):
+        found = read(text, config, tmp_path)
+        theirs = host_from_nova(nova["topology"]).cells
+        if not with_sets:
+            shown = frozenset().union(*(cell.cpuset for cell in found.cells))
+            if off & shown:
+                assert format_cpu_list(off & shown) in off_remark(found)
+                said += 1
+        assert [known(cell, off) for cell in found.cells] == [known(cell, off) for cell in theirs]
+        exact += with_sets
+    assert (exact > CASES // 4, said > CASES // 4) == (True, True)
+
+
+def known(cell: HostCell, off: frozenset[int]) -> tuple[object, ...]:
+    cores = {core - off for core in cell.siblings if core - off}
+    return (cell.id, cell.cpuset - off, cell.pcpuset - off, cores, cell.memory_mb, cell.page_pools)
 
 
 def same_at_rest(

@@ -281,3 +281,16 @@ def test_unbuilt_tree_says_what_to_do(tmp_path: Path) -> None:
     )  # fmt: skip
     assert done.returncode == 1
     assert "make build" in done.stderr
+
+
+def test_python_of_the_readme_runs_where_the_library_alone_is_installed(
+    wheel: Path, tmp_path: Path
+) -> None:
+    """After ``pip install .`` as the README has it, outside the tree."""
+    venv.create(tmp_path / "alone", with_pip=True)
+    alone = tmp_path / "alone" / "bin" / "python"
+    run(alone, "-m", "pip", "install", "-q", "--disable-pip-version-check", wheel, cwd=tmp_path)
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    promised = re.findall(r"# ([\[{].*?[\]}])", code)
+    assert run(alone, "-c", code, cwd=tmp_path).splitlines() == promised
