@@ -78,13 +78,16 @@ class Configs:
     def of_host(self, name: str) -> NovaConfig | None:
         return self._of(self._files_for(name))
 
+    def each(self) -> list[NovaConfig]:
+        """What is for all hosts, and each file of a pattern for itself."""
+        configs = [self.for_all]
+        configs += [self._of((file,)) for pattern, file in self._files if pattern is not None]
+        return [one for one in configs if one is not None]
+
     def aliases(self) -> tuple[str, ...]:
         """The texts of ``[pci] alias`` of all files, each once: guests are asked about on every
         host, so that what one file defines counts for all."""
-        configs = [self.for_all]
-        configs += [self._of((file,)) for pattern, file in self._files if pattern is not None]
-        texts = (text for one in configs if one is not None for text in one.aliases)
-        return tuple(dict.fromkeys(texts))
+        return tuple(dict.fromkeys(text for one in self.each() for text in one.aliases))
 
     def strategy(self) -> str | None:
         """Which host cells are tried first; ``None`` where no file is for all hosts.

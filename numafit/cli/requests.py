@@ -12,6 +12,7 @@ import click
 
 from numafit.cli import ports
 from numafit.cli.configs import Configs
+from numafit.cli.lint import say_unknown, strict_option
 from numafit.errors import InputError, InvalidRequest, printable, shorten
 from numafit.model.flavor import Flavor, Image
 from numafit.model.guest import Limits, Networks
@@ -33,6 +34,7 @@ _GUEST = (
     "tunneled",
     "zone",
     "volume_backed",
+    "strict",
 )
 _FIT = ("strategy", "limits", "physnet_affinity", "pci_matching")
 
@@ -79,6 +81,7 @@ _OPTIONS = (
         is_flag=True,
         help="Its root disk is a volume and takes nothing of the host's.",
     ),
+    strict_option,
     click.option("--tunneled", is_flag=True, help="The guest is on a tunnel network."),
     click.option(
         "--strategy",
@@ -114,13 +117,15 @@ class Guests:
     """The guests that the command line asks about, and how to fit them.
 
     ``options``: how to fit them. ``broken``: entries of the file that are no flavors, or ask for
-    what nova refuses; each has a row of its own in the answer.
+    what nova refuses; each has a row of its own in the answer. ``configs``: what is known of
+    nova.conf, whose names are looked at with theirs.
     """
 
-    def __init__(self, given: dict[str, Any], options: FitOptions) -> None:
+    def __init__(self, given: dict[str, Any], options: FitOptions, configs: Configs) -> None:
         self.given = given
         self.options = options
         self.broken: list[BrokenFlavor] = []
+        self._configs = configs
 
     @property
     def ratios(self) -> Limits | None:
@@ -143,12 +148,16 @@ class Guests:
         """The flavors that are sound; ``broken`` gets the others. ``aliases``: of a configuration,
         before those of the command line.
 
-        Raises InputError for a file that is none of flavors, and the first error where no flavor
-        of it is sound.
+        Names that nova does not know are said, and end the command under --strict. Raises
+        InputError for a file that is none of flavors, and the first error where no flavor of it
+        is sound.
         """
         given = self.given
         known = parse_aliases([*aliases, *given["aliases"]]).check()
         networks = Networks(frozenset(given["physnets"]), given["tunneled"])
+        flavors = self._flavors()
+        sound = (flavor for flavor in flavors if isinstance(flavor, Flavor))
+        say_unknown(sound, self.image, self._configs.each(), given["strict"])
         servers = Servers(
             {
                 "image": self.image,
@@ -161,7 +170,7 @@ class Guests:
             }
         )
         found = []
-        for place, flavor in enumerate(self._flavors()):
+        for place, flavor in enumerate(flavors):
             if isinstance(flavor, BrokenFlavor):
                 self.broken.append(replace(flavor, place=place))
                 continue
@@ -260,9 +269,11 @@ def guest_options(function: Callable[..., Any]) -> Callable[..., Any]:
         given = {name: kwargs.pop(name) for name in _GUEST}
         fit_options = {name: kwargs.pop(name) for name in _FIT}
         fit_options["limits"] = _limits(fit_options["limits"])
+        configs = Configs(kwargs)
         if fit_options["strategy"] is None:
-            fit_options["strategy"] = Configs(kwargs).strategy() or "spread"
-        return function(*args, guests=Guests(given, FitOptions(**fit_options)), **kwargs)
+            fit_options["strategy"] = configs.strategy() or "spread"
+        guests = Guests(given, FitOptions(**fit_options), configs)
+        return function(*args, guests=guests, **kwargs)
 
     wrapped: Callable[..., Any] = command
     for option in reversed(_OPTIONS):

@@ -10,9 +10,10 @@ from numafit.diagnosis.check_cpus import cpu_findings, resting_findings, useless
 from numafit.diagnosis.check_memory import memory_findings
 from numafit.diagnosis.check_pci import pci_findings
 from numafit.diagnosis.finding import ERROR, NOTE, WARNING, Finding
+from numafit.diagnosis.lint import config_findings
 from numafit.model.hostinfo import HostInfo
 from numafit.model.pci_device import PciDevice
-from numafit.rules.nova_config import TUNNEL, NovaConfig, config_faults, meant_section
+from numafit.rules.nova_config import TUNNEL, NovaConfig, config_faults
 from numafit.rules.offline import with_resting_cpus
 
 SEVERITIES = (ERROR, WARNING, NOTE)
@@ -51,36 +52,8 @@ def _refused(machine: Machine) -> Iterator[Finding]:
         yield Finding(ERROR, "nova-refuses", fault.key or "", what, fault.hint)
 
 
-def _sections(machine: Machine) -> Iterator[Finding]:
-    config = machine.config
-    for name in config.sections:
-        if name not in config.physnet_nodes:
-            yield Finding(
-                WARNING,
-                "physnet-not-listed",
-                f"[neutron_physnet_{name}]",
-                "nova does not read this section: [neutron] physnets does not list it",
-                f"Add {name} to [neutron] physnets, or remove the section.",
-            )
-    for name in config.stray_sections:
-        meant = [net for net in config.physnet_nodes if meant_section(config, net) == name]
-        yield Finding(
-            WARNING,
-            "stray-section",
-            f"[{name}]",
-            "nova reads no section of this name",
-            f"Did you mean [neutron_physnet_{meant[0]}]?"
-            if meant
-            else "Sections of physical networks are called [neutron_physnet_NAME].",
-        )
-    if config.misnamed_tunnel:
-        yield Finding(
-            ERROR,
-            "tunnel-section",
-            "[neutron_tunneled]",
-            "nova does not read this section, though its guide writes it so",
-            "Call it [neutron_tunnel].",
-        )
+def _names(machine: Machine) -> Iterator[Finding]:
+    yield from config_findings(machine.config)
 
 
 def _networks(machine: Machine) -> Iterator[Finding]:
@@ -207,7 +180,7 @@ def _source(machine: Machine) -> Iterator[Finding]:
 _RULES: tuple[Callable[[Machine], Iterator[Finding]], ...] = (
     _refused,
     _host,
-    _sections,
+    _names,
     _networks,
     _cells,
     _devices,

@@ -72,6 +72,7 @@ def read_nova_conf(
     return NovaConfig(
         file=found.file,
         given=found.given(),
+        assigned=found.assigned,
         cpu_dedicated_set=_cpus(found, "compute", "cpu_dedicated_set"),
         cpu_shared_set=_cpus(found, "compute", "cpu_shared_set"),
         vcpu_pin_set=_cpus(found, "DEFAULT", "vcpu_pin_set"),

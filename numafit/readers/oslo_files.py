@@ -56,7 +56,9 @@ def of_type(
 
 
 class OsloFiles:
-    """The values of files and of ``*.conf`` in directories; later ones win."""
+    """The values of files and of ``*.conf`` in directories; later ones win.
+
+    ``assigned``: file, section and option of every line, in their order."""
 
     def __init__(
         self,
@@ -72,8 +74,10 @@ class OsloFiles:
         self._options = dict(options)
         keys = {name for older in options.values() for _group, name in older.older}
         keys |= {"numa_nodes"} | {name for _group, name in options}
+        assignments = read_assignments(names + inside, keys)
+        self.assigned = tuple((one.file, _normal(one.section), one.key) for one in assignments)
         self._values: dict[tuple[str, str], Assignment] = {
-            (_normal(one.section), one.key): one for one in read_assignments(names + inside, keys)
+            (_normal(one.section), one.key): one for one in assignments
         }
         self._conf = self._open(names + inside)
         for (group, name), kind in self._options.items():

@@ -42,11 +42,13 @@ class NovaConfig:
     ``aliases``: JSON texts as the file has them. ``misnamed_tunnel``: whether the file has a
     section ``[neutron_tunneled]``, as nova's guide writes it; nova reads ``[neutron_tunnel]``.
     ``stray_sections``: others whose names begin with ``neutron``, which nova does not read.
-    ``file``: for messages. ``given``: what the files set, as ``[section] option``.
+    ``file``: for messages. ``given``: what the files set of these options, as ``[section]
+    option``. ``assigned``: file, section and option of all lines, whether nova reads them or not.
     """
 
     file: str | None = None
     given: frozenset[str] = frozenset()
+    assigned: tuple[tuple[str, str, str], ...] = ()
     cpu_dedicated_set: CpuSet = None
     cpu_shared_set: CpuSet = None
     vcpu_pin_set: CpuSet = None

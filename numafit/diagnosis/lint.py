@@ -1,0 +1,148 @@
+"""Names that nova does not know, in flavors, images and nova.conf, with the names that are meant.
+
+What nova does not know it passes over: a misspelt ``hw:cpu_policy`` fits, and pins nothing. Names
+that operators choose are left alone, unless they are a slip away from one that nova reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from numafit.diagnosis.finding import ERROR, WARNING, Finding
+from numafit.diagnosis.known_names import Suggestion, known_names
+from numafit.diagnosis.slips import Names
+from numafit.model.flavor import Flavor, Image
+from numafit.rules.nova_config import NovaConfig, meant_section
+
+_THOROUGH = 40
+"""Names of one input that are compared with all names of nova, which takes milliseconds each."""
+_SHOWN = 3
+"""Flavors that a finding names."""
+_LONGEST = 100
+"""Characters of a name in a message."""
+_PHYSNET = "neutron_physnet_"
+
+
+def flavor_findings(flavors: Iterable[Flavor]) -> Iterator[Finding]:
+    """One for each extra spec that nova does not know, with the flavors that have it."""
+    having: dict[str, list[str]] = {}
+    for flavor in flavors:
+        for name in flavor.extra_specs:
+            having.setdefault(name, []).append(flavor.name)
+    known = known_names().extra_specs
+    left = _THOROUGH
+    for name, owners in having.items():
+        if known.knows(name):
+            continue
+        free = known.free(name)
+        meant = known.meant(name, not free and left > 0)
+        left -= not free and not meant.slip
+        if not free or meant.slip:
+            where = f"{'flavor' if len(owners) == 1 else 'flavors'} {_some(owners)}"
+            what = f"nova knows no extra spec {_cut(name)}"
+            yield Finding(WARNING, "unknown-extra-spec", where, what, _did_you_mean(meant))
+
+
+def image_findings(image: Image) -> Iterator[Finding]:
+    known = known_names().image_properties
+    left = _THOROUGH
+    for name in image.properties:
+        if known.knows(name):
+            continue
+        free = known.free(name)
+        meant = known.meant(name, not free and left > 0)
+        left -= not free and not meant.slip
+        if not free or meant.slip:
+            what = f"nova knows no image property {_cut(name)}"
+            where = f"image {image.name}".rstrip()
+            yield Finding(WARNING, "unknown-image-property", where, what, _did_you_mean(meant))
+
+
+def config_findings(config: NovaConfig) -> Iterator[Finding]:
+    """Sections and options of the files that nova does not read."""
+    yield from _networks(config)
+    known = known_names().options
+    left = _THOROUGH
+    seen = set()
+    for file, section, _name in config.assigned:
+        if section in seen or section == "DEFAULT" or section.startswith("neutron"):
+            continue
+        seen.add(section)
+        meant = known.meant_section(section) if section not in known.sections else None
+        if meant and meant.names:
+            where, what = f"{file}: [{_cut(section)}]", "nova reads no section of this name"
+            advice = _did_you_mean(Suggestion(tuple(f"[{one}]" for one in meant.names), True))
+            yield Finding(WARNING, "unknown-section", where, what, advice)
+    for file, section, name in dict.fromkeys(config.assigned):
+        if not known.told(section) or known.knows(section, name):
+            continue
+        others = known.elsewhere(name)
+        if others:
+            advice = f"It is an option of {' and '.join(f'[{one}]' for one in others)}."
+        else:
+            meant = known.meant(section, name, left > 0)
+            left -= not meant.slip
+            advice = _did_you_mean(meant)
+        where = f"{file}: [{_cut(section)}] {_cut(name)}"
+        yield Finding(WARNING, "unknown-option", where, "nova knows no such option", advice)
+
+
+def _networks(config: NovaConfig) -> Iterator[Finding]:
+    for name in config.sections:
+        if name not in config.physnet_nodes:
+            yield Finding(
+                WARNING,
+                "physnet-not-listed",
+                f"[{_PHYSNET}{name}]",
+                "nova does not read this section: [neutron] physnets does not list it",
+                f"Add {name} to [neutron] physnets, or remove the section.",
+            )
+    for name in config.stray_sections:
+        meant = _physnets_of(name) or [
+            net for net in config.physnet_nodes if meant_section(config, net) == name
+        ]
+        yield Finding(
+            WARNING,
+            "stray-section",
+            f"[{name}]",
+            "nova reads no section of this name",
+            f"Did you mean [{_PHYSNET}{meant[0]}]?"
+            if meant
+            else f"Sections of physical networks are called [{_PHYSNET}NAME].",
+        )
+    if config.misnamed_tunnel:
+        yield Finding(
+            ERROR,
+            "tunnel-section",
+            "[neutron_tunneled]",
+            "nova does not read this section, though its guide writes it so",
+            "Call it [neutron_tunnel].",
+        )
+
+
+_BEFORE_PHYSNET = Names((_PHYSNET,))
+
+
+def _physnets_of(section: str) -> list[str]:
+    """``foo`` of ``neutron_physnets_foo``."""
+    return [
+        section[end:]
+        for end in (len(_PHYSNET) - 1, len(_PHYSNET), len(_PHYSNET) + 1)
+        if section[end - 1 : end] == "_" and section[end:] and _BEFORE_PHYSNET.slips(section[:end])
+    ]
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _LONGEST else name[:_LONGEST] + "..."
+
+
+def _did_you_mean(meant: Suggestion) -> str:
+    if not meant.names:
+        return ""
+    *first, last = meant.names[:_SHOWN]
+    return f"Did you mean {', '.join(first)}{' or ' if first else ''}{last}?"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _SHOWN
+    return ", ".join(map(_cut, names[:_SHOWN])) + (f" and {more} more" if more > 0 else "")
