@@ -12,7 +12,7 @@ import click
 
 from numafit.cli import ports
 from numafit.cli.configs import Configs
-from numafit.cli.lint import say_unknown, strict_option
+from numafit.cli.lint import known_to_nova, say_unknown, strict_option
 from numafit.errors import InputError, InvalidRequest, printable, shorten
 from numafit.model.flavor import Flavor, Image
 from numafit.model.guest import Limits, Networks
@@ -235,6 +235,8 @@ class Servers:
         except InvalidRequest as error:
             raise error.within(f"flavor {flavor.name}") from None
         for key, why in found.resources.ignored if found.resources else ():
+            if not known_to_nova(key):
+                continue  # that was said, with the name that is meant
             text = f"numafit: flavor {flavor.name}: nova passes over {key}: {why}"
             click.echo(printable(text), err=True)
         return found

@@ -163,7 +163,13 @@ def test_what_a_host_can_a_fleet_can() -> None:
 
     assert verbs(Host) - verbs(Fleet) == {"from_nova", "name"}
     many = {"from_nova_rows", "from_arrow", "load", "save", "c_columns", "hostinfos", "index"}
-    assert verbs(Fleet) - verbs(Host) == many | {"names", "fit_on", "derived", "with_inventories"}
+    assert verbs(Fleet) - verbs(Host) == many | {
+        "names",
+        "fit_on",
+        "derived",
+        "disabled",
+        "with_inventories",
+    }
 
 
 def test_a_placement_in_use_is_given_back_by_host_and_fleet_alike() -> None:

@@ -119,8 +119,8 @@ def test_what_nova_passes_over_is_said(numafit: Run, tmp_path: Path) -> None:
     done = numafit("fit", flavors, ROOT / "examples" / "hosts" / "dual-xeon.yaml")
     assert done.status == 0
     assert done.err.splitlines() == [
-        "numafit: flavor f: nova passes over resources:GPU: 'GPU' is not a resource class; those "
-        "of a site begin with CUSTOM_",
+        "numafit: flavor f: nova knows no extra spec resources:GPU. Did you mean resources:PGPU or "
+        "resources:VGPU?",
         "numafit: flavor f: nova passes over trait:CUSTOM_A: 'yes' is neither 'required' nor "
         "'forbidden'",
     ]
