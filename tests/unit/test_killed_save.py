@@ -37,7 +37,9 @@ def test_a_kill_leaves_the_old_file_or_the_new(tmp_path: Path) -> None:
     path = tmp_path / "fleet.npz"
     one.save(path)
     seen = set()
-    for _ in range(KILLS):
+    for kill in range(40 * KILLS):
+        if kill >= KILLS and len(seen) == 2:
+            break  # a busy machine may need more, until some hit a later save
         child = os.fork()
         if child == 0:
             try:
