@@ -58,6 +58,12 @@ class Request:
                 "which its topology does not hold: call "
                 "Request.for_server(flavor, image, aliases=...), or pass pci=[] to leave them out"
             )
+        if pci is None and guest is None and networks is None and resources is None:
+            raise MisuseError(
+                "guest=None: a request for nothing, which every host serves; call "
+                "Request.for_server(flavor, image, aliases=...), which knows what a flavor without "
+                "a topology asks for, or pass pci=[] where nothing is meant"
+            )
         self.pci = pci_list("pci", () if pci is None else pci)
         self.provider_mapping = checked_mapping(provider_mapping)
 

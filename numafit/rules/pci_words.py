@@ -52,7 +52,8 @@ def _kind(properties: Mapping[str, Any]) -> str:
 
 
 def there(pools: Iterable[PciPool]) -> str:
-    """``8 of 8086:1889 VF, physnet foo, on node 1; 1 of 10de:1eb8 on node 0``: what is free."""
+    """``8 of 8086:1889 VF, physnet foo, on node 1; 1 of 10de:1eb8 on node 0``: what is free;
+    empty: nothing."""
     free: dict[str, int] = {}
     for pool in pools:
         place = "no known node" if pool.numa_node is None else f"node {pool.numa_node}"
@@ -61,8 +62,6 @@ def there(pools: Iterable[PciPool]) -> str:
             words += f", physnet {pool.tags['physical_network']},"
         words += f" on {place}"
         free[words] = free.get(words, 0) + max(pool.count, 0)
-    if not free:
-        return "no PCI devices"
     listed = [f"{count} of {words}" for words, count in free.items()]
     more = len(listed) - MOST_POOLS
     if more > 0:
@@ -96,4 +95,8 @@ def refused(
         ]
         beside = " and the networks" if reason == "together" else ""
         text = f"no choice of cells serves {', '.join(names)}{beside} at once"
-    return f"{text}; the host has {there(pools)}"
+    # a host of which no pools are known looks the same as one that has none
+    free = there(pools)
+    return (
+        f"{text}; the host has {free}" if free else f"{text}; no free device of the host is known"
+    )

@@ -76,7 +76,7 @@ def test_what_an_image_asks_of_filters_is_said() -> None:
 
 
 def test_a_request_that_does_not_speak_of_placement_says_so() -> None:
-    placement = Host(host()).fit(Request(None))
+    placement = Host(host()).fit(Request(None, pci=[]))
     assert isinstance(placement, Placement)
     assert placement.not_judged == ("the request does not say what it asks of placement",)
 
