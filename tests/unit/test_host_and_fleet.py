@@ -157,19 +157,16 @@ def fitted(host: Host, request: Request) -> Placement:
     return placement
 
 
+MORE_OF_A_FLEET = {"names", "fit_on", "derived", "disabled", "with_inventories"}
+
+
 def test_what_a_host_can_a_fleet_can() -> None:
     def verbs(of: type) -> set[str]:
         return {name for name, _ in inspect.getmembers(of) if not name.startswith("_")}
 
     assert verbs(Host) - verbs(Fleet) == {"from_nova", "name"}
     many = {"from_nova_rows", "from_arrow", "load", "save", "c_columns", "hostinfos", "index"}
-    assert verbs(Fleet) - verbs(Host) == many | {
-        "names",
-        "fit_on",
-        "derived",
-        "disabled",
-        "with_inventories",
-    }
+    assert verbs(Fleet) - verbs(Host) == many | MORE_OF_A_FLEET
 
 
 def test_a_placement_in_use_is_given_back_by_host_and_fleet_alike() -> None:
