@@ -31,7 +31,7 @@ from numafit.rules.pci_alias import parse_aliases
 from numafit.views.refused import reasons
 
 
-@click.command(short_help="Can this server move to another host, or be resized?")
+@click.command()
 @click.argument("name", metavar="SERVER")
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @click.option(
@@ -180,6 +180,6 @@ def _summary(label: str, found: Sequence[Move]) -> None:
 
 
 def _json(server: Server, asked: Flavor, one: Move, notes: Notes) -> dict[str, Any]:
-    found = _described(Answer(asked, one.host_name, one.found), notes)
+    found = _described(Answer(asked, one.host_name, one.found), notes=notes)
     after = None if one.after is None else bool(one.after)
     return {"server": server.uuid, "own_host": one.own, "fits_without_old": after, **found}
