@@ -1,45 +1,8 @@
 """numafit: decides where a guest's NUMA cells go on a host, and says why when they fit nowhere."""
 
-from numafit.errors import (
-    InputError,
-    InvalidRequest,
-    InvalidValue,
-    MisuseError,
-    NumafitError,
-    StalePlacement,
-)
+from __future__ import annotations
 
-try:
-    from numafit.fleet import Fleet
-    from numafit.host import Host
-except ModuleNotFoundError as error:
-    if error.name not in ("numafit._engine", "numafit._header"):
-        raise
-    raise ImportError(
-        "numafit's engine is not built. In a source tree run 'make build', or install a wheel "
-        "and start Python from another folder."
-    ) from error
-
-from numafit.claims import Claim
-from numafit.linking import get_include, get_library_dir
-from numafit.model.flavor import Flavor, Image
-from numafit.model.guest import GuestCell, GuestTopology, Limits, Networks, PciRequest
-from numafit.model.hostinfo import HostCell, HostInfo, PagePool, PciPool
-from numafit.model.options import FitOptions
-from numafit.model.pci_address import PciAddress
-from numafit.model.pci_device import PciDevice
-from numafit.model.placement import PciAllocation, PciSupport, Placement, PlacementCell
-from numafit.model.refusal import CellRefusal, Refusal
-from numafit.model.request import Request
-from numafit.rules.device_spec import DeviceSpec, parse_device_specs
-from numafit.rules.guest_topology import guest_topology
-from numafit.rules.inventories import with_inventories
-from numafit.rules.multiqueue import Multiqueue, multiqueue
-from numafit.rules.network import Port
-from numafit.rules.pci_alias import Alias, Aliases, parse_aliases, pci_requests
-from numafit.rules.pci_policy import pci_numa_policy
-from numafit.rules.pci_pools import pools_from_devices
-from numafit.rules.topology import CpuTopology, cpu_topology
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
@@ -92,3 +55,24 @@ __all__ = [
     "pools_from_devices",
     "with_inventories",
 ]
+
+if TYPE_CHECKING:
+    from numafit._public import *
+else:
+
+    def __getattr__(name):
+        """Any of them, all of which are imported with the first: ``numafit --help`` needs none."""
+        import importlib
+        import sys
+
+        if name in __all__ or not name.startswith("_"):
+            public = importlib.import_module("numafit._public")
+            mine = sys.modules[__name__].__dict__
+            mine.update((one, getattr(public, one)) for one in __all__)
+            # a module of the package has come along
+            if name in mine:
+                return mine[name]
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__():
+        return [*globals(), *__all__]

@@ -6,6 +6,12 @@ from collections.abc import Iterator
 from typing import Any
 
 _SHOWN = 80
+ENGINE = ("numafit._engine", "numafit._header")
+"""The compiled modules."""
+NOT_BUILT = (
+    "numafit's engine is not built. In a source tree run 'make build', or install a wheel and "
+    "start Python from another folder."
+)
 
 
 def shorten(value: object, limit: int = _SHOWN) -> str:

@@ -7,20 +7,21 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-from numafit.errors import MissingExtra, NumafitError, printable
+from numafit.errors import ENGINE, NOT_BUILT, MissingExtra, NumafitError, printable
 
 COMMANDS = {
-    "fit": "numafit.cli.fit",
-    "capacity": "numafit.cli.capacity",
-    "show": "numafit.cli.show",
-    "replay": "numafit.cli.replay",
-    "discover": "numafit.cli.discover",
-    "check": "numafit.cli.check",
-    "servers": "numafit.cli.servers",
-    "move": "numafit.cli.move",
-    "multiqueue": "numafit.cli.multiqueue",
+    "fit": "Where a guest lands on each host, or why it does not fit.",
+    "capacity": "How many more of each flavor fit, on each host and in all.",
+    "show": "Hosts: cells, cores, memory, pages, networks and devices.",
+    "replay": "Where numafit and nova agree on recorded cases.",
+    "discover": "Near which NUMA nodes physical networks and tunnels are, and nova.conf for it.",
+    "check": "Contradictions between a host, its nova.conf and its neutron agents.",
+    "servers": "Who sits on which CPU, cell and device of each host.",
+    "move": "Can this server move to another host, or be resized?",
+    "multiqueue": "How many queues a guest's virtio interfaces get.",
 }
-"""Name -> module, imported when it is asked for; each has a click command named ``command``."""
+"""Name -> short help. The module of that name in this package is imported when it is asked for; it
+has a click command named ``command``."""
 
 MOST_WORDS = 1200
 """Characters of a complaint; an argument that it repeats may be as long as the system allows."""
@@ -38,6 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except ModuleNotFoundError as error:
+        if error.name in ENGINE:
+            return complain(NOT_BUILT)
         if error.name != "click":
             return _failed(error)
         return complain(str(MissingExtra("click", "cli")))

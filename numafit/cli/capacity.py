@@ -61,7 +61,7 @@ class Count:
         return f"{count}+" if count >= self.cap else str(count)
 
 
-@click.command(short_help="How many more of each flavor fit, on each host and in all.")
+@click.command()
 @guest_options
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources

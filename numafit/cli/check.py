@@ -9,6 +9,7 @@ from numafit.cli.output import format_option, print_json
 from numafit.diagnosis.affinity import Affinities
 from numafit.diagnosis.check import SEVERITIES, Machine, check_host
 from numafit.diagnosis.finding import ERROR, Finding
+from numafit.diagnosis.usage import Difference
 from numafit.errors import InputError
 from numafit.model.interface import netdevs_of
 from numafit.readers.libvirt_version import (
@@ -45,8 +46,8 @@ NOVA_CONF = "/etc/nova/nova.conf"
 @click.option(
     "--nova-db",
     metavar="URL|FILE",
-    help="The cell's database, whose computes must all know remote-managed ports; as for other "
-    "commands.",
+    help="The cell's database: its computes must all know remote-managed ports, and no two of its "
+    "instances may be pinned to one CPU; as for other commands.",
 )
 @network_options
 @format_option("json")
@@ -72,6 +73,7 @@ def command(
     """
     live = sysfs is None
     machine = read_sysfs(LIVE if sysfs is None else sysfs)
+    versions, pinned = _of_database(nova_db)
     findings = check_host(
         Machine(
             machine.host,
@@ -80,7 +82,8 @@ def command(
             machine.devices,
             netdevs_of(machine.interfaces),
             _libvirt(libvirt_version, live),
-            _computes(nova_db),
+            versions,
+            pinned,
         )
     )
     if output == "json":
@@ -96,13 +99,15 @@ def _libvirt(given: str | None, live: bool) -> Version | None:
     return live_libvirt_version() if live else None
 
 
-def _computes(source: str | None) -> list[int]:
+def _of_database(source: str | None) -> tuple[list[int], list[Difference]]:
+    """Versions of the computes; hosts whose instances share a CPU that is promised to one."""
     if source is None:
-        return []
+        return [], []
     from numafit.readers.nova_db import NovaDb, database_url
 
     with NovaDb(database_url(source)) as database:
-        return database.compute_versions()
+        found = database.differences() if database.columns_of("compute_nodes") else []
+        return database.compute_versions(), [one for one in found if one.instances]
 
 
 def _config(live: bool, files: tuple[str, ...], folders: tuple[str, ...]) -> NovaConfig:

@@ -31,7 +31,7 @@ class Answer(NamedTuple):
     found: Running | Placement | Refusal
 
 
-@click.command(short_help="Where a guest lands on each host, or why it does not fit.")
+@click.command()
 @guest_options
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources

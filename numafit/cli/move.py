@@ -31,7 +31,7 @@ from numafit.rules.pci_alias import parse_aliases
 from numafit.views.refused import reasons
 
 
-@click.command(short_help="Can this server move to another host, or be resized?")
+@click.command()
 @click.argument("name", metavar="SERVER")
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @click.option(

@@ -17,7 +17,7 @@ from numafit.rules.multiqueue import multiqueue
 RULE_FILE = "/etc/udev/rules.d/70-virtio-net-queues.rules"
 
 
-@click.command(short_help="How many queues a guest's virtio interfaces get.")
+@click.command()
 @click.argument("flavors_file", metavar="FLAVOR")
 @click.argument("image_file", metavar="[IMAGE]", required=False)
 @click.option(

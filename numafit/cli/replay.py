@@ -12,7 +12,7 @@ from numafit.replaying.replay import AGREES, ARTEFACT, DIFFERS, Verdict, replay
 _SHOWN = 10
 
 
-@click.command(short_help="Where numafit and nova agree on recorded cases.")
+@click.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True)
 @click.option("--all", "everything", is_flag=True, help="Name every case that differs.")
 @format_option("json")

@@ -17,7 +17,7 @@ from numafit.readers.hostcell import page_size_text
 from numafit.views.seats import Seat, seats
 
 
-@click.command(short_help="Who sits on which CPU, cell and device of each host.")
+@click.command()
 @click.option(
     "--nova-db",
     "source",

@@ -54,6 +54,14 @@ class Difference:
     migrating: int = 0
     instances: tuple[str, ...] = ()
 
+    @property
+    def who_shares(self) -> str:
+        """The CPUs and the instances; empty unless several pin one."""
+        if not self.instances:
+            return ""
+        cpus = f"CPU {self.summed} is" if self.summed.isdigit() else f"CPUs {self.summed} are"
+        return f"{cpus} pinned by several instances: {_some(self.instances)}"
+
     def __str__(self) -> str:
         where = f"{self.host}: cell {self.cell}"
         text = (
@@ -61,8 +69,7 @@ class Difference:
             f"stored {self.stored or 'none'}, its instances sum up to {self.summed or 'none'}"
         )
         if self.instances:
-            cpus = f"CPU {self.summed} is" if self.summed.isdigit() else f"CPUs {self.summed} are"
-            text = f"{where}: {cpus} pinned by several instances: {_some(self.instances)}"
+            text = f"{where}: {self.who_shares}"
         if self.migrating:
             text += f" ({self.migrating} of them on the move between hosts)"
         return text

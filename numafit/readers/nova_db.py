@@ -83,7 +83,9 @@ class NovaDb(Database):
 
     def compute_versions(self) -> list[int]:
         """``services.version`` of each nova-compute that takes part, as nova looks for the oldest:
-        without those that are forced down."""
+        without those that are forced down. None where a copy of the table lacks the column."""
+        if "version" not in self.columns_of("services"):
+            return []
         services = self.table("services", "binary", "version", "forced_down", "deleted")
         one = services.c
         query = self._sa.select(one.version).where(

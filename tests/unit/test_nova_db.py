@@ -149,7 +149,9 @@ def test_usage_beside_the_sum_of_the_instances(
     assert "h1: cell 0: cpu_usage: stored 0, its instances sum up to 2 (1 of them on" in errors
 
 
-def test_instances_that_pin_one_cpu_are_named(make: Make) -> None:
+def test_instances_that_pin_one_cpu_are_named(
+    make: Make, numafit: Callable, tmp_path: Path
+) -> None:
     old = json.dumps({"cells": [{"id": 0, "cpus": "0-3", "mem": {"total": 4096, "used": 1536}}]})
 
     def pinned(*cpus: int) -> str:
@@ -168,6 +170,12 @@ def test_instances_that_pin_one_cpu_are_named(make: Make) -> None:
         (found,) = [one for one in database.differences() if one.what == "CPUs pinned twice"]
     assert found.instances == ("aaaa", "bbbb", "cccc")
     assert str(found) == ("h1: cell 0: CPU 2 is pinned by several instances: aaaa, bbbb, cccc")
+    (tmp_path / "nova.conf").write_text("[DEFAULT]\n")
+    sysfs = Path(__file__).parents[2] / "examples" / "networking" / "sys.tar.xz"
+    done = numafit("check", "--sysfs", sysfs, "--config", tmp_path / "nova.conf", "--nova-db", url)
+    assert done.status == 0
+    warned = "warning: h1: cell 0: CPU 2 is pinned by several instances: aaaa, bbbb, cccc\n"
+    assert warned in done.out
 
 
 def test_the_url_may_stand_in_a_file_or_the_environment(
