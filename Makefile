@@ -7,7 +7,7 @@ EDITABLE := --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/edita
 PYTEST := $(BIN)/python -m pytest
 CMAKE := $(BIN)/cmake
 
-.PHONY: test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan fuzz fuzz-engine fuzz-readers mutants coverage oracle analyse lint docs notebooks format wheel test-wheel clean
+.PHONY: test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan memcheck fuzz fuzz-engine fuzz-readers mutants coverage oracle analyse lint docs notebooks format wheel test-wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -73,6 +73,15 @@ sanitize: $(VENV)/.tools ## C and Python tests under AddressSanitizer and UBSan
 
 tsan: $(VENV)/.tools ## a million claims by four threads under ThreadSanitizer
 	$(call C_TESTS,tsan,thread)
+
+# a fuzzer and a million claims take minutes in valgrind, and have sanitizers of their own
+MEMCHECKED ?= $(filter-out fuzz threads,$(patsubst tests/c/test_%.c,%,$(wildcard tests/c/test_*.c)))
+memcheck: test-c ## the C tests under valgrind: nothing undefined is read, nothing is lost
+	@for name in $(MEMCHECKED); do \
+	  echo "memcheck: $$name"; \
+	  valgrind -q --error-exitcode=9 --leak-check=full --show-leak-kinds=all \
+	    --errors-for-leak-kinds=all build/c/tests/c/test_$$name || exit 1; \
+	done
 
 # FILES=src/pair.h those of one file; SAMPLE=0: all, which takes hours
 SAMPLE ?= 600

@@ -54,7 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return complain("standard output: its reader ended before the answer did")
     except OSError as error:
         _forget_output()
-        return complain(f"standard output: {error.strerror or error}")
+        # what has no name is written to; readers name the files that they cannot read
+        return complain(f"{error.filename or 'standard output'}: {error.strerror or error}")
     except UnicodeEncodeError as error:
         _forget_output()
         lost = error.object[error.start]

@@ -137,7 +137,7 @@ static void very_many_devices_are_devices(void) {
     uint8_t fits[2];
     const nf_options options = {.limits = NF_LIMITS_NONE};
     uint64_t class0 = 1;
-    nf_pci_request q = {1, NF_PCI_REQUIRED, &class0, &class0, 0, NULL};
+    nf_pci_request q = {256, NF_PCI_REQUIRED, &class0, &class0, 0, NULL};
     fixture_make(&f, 2);
     nf_guest_cell cell = pinned(2, 64);
     nf_request r = request_of(&cell, 1);

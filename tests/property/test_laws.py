@@ -213,3 +213,103 @@ def test_a_release_undoes_its_claim_whatever_came_between(world: World) -> None:
         world.fleet.release(claim)
     for name, column in claimed(world.fleet).items():
         np.testing.assert_array_equal(column, before[name], err_msg=name)
+
+
+def test_a_mix_is_shared_by_threads_and_by_parts_of_a_fleet(world: World) -> None:
+    cut = world.rng.randrange(1, HOSTS)
+    parts = Fleet(world.infos[:cut]), Fleet(world.infos[cut:])
+    for n in range(0, REQUESTS - 1, 2):
+        (one, options), (other, _) = world.questions[n], world.questions[n + 1]
+        ask = {"cap": 4, "weights": [2.0, 1.0], **options}
+        whole = world.fleet.capacity([one, other], **ask)
+        np.testing.assert_array_equal(
+            world.fleet.capacity([one, other], threads=3, **ask), whole, err_msg=str((one, other))
+        )
+        halves = [part.capacity([one, other], **ask) for part in parts]
+        np.testing.assert_array_equal(np.concatenate(halves), whole)
+
+
+def taken(fleet: Fleet, world: World) -> list[list[Placement | None]]:
+    """Where the guests land, each claimed on every host that can take it."""
+    landed = []
+    for request, options in world.questions:
+        row: list[Placement | None] = []
+        for host in range(HOSTS):
+            try:
+                claim = fleet.claim(request, host=host, **options)
+            except StalePlacement:
+                row.append(None)
+            else:
+                row.append(claim.placement)
+        landed.append(row)
+    assert fleet.check() is None
+    return landed
+
+
+def test_claims_after_claims_do_not_depend_on_names(world: World) -> None:
+    other = world.changed(
+        lambda info: replace(
+            rename_cpus(
+                with_cells(info, lambda cell: replace(cell, id=cell.id + 5)),
+                lambda cpu: 3 * cpu + 1,
+            ),
+            name="another",
+            pci_pools=info.pci_pools
+            and tuple(
+                pool if pool.numa_node is None else replace(pool, numa_node=pool.numa_node + 5)
+                for pool in info.pci_pools
+            ),
+        )
+    )
+    some = 0
+    for ours, theirs in zip(taken(world.fleet, world), taken(other, world), strict=True):
+        for one, two in zip(ours, theirs, strict=True):
+            assert (one is None) == (two is None)
+            if one is None or two is None:
+                continue
+            some += 1
+            assert [cell.host_cell + 5 for cell in one.cells] == [c.host_cell for c in two.cells]
+            for before, after in zip(one.cells, two.cells, strict=True):
+                assert {v: 3 * cpu + 1 for v, cpu in before.pinning.items()} == after.pinning
+                assert {3 * cpu + 1 for cpu in before.reserved} == after.reserved
+            assert [(d.request, d.count) for d in one.pci] == [
+                (d.request, d.count) for d in two.pci
+            ]
+    assert some > HOSTS
+    for host in range(HOSTS):
+        for cell, renamed in zip(world.fleet.usage(host), other.usage(host), strict=True):
+            assert [3 * cpu + 1 for cpu in cell["pinned_cpus"]] == renamed["pinned_cpus"]
+            for key in ("cpu_usage", "memory_usage", "mempages"):
+                assert cell[key] == renamed[key]
+
+
+def test_claims_on_parts_of_a_fleet_are_those_on_the_whole(world: World) -> None:
+    alone = [Fleet([info]) for info in world.infos]
+    landed = taken(world.fleet, world)
+    for (request, options), row in zip(world.questions, landed, strict=True):
+        for fleet, expected in zip(alone, row, strict=True):
+            try:
+                found = fleet.claim(request, host=0, **options).placement
+            except StalePlacement:
+                assert expected is None
+            else:
+                assert expected is not None
+                assert found.cells == expected.cells
+    for host, fleet in enumerate(alone):
+        assert fleet.usage(0) == world.fleet.usage(host)
+
+
+def test_release_in_any_order_gives_back_what_fits_again(world: World) -> None:
+    """What fits before a claim fits after the claim and its release, and counts the same."""
+    scans, counts = world.scans(world.fleet), world.counts(world.fleet)
+    held = []
+    for request, options in world.questions[:8]:
+        for claim in world.fleet.schedule([request] * 3, **options):
+            if claim is None:
+                break
+            held.append(claim)
+    world.rng.shuffle(held)
+    world.fleet.release(held)
+    assert held
+    assert world.scans(world.fleet) == scans
+    assert world.counts(world.fleet) == counts
