@@ -146,6 +146,7 @@ static void very_many_devices_are_devices(void) {
     for (uint32_t h = 0; h < 2; h++)
         f.fleet.pool_count[2 * h] = (int32_t)(f.fleet.cell_devices[2 * h] = h ? 1 << 16 : 1 << 30);
     CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    q.count = 256;
     nf_scratch scratch = {.bytes = nf_fit_bytes(&f.fleet, &r)};
     scratch.memory = malloc(scratch.bytes);
     for (q.count = 1; q.count <= 256; q.count += 85) {
