@@ -1,6 +1,6 @@
 /* Why a guest cell does not fit a host cell: reason and quantities of each, as the header words
  * them; and the most that still fits. Worked out by hand. */
-#include <string.h>
+#include <math.h>
 
 #include "check.h"
 #include "fixture.h"
@@ -281,6 +281,15 @@ static void limits_of_shared_guests(void) {
     REFUSES(&b, NF_MEMORY_LIMIT, 0, 8193, 8192);
     b.options.limits = NF_LIMITS_NONE;
     FITS(&b);
+    /* a host of which one ratio is known is held to that one */
+    b.options.limits = NF_LIMITS_HOST;
+    ((double *)(uintptr_t)b.f.fleet.host_cpu_ratio)[0] = NAN;
+    REFUSES(&b, NF_MEMORY_LIMIT, 0, 8193, 8192);
+    ((double *)(uintptr_t)b.f.fleet.host_ram_ratio)[0] = NAN;
+    b.f.fleet.cell_cpu_used[0] = 9;
+    FITS(&b);
+    ((double *)(uintptr_t)b.f.fleet.host_cpu_ratio)[0] = 2.0;
+    REFUSES(&b, NF_CPU_LIMIT, 0, 17, 16);
     fixture_free(&b.f);
 }
 

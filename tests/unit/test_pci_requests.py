@@ -172,3 +172,13 @@ def test_remote_managed_devices_go_to_those_who_ask_for_them(word: object) -> No
         assert usable(PciRequest(1, [spec]), theirs.tags) is fits
         if asked == word or not asked:
             assert bool(host.fit(Request(None, pci=[PciRequest(1, [spec])]))) is fits
+
+
+def test_of_several_segments_the_first_with_a_physical_network_counts() -> None:
+    segments = [
+        {"provider:network_type": "vxlan", "provider:physical_network": None},
+        {"provider:network_type": "vlan", "provider:physical_network": "foo"},
+        {"provider:network_type": "vlan", "provider:physical_network": "bar"},
+    ]
+    port = Port.from_neutron({"binding:vnic_type": "normal"}, {"segments": segments})
+    assert (port.physnet, port.tunneled) == ("foo", False)

@@ -17,6 +17,7 @@ from numafit import (
     HostInfo,
     Image,
     InputError,
+    InvalidRequest,
     PagePool,
     PciAddress,
     PciPool,
@@ -25,6 +26,7 @@ from numafit import (
     PlacementCell,
     Request,
 )
+from numafit.model.pci_device import PciDevice
 from numafit.model.placement import PciSupport
 from numafit.model.resources import Inventory
 from numafit.model.values import flag, strict_flag
@@ -166,6 +168,26 @@ def test_devices_by_name_are_a_mapping() -> None:
         with pytest.raises(InputError) as caught:
             DeviceSpec.parse('{"vendor_id": "8086"}', **{name: 5})
         assert caught.value.key == name
+
+
+def test_ids_of_a_spec_are_read_as_numbers() -> None:
+    device = PciDevice("0000:01:00.0", "0086", "001c", "type-PCI")
+    for spec in ('{"vendor_id": "86", "product_id": "1C"}', '{"vendor_id": "0086"}'):
+        assert DeviceSpec.parse(spec).match(device) is not None
+    assert DeviceSpec.parse('{"vendor_id": "86", "product_id": "1d"}').match(device) is None
+
+
+def test_a_device_of_one_use_wants_placement() -> None:
+    spec = '{"vendor_id": "8086", "one_time_use": "true"}'
+    with pytest.raises(InvalidRequest, match="report_in_placement"):
+        DeviceSpec.parse(spec)
+    DeviceSpec.parse(spec, report_in_placement=True)
+
+
+def test_reserved_cpus_are_ids() -> None:
+    with pytest.raises(InputError) as caught:
+        PlacementCell(0, (), (0,), {0: 5}, reserved="x")  # type: ignore[arg-type]
+    assert caught.value.key == "reserved"
 
 
 def test_support_of_devices_is_a_condition_and_says_why() -> None:
