@@ -9,7 +9,7 @@ from numafit.diagnosis.affinity import Affinities, Affinity
 from numafit.diagnosis.check_cpus import cpu_findings, resting_findings, useless_cells
 from numafit.diagnosis.check_memory import memory_findings
 from numafit.diagnosis.check_pci import pci_findings
-from numafit.diagnosis.finding import ERROR, NOTE, WARNING, Finding
+from numafit.diagnosis.finding import ERROR, NOTE, WARNING, Finding, refused
 from numafit.diagnosis.lint import config_findings
 from numafit.model.hostinfo import HostInfo
 from numafit.model.pci_device import PciDevice
@@ -48,8 +48,7 @@ def check_host(machine: Machine) -> list[Finding]:
 
 def _refused(machine: Machine) -> Iterator[Finding]:
     for fault in config_faults(machine.host, machine.config):
-        what = f"{fault.value!r}: expected {fault.expected}"
-        yield Finding(ERROR, "nova-refuses", fault.key or "", what, fault.hint)
+        yield refused(fault)
 
 
 def _names(machine: Machine) -> Iterator[Finding]:
