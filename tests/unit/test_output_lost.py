@@ -43,7 +43,8 @@ LINES = [
 
 
 # once for all children
-for name in (*COMMANDS.values(), "rich.console", "rich.table", "yaml", "numafit.readers.yamltext"):
+MODULES = [f"numafit.cli.{name}" for name in COMMANDS]
+for name in (*MODULES, "rich.console", "rich.table", "yaml", "numafit.readers.yamltext"):
     importlib.import_module(name)
 
 
