@@ -188,6 +188,22 @@ def test_one_of_a_unit_is_singular_and_classes_stay_as_they_are() -> None:
     assert cpu.miss == "1 dedicated CPU short on host 0"
 
 
+def test_hosts_that_give_a_guest_too_little_at_once_are_one_reason() -> None:
+    inventories = ({"VCPU": Inventory(n, max_unit=n)} for n in (4, 6, 8))
+    hosts = [
+        HostInfo((), f"v{n}", None, provider=Provider(one)) for n, one in enumerate(inventories)
+    ]
+    fleet = Fleet(hosts)
+    request = Request.for_server(Flavor("f", 9, 64))
+    refused = [fleet.explain(request, n) for n in range(3)]
+    (one,) = reasons(found for found in refused if found is not None)
+    assert (one.words, one.hosts, one.miss) == (
+        "VCPU: more than a guest gets at once",
+        3,
+        "1 VCPU short on v2",
+    )
+
+
 GPU = PciPool("10de", "1eb8", 0, 1, {"dev_type": "type-PCI"})
 VFS = PciPool("8086", "1889", 1, 8, {"dev_type": "type-VF", "physical_network": "left"})
 
