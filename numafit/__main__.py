@@ -2,6 +2,6 @@
 
 import sys
 
-from numafit.cli import main
+from numafit_command import main
 
 sys.exit(main())

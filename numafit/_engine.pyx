@@ -78,9 +78,8 @@ include "_lent.pxi"
 
 cdef int settle(dict taken, dict later) except -1:
     """Replace values of keys that exist, which takes no memory and so cannot fail."""
-    if later is not None:
-        for pool, devices in later.items():
-            taken[pool] = devices
+    for pool, devices in later.items():
+        taken[pool] = devices
     return 0
 
 
@@ -379,9 +378,10 @@ cdef class Engine(Lent):
     def claim(self, list placed, dict later=None):
         """Take all of these (Placed), or none: then StalePlacement says which. ``later`` becomes
         part of the columns' ``devices_taken`` with it; no Python runs in between."""
-        cdef dict taken = self.columns.devices_taken
+        cdef dict taken = self.columns.devices_taken if later else None
         self.turn(placed, True)
-        settle(taken, later)
+        if later:
+            settle(taken, later)
 
     def release(self, list placed):
         """Give all of these back, or raise StalePlacement."""
@@ -390,22 +390,23 @@ cdef class Engine(Lent):
     def give_back(self, list held, dict later):
         """Empty each of these lists of the one Placed in it, and release all; or raise, with
         everything as it was. ``later`` as in claim()."""
-        cdef dict taken = self.columns.devices_taken
-        cdef list one, placed = [None] * len(held)
-        cdef Py_ssize_t i, n = 0
+        cdef dict taken = self.columns.devices_taken if later else None
+        cdef Py_ssize_t i = 0, n = len(held)
+        cdef list placed = [None] * n
         try:
-            for one in held:
-                try:
-                    placed[n] = one.pop()
-                except IndexError:
-                    raise MisuseError("claim: it was released before") from None
-                n += 1
+            while i < n:
+                placed[i] = (<list>held[i]).pop()
+                i += 1
             self.turn(placed, False)
-        except BaseException:
-            for i in range(n):
+        except BaseException as error:
+            while i:
+                i -= 1
                 (<list>held[i]).append(placed[i])
+            if isinstance(error, IndexError):
+                raise MisuseError("claim: it was released before") from None
             raise
-        settle(taken, later)
+        if later:
+            settle(taken, later)
 
     cdef int turn(self, list placed, bint take) except -1:
         cdef nf_reason why

@@ -1,7 +1,7 @@
 """What the script ``numafit`` starts with: Ctrl-C is one line and status 130 from here on.
 
-It stands beside ``numafit``, as that imports numpy, for longer than a person needs to change their
-mind; and numpy makes an ImportError of a KeyboardInterrupt.
+It stands beside ``numafit``, so that not even the import of that comes first; numpy makes an
+ImportError of a KeyboardInterrupt.
 """
 
 from __future__ import annotations
