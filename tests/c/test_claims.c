@@ -46,6 +46,11 @@ static void what_is_missing_is_told(void) {
     a.cells[0].page_kib = 1 << 20;
     CHECK(nf_release(&f.fleet, 0, &r, &a.placement, &why) == NF_STALE);
     SAYS(why, 1 << 20, 1024 * 1024, 0);
+    a.cells[0].page_kib = 2048; /* others have them */
+    ((uint32_t *)(uintptr_t)f.fleet.cell_page_sizes)[1] = 1;
+    CHECK(nf_release(&f.fleet, 0, &r, &a.placement, &why) == NF_STALE);
+    SAYS(why, 2048, 1024 * 1024, 0);
+    ((uint32_t *)(uintptr_t)f.fleet.cell_page_sizes)[1] = 3;
     a.cells[0].page_kib = 0;
 
     /* given back by somebody else */
