@@ -15,7 +15,7 @@ from numafit.cli.requests import Guests, broken_rows, guest_options, show_broken
 from numafit.cli.running import Running, Shape
 from numafit.cli.sources import HostSources, host_sources
 from numafit.model.flavor import Flavor
-from numafit.model.placement import PciAllocation, Placement, PlacementCell
+from numafit.model.placement import PciAllocation, PlacementCell
 from numafit.model.refusal import CellRefusal, Refusal
 from numafit.readers.hostcell import page_size_text
 
@@ -28,7 +28,7 @@ class Answer(NamedTuple):
 
     flavor: Flavor
     host: str
-    found: Running | Placement | Refusal
+    found: Running | Refusal
 
 
 @click.command()
@@ -108,11 +108,10 @@ def _show(one: Answer, pins: bool = False) -> None:
         if not alone and answer.reason not in _WHOLE_HOST:
             print_table(("guest cells", "host cells", "first in the way"), _grouped(answer.cells))
         return
-    running = answer if isinstance(answer, Running) else None
-    placement = answer.placement if isinstance(answer, Running) else answer
+    placement = answer.placement
     floats = "; it asks for no NUMA topology, so its CPUs and memory float"
     click.echo(f"{where}: fits{'' if placement.cells else floats}")
-    for line in running.lines() if running else ():
+    for line in answer.lines():
         click.echo(f" {line}")
     if placement.cells:
         print_table(
@@ -120,10 +119,10 @@ def _show(one: Answer, pins: bool = False) -> None:
             map(_cell_row, count(), placement.cells),
             numbers=("guest cell", "host cell", "memory", "pages"),
         )
-        if running and pins:
+        if pins:
             print_table(
                 ("vCPU", "guest cell", "host cell", "CPUs"),
-                running.pins(),
+                answer.pins(),
                 numbers=("vCPU", "guest cell", "host cell"),
             )
     if placement.pci:
@@ -176,10 +175,10 @@ def _described(one: Answer, pins: bool = False, notes: Notes | None = None) -> d
     about: dict[str, Any] = {"flavor": one.flavor.name, "host": one.host}
     if isinstance(answer, Refusal):
         return about | {"fits": False, "refusal": _refusal(answer)}
-    placement = answer.placement if isinstance(answer, Running) else answer
+    placement = answer.placement
     return about | {
         "fits": True,
-        **(answer.described(pins) if isinstance(answer, Running) else {}),
+        **answer.described(pins),
         "cells": [_cell(n, cell) for n, cell in enumerate(placement.cells)],
         "pci": [_pci(drawn) for drawn in placement.pci],
         "not_judged": [*placement.not_judged, *(notes.filters(one.flavor) if notes else ())],

@@ -11,13 +11,15 @@ import click
 
 from numafit.cli import ports
 from numafit.cli.fit import Answer, _described, _show
-from numafit.cli.glance import MOST_HOSTS, Glance
+from numafit.cli.glance import MOST_HOSTS, Answered, Glance
 from numafit.cli.notes import Notes
 from numafit.cli.output import format_option, print_json, print_table
+from numafit.cli.running import Running, Shape
 from numafit.cli.servers import find
 from numafit.cli.servers import read as read_database
 from numafit.cli.sources import HostSources, host_sources
 from numafit.errors import InputError, printable
+from numafit.fleet import Fleet
 from numafit.model.flavor import Flavor
 from numafit.model.options import FitOptions
 from numafit.model.refusal import Refusal
@@ -105,24 +107,34 @@ def command(
         "resized": flavor is not None,
         "options": FitOptions(strategy=sources.configs.strategy() or "spread"),
     }
-    found = [
-        one
+    placed = [
+        (fleet, one)
         for fleet, indices in Glance(tuple(patterns)).hosts(fleets).parts
         for one in moves(fleet, server, request, hosts=indices, **how)
     ]
+    found = [one for _fleet, one in placed]
     if not found:
         raise click.UsageError(f"{server.label} is on {server.host}: name another host by --to.")
     name = printable(server.label)
     label = name if flavor is None else f"{name} with {flavor.name}"
     asked = replace(flavor or server.flavor, name=label)
+    shape = Shape.of(asked, server.image, request.guest)
+
+    def answer(fleet: Fleet, one: Move) -> Answer:
+        where = one.found
+        if isinstance(where, Refusal):
+            return Answer(asked, one.host_name, where)
+        on = Answered(one.host_name, where, fleet, one.host)
+        return Answer(asked, one.host_name, Running(shape, where, on, sources))
+
     if output == "json":
-        print_json([_json(server, asked, one, notes) for one in found])
+        print_json([_json(server, one, answer(fleet, one), notes) for fleet, one in placed])
         return 0 if any(found) else 1
     if len(found) > MOST_HOSTS and not by_host:
         _summary(label, found)
     else:
-        for one in found:
-            _show_move(asked, one)
+        for fleet, one in placed:
+            _show_move(one, answer(fleet, one))
     notes.show([(asked, request)] if any(found) else [])
     return 0 if any(found) else 1
 
@@ -156,8 +168,8 @@ def _flavor(file: str | None, name: str | None) -> Flavor | None:
     raise InputError(file, None, name, "the name of one of its flavors", hint)
 
 
-def _show_move(asked: Flavor, one: Move) -> None:
-    _show(Answer(asked, one.host_name, one.found))
+def _show_move(one: Move, answer: Answer) -> None:
+    _show(answer)
     if one and one.own:
         click.echo("It fits beside what it has there, which counts until the resize is confirmed.")
     elif one.own and one.after is not None:
@@ -179,7 +191,7 @@ def _summary(label: str, found: Sequence[Move]) -> None:
         )
 
 
-def _json(server: Server, asked: Flavor, one: Move, notes: Notes) -> dict[str, Any]:
-    found = _described(Answer(asked, one.host_name, one.found), notes=notes)
+def _json(server: Server, one: Move, answer: Answer, notes: Notes) -> dict[str, Any]:
+    found = _described(answer, notes=notes)
     after = None if one.after is None else bool(one.after)
     return {"server": server.uuid, "own_host": one.own, "fits_without_old": after, **found}

@@ -81,12 +81,13 @@ def _listed(cores: Cores, chosen: frozenset[int], word: str) -> str:
 
 def _nothing_left(host: HostInfo, config: NovaConfig) -> Iterator[Finding]:
     everything = frozenset[int]().union(*map(cell_cpus, host.cells))
-    dedicated = config.cpu_dedicated_set or frozenset()
-    if dedicated and everything <= dedicated:
+    old = config.vcpu_pin_set is not None  # pinned guests may then take any of it
+    pinned = (config.vcpu_pin_set if old else config.cpu_dedicated_set) or frozenset()
+    if pinned and everything <= pinned:
         yield Finding(
             WARNING,
             "no-host-cpus",
-            DEDICATED,
+            PIN_SET if old else DEDICATED,
             "has all CPUs of the host, and leaves none to the host itself",
             "Leave it a core of each NUMA node: the host's own work otherwise runs on CPUs that "
             "guests were promised for themselves.",

@@ -4,7 +4,9 @@ Reads questions as JSON lines on standard input, ``{"config": text of nova.conf,
 libvirt's XML}``, and writes for each what the driver reports (``_get_host_numa_topology`` as
 nova stores it), or the name of the error for which nova-compute would not start. ``online``: the
 CPUs that are on, where not all are. ``{"devices": [libvirt's XML of each]}`` asks for
-``_get_pcidev_info`` of those that are PCI devices instead.
+``_get_pcidev_info`` of those that are PCI devices instead, ``{"config", "capabilities", "guest"}``
+for the host CPUs of its vCPUs and emulator threads (``_get_guest_numa_config``). The ``guest``:
+``vcpus``, ``memory_mb`` and ``extra_specs`` of its flavor, and its ``cells`` where they landed.
 """
 
 import json
@@ -21,7 +23,7 @@ from nova.virt.libvirt import driver, host
 objects.register_all()
 
 
-def report(question):
+def driver_of(question):
     with tempfile.NamedTemporaryFile("w", suffix=".conf") as file:
         file.write(question["config"])
         file.flush()
@@ -41,8 +43,42 @@ def report(question):
     )
     compute._reserved_hugepages = hardware.numa_get_reserved_huge_pages()
     compute._check_cpu_set_configuration()
-    topology = compute._get_host_numa_topology()
+    return compute
+
+
+def report(question):
+    topology = driver_of(question)._get_host_numa_topology()
     return topology._to_json() if topology is not None else None
+
+
+def guest(question):
+    asked = question["guest"]
+    flavor = objects.Flavor(
+        vcpus=asked["vcpus"], memory_mb=asked["memory_mb"], extra_specs=asked["extra_specs"]
+    )
+    image = objects.ImageMeta.from_dict({"properties": {}})
+    wanted = hardware.numa_get_constraints(flavor, image)
+    cells = [
+        objects.InstanceNUMACell(
+            id=cell["host_cell"],
+            cpuset=set(cell["cpuset"]),
+            pcpuset=set(cell["pcpuset"]),
+            memory=cell["memory_mb"],
+            cpu_pinning={int(vcpu): cpu for vcpu, cpu in cell["pinning"].items()},
+            cpuset_reserved=set(cell["reserved"]),
+        )
+        for cell in asked["cells"]
+    ]
+    topology = objects.InstanceNUMATopology(
+        cells=cells, emulator_threads_policy=wanted.emulator_threads_policy
+    )
+    compute = driver_of(question)
+    compute._has_numa_support = lambda: True
+    tune = compute._get_guest_numa_config(topology, flavor, image).cputune
+    return {
+        "emulator": sorted(tune.emulatorpin.cpuset),
+        "vcpus": {pin.id: sorted(pin.cpuset) for pin in tune.vcpupin},
+    }
 
 
 class Device:
@@ -77,7 +113,9 @@ def devices(question):
 for line in sys.stdin:
     try:
         question = json.loads(line)
-        if "devices" in question:
+        if "guest" in question:
+            answer = guest(question)
+        elif "devices" in question:
             answer = {"devices": devices(question)}
         else:
             answer = {"topology": report(question)}

@@ -241,6 +241,9 @@ def test_a_host_keeps_cpus_for_itself() -> None:
     everything = frozenset(range(8))
     ((rule, _what),) = host_rules(NovaConfig(cpu_dedicated_set=everything))
     assert rule == "no-host-cpus"
+    ((rule, _what),) = host_rules(NovaConfig(vcpu_pin_set=everything))
+    assert rule == "no-host-cpus"
+    assert host_rules(NovaConfig(vcpu_pin_set=everything - {0, 1})) == []
     # those that guests share are the host's, too
     shared = NovaConfig(cpu_dedicated_set=everything - {0, 1}, cpu_shared_set=frozenset({0, 1}))
     assert host_rules(shared) == []
