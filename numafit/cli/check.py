@@ -1,96 +1,172 @@
-"""``numafit check``: does a host's configuration fit its hardware?"""
+"""``numafit check``: does a host's configuration fit its hardware, and does nova know all names?"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import click
 
+from numafit.cli.lint import strict_option, unknown_names
 from numafit.cli.networks import HostNetworks, network_options
 from numafit.cli.output import format_option, print_json
+from numafit.cli.sources import SOURCES, Bare, HostSources, host_sources
 from numafit.diagnosis.affinity import Affinities
 from numafit.diagnosis.check import SEVERITIES, Machine, check_host
+from numafit.diagnosis.check_stored import stored_findings
 from numafit.diagnosis.finding import ERROR, Finding
-from numafit.diagnosis.usage import Difference
-from numafit.errors import InputError
+from numafit.diagnosis.usage import Difference, pinned_findings
+from numafit.errors import InputError, printable
 from numafit.model.interface import netdevs_of
+from numafit.readers.flavors import read_flavors, read_image
 from numafit.readers.libvirt_version import (
     Version,
     live_libvirt_version,
     read_libvirt_version,
 )
-from numafit.readers.sysfs import LIVE, SysfsMachine, read_sysfs
 from numafit.rules.nova_config import NovaConfig
 
 NOVA_CONF = "/etc/nova/nova.conf"
 """What nova-compute reads, where no --config is given on the host itself."""
+_NAMED = 3
+"""Hosts that a line names."""
+
+Found = dict[Finding, list[str]]
+"""Findings, each once, with the names of the hosts that they are about."""
 
 
-@click.command()
+@click.command(short_help="Does nova.conf fit its host, and does nova know the names in use?")
+@click.argument("host_files", metavar="[HOST]...", nargs=-1)
+@host_sources
 @click.option(
-    "--sysfs",
-    metavar="DIR|TAR",
-    help="A copy of the host's /sys; without it this host itself is looked at.",
-)
-@click.option(
-    "--config",
+    "--flavors",
+    "flavors_file",
     metavar="FILE",
-    multiple=True,
-    help=f"The host's nova.conf; several: later files win. On the host itself {NOVA_CONF}.",
+    help="Flavors whose extra specs are looked at, in a file as 'numafit fit' takes it.",
 )
-@click.option("--config-dir", metavar="DIR", multiple=True, help="A directory of *.conf files.")
+@click.option(
+    "--image", "image_file", metavar="FILE", help="An image whose properties are looked at."
+)
+@strict_option
 @click.option(
     "--libvirt-version",
     metavar="VERSION|FILE",
     help="The host's libvirt, such as 9.0.0, or a file with what 'virsh version --daemon' prints; "
     "remote-managed devices need one that knows them. On the host itself virsh is asked.",
 )
-@click.option(
-    "--nova-db",
-    metavar="URL|FILE",
-    help="The cell's database: its computes must all know remote-managed ports, and no two of its "
-    "instances may be pinned to one CPU; as for other commands.",
-)
 @network_options
 @format_option("json")
 def command(
+    sources: HostSources,
     networks: HostNetworks,
-    sysfs: str | None,
-    config: tuple[str, ...],
-    config_dir: tuple[str, ...],
+    flavors_file: str | None,
+    image_file: str | None,
+    strict: bool,
     libvirt_version: str | None,
-    nova_db: str | None,
     output: str,
 ) -> int:
-    """Contradictions between a compute host, its nova.conf and its neutron agents.
+    """Contradictions between compute hosts, their nova.conf and their neutron agents, and names
+    that nova does not know.
 
     Errors are what does not work, warnings what does not do what was meant, notes what is good to
-    know. Networks are compared where neutron's configuration is given or found.
+    know. Without a host this host itself is looked at, unless --flavors or --image stand without
+    --config. Beside another source --nova-db tells which versions the computes have and which
+    instances are pinned to one CPU, no more.
+    Networks are compared where neutron's configuration is given or found.
 
     \b
     Examples:
       numafit check --sysfs examples/networking/sys.tar.xz --config examples/networking/nova.conf
+      numafit check --flavors examples/flavors.json --image examples/images/vnf-router.json --strict
 
-    Exit status: 0 no errors, 1 errors, 2 bad input.
+    Exit status: 0 no errors, 1 errors, 2 bad input, or names that nova does not know with --strict.
     """
-    live = sysfs is None
-    machine = read_sysfs(LIVE if sysfs is None else sysfs)
-    versions, pinned = _of_database(nova_db)
-    findings = check_host(
-        Machine(
-            machine.host,
-            _config(live, config, config_dir),
-            _affinities(networks, machine, live),
-            machine.devices,
-            netdevs_of(machine.interfaces),
-            _libvirt(libvirt_version, live),
-            versions,
-            pinned,
-        )
-    )
-    if output == "json":
-        print_json([_described(finding) for finding in findings])
+    flavors = read_flavors(flavors_file) if flavors_file else []
+    image = read_image(image_file) if image_file else None
+    found: Found = {one: [] for one in unknown_names(flavors, image, sources.configs.each())}
+    unknown = len(found)
+    if _on_this_host(sources, bool(flavors_file or image_file)):
+        findings, more = _this_host(sources, networks, libvirt_version)
+        unknown += more
+        found |= {one: [] for one in findings if one not in found}
     else:
-        _show(findings)
-    return 1 if any(finding.severity == ERROR for finding in findings) else 0
+        for name, one in _of_hosts(sources, networks, libvirt_version):
+            hosts = found.setdefault(one, [])
+            hosts += [name] if name and name not in hosts[-1:] else []
+    ordered = sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
+    if output == "json":
+        print_json([{**_described(one), "hosts": found[one]} for one in ordered])
+    else:
+        _show(ordered, found)
+    if strict and unknown:
+        return 2
+    return 1 if any(finding.severity == ERROR for finding in ordered) else 0
+
+
+def _on_this_host(sources: HostSources, asked: bool) -> bool:
+    """``asked``: there are flavors or an image to look at."""
+    if sources.given_any:
+        return False
+    return bool(sources.configs) or not asked
+
+
+def _this_host(
+    sources: HostSources, networks: HostNetworks, libvirt_version: str | None
+) -> tuple[list[Finding], int]:
+    """The findings, and how many of them are names that nova does not know."""
+    from numafit.readers.sysfs import read_sysfs
+
+    live = read_sysfs()
+    machine = Bare(live.host, live.devices, live.interfaces)
+    config = _own_config(sources)
+    affinities = _affinities(networks, machine, True)
+    # the file that is read where none is given
+    unknown = [] if sources.configs else unknown_names([], None, [config])
+    version = _libvirt(libvirt_version, True)
+    return check_host(_machine(machine, config, affinities, version, [])), len(unknown)
+
+
+def _of_hosts(
+    sources: HostSources, networks: HostNetworks, libvirt_version: str | None
+) -> Iterator[tuple[str, Finding]]:
+    """Findings, with the name of the host where there are several."""
+    versions, pinned = _of_databases(sources)
+    yield from (("", one) for one in pinned_findings(pinned))
+    given = [source for source in SOURCES if sources.given[source.name]]
+    beside = [source for source in given if source.name != "nova_db"]
+    values = [(source, one) for source in beside or given for one in sources.given[source.name]]
+    if sources.placement:
+        raise click.UsageError("check does not look at what placement knows of hosts.")
+    if networks.given_any and (len(values) != 1 or values[0][0].bare is None):
+        raise click.UsageError("Networks are compared on one machine: name it with --sysfs.")
+    version = _libvirt(libvirt_version, False)
+    several = len(values) > 1 or any(source.fleet is not None for source, _value in values)
+    for source, value in values:
+        if source.bare is None:
+            for host in source.read(value, sources.given):
+                for one in stored_findings(host, sources.configs.of_host(host.name), versions):
+                    yield host.name if several else "", one
+            continue
+        bare = source.bare(value, sources.given)
+        config = sources.configs.of_host(bare.host.name)
+        if config is None:
+            raise click.UsageError(f"Name the nova.conf of {value} with --config.")
+        affinities = _affinities(networks, bare, False)
+        for one in check_host(_machine(bare, config, affinities, version, versions)):
+            yield bare.host.name if several else "", one
+    sources.configs.need_matches()
+
+
+def _machine(
+    bare: Bare,
+    config: NovaConfig,
+    affinities: Affinities | None,
+    libvirt: Version | None,
+    computes: list[int],
+) -> Machine:
+    devices = bare.devices if bare.sriov else None
+    return Machine(
+        bare.host, config, affinities, devices, netdevs_of(bare.interfaces), libvirt, computes
+    )
 
 
 def _libvirt(given: str | None, live: bool) -> Version | None:
@@ -99,24 +175,27 @@ def _libvirt(given: str | None, live: bool) -> Version | None:
     return live_libvirt_version() if live else None
 
 
-def _of_database(source: str | None) -> tuple[list[int], list[Difference]]:
+def _of_databases(sources: HostSources) -> tuple[list[int], list[Difference]]:
     """Versions of the computes; hosts whose instances share a CPU that is promised to one."""
-    if source is None:
-        return [], []
-    from numafit.readers.nova_db import NovaDb, database_url
+    versions: list[int] = []
+    pinned: list[Difference] = []
+    for url in sources.given["nova_db"]:
+        from numafit.readers.nova_db import NovaDb, database_url
 
-    with NovaDb(database_url(source)) as database:
-        found = database.differences() if database.columns_of("compute_nodes") else []
-        return database.compute_versions(), [one for one in found if one.instances]
+        with NovaDb(database_url(url)) as database:
+            found = database.differences() if database.columns_of("compute_nodes") else []
+            versions += database.compute_versions()
+            pinned += [one for one in found if one.instances]
+    return versions, pinned
 
 
-def _config(live: bool, files: tuple[str, ...], folders: tuple[str, ...]) -> NovaConfig:
+def _own_config(sources: HostSources) -> NovaConfig:
+    """Of this host."""
     from numafit.readers.nova_conf import read_nova_conf
 
-    if files or folders:
-        return read_nova_conf(files, folders)
-    if not live:
-        raise click.UsageError("Name the host's nova.conf with --config.")
+    config = sources.configs.for_all
+    if config is not None:
+        return config
     try:
         return read_nova_conf(NOVA_CONF)
     except InputError as error:
@@ -127,25 +206,34 @@ def _config(live: bool, files: tuple[str, ...], folders: tuple[str, ...]) -> Nov
         ) from None
 
 
-def _affinities(networks: HostNetworks, machine: SysfsMachine, live: bool) -> Affinities | None:
+def _affinities(networks: HostNetworks, machine: Bare, live: bool) -> Affinities | None:
     """``None`` where no configuration of neutron's is known: then nothing is said of networks."""
     cells = [cell.id for cell in machine.host.cells]
-    nodes = {device.address: device.numa_node for device in machine.devices}
+    nodes = {device.address: device.numa_node for device in machine.devices or ()}
     found = networks.affinities(machine.interfaces, cells, nodes, live)
     return found if found.physnets or found.tunnel is not None or found.unknown else None
 
 
-def _show(findings: list[Finding]) -> None:
-    for finding in findings:
-        click.echo(f"{finding.severity}: {finding.where}: {finding.what}")
+def _show(ordered: list[Finding], found: Found) -> None:
+    for finding in ordered:
+        click.echo(
+            printable(f"{finding.severity}: {finding.where}{_on(found[finding])}: {finding.what}")
+        )
         if finding.advice:
-            click.echo(f"    {finding.advice}")
+            click.echo(printable(f"    {finding.advice}"))
     counts = [
         f"{count} {severity}{'' if count == 1 else 's'}"
         for severity in SEVERITIES
-        if (count := sum(finding.severity == severity for finding in findings))
+        if (count := sum(finding.severity == severity for finding in ordered))
     ]
     click.echo(", ".join(counts) if counts else "nothing to say: configuration and host agree")
+
+
+def _on(hosts: list[str]) -> str:
+    if not hosts:
+        return ""
+    more = len(hosts) - _NAMED
+    return f" on {', '.join(hosts[:_NAMED])}" + (f" and {more} more" if more > 0 else "")
 
 
 def _described(finding: Finding) -> dict[str, str]:

@@ -138,8 +138,15 @@ class Configs:
         return found
 
     def report(self) -> None:
-        """One line for each configuration over stored hosts: what it changed. A pattern that
-        matches no host is a UsageError."""
+        """One line for each configuration over stored hosts: what it changed."""
+        self.need_matches()
+        for files, seen in self._seen.items():
+            click.echo(
+                printable(f"numafit: {' '.join(_line(self._names_of(files), seen))}"), err=True
+            )
+
+    def need_matches(self) -> None:
+        """A pattern that matched no host is a UsageError."""
         for pattern, _file in self._files:
             if pattern is not None and pattern not in self._matched:
                 names = [name for name in self._names if name]
@@ -147,10 +154,6 @@ class Configs:
                 raise click.UsageError(
                     f"--config {shorten(pattern)}=...: no host matches. {hint}".rstrip()
                 )
-        for files, seen in self._seen.items():
-            click.echo(
-                printable(f"numafit: {' '.join(_line(self._names_of(files), seen))}"), err=True
-            )
 
     def _names_of(self, files: tuple[str, ...]) -> str:
         return " + ".join([*files, *self._folders])

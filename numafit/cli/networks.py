@@ -63,6 +63,10 @@ class HostNetworks:
     def __init__(self, given: dict[str, Any]) -> None:
         self.given = given
 
+    @property
+    def given_any(self) -> bool:
+        return any(self.given.values())
+
     def configs(self, live: bool, switch: Switch | None) -> list[NeutronConfig]:
         """Each file on its own, OVN's part of the switch, and the command line."""
         from numafit.readers.neutron_conf import from_ovn, mapped, read_neutron_conf

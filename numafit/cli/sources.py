@@ -32,17 +32,32 @@ Given = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
+class Bare:
+    """A machine as it shows itself; ``devices``: ``None`` where nothing is known of them;
+    ``sriov``: whether they are known to be PFs and VFs."""
+
+    host: HostInfo
+    devices: Sequence[PciDevice] | None = None
+    interfaces: Sequence[NetInterface] = ()
+    sriov: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Source:
     """``flag``: the option, which may be given several times; ``read``: its hosts.
-    ``hardware``: whether it shows the machine itself, which nova has not put in order yet.
+    ``bare``: where it shows the machine itself, which nova has not put in order yet.
     ``fleet``: a faster way to many hosts at once, where there is one."""
 
     flag: str
     metavar: str
     help: str
     read: Callable[[str, Given], list[HostInfo]]
-    hardware: bool = False
+    bare: Callable[[str, Given], Bare] | None = None
     fleet: Callable[[str], Fleet] | None = None
+
+    @property
+    def hardware(self) -> bool:
+        return self.bare is not None
 
     @property
     def name(self) -> str:
@@ -75,33 +90,44 @@ def _fleet_of_rows(path: str) -> Fleet:
         return Fleet(read_nova_rows(path))
 
 
-def _sysfs(path: str, given: Given) -> list[HostInfo]:
+def _sysfs(path: str, given: Given) -> Bare:
     from numafit.readers.sysfs import read_sysfs
 
     machine = read_sysfs(path)
-    return [with_devices(machine.host, machine.devices, machine.interfaces, given)]
+    return Bare(machine.host, machine.devices, machine.interfaces)
 
 
-def _libvirt(path: str, given: Given) -> list[HostInfo]:
+def _libvirt(path: str, given: Given) -> Bare:
     from numafit.readers.libvirt import read_capabilities, read_nodedevs
 
     host = read_capabilities(path)
     found = [read_nodedevs(file) for file in given["nodedev"]]
     if not found:
-        return [host]
+        return Bare(host)
     devices = [device for one in found for device in one.devices]
-    interfaces = [interface for one in found for interface in one.interfaces]
-    return [with_devices(host, devices, interfaces, given)]
+    return Bare(host, devices, [interface for one in found for interface in one.interfaces])
 
 
-def _hwloc(text: str, given: Given) -> list[HostInfo]:
+def _hwloc(text: str, given: Given) -> Bare:
     from numafit.readers.hwloc import read_hwloc
     from numafit.readers.synthetic import host_of_synthetic, is_synthetic
 
     if is_synthetic(text) and not os.path.exists(text):
-        return [host_of_synthetic(text)]
+        return Bare(host_of_synthetic(text))
     machine = read_hwloc(text)
-    return [with_devices(machine.host, machine.devices, machine.interfaces, given)]
+    return Bare(machine.host, machine.devices, machine.interfaces, sriov=False)
+
+
+def _pooled(read: Callable[[str, Given], Bare]) -> Callable[[str, Given], list[HostInfo]]:
+    """The host of a machine, with the pools of its devices where it shows any."""
+
+    def hosts(value: str, given: Given) -> list[HostInfo]:
+        bare = read(value, given)
+        if bare.devices is None:
+            return [bare.host]
+        return [with_devices(bare.host, bare.devices, bare.interfaces, given)]
+
+    return hosts
 
 
 def with_devices(
@@ -170,21 +196,25 @@ SOURCES = (
         fleet=_fleet_of_rows,
     ),
     Source(
-        "--sysfs", "DIR|TAR", "/sys, or a copy of it; devices by --config.", _sysfs, hardware=True
+        "--sysfs",
+        "DIR|TAR",
+        "/sys, or a copy of it; devices by --config.",
+        _pooled(_sysfs),
+        bare=_sysfs,
     ),
     Source(
         "--libvirt",
         "FILE",
         "What 'virsh capabilities' prints; devices by --nodedev and --config.",
-        _libvirt,
-        hardware=True,
+        _pooled(_libvirt),
+        bare=_libvirt,
     ),
     Source(
         "--hwloc",
         "FILE|TEXT",
         "What 'lstopo --of xml' prints, or a synthetic machine: 'pack:2 numa:2 core:8 pu:2'.",
-        _hwloc,
-        hardware=True,
+        _pooled(_hwloc),
+        bare=_hwloc,
     ),
     Source(
         "--nova-db",

@@ -9,9 +9,8 @@ from numafit.diagnosis.affinity import Affinities, Affinity
 from numafit.diagnosis.check_cpus import cpu_findings, resting_findings, useless_cells
 from numafit.diagnosis.check_memory import memory_findings
 from numafit.diagnosis.check_pci import pci_findings
-from numafit.diagnosis.finding import ERROR, NOTE, WARNING, Finding
+from numafit.diagnosis.finding import ERROR, NOTE, WARNING, Finding, refused
 from numafit.diagnosis.lint import config_findings
-from numafit.diagnosis.usage import Difference
 from numafit.model.hostinfo import HostInfo
 from numafit.model.pci_device import PciDevice
 from numafit.rules.nova_config import TUNNEL, NovaConfig, config_faults
@@ -25,8 +24,7 @@ class Machine:
     """What is known of a compute host: the machine itself with ``host`` as hardware shows it,
     its PCI ``devices`` and network interfaces (``netdevs``: name -> PCI address and whether that
     is a PF), and ``affinities`` of its networks; ``None`` where no source tells. The versions, of
-    its libvirt and of all computes, are asked for where devices are remote-managed. ``pinned``:
-    CPUs of any host of the cell that several instances are pinned to."""
+    its libvirt and of all computes, are asked for where devices are remote-managed."""
 
     host: HostInfo
     config: NovaConfig
@@ -35,7 +33,6 @@ class Machine:
     netdevs: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
     libvirt_version: Sequence[int] | None = None
     service_versions: Sequence[int] = ()
-    pinned: Sequence[Difference] = ()
 
 
 def check_host(machine: Machine) -> list[Finding]:
@@ -51,8 +48,7 @@ def check_host(machine: Machine) -> list[Finding]:
 
 def _refused(machine: Machine) -> Iterator[Finding]:
     for fault in config_faults(machine.host, machine.config):
-        what = f"{fault.value!r}: expected {fault.expected}"
-        yield Finding(ERROR, "nova-refuses", fault.key or "", what, fault.hint)
+        yield refused(fault)
 
 
 def _names(machine: Machine) -> Iterator[Finding]:
@@ -175,17 +171,6 @@ def _cells(machine: Machine) -> Iterator[Finding]:
     yield from useless_cells(machine.host, machine.config)
 
 
-def _instances(machine: Machine) -> Iterator[Finding]:
-    for one in machine.pinned:
-        yield Finding(
-            WARNING,
-            "pinned-twice",
-            f"{one.host}: cell {one.cell}",
-            one.who_shares,
-            "Move all of them but one to other CPUs: a cold migration or a resize pins anew.",
-        )
-
-
 def _source(machine: Machine) -> Iterator[Finding]:
     for remark in machine.host.remarks:
         yield Finding(NOTE, "source", machine.host.name or "host", remark, "")
@@ -198,6 +183,5 @@ _RULES: tuple[Callable[[Machine], Iterator[Finding]], ...] = (
     _networks,
     _cells,
     _devices,
-    _instances,
     _source,
 )

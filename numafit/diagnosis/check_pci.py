@@ -152,22 +152,35 @@ def _aliases(
     config: NovaConfig, specs: Sequence[DeviceSpec], devices: Sequence[PciDevice]
 ) -> Iterator[Finding]:
     try:
+        pools = pools_from_devices(devices, specs)
+    except InvalidRequest as error:
+        yield _bad_alias(error)
+        return
+    yield from alias_findings(
+        config, [pool.as_dict() for pool in pools], "that [pci] device_spec lists"
+    )
+
+
+def alias_findings(
+    config: NovaConfig, pools: Sequence[Mapping[str, Any]], listed: str
+) -> Iterator[Finding]:
+    """Aliases that no pool serves, or that are none. ``listed``: which devices there are."""
+    try:
         aliases: Aliases = parse_aliases(
             config.aliases, pci_in_placement=config.pci_in_placement
         ).check()
-        pools = pools_from_devices(devices, specs)
     except InvalidRequest as error:
-        yield Finding(ERROR, "alias", error.key or "[pci] alias", str(error), "")
+        yield _bad_alias(error)
         return
     for name, alias in aliases.items():
         request = PciRequest(1, alias.specs, alias_name=name)
-        found = [pool for pool in pools if matches(request, pool.as_dict())]
-        if not any(usable(request, pool.as_dict()) for pool in found):
+        found = [pool for pool in pools if matches(request, pool)]
+        if not any(usable(request, pool) for pool in found):
             why = (
                 "the devices that match may not be taken by it (PFs, vDPA and remote-managed "
                 "devices go to those who ask for them by type)"
                 if found
-                else "no device that [pci] device_spec lists matches it"
+                else f"no device {listed} matches it"
             )
             yield Finding(
                 WARNING,
@@ -177,6 +190,10 @@ def _aliases(
                 "Correct vendor_id, product_id or device_type, list its devices in device_spec, "
                 "or leave it: an alias may be for other hosts.",
             )
+
+
+def _bad_alias(error: InvalidRequest) -> Finding:
+    return Finding(ERROR, "alias", error.key or "[pci] alias", str(error), "")
 
 
 def _migration(specs: Sequence[DeviceSpec], listed: Sequence[PciDevice]) -> Iterator[Finding]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from numafit.errors import InputError
+
 ERROR, WARNING, NOTE = "error", "warning", "note"
 
 
@@ -22,3 +24,11 @@ class Finding:
     def __str__(self) -> str:
         text = f"{self.severity}: {self.where}: {self.what}"
         return f"{text}. {self.advice}" if self.advice else text
+
+
+def refused(fault: InputError) -> Finding:
+    """What nova-compute does not start with."""
+    got = "not set" if fault.value is None else repr(fault.value)
+    return Finding(
+        ERROR, "nova-refuses", fault.key or "", f"{got}: expected {fault.expected}", fault.hint
+    )

@@ -20,7 +20,7 @@ RATIOS = {
     "[DEFAULT] initial_cpu_allocation_ratio": "initial_cpu_allocation_ratio",
     "[DEFAULT] initial_ram_allocation_ratio": "initial_ram_allocation_ratio",
 }
-_DEVICES = ("[pci] device_spec", "[pci] report_in_placement")
+MAKE_POOLS = ("[pci] device_spec", "[pci] report_in_placement")
 """Options that make pools of devices: nova stores the pools, and not what they were made of."""
 
 _SETS = (PIN_SET, SHARED, DEDICATED)
@@ -50,7 +50,7 @@ def apply_over(host: HostInfo, config: NovaConfig) -> Over:
     ``InputError`` that names the host, for what nova-compute refuses at its start, for CPUs that
     the source does not know, and for options that no stored host can be given.
     """
-    for option in _DEVICES:
+    for option in MAKE_POOLS:
         if option in config.given:
             raise nova_config.on_host(_no_devices(config, option), host)
     ratios = _ratios(host, config)
