@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from numafit.model.guest import PciRequest
 from numafit.model.hostinfo import PciPool
+from numafit.rules.pci_filter import matches, usable
 
 MOST_POOLS = 6
 """Kinds of pools that a message lists; a host with more is looked at with 'numafit show'."""
 MOST_SPECS = 3
+_TAGS = ("physical_network", "trusted", "remote_managed")
+"""What ports ask for, and nova gives to devices by device_spec alone."""
 _KINDS = {"type-PF": "PF", "type-VF": "VF", "vdpa": "vDPA"}
 
 
@@ -78,6 +82,7 @@ def refused(
     pools: Iterable[PciPool],
 ) -> str:
     """The refusal of a host that has these pools, by the engine's ``reason`` and quantities."""
+    pools = list(pools)
     devices = "device" if wanted == 1 else "devices"
     if reason == "pci_devices":
         match = "matches" if available == 1 else "match"
@@ -97,6 +102,35 @@ def refused(
         text = f"no choice of cells serves {', '.join(names)}{beside} at once"
     # a host of which no pools are known looks the same as one that has none
     free = there(pools)
-    return (
-        f"{text}; the host has {free}" if free else f"{text}; no free device of the host is known"
-    )
+    has = f"the host has {free}" if free else "no free device of the host is known"
+    lacking = _untagged(requests[number], pools) if reason == "pci_devices" else ()
+    return "; ".join((text, has, *lacking))
+
+
+def _untagged(request: PciRequest, pools: Sequence[PciPool]) -> Iterator[str]:
+    """Tags that are all that free devices of the host lack."""
+    asked_for = {
+        tag: sorted({_as_written(spec[tag]) for spec in request.spec if tag in spec})
+        for tag in _TAGS
+    }
+    free: dict[tuple[str, ...], int] = {}
+    for pool in pools:
+        lacking = tuple(tag for tag in _TAGS if asked_for[tag] and tag not in pool.tags)
+        bare = tuple(
+            {key: spec[key] for key in spec if key not in lacking} for spec in request.spec
+        )
+        if lacking and pool.count > 0 and _takes(replace(request, spec=bare), pool.as_dict()):
+            free[lacking] = free.get(lacking, 0) + pool.count
+    for lacking, count in free.items():
+        tags = " and ".join(f"{tag} ({' or '.join(asked_for[tag])})" for tag in lacking)
+        tag_s, lack = "tag" if len(lacking) == 1 else "tags", "lacks" if count == 1 else "lack"
+        yield f"{count} of them {lack} only the {tag_s} {tags} of [pci] device_spec"
+
+
+def _as_written(value: object) -> str:
+    """Nova's ``True`` as device_spec has it."""
+    return {"True": "true", "False": "false"}.get(str(value), str(value))
+
+
+def _takes(request: PciRequest, properties: Mapping[str, Any]) -> bool:
+    return matches(request, properties) and usable(request, properties)

@@ -29,4 +29,4 @@ def test_the_guide_shows_what_is_printed(
 
 
 def test_the_guide_has_examples() -> None:
-    assert len(CONSOLES) >= 1
+    assert len(CONSOLES) == 3
