@@ -11,10 +11,10 @@ from numafit.cli.networks import HostNetworks, network_options
 from numafit.cli.output import format_option, print_json
 from numafit.cli.sources import SOURCES, Bare, HostSources, host_sources
 from numafit.diagnosis.affinity import Affinities
-from numafit.diagnosis.check import SEVERITIES, Machine, check_host, pinned_findings
+from numafit.diagnosis.check import SEVERITIES, Machine, check_host
 from numafit.diagnosis.check_stored import stored_findings
 from numafit.diagnosis.finding import ERROR, Finding
-from numafit.diagnosis.usage import Difference
+from numafit.diagnosis.usage import Difference, pinned_findings
 from numafit.errors import InputError, printable
 from numafit.model.interface import netdevs_of
 from numafit.readers.flavors import read_flavors, read_image
@@ -69,7 +69,8 @@ def command(
 
     Errors are what does not work, warnings what does not do what was meant, notes what is good to
     know. Without a host this host itself is looked at, unless --flavors or --image stand without
-    --config. Beside another source --nova-db tells which versions the computes have, no more.
+    --config. Beside another source --nova-db tells which versions the computes have and which
+    instances are pinned to one CPU, no more.
     Networks are compared where neutron's configuration is given or found.
 
     \b
@@ -128,9 +129,8 @@ def _of_hosts(
     sources: HostSources, networks: HostNetworks, libvirt_version: str | None
 ) -> Iterator[tuple[str, Finding]]:
     """Findings, with the name of the host where there are several."""
-    versions, pinned = _of_database(sources)
-    for one in pinned_findings(pinned):
-        yield "", one
+    versions, pinned = _of_databases(sources)
+    yield from (("", one) for one in pinned_findings(pinned))
     given = [source for source in SOURCES if sources.given[source.name]]
     beside = [source for source in given if source.name != "nova_db"]
     values = [(source, one) for source in beside or given for one in sources.given[source.name]]
@@ -175,18 +175,18 @@ def _libvirt(given: str | None, live: bool) -> Version | None:
     return live_libvirt_version() if live else None
 
 
-def _of_database(sources: HostSources) -> tuple[list[int], list[Difference]]:
+def _of_databases(sources: HostSources) -> tuple[list[int], list[Difference]]:
     """Versions of the computes; hosts whose instances share a CPU that is promised to one."""
     versions: list[int] = []
-    found: list[Difference] = []
+    pinned: list[Difference] = []
     for url in sources.given["nova_db"]:
         from numafit.readers.nova_db import NovaDb, database_url
 
         with NovaDb(database_url(url)) as database:
+            found = database.differences() if database.columns_of("compute_nodes") else []
             versions += database.compute_versions()
-            if database.columns_of("compute_nodes"):
-                found += (one for one in database.differences() if one.instances)
-    return versions, found
+            pinned += [one for one in found if one.instances]
+    return versions, pinned
 
 
 def _own_config(sources: HostSources) -> NovaConfig:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from numafit.diagnosis.affinity import Affinities, Affinity
@@ -11,7 +11,6 @@ from numafit.diagnosis.check_memory import memory_findings
 from numafit.diagnosis.check_pci import pci_findings
 from numafit.diagnosis.finding import ERROR, NOTE, WARNING, Finding, refused
 from numafit.diagnosis.lint import config_findings
-from numafit.diagnosis.usage import Difference
 from numafit.model.hostinfo import HostInfo
 from numafit.model.pci_device import PciDevice
 from numafit.rules.nova_config import TUNNEL, NovaConfig, config_faults
@@ -170,18 +169,6 @@ def _host(machine: Machine) -> Iterator[Finding]:
 
 def _cells(machine: Machine) -> Iterator[Finding]:
     yield from useless_cells(machine.host, machine.config)
-
-
-def pinned_findings(pinned: Iterable[Difference]) -> Iterator[Finding]:
-    """CPUs of any host of a cell that several instances are pinned to."""
-    for one in pinned:
-        yield Finding(
-            WARNING,
-            "pinned-twice",
-            f"{one.host}: cell {one.cell}",
-            one.who_shares,
-            "Move all of them but one to other CPUs: a cold migration or a resize pins anew.",
-        )
 
 
 def _source(machine: Machine) -> Iterator[Finding]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from numafit.cpuset import format_cpu_list
+from numafit.diagnosis.finding import WARNING, Finding
 from numafit.model.hostinfo import HostCell, HostInfo
 
 _SHOWN = 8
@@ -163,3 +164,15 @@ def usage_differences(
     """Differences of all hosts, in their order; each host stands behind its ``(host, node)``."""
     for key, host in hosts:
         yield from sums.get(key, HostSum()).differences(host)
+
+
+def pinned_findings(pinned: Iterable[Difference]) -> Iterator[Finding]:
+    """CPUs of any host that several instances are pinned to."""
+    for one in pinned:
+        yield Finding(
+            WARNING,
+            "pinned-twice",
+            f"{one.host}: cell {one.cell}",
+            one.who_shares,
+            "Move all of them but one to other CPUs: a cold migration or a resize pins anew.",
+        )

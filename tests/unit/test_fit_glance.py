@@ -243,7 +243,7 @@ def test_pools_of_one_kind_and_place_are_counted_together_and_no_more_than_a_lin
     )
     message = pci_refusal(pools, port).message
     assert "the host has 4 of 8086:1889 VF on node 0; 4 of" in message
-    assert "on node 5; 4 more kinds; 40 of them lack only the tags" in message
+    assert "on node 5; 4 more kinds; 40 of them lack" in message
 
 
 def test_devices_that_are_taken_are_not_named_as_free() -> None:
