@@ -71,11 +71,11 @@ static void keep_classes(const uint32_t *class, uint32_t n, const nf_request *r,
 }
 
 static void keep_few(int16_t *restrict ok, const int16_t *restrict few, int16_t need, uint32_t n) {
-    for (uint32_t i = 0; i < n; i++) ok[i] &= (int16_t)-(few[i] >= need);
+    for (uint32_t i = 0; i < n; i++) ok[i] = (int16_t)(few[i] >= need ? ok[i] : 0);
 }
 
 static void keep_many(int16_t *restrict ok, const int32_t *restrict room, int32_t need, uint32_t n) {
-    for (uint32_t i = 0; i < n; i++) ok[i] &= (int16_t)-(room[i] >= need);
+    for (uint32_t i = 0; i < n; i++) ok[i] = (int16_t)(room[i] >= need ? ok[i] : 0);
 }
 
 /* Loops that become vector code: no host of the fleet is asked for anything else. */

@@ -20,7 +20,8 @@ static inline int32_t nf_resource_room(int64_t limit, int64_t used) {
 
 static inline int16_t nf_resource_few(int32_t room) {
     if (room > INT16_MAX) return INT16_MAX;
-    return room < INT16_MIN ? INT16_MIN : (int16_t)room;
+    if (room < INT16_MIN) return INT16_MIN;
+    return (int16_t)room;
 }
 
 /* What follows from limit and use. */
