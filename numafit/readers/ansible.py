@@ -15,6 +15,7 @@ from numafit.errors import InputError
 _REPORT = re.compile(
     r"^(\S+) \| ([A-Z]+!?)(?: => (?=\{)| \| rc=-?[0-9]+ (?:\([a-z]+\) )?>>[ \t]*$\n?)", re.MULTILINE
 )
+_ONE_LINE = re.compile(r"^(\S+) \| [A-Z]+!? \| rc=-?[0-9]+ \| \(std(?:out|err)\)", re.MULTILINE)
 _GOOD = ("SUCCESS", "CHANGED")
 _HINT = "Leave its report out, or run the command there again."
 
@@ -32,6 +33,16 @@ def reports(text: str) -> list[tuple[str, str]] | None:
         if report[2] not in _GOOD:
             raise InputError(None, report[1], report[2], f"one of {', '.join(_GOOD)}", _HINT)
     return [(one[1], text[one.end() : end]) for one, end in zip(found, ends, strict=True)]
+
+
+def refuse_one_line(text: str) -> None:
+    """Raises ``InputError`` for reports of one line each, whose header would pass for an empty
+    table: what was printed cannot be told from the ends of its lines."""
+    found = _ONE_LINE.search(text)
+    if found and not text[: found.start()].strip():
+        expected = "what the command printed, line by line"
+        hint = "Run ansible without -o (--one-line), or with -t to write a file for each host."
+        raise InputError(None, found[1], "a report of one line", expected, hint)
 
 
 def play_results(data: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -65,6 +65,7 @@ def stored_rows(path: str | os.PathLike[str]) -> Iterator[tuple[str, StoredRow]]
 def _found(text: str, file: str, way: str = "", depth: int = 0) -> Iterator[tuple[str, object]]:
     """Each row with the way that leads to it; ``way`` leads to the text."""
     colon = f"{way}: " if way else ""
+    ansible.refuse_one_line(text)
     try:
         table = read_table(text, _TOPOLOGY) if text.lstrip()[:1] not in ("{", "[") else None
     except InputError as error:

@@ -193,6 +193,15 @@ def test_reports_of_several_hosts(tmp_path: Path) -> None:
     assert len(read_nova_rows(path)) == 4
 
 
+def test_ansibles_report_of_one_line_is_not_an_empty_table(tmp_path: Path) -> None:
+    # as ansible-core 2.19 prints it with -o
+    path = tmp_path / "rows.txt"
+    text = mysql_batch().replace("\n", "\\n")
+    path.write_text(f"db-1 | CHANGED | rc=0 | (stdout) {text}\n")
+    with pytest.raises(InputError, match=r"without -o"):
+        read_nova_rows(path)
+
+
 def test_a_bare_topology_is_a_host_with_the_files_name(tmp_path: Path) -> None:
     path = tmp_path / "cmp-1.example.json"
     path.write_text(json.dumps(topology(1024)))
