@@ -69,7 +69,8 @@ def command(
 
     Errors are what does not work, warnings what does not do what was meant, notes what is good to
     know. Without a host this host itself is looked at, unless --flavors or --image stand without
-    --config. Beside another source --nova-db tells which versions the computes have, no more.
+    --config. Beside another source --nova-db tells which versions the computes have and which
+    instances are pinned to one CPU, no more.
     Networks are compared where neutron's configuration is given or found.
 
     \b
