@@ -100,11 +100,11 @@ def refused(
         ]
         beside = " and the networks" if reason == "together" else ""
         text = f"no choice of cells serves {', '.join(names)}{beside} at once"
-    lacking = _untagged(requests[number], pools) if reason == "pci_devices" else ()
     # a host of which no pools are known looks the same as one that has none
     free = there(pools)
-    known = f"the host has {free}" if free else "no free device of the host is known"
-    return "; ".join((text, known, *lacking))
+    has = f"the host has {free}" if free else "no free device of the host is known"
+    lacking = _untagged(requests[number], pools) if reason == "pci_devices" else ()
+    return "; ".join((text, has, *lacking))
 
 
 def _untagged(request: PciRequest, pools: Sequence[PciPool]) -> Iterator[str]:
@@ -116,12 +116,10 @@ def _untagged(request: PciRequest, pools: Sequence[PciPool]) -> Iterator[str]:
     free: dict[tuple[str, ...], int] = {}
     for pool in pools:
         lacking = tuple(tag for tag in _TAGS if asked_for[tag] and tag not in pool.tags)
-        bare = [{key: spec[key] for key in spec if key not in lacking} for spec in request.spec]
-        if (
-            lacking
-            and pool.count > 0
-            and _takes(replace(request, spec=tuple(bare)), pool.as_dict())
-        ):
+        bare = tuple(
+            {key: spec[key] for key in spec if key not in lacking} for spec in request.spec
+        )
+        if lacking and pool.count > 0 and _takes(replace(request, spec=bare), pool.as_dict()):
             free[lacking] = free.get(lacking, 0) + pool.count
     for lacking, count in free.items():
         tags = " and ".join(f"{tag} ({' or '.join(asked_for[tag])})" for tag in lacking)
