@@ -41,11 +41,13 @@ class ExtraSpecs:
         self._parameters: dict[str, str] = data["parameters"]
         traits = [f"trait{{group}}:{name}" for name in (*data["traits"], "CUSTOM_{trait}")]
         self._patterns = [*data["extra_specs"], *traits]
-        self._plain = frozenset(name for name in self._patterns if "{" not in name)
+        bare = (name.replace("{group}", "") for name in self._patterns)
+        self._plain = frozenset(name for name in bare if "{" not in name)
 
     @cached_property
     def _parametrized(self) -> re.Pattern[str]:
-        return re.compile("|".join(self._pattern(name) for name in self._patterns if "{" in name))
+        bare = (name for name in self._patterns if "{" in name.replace("{group}", ""))
+        return re.compile("|".join(map(self._pattern, bare)))
 
     @cached_property
     def _spaces(self) -> re.Pattern[str]:
@@ -65,7 +67,12 @@ class ExtraSpecs:
         )
 
     def knows(self, name: str) -> bool:
-        return name in self._plain or bool(self._parametrized.fullmatch(name))
+        if name in self._plain:
+            return True
+        grouped = _GROUP.match(name)
+        if grouped and f"{grouped[1]}:{name[grouped.end() :]}" in self._plain:
+            return True
+        return bool(self._parametrized.fullmatch(name))
 
     def free(self, name: str) -> bool:
         """Whether operators may name things so: nova reads nothing of that kind."""
@@ -219,7 +226,7 @@ class Options:
             found = [f"[{section}] {one}" for one in self._near[own].like(name)]
         return Suggestion(tuple(found), slip)
 
-    def meant_section(self, section: str) -> Suggestion:
+    def meant_section(self, section: str, _thorough: bool = False) -> Suggestion:
         slips = self._near_sections.slips(section)
         return Suggestion(tuple(slips), bool(slips))
 

@@ -6,21 +6,42 @@ that operators choose are left alone, unless they are a slip away from one that 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from numafit.diagnosis.finding import ERROR, WARNING, Finding
-from numafit.diagnosis.known_names import Suggestion, known_names
+from numafit.diagnosis.known_names import NOTHING, Suggestion, known_names
 from numafit.diagnosis.slips import Names
 from numafit.model.flavor import Flavor, Image
 from numafit.rules.nova_config import NovaConfig, meant_section
 
+_COMPARED = 5000
+"""Names of one input for which a known name one letter away is looked for: 0.1 ms each."""
 _THOROUGH = 40
-"""Names of one input that are compared with all names of nova, which takes milliseconds each."""
+"""Those among them for which one that is like them is looked for: milliseconds each."""
 _SHOWN = 3
 """Flavors that a finding names."""
 _LONGEST = 100
 """Characters of a name in a message."""
 _PHYSNET = "neutron_physnet_"
+
+
+class _Effort:
+    """What is left of the time for one input, which may hold very many wrong names."""
+
+    def __init__(self) -> None:
+        self._names = _COMPARED
+        self._thorough = _THOROUGH
+
+    def meant(self, suggest: Callable[[bool], Suggestion], free: bool) -> Suggestion:
+        """``suggest`` gets whether to be thorough; for a free name there is no need."""
+        if self._names == 0:
+            return NOTHING
+        self._names -= 1
+        found = suggest(not free and self._thorough > 0)
+        if not free and not found.slip and self._thorough > 0:
+            self._thorough -= 1
+        return found
 
 
 def flavor_findings(flavors: Iterable[Flavor]) -> Iterator[Finding]:
@@ -30,13 +51,12 @@ def flavor_findings(flavors: Iterable[Flavor]) -> Iterator[Finding]:
         for name in flavor.extra_specs:
             having.setdefault(name, []).append(flavor.name)
     known = known_names().extra_specs
-    left = _THOROUGH
+    effort = _Effort()
     for name, owners in having.items():
         if known.knows(name):
             continue
         free = known.free(name)
-        meant = known.meant(name, not free and left > 0)
-        left -= not free and not meant.slip
+        meant = effort.meant(partial(known.meant, name), free)
         if not free or meant.slip:
             where = f"{'flavor' if len(owners) == 1 else 'flavors'} {_some(owners)}"
             what = f"nova knows no extra spec {_cut(name)}"
@@ -45,13 +65,12 @@ def flavor_findings(flavors: Iterable[Flavor]) -> Iterator[Finding]:
 
 def image_findings(image: Image) -> Iterator[Finding]:
     known = known_names().image_properties
-    left = _THOROUGH
+    effort = _Effort()
     for name in image.properties:
         if known.knows(name):
             continue
         free = known.free(name)
-        meant = known.meant(name, not free and left > 0)
-        left -= not free and not meant.slip
+        meant = effort.meant(partial(known.meant, name), free)
         if not free or meant.slip:
             what = f"nova knows no image property {_cut(name)}"
             where = f"image {image.name}".rstrip()
@@ -62,14 +81,16 @@ def config_findings(config: NovaConfig) -> Iterator[Finding]:
     """Sections and options of the files that nova does not read."""
     yield from _networks(config)
     known = known_names().options
-    left = _THOROUGH
+    effort = _Effort()
     seen = set()
     for file, section, _name in config.assigned:
         if section in seen or section == "DEFAULT" or section.startswith("neutron"):
             continue
         seen.add(section)
-        meant = known.meant_section(section) if section not in known.sections else None
-        if meant and meant.names:
+        if section in known.sections:
+            continue
+        meant = effort.meant(partial(known.meant_section, section), True)
+        if meant.names:
             where, what = f"{file}: [{_cut(section)}]", "nova reads no section of this name"
             advice = _did_you_mean(Suggestion(tuple(f"[{one}]" for one in meant.names), True))
             yield Finding(WARNING, "unknown-section", where, what, advice)
@@ -80,9 +101,7 @@ def config_findings(config: NovaConfig) -> Iterator[Finding]:
         if others:
             advice = f"It is an option of {' and '.join(f'[{one}]' for one in others)}."
         else:
-            meant = known.meant(section, name, left > 0)
-            left -= not meant.slip
-            advice = _did_you_mean(meant)
+            advice = _did_you_mean(effort.meant(partial(known.meant, section, name), False))
         where = f"{file}: [{_cut(section)}] {_cut(name)}"
         yield Finding(WARNING, "unknown-option", where, "nova knows no such option", advice)
 

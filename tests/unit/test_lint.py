@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -266,3 +267,13 @@ def test_a_long_list_of_wrong_names_is_cut(
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 21
     assert lines[-1] == "numafit: 10 more of this kind ('numafit check' lists all)"
+
+
+@pytest.mark.parametrize("first", ["hw:", "trait:", "resources_A:CUSTM_", "mine:"])
+def test_very_many_names_take_no_long_time(first: str) -> None:
+    dice = random.Random(first)
+    names = [first + "".join(dice.choices(LETTERS, k=50)) for _ in range(50_000)]
+    before = time.process_time()
+    found = of_specs(names) + of_properties(names)
+    assert time.process_time() - before < 4
+    assert len(found) == {"hw:": 100_000, "trait:": 100_000, "mine:": 0}.get(first, 50_000)
