@@ -176,6 +176,13 @@ def test_instances_that_pin_one_cpu_are_named(
     assert done.status == 0
     warned = "warning: h1: cell 0: CPU 2 is pinned by several instances: aaaa, bbbb, cccc\n"
     assert warned in done.out
+    assert "not-as-stored" not in done.out
+    # without another source its hosts are checked
+    (tmp_path / "nova.conf").write_text("[compute]\ncpu_dedicated_set = 9\n")
+    done = numafit("check", "--config", tmp_path / "nova.conf", "--nova-db", url)
+    assert done.status == 1
+    assert warned in done.out
+    assert "error: [compute] cpu_dedicated_set on h1: " in done.out
 
 
 def test_the_url_may_stand_in_a_file_or_the_environment(
