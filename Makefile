@@ -7,7 +7,7 @@ EDITABLE := --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/edita
 PYTEST := $(BIN)/python -m pytest
 CMAKE := $(BIN)/cmake
 
-.PHONY: test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan memcheck fuzz fuzz-engine fuzz-readers mutants coverage oracle analyse lint docs notebooks format wheel test-wheel clean
+.PHONY: test-cloud test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan memcheck fuzz fuzz-engine fuzz-readers mutants coverage oracle analyse lint docs notebooks format wheel test-wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -220,6 +220,9 @@ test-nova: nova-env ## nova's own tests with numafit in its place (UNIT=1: the s
 	cd tests/nova && $(abspath $(NOVA_PYTHON)) -W ignore -m pytest -q -p no:cacheprovider -c /dev/null \
 	  --rootdir=. check_dropin.py
 	$(NOVA_PYTHON) tests/nova/run_nova_tests.py $(if $(UNIT),--unit) $(if $(FILTER),--as filter --functional)
+
+test-cloud: nova-env ## 60 hosts of real nova, filled flavor by flavor: numafit has said how far it goes
+	NUMAFIT_CLOUD_HOSTS=60 NUMAFIT_NOVA_PYTHON=$(abspath $(NOVA_PYTHON)) $(PYTEST) -q -m nova tests/nova/cloud
 
 # the server is Debian's; it is started and stopped by the test, in a directory of its own
 test-db: nova-env ## nova's tables in a MariaDB server, installed where it is missing (needs root for that)
