@@ -44,8 +44,8 @@ def test_want_of_memory_is_a_memory_error_and_changes_nothing(tmp_path: Path) ->
     lines = [line.split("\t") for line in done.stdout.splitlines()]
     assert len(lines) == VERBS
     assert [line for line in lines if len(line) > 2] == []
-    few = {line[0] for line in lines if int(line[1]) < 15}
-    assert few <= {"check"}, "hardly anything failed"
+    few = {line[0] for line in lines if int(line[1]) < 8}
+    assert few <= {"check"}, f"hardly anything failed: {lines}"
 
 
 @pytest.mark.skipif(not shutil.which("nm"), reason="needs binutils")

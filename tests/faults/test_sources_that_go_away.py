@@ -21,7 +21,8 @@ import sqlalchemy
 from numafit import Fleet, InputError
 from numafit.cli import main
 from numafit.columns import npz
-from numafit.readers import nova_db
+from numafit.readers import database
+from numafit.readers.database import Database
 from numafit.readers.nova_db import NovaDb
 from numafit.readers.textfile import read_text
 from tests.faults.fleets import make_fleet, make_request
@@ -78,7 +79,7 @@ def test_a_sqlite_file_that_another_program_has_locked(
     url = make_database(file, 2)
     connect = sqlite3.connect
     monkeypatch.setattr(
-        nova_db.sqlite3, "connect", lambda *a, **k: connect(*a, **{**k, "timeout": 0.1})
+        database.sqlite3, "connect", lambda *a, **k: connect(*a, **{**k, "timeout": 0.1})
     )
     with closing(connect(file, isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
@@ -114,6 +115,7 @@ class Cursor:
         if "FROM compute_nodes" in query:
             self.description = [(name, 253, None, None, None, None, True) for name in "abcdef"]
             self.left = self.hosts()
+            assert query.count(",") == 5, query
         else:
             self.description = [("one", 253, None, None, None, None, True)]
             found = [value for word, value in self.answers.items() if word in query]
@@ -173,6 +175,8 @@ def dying_server(monkeypatch: pytest.MonkeyPatch) -> str:
     monkeypatch.setattr(
         sqlalchemy, "create_engine", lambda url, **k: create(url, creator=Connection, **k)
     )
+    # only what is asked for by name is there: no other table, no other column
+    monkeypatch.setattr(Database, "columns_of", lambda *_names: frozenset())
     return "mysql+pymysql://nova:secret@db/nova_cell1"
 
 
