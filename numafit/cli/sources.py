@@ -274,6 +274,13 @@ class HostSources:
         if not self.given_any:
             raise click.UsageError("No host given: name a host file, or use one of the sources.")
 
+    def _need_some(self, hosts: int) -> None:
+        """A cell may be empty; nothing at all is no answer about hosts."""
+        if hosts:
+            return
+        named = [value for source in SOURCES for value in self.given[source.name]]
+        raise InputError(named[0], None, "no hosts", "at least one in all that was named")
+
     def aliases(self) -> Sequence[str]:
         """The texts of ``[pci] alias`` of the configuration, where one is given."""
         return self.configs.aliases()
@@ -292,6 +299,7 @@ class HostSources:
             for value in self.given[source.name]
             for host in self._hosts(source, value)
         ]
+        self._need_some(len(hosts))
         self.configs.report()
         return hosts
 
@@ -314,6 +322,7 @@ class HostSources:
                         for host in self._hosts(source, one)
                     )
                 )
+        self._need_some(sum(map(len, fleets)))
         self.configs.report()
         return fleets
 

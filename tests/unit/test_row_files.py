@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -253,6 +254,19 @@ def test_what_is_no_dump_names_its_place(text: str, where: str, word: str, tmp_p
     assert (error.value.key or "").startswith(where)
     assert word in str(error.value)
     assert error.value.file == str(path)
+
+
+@pytest.mark.parametrize("command", ["fit", "capacity", "show"])
+@pytest.mark.parametrize("text", ["[]", "hypervisor_hostname\tnuma_topology\tpci_stats\n"])
+def test_no_hosts_at_all_are_no_answer(
+    numafit: Callable[..., Any], tmp_path: Path, command: str, text: str
+) -> None:
+    rows, flavors = tmp_path / "rows", tmp_path / "flavors.json"
+    flavors.write_text('[{"name": "f", "vcpus": 1, "ram": 1, "properties": {}}]')
+    rows.write_text(text)
+    done = numafit(command, *(() if command == "show" else (flavors,)), "--nova-rows", rows)
+    assert (done.status, done.out) == (2, "")
+    assert f"{rows}: got 'no hosts', expected at least one in all that was named" in done.err
 
 
 def test_a_pipe_of_the_shell_may_be_asked_for_twice(tmp_path: Path) -> None:
