@@ -127,6 +127,20 @@ def test_c_scheduler_by_pkg_config(python: Path, fleet_file: Path, tmp_path: Pat
     check_answers(out)
 
 
+def test_the_c_commands_of_the_guide(python: Path, tmp_path: Path) -> None:
+    """As printed, in a copy of the examples."""
+    shutil.copytree(EXAMPLES, tmp_path / "examples")
+    text = (ROOT / "docs" / "guide" / "schedulers.md").read_text()
+    block = text.partition("in `examples/scheduler_c`:\n\n")[2].partition("\n\n")[0]
+    out = run(
+        "sh", "-euc", block,
+        cwd=tmp_path / "examples" / "scheduler_c",
+        PATH=f"{python.parent}{os.pathsep}{os.environ['PATH']}",
+    )  # fmt: skip
+    assert out.startswith("one ")
+    assert "0:" in out
+
+
 @pytest.mark.parametrize(
     ("damage", "word"),
     [
