@@ -100,7 +100,7 @@ class Request:
         fields.instance("networks", networks, Networks, none=True)
         guest, near, pci = asked_of_server(flavor, image, ports, aliases, pci_implies_topology)
         if resources is None:
-            resources = placement_asks(flavor, image, volume_backed, zone)
+            resources = placement_asks(flavor, image, pci, volume_backed, zone)
         return cls(guest, _both(near, networks), pci, resources=resources)
 
     def __eq__(self, other: object) -> bool:

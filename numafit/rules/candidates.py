@@ -12,6 +12,9 @@ from numafit._header import MAX_AMOUNT
 from numafit.model.hostinfo import HostInfo
 from numafit.model.resources import Provider, Resources
 
+STATUS_DISABLED = "COMPUTE_STATUS_DISABLED"
+"""What nova-compute's provider says while the service is disabled; other sources say so apart."""
+
 
 class HostKind(NamedTuple):
     """What requests choose hosts by; hosts of a fleet share a few of these. ``None``: not known,
@@ -169,9 +172,9 @@ def not_judged(kind: HostKind, asked: Resources) -> Iterator[str]:
             elif kind.units is not None:
                 where = "the source of the host does not tell"
             yield f"{name}: {where}"
-    if kind.traits is None and (asked.required or asked.forbidden):
-        names = ", ".join(sorted(asked.required | asked.forbidden))
-        yield f"traits {names}: the host's are not known"
+    traits = asked.required | asked.forbidden - {STATUS_DISABLED}
+    if kind.traits is None and traits:
+        yield f"traits {', '.join(sorted(traits))}: the host's are not known"
     if kind.traits is not None:
         others = asked.required & (kind.traits_elsewhere - kind.traits)
         if others:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from numafit.model import fields
 from numafit.model.flavor import Flavor, Image
+from numafit.model.values import conflict
 from numafit.rules.image_properties import ImageProperties
 
 
@@ -30,3 +31,14 @@ def asked_for(flavor: Flavor, image: Image | None) -> Asked:
     fields.instance("image", image, Image, none=True)
     properties = ImageProperties(image.properties if image is not None else {})
     return Asked(flavor.vcpus, flavor.memory_mb, flavor.extra_specs, properties)
+
+
+def one_of_both(asked: Asked, prefix: str, name: str) -> str | None:
+    """A word that flavor and image may both name, but not differently."""
+    key, image_key = f"{prefix}:{name}", f"{prefix}_{name}"
+    flavor, image = asked.specs.get(key), asked.image.text(image_key)
+    if flavor and image and flavor != image:
+        raise conflict(
+            "FlavorImageConflict", key, flavor, image_key, image, "Set it in one of them."
+        )
+    return flavor or image

@@ -11,9 +11,9 @@ from dataclasses import replace
 
 from numafit.model.flavor import Flavor, Image
 from numafit.model.resources import ResourceGroup, Resources, is_resource_class
-from numafit.model.values import conflict, refuse
+from numafit.model.values import refuse
 from numafit.rules.cpu_policy import cpu_policies
-from numafit.rules.extra_specs import Asked, asked_for
+from numafit.rules.extra_specs import Asked, asked_for, one_of_both
 from numafit.rules.memory_encryption import encryption_model
 from numafit.rules.pci_policy import pci_numa_policy
 
@@ -78,8 +78,8 @@ def resources_of(
 
     ``VCPU``, ``MEMORY_MB`` (MiB) and ``DISK_GB`` (GiB: root, ephemeral and swap disks; of a
     ``volume_backed`` server no root) unless extra specs name them; ``PCPU`` for dedicated vCPUs
-    and isolated emulator threads; traits for what only some hosts can do. What ports, device
-    profiles and nova's request filters add is not in it.
+    and isolated emulator threads; traits for what only some hosts can do. What ports and
+    device profiles add is not in it, nor what nova's request filters do (``request_filters.py``).
 
     Raises ``InvalidRequest`` for the first thing that nova would refuse.
     """
@@ -191,12 +191,12 @@ def _ask_for_persistent_memory(asked: Asked, groups: _Groups) -> None:
 
 
 def _ask_for_tpm(asked: Asked, groups: _Groups) -> None:
-    version = _one_of_both(asked, "hw", "tpm_version")
+    version = one_of_both(asked, "hw", "tpm_version")
     if version is None:
         return
     if version not in _TPM_VERSIONS:
         raise refuse("Invalid", "hw:tpm_version", version, f"one of {', '.join(_TPM_VERSIONS)}")
-    model = _one_of_both(asked, "hw", "tpm_model")
+    model = one_of_both(asked, "hw", "tpm_model")
     if model is None:
         model = "tpm-tis"
     elif model not in _TPM_MODELS:
@@ -208,12 +208,12 @@ def _ask_for_tpm(asked: Asked, groups: _Groups) -> None:
 
 
 def _ask_for_firmware(asked: Asked, groups: _Groups) -> None:
-    secure = _one_of_both(asked, "os", "secure_boot")
+    secure = one_of_both(asked, "os", "secure_boot")
     if secure is not None and secure not in ("required", "disabled", "optional"):
         raise refuse("Invalid", "os:secure_boot", secure, "required, disabled or optional")
     if secure == "required":
         groups.require("COMPUTE_SECURITY_UEFI_SECURE_BOOT")
-    mode = _one_of_both(asked, "hw", "maxphysaddr_mode")
+    mode = one_of_both(asked, "hw", "maxphysaddr_mode")
     if mode is not None:
         if mode not in _ADDRESS_MODES:
             words = ", ".join(_ADDRESS_MODES)
@@ -221,14 +221,3 @@ def _ask_for_firmware(asked: Asked, groups: _Groups) -> None:
         groups.require(_ADDRESS_MODES[mode])
     if asked.image.flag("hw_firmware_stateless") and asked.image.text("hw_firmware_type") == "uefi":
         groups.require("COMPUTE_SECURITY_STATELESS_FIRMWARE")
-
-
-def _one_of_both(asked: Asked, prefix: str, name: str) -> str | None:
-    """A word that flavor and image may both name, but not differently."""
-    key, image_key = f"{prefix}:{name}", f"{prefix}_{name}"
-    flavor, image = asked.specs.get(key), asked.image.text(image_key)
-    if flavor and image and flavor != image:
-        raise conflict(
-            "FlavorImageConflict", key, flavor, image_key, image, "Set it in one of them."
-        )
-    return flavor or image

@@ -16,6 +16,7 @@ from numafit.rules.guest_topology import guest_topology
 from numafit.rules.network import Port, networks_of, port_requests
 from numafit.rules.pci_alias import Alias, parse_aliases, pci_requests
 from numafit.rules.pci_policy import pci_numa_policy
+from numafit.rules.request_filters import filtered
 from numafit.rules.resources import resources_of
 
 
@@ -42,13 +43,18 @@ def asked_of_server(
 
 
 def placement_asks(
-    flavor: Flavor, image: Image | None, volume_backed: bool, zone: str | None
+    flavor: Flavor,
+    image: Image | None,
+    pci: Iterable[PciRequest],
+    volume_backed: bool,
+    zone: str | None,
 ) -> Resources:
     """What placement is asked for, as ``Request.for_server`` has it."""
     fields.text("zone", zone, none=True)
     volume_backed = fields.yes_or_no("volume_backed", volume_backed)
     left_open = (*cyborg_not_judged(flavor), *filters_not_judged(flavor, image))
     found = resources_of(flavor, image, volume_backed=volume_backed)
+    found = filtered(found, flavor, image, pci)
     return replace(found, zone=zone, left_open=left_open)
 
 
