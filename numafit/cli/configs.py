@@ -27,7 +27,8 @@ class _Seen:
     """What one configuration did to the hosts of stored sources."""
 
     hosts: int = 0
-    changed: Counter[str] = field(default_factory=Counter)
+    changed: dict[str, set[int]] = field(default_factory=dict)
+    """Option -> the hosts that it changed, by their number."""
     idle: Counter[str] = field(default_factory=Counter)
 
 
@@ -120,7 +121,8 @@ class Configs:
             return over.host
         seen = self._seen.setdefault(files, _Seen())
         seen.hosts += 1
-        seen.changed.update(over.changed)
+        for option in over.changed:
+            seen.changed.setdefault(option, set()).add(seen.hosts)
         seen.idle.update(over.idle)
         return over.host
 
@@ -134,7 +136,7 @@ class Configs:
             for option in sorted(config.given & INVENTORY_OPTIONS.keys()):
                 unset = replace(config, **INVENTORY_OPTIONS[option])
                 if with_inventories(host, unset, ratios).provider != found.provider:
-                    seen.changed[option] += 1
+                    seen.changed.setdefault(option, set()).add(seen.hosts)
         return found
 
     def report(self) -> None:
@@ -161,7 +163,9 @@ class Configs:
 
 def _line(files: str, seen: _Seen) -> Iterator[str]:
     if seen.changed:
-        what = ", ".join(f"{option} of {_hosts(n)}" for option, n in seen.changed.items())
+        what = ", ".join(
+            f"{option} of {_hosts(len(hosts))}" for option, hosts in seen.changed.items()
+        )
         yield f"{files} changes {what}; the rest stays as it was stored"
     else:
         yield f"{files} changes nothing on {_hosts(seen.hosts)}"

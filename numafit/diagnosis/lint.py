@@ -13,7 +13,7 @@ from numafit.diagnosis.finding import ERROR, WARNING, Finding
 from numafit.diagnosis.known_names import NOTHING, Suggestion, known_names
 from numafit.diagnosis.slips import Names
 from numafit.model.flavor import Flavor, Image
-from numafit.rules.nova_config import NovaConfig, meant_section
+from numafit.rules.nova_config import NovaConfig, meant_section, unlisted_sections
 
 _COMPARED = 5000
 """Names of one input for which a known name one letter away is looked for: 0.1 ms each."""
@@ -107,15 +107,14 @@ def config_findings(config: NovaConfig) -> Iterator[Finding]:
 
 
 def _networks(config: NovaConfig) -> Iterator[Finding]:
-    for name in config.sections:
-        if name not in config.physnet_nodes:
-            yield Finding(
-                WARNING,
-                "physnet-not-listed",
-                f"[{_PHYSNET}{name}]",
-                "nova does not read this section: [neutron] physnets does not list it",
-                f"Add {name} to [neutron] physnets, or remove the section.",
-            )
+    for name in unlisted_sections(config):
+        yield Finding(
+            WARNING,
+            "physnet-not-listed",
+            f"[{_PHYSNET}{name}]",
+            "nova does not read this section: [neutron] physnets does not list it",
+            f"Add {name} to [neutron] physnets, or remove the section.",
+        )
     for name in config.stray_sections:
         meant = _physnets_of(name) or [
             net for net in config.physnet_nodes if meant_section(config, net) == name

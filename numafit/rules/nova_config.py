@@ -278,11 +278,20 @@ def absent_cpus(
             )
 
 
+def unlisted_sections(config: NovaConfig) -> list[str]:
+    """Physnets that have a section and are not listed; oslo.config does not tell the sections of
+    ``A`` and ``a`` from each other."""
+    listed = {name.casefold() for name in config.physnet_nodes}
+    return [name for name in config.sections if name.casefold() not in listed]
+
+
 def meant_section(config: NovaConfig, physnet: str) -> str:
     """A section that nova does not read, and that looks like that of ``physnet``; empty where
     there is none."""
-    unlisted = (name for name in config.sections if name not in config.physnet_nodes)
-    there = {*config.stray_sections, *(f"neutron_physnet_{name}" for name in unlisted)}
+    there = {
+        *config.stray_sections,
+        *(f"neutron_physnet_{name}" for name in unlisted_sections(config)),
+    }
     name = f"neutron_physnet_{physnet}"
     near = difflib.get_close_matches(name, sorted(there), n=1, cutoff=0.8)
     return near[0] if near else ""

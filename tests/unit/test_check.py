@@ -11,7 +11,7 @@ from numafit.diagnosis.check import Machine, check_host
 from numafit.model.hostinfo import HostCell, HostInfo, OfflineCpus, PagePool
 from numafit.model.neutron_config import NeutronConfig
 from numafit.model.pci_device import PciDevice
-from numafit.rules.nova_config import NovaConfig, ReservedPages
+from numafit.rules.nova_config import NovaConfig, ReservedPages, unlisted_sections
 
 
 @dataclass(frozen=True)
@@ -295,6 +295,12 @@ def test_cpus_at_rest_are_noted(managed: bool) -> None:
         assert "taken to be as those" in found["source"]
     else:
         assert found == {"cpus-off": "CPUs 4-5 are off: no guest is placed on them"}
+
+
+def test_a_section_whose_case_differs_is_read() -> None:
+    """oslo.config folds the case of sections."""
+    config = NovaConfig(physnet_nodes={"foo": (0,), "Bar": (0,)}, sections=("Foo", "bar", "baz"))
+    assert unlisted_sections(config) == ["baz"]
 
 
 def test_sections_that_nova_does_not_read_are_named_with_those_that_it_reads() -> None:

@@ -392,3 +392,13 @@ def test_a_line_says_what_options_changed(numafit: Run, files: Callable[..., Pat
     flavors = files("flavors.json", [flavor("f", 1, 1024)])
     done = numafit("capacity", flavors, files("h.json", HOST), "--config", config)
     assert "nova.conf changes [DEFAULT] reserved_host_memory_mb of 1 host; the rest" in done.err
+
+
+def test_an_option_of_sets_and_of_inventories_changes_a_host_once(
+    numafit: Run, files: Callable[..., Path]
+) -> None:
+    pytest.importorskip("oslo_config")
+    config = files("nova.conf", "[DEFAULT]\nvcpu_pin_set=2-7\nreserved_host_cpus=1")
+    done = numafit("capacity", files("flavors.json", [flavor("f", 1, 1024)]),
+                   files("h.json", HOST), "--config", config)  # fmt: skip
+    assert "reserved_host_cpus of 1 host" in done.err, done.err
