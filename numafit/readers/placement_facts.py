@@ -9,6 +9,7 @@ from numafit.errors import shorten
 from numafit.model.hostinfo import HostInfo
 from numafit.model.resources import Inventory, Provider
 from numafit.readers.checks import nearest
+from numafit.rules.candidates import NO_PROVIDER
 from numafit.rules.inventories import CPU_CLASSES
 
 SHARES = "MISC_SHARES_VIA_AGGREGATE"
@@ -134,7 +135,7 @@ def with_placement(host: HostInfo, known: Mapping[str, Provider], complete: bool
         hint = nearest(host.name, names)
         there = ", ".join(map(shorten, names[:MOST_NAMES])) or "none"
         more = hint or f"It has {there}" + (", ..." if len(names) > MOST_NAMES else "")
-        why = f"placement has no resource provider called {shorten(host.name)}. {more}"
+        why = f"{NO_PROVIDER}. {more}"
         return host if host.disabled else replace(host, disabled=why)
     if not provider.inventories and provider.elsewhere is None:
         # traits or aggregates alone: inventories stay as the host's source has them

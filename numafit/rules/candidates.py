@@ -12,6 +12,10 @@ from numafit._header import MAX_AMOUNT
 from numafit.model.hostinfo import HostInfo
 from numafit.model.resources import Provider, Resources
 
+NO_PROVIDER = "placement has no resource provider of this name"
+"""How ``HostInfo.disabled`` begins where it is placement that leaves the host out, and not its
+compute service."""
+
 
 class HostKind(NamedTuple):
     """What requests choose hosts by; hosts of a fleet share a few of these. ``None``: not known,
@@ -100,6 +104,8 @@ def why_not(kind: HostKind, asked: Resources) -> str:
     """The first thing that rules the host out, in words; empty: nothing does."""
     if refused := refused_query(asked):
         return refused
+    if kind.disabled.startswith(NO_PROVIDER):
+        return kind.disabled
     if kind.disabled:
         return f"the compute service takes no guests: {kind.disabled}"
     if asked.zone is not None and kind.zone is not None and asked.zone != kind.zone:

@@ -159,7 +159,8 @@ def test_a_host_that_placement_does_not_know_gets_no_guests(
     host = write(tmp_path / "c3.yaml", {"version": 1, "name": "c1", "cells": [CELL]})
     done = numafit("fit", flavors, host, "--placement-db", database, "--flavor", "cpu")
     assert done.status == 1
-    assert "placement has no resource provider called 'c1'. It has 'c1.example'" in done.out
+    said = "c1: does not fit: placement has no resource provider of this name. It has 'c1.example'"
+    assert said in done.out
 
 
 def test_a_password_does_not_stand_in_the_command_and_not_in_errors(
