@@ -301,6 +301,7 @@ class HostSources:
         ]
         self._need_some(len(hosts))
         self.configs.report()
+        self.placement.report()
         return hosts
 
     def fleets(self, ratios: Limits | None = None) -> list[Fleet]:
@@ -324,6 +325,7 @@ class HostSources:
                 )
         self._need_some(sum(map(len, fleets)))
         self.configs.report()
+        self.placement.report()
         return fleets
 
     def _hosts(self, source: Source, value: str) -> Iterator[HostInfo]:

@@ -54,6 +54,11 @@ class PlacementFacts:
         facts = self.of(uuid)
         facts.name, facts.root = name, root or uuid
 
+    def listed_names(self) -> set[str]:
+        """Names and uuids of the providers in lists."""
+        listed = {key: facts.name for key, facts in self._facts.items() if facts.name}
+        return {*listed, *listed.values()}
+
     def hosts(self) -> Mapping[str, Provider]:
         """Name of each root provider -> what it has; others of its tree, and those that share with
         it, are ``elsewhere``."""
@@ -137,11 +142,16 @@ def with_placement(host: HostInfo, known: Mapping[str, Provider], complete: bool
         more = hint or f"It has {there}" + (", ..." if len(names) > MOST_NAMES else "")
         why = f"{NO_PROVIDER}. {more}"
         return host if host.disabled else replace(host, disabled=why)
-    if not provider.inventories and provider.elsewhere is None:
+    if not tells_inventories(provider):
         # traits or aggregates alone: inventories stay as the host's source has them
         told = host.provider or Provider({})
         return replace(host, provider=_beside(told, provider))
     return replace(host, provider=provider)
+
+
+def tells_inventories(provider: Provider) -> bool:
+    """Does placement tell what the host has, if only that it has nothing?"""
+    return bool(provider.inventories) or provider.elsewhere is not None
 
 
 def _beside(told: Provider, more: Provider) -> Provider:
