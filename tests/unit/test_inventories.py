@@ -370,9 +370,41 @@ def test_a_database_that_knows_of_no_service_rules_no_host_out(
     numafit: Run, files: Callable[..., Path], tmp_path: Path
 ) -> None:
     pytest.importorskip("sqlalchemy")
-    url = database(tmp_path / "cell.db", [])
+    url = database(tmp_path / "cell.db", [(4, "c4", "nova-conductor", 0, None, 0, 0)])
     flavors = files("flavors.json", [flavor("f", 2, 1000, PINNED)])
-    assert counted(numafit, flavors, "--nova-db", url) == {"f": [3, 3, 3, 3]}
+    asked = (flavors, "--nova-db", url)
+    assert counted(numafit, *asked) == {"f": [3, 3, 3, 3]}
+    said = (
+        "numafit: not judged: whether the hosts' compute services take guests: the database has no "
+        "nova-compute services\n"
+    )
+    config = files("nova.conf", "[DEFAULT]\ncpu_allocation_ratio=2\n")
+    for more in ((), ("--config", config)):
+        assert numafit("capacity", *asked, *more).err.count(said) == 1
+    assert said not in numafit("capacity", *asked, "--count-disabled").err
+    with closing(sqlite3.connect(tmp_path / "cell.db")) as connection:
+        connection.execute("DROP TABLE services")
+    assert numafit("fit", *asked).err.count(said) == 1
+    alive = database(
+        tmp_path / "2.db", [(n, f"c{n}", "nova-compute", 0, None, 0, 0) for n in range(1, 5)]
+    )
+    assert said not in numafit("capacity", flavors, "--nova-db", alive).err
+
+
+def test_hosts_that_are_given_twice_are_named(numafit: Run, files: Callable[..., Path]) -> None:
+    flavors = files("flavors.json", [flavor("f", 1, 64)])
+    some = files("rows.json", [{"host": f"c{n}", **BARE} for n in range(5)])
+    one, other = files("h.json", HOST), files("g.json", {**HOST, "name": "g"})
+    said = "numafit: {} given more than once, and counted each time: {}\n"
+    twice = (flavors, "--nova-rows", some, "--nova-rows", some)
+    many = said.format("5 hosts are", "c0, c1, c2 and 2 more")
+    assert numafit("capacity", *twice).err == many
+    assert counted(numafit, *twice) == {"f": [32] * 10}
+    assert numafit("capacity", *twice, "--count-disabled").err == many
+    single = said.format("this host is", "h")
+    assert numafit("fit", flavors, one, other, one).err == single
+    assert numafit("show", one, one, other).err == single
+    assert numafit("capacity", flavors, one, other, "--nova-rows", some).err == ""
 
 
 def test_options_on_top_of_what_was_told_change_what_they_set() -> None:
