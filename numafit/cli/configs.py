@@ -16,7 +16,7 @@ from numafit.model.guest import Limits
 from numafit.model.hostinfo import HostInfo
 from numafit.readers.checks import nearest
 from numafit.rules.config_over import ON_HOSTS, apply_over
-from numafit.rules.inventories import INVENTORY_OPTIONS, with_inventories
+from numafit.rules.inventories import INVENTORY_OPTIONS, SETS_ALONE, with_inventories
 from numafit.rules.nova_config import NovaConfig, apply_config
 
 _PACKING = "[compute] packing_host_numa_cells_allocation_strategy"
@@ -132,9 +132,12 @@ class Configs:
         config = self._of(files)
         found = with_inventories(host, config, ratios)
         seen = self._seen.get(files)
+        options = {**INVENTORY_OPTIONS, **({} if host.cells else SETS_ALONE)}
         if config is not None and seen is not None:
-            for option in sorted(config.given & INVENTORY_OPTIONS.keys()):
-                unset = replace(config, **INVENTORY_OPTIONS[option])
+            for option in sorted(config.given & options.keys()):
+                if option in SETS_ALONE:
+                    seen.idle -= Counter((option,))
+                unset = replace(config, **options[option])
                 if with_inventories(host, unset, ratios).provider != found.provider:
                     seen.changed.setdefault(option, set()).add(seen.hosts)
         return found

@@ -8,14 +8,12 @@ from typing import Any
 
 import click
 
+from numafit.cli.output import listed
 from numafit.errors import printable
 from numafit.fleet import Fleet
 from numafit.model.flavor import Flavor
 from numafit.model.request import Request
 from numafit.rules.filters import filters_not_judged
-
-MOST_FLAVORS = 3
-"""Flavors that a note names."""
 
 MOST_RESTING = 8
 """Hosts that a note names of those that take no guests."""
@@ -72,7 +70,7 @@ class Notes:
         asked = list(asked)
         for note in self._merged(asked):
             some = "" if note.hosts == self._hosts else f", on {_hosts(note.hosts)}"
-            whose = "" if len(note.flavors) == len(asked) else f" ({_listed(note.flavors)}{some})"
+            whose = "" if len(note.flavors) == len(asked) else f" ({listed(note.flavors)}{some})"
             where = whose or (f" ({some[2:]})" if some else "")
             click.echo(printable(f"not judged: {note.sentence}{where}"), err=err)
         if resting := self.disabled:
@@ -106,8 +104,3 @@ def _with_reasons(resting: Sequence[tuple[str, str]]) -> str:
 
 def _hosts(number: int) -> str:
     return "1 host" if number == 1 else f"{number} hosts"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - MOST_FLAVORS
-    return ", ".join(names[:MOST_FLAVORS]) + (f" and {more} more" if more > 0 else "")

@@ -13,6 +13,8 @@ from numafit.errors import printable
 from numafit.extras import need
 
 NOTHING = "-"
+MOST_NAMES = 3
+"""Names of many that a sentence has."""
 
 
 def format_option(*formats: str) -> Callable[[Any], Any]:
@@ -63,6 +65,12 @@ def columns_that_fit(widths: Sequence[int]) -> int:
         if room < 0:
             return n
     return len(widths)
+
+
+def listed(names: Sequence[str]) -> str:
+    """``a, b, c and 4 more``."""
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def cpu_text(cpus: Iterable[int]) -> str | None:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import functools
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from numafit.cli.configs import Configs
+from numafit.cli.output import listed
 from numafit.cli.placement import OPTIONS, PlacementSources
 from numafit.diagnosis.usage import Difference
 from numafit.errors import InputError, MissingExtra, printable
@@ -26,6 +28,9 @@ from numafit.model.pci_device import PciDevice
 from numafit.rules.device_spec import parse_device_specs
 from numafit.rules.offline import off_remark
 from numafit.rules.pci_pools import functions_of, pools_from_devices
+
+if TYPE_CHECKING:
+    from numafit.readers.nova_db import NovaDb
 
 Given = Mapping[str, Any]
 """Names of options (with underscores) -> values; tuples where an option may stand twice."""
@@ -156,7 +161,10 @@ def _nova_db(url: str, given: Given) -> list[HostInfo]:
 
     with NovaDb(database_url(url)) as database:
         _say(database.differences())
-        return list(database.hosts())
+        hosts = list(database.hosts())
+        if not given["count_disabled"]:
+            _say_without_services(database)
+    return hosts
 
 
 def _fleet_of_db(url: str) -> Fleet:
@@ -165,10 +173,21 @@ def _fleet_of_db(url: str) -> Fleet:
     with NovaDb(database_url(url)) as database:
         _say(database.differences())
         try:
-            return Fleet.from_nova_rows(database.rows())
+            fleet = Fleet.from_nova_rows(database.rows())
         except (InputError, MissingExtra):
             # the careful reader names the row, and needs no msgspec
-            return Fleet(database.hosts())
+            fleet = Fleet(database.hosts())
+        _say_without_services(database)
+    return fleet
+
+
+def _say_without_services(database: NovaDb) -> None:
+    if database.services_without_guests() is None:
+        click.echo(
+            "numafit: not judged: whether the hosts' compute services take guests: the database "
+            "has no nova-compute services",
+            err=True,
+        )
 
 
 def _saved(path: str, given: Given) -> list[HostInfo]:
@@ -300,7 +319,9 @@ class HostSources:
             for host in self._hosts(source, value)
         ]
         self._need_some(len(hosts))
+        _say_twice([host.name for host in hosts])
         self.configs.report()
+        self.placement.report()
         return hosts
 
     def fleets(self, ratios: Limits | None = None) -> list[Fleet]:
@@ -323,7 +344,9 @@ class HostSources:
                     )
                 )
         self._need_some(sum(map(len, fleets)))
+        _say_twice([name for fleet in fleets for name in fleet.names])
         self.configs.report()
+        self.placement.report()
         return fleets
 
     def _hosts(self, source: Source, value: str) -> Iterator[HostInfo]:
@@ -335,6 +358,21 @@ class HostSources:
                 if remark:
                     click.echo(printable(f"numafit: {host.name or value}: {remark}"), err=True)
             yield host
+
+
+def _say_twice(names: Sequence[str]) -> None:
+    """One line about hosts of one name, each of which counts for itself."""
+    if len(set(names)) == len(names):
+        return
+    twice = [name for name, times in Counter(names).items() if name and times > 1]
+    if twice:
+        what = "this host is" if len(twice) == 1 else f"{len(twice)} hosts are"
+        click.echo(
+            printable(
+                f"numafit: {what} given more than once, and counted each time: {listed(twice)}"
+            ),
+            err=True,
+        )
 
 
 def host_sources(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -172,7 +172,8 @@ class HostInfo:
     source does not hold them: then no limits apply. ``distances[i][j]`` is the NUMA distance
     from ``cells[i]`` to ``cells[j]`` (ACPI SLIT: 10 is local), empty if unknown. ``provider``:
     what placement knows of the host, ``None`` where the source does not tell; ``zone``: its
-    availability zone; ``disabled``: why the compute service takes no guests, empty where it does.
+    availability zone; ``disabled``: why the compute service takes no guests, or that placement
+    has no provider of the host; empty where it takes them.
 
     What a source says beside the host is not part of its value: ``offline``, CPUs that are off,
     and ``remarks``, sentences on what the source left open and what that means here.

@@ -9,6 +9,7 @@ from numafit.errors import shorten
 from numafit.model.hostinfo import HostInfo
 from numafit.model.resources import Inventory, Provider
 from numafit.readers.checks import nearest
+from numafit.rules.candidates import NO_PROVIDER
 from numafit.rules.inventories import CPU_CLASSES
 
 SHARES = "MISC_SHARES_VIA_AGGREGATE"
@@ -52,6 +53,11 @@ class PlacementFacts:
         """A row of the list of providers."""
         facts = self.of(uuid)
         facts.name, facts.root = name, root or uuid
+
+    def listed_names(self) -> set[str]:
+        """Names and uuids of the providers in lists."""
+        listed = {key: facts.name for key, facts in self._facts.items() if facts.name}
+        return {*listed, *listed.values()}
 
     def hosts(self) -> Mapping[str, Provider]:
         """Name of each root provider -> what it has; others of its tree, and those that share with
@@ -134,13 +140,18 @@ def with_placement(host: HostInfo, known: Mapping[str, Provider], complete: bool
         hint = nearest(host.name, names)
         there = ", ".join(map(shorten, names[:MOST_NAMES])) or "none"
         more = hint or f"It has {there}" + (", ..." if len(names) > MOST_NAMES else "")
-        why = f"placement has no resource provider called {shorten(host.name)}. {more}"
+        why = f"{NO_PROVIDER}. {more}"
         return host if host.disabled else replace(host, disabled=why)
-    if not provider.inventories and provider.elsewhere is None:
+    if not tells_inventories(provider):
         # traits or aggregates alone: inventories stay as the host's source has them
         told = host.provider or Provider({})
         return replace(host, provider=_beside(told, provider))
     return replace(host, provider=provider)
+
+
+def tells_inventories(provider: Provider) -> bool:
+    """Does placement tell what the host has, if only that it has nothing?"""
+    return bool(provider.inventories) or provider.elsewhere is not None
 
 
 def _beside(told: Provider, more: Provider) -> Provider:

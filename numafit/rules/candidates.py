@@ -14,6 +14,9 @@ from numafit.model.resources import Provider, Resources
 
 STATUS_DISABLED = "COMPUTE_STATUS_DISABLED"
 """What nova-compute's provider says while the service is disabled; other sources say so apart."""
+NO_PROVIDER = "placement has no resource provider of this name"
+"""How ``HostInfo.disabled`` begins where it is placement that leaves the host out, and not its
+compute service."""
 
 
 class HostKind(NamedTuple):
@@ -103,6 +106,8 @@ def why_not(kind: HostKind, asked: Resources) -> str:
     """The first thing that rules the host out, in words; empty: nothing does."""
     if refused := refused_query(asked):
         return refused
+    if kind.disabled.startswith(NO_PROVIDER):
+        return kind.disabled
     if kind.disabled:
         return f"the compute service takes no guests: {kind.disabled}"
     if asked.zone is not None and kind.zone is not None and asked.zone != kind.zone:

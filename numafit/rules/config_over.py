@@ -58,6 +58,8 @@ def apply_over(host: HostInfo, config: NovaConfig) -> Over:
     fields: dict[str, Any] = dict(ratios.values())
     made = replace(host, **fields)
     if not host.cells:
+        for fault in nova_config.set_faults(config):
+            raise nova_config.on_host(fault, host)
         return Over(made, tuple(changed), tuple(filter(config.given.__contains__, _NEED_CELLS)))
     for options, step in (
         ((*_SETS, _RESERVED_CPUS), _with_sets),

@@ -16,7 +16,13 @@ from numafit.model import fields
 from numafit.model.guest import Limits
 from numafit.model.hostinfo import HostCell, HostInfo
 from numafit.model.resources import MAX_UNITS, Inventory, Provider
-from numafit.rules.nova_config import DEFAULT_RESERVED_MB, NovaConfig
+from numafit.rules.nova_config import (
+    DEDICATED,
+    DEFAULT_RESERVED_MB,
+    PIN_SET,
+    SHARED,
+    NovaConfig,
+)
 
 CPU_CLASSES = frozenset(("VCPU", "PCPU"))
 
@@ -29,6 +35,13 @@ INVENTORY_OPTIONS: Mapping[str, dict[str, Any]] = {
     "[DEFAULT] initial_disk_allocation_ratio": {"initial_disk_allocation_ratio": 1.0},
 }
 """Options that change inventories and nothing else -> the fields of NovaConfig unset."""
+
+SETS_ALONE: Mapping[str, dict[str, Any]] = {
+    PIN_SET: {"vcpu_pin_set": None},
+    SHARED: {"cpu_shared_set": None},
+    DEDICATED: {"cpu_dedicated_set": None},
+}
+"""The same of options that on a host without NUMA cells change inventories and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +139,7 @@ def _under(told: Provider, host: HostInfo, config: NovaConfig) -> Provider:
             "allocation_ratio": config.disk_allocation_ratio,
         },
     }
-    if host.cells and (config.cpu_dedicated_set or config.cpu_shared_set or config.vcpu_pin_set):
+    if config.cpu_sets_given:
         units = _cpus(totals_of(host.cells), NodeTotals(), config)
         for name, total in zip(("VCPU", "PCPU"), units, strict=True):
             new[name] |= {"total": total, "max_unit": max(total, 1)}
@@ -234,6 +247,10 @@ def _kept(configured: int | None, in_use: int | None, empty: bool, default: int)
 
 def _cpus(cells: CellTotals, node: NodeTotals, config: NovaConfig) -> tuple[int, int]:
     """``VCPU`` and ``PCPU`` in all."""
+    if not cells.shared and not cells.dedicated and config.cpu_sets_given:
+        # without cells the sets themselves: nova-compute counts their CPUs and asks no topology
+        floating = config.cpu_shared_set if config.vcpu_pin_set is None else config.vcpu_pin_set
+        return len(floating or ()), len(config.cpu_dedicated_set or ())
     if config.cpu_dedicated_set:
         return cells.shared, len(config.cpu_dedicated_set)
     configured = config.cpu_shared_set or config.vcpu_pin_set

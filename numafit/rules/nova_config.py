@@ -83,6 +83,11 @@ class NovaConfig:
         return DEFAULT_RESERVED_MB if kept is None else kept
 
     @property
+    def cpu_sets_given(self) -> bool:
+        """Is any set of CPUs for guests configured?"""
+        return bool(self.cpu_dedicated_set or self.cpu_shared_set or self.vcpu_pin_set)
+
+    @property
     def reserved_host_disk_gb(self) -> int:
         """GiB, rounded up as nova does."""
         return -(-self.reserved_host_disk_mb // 1024)

@@ -59,8 +59,7 @@ def many(tmp_path: Path) -> Path:
     have no topology; 100 take the flavor."""
     hosts = [host(f"xeon-{n:04}", free=6 if n == 5 else n % 6) for n in range(1200)]
     hosts += [host(f"gold-{n:04}", pages=5 if n == 77 else 1) for n in range(500)]
-    bare = HostInfo(cells=(), name="bare")
-    hosts += [bare] * 200
+    hosts += [HostInfo(cells=(), name=f"bare-{n:04}") for n in range(200)]
     hosts += [host(f"free-{n:04}") for n in range(100)]
     path = tmp_path / "fleet.npz"
     Fleet(hosts).save(path)

@@ -18,6 +18,7 @@ import pytest
 from numafit import Flavor, Fleet, Host, Limits, Request, with_inventories
 from numafit.model.hostinfo import HostInfo
 from numafit.readers.hostfile import host_from_mapping
+from numafit.readers.nova_conf import read_nova_conf
 from numafit.readers.nova_rows import host_from_nova, read_nova_rows
 from numafit.rules.nova_config import NovaConfig, apply_config
 
@@ -369,9 +370,41 @@ def test_a_database_that_knows_of_no_service_rules_no_host_out(
     numafit: Run, files: Callable[..., Path], tmp_path: Path
 ) -> None:
     pytest.importorskip("sqlalchemy")
-    url = database(tmp_path / "cell.db", [])
+    url = database(tmp_path / "cell.db", [(4, "c4", "nova-conductor", 0, None, 0, 0)])
     flavors = files("flavors.json", [flavor("f", 2, 1000, PINNED)])
-    assert counted(numafit, flavors, "--nova-db", url) == {"f": [3, 3, 3, 3]}
+    asked = (flavors, "--nova-db", url)
+    assert counted(numafit, *asked) == {"f": [3, 3, 3, 3]}
+    said = (
+        "numafit: not judged: whether the hosts' compute services take guests: the database has no "
+        "nova-compute services\n"
+    )
+    config = files("nova.conf", "[DEFAULT]\ncpu_allocation_ratio=2\n")
+    for more in ((), ("--config", config)):
+        assert numafit("capacity", *asked, *more).err.count(said) == 1
+    assert said not in numafit("capacity", *asked, "--count-disabled").err
+    with closing(sqlite3.connect(tmp_path / "cell.db")) as connection:
+        connection.execute("DROP TABLE services")
+    assert numafit("fit", *asked).err.count(said) == 1
+    alive = database(
+        tmp_path / "2.db", [(n, f"c{n}", "nova-compute", 0, None, 0, 0) for n in range(1, 5)]
+    )
+    assert said not in numafit("capacity", flavors, "--nova-db", alive).err
+
+
+def test_hosts_that_are_given_twice_are_named(numafit: Run, files: Callable[..., Path]) -> None:
+    flavors = files("flavors.json", [flavor("f", 1, 64)])
+    some = files("rows.json", [{"host": f"c{n}", **BARE} for n in range(5)])
+    one, other = files("h.json", HOST), files("g.json", {**HOST, "name": "g"})
+    said = "numafit: {} given more than once, and counted each time: {}\n"
+    twice = (flavors, "--nova-rows", some, "--nova-rows", some)
+    many = said.format("5 hosts are", "c0, c1, c2 and 2 more")
+    assert numafit("capacity", *twice).err == many
+    assert counted(numafit, *twice) == {"f": [32] * 10}
+    assert numafit("capacity", *twice, "--count-disabled").err == many
+    single = said.format("this host is", "h")
+    assert numafit("fit", flavors, one, other, one).err == single
+    assert numafit("show", one, one, other).err == single
+    assert numafit("capacity", flavors, one, other, "--nova-rows", some).err == ""
 
 
 def test_options_on_top_of_what_was_told_change_what_they_set() -> None:
@@ -384,6 +417,54 @@ def test_options_on_top_of_what_was_told_change_what_they_set() -> None:
     assert units(split) == {"PCPU": (6, 0, 1.0, 0), "MEMORY_MB": (8192, 100, 2.0, 7)}
     refused = Host(split).explain(Request.for_server(Flavor("f", 1, 512)))
     assert str(refused) == "VCPU: 1 wanted, the host has no inventory of it"
+
+
+BARE = {
+    "numa_topology": None, "cpu_allocation_ratio": 1.0, "vcpus": 32, "vcpus_used": 0,
+    "memory_mb": 65536, "memory_mb_used": 512, "running_vms": 0,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("conf", "plain", "pinned", "said"),
+    [
+        # nova-compute reports the size of each set, whether the host has a NUMA topology or not
+        ("cpu_shared_set=0-3", 4, 0, "changes [compute] cpu_shared_set of 1 host; the rest"),
+        ("cpu_dedicated_set=4-9", 0, 6, "changes [compute] cpu_dedicated_set of 1 host; the rest"),
+        (
+            "cpu_shared_set=0-3\ncpu_dedicated_set=4-9", 4, 6,
+            "changes [compute] cpu_dedicated_set of 1 host, [compute] cpu_shared_set of 1 host;",
+        ),
+        ("cpu_shared_set=0-31", 32, 0, "changes nothing on 1 host\n"),
+    ],
+)  # fmt: skip
+def test_cpu_sets_count_on_a_host_without_a_topology(
+    numafit: Run, files: Callable[..., Path], conf: str, plain: int, pinned: int, said: str
+) -> None:
+    pytest.importorskip("oslo_config")
+    config = files("nova.conf", f"[compute]\n{conf}\n")
+    flavors = files("flavors.json", [flavor("f", 1, 64)])
+    asked = (flavors, "--nova-rows", files("rows.json", [{"host": "bare", **BARE}]))
+    assert counted(numafit, *asked) == {"f": [32]}
+    done = numafit("capacity", *asked, "--config", config, "--format", "json")
+    assert f"nova.conf {said}" in done.err
+    assert "no bearing" not in done.err
+    assert json.loads(done.out)["flavors"][0]["counts"] == [plain]
+    stored = read_nova_rows(files("rows.json", [{"host": "bare", **BARE}]))[0]
+    found = units(with_inventories(stored, read_nova_conf(config)))
+    assert found.get("PCPU", (0,))[0] == pinned
+
+
+def test_sets_that_overlap_are_refused_of_a_host_without_a_topology(
+    numafit: Run, files: Callable[..., Path]
+) -> None:
+    pytest.importorskip("oslo_config")
+    config = files("nova.conf", "[compute]\ncpu_shared_set=0-3\ncpu_dedicated_set=3-9\n")
+    flavors = files("flavors.json", [flavor("f", 1, 64)])
+    bare = files("h.json", {"version": 1, "name": "bare", "cells": []})
+    done = numafit("capacity", flavors, bare, "--config", config)
+    assert done.status == 2
+    assert "cpu_dedicated_set on bare: got '3-9', expected no CPU of cpu_shared_set" in done.err
 
 
 def test_a_line_says_what_options_changed(numafit: Run, files: Callable[..., Path]) -> None:

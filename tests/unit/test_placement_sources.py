@@ -159,7 +159,8 @@ def test_a_host_that_placement_does_not_know_gets_no_guests(
     host = write(tmp_path / "c3.yaml", {"version": 1, "name": "c1", "cells": [CELL]})
     done = numafit("fit", flavors, host, "--placement-db", database, "--flavor", "cpu")
     assert done.status == 1
-    assert "placement has no resource provider called 'c1'. It has 'c1.example'" in done.out
+    said = "c1: does not fit: placement has no resource provider of this name. It has 'c1.example'"
+    assert said in done.out
 
 
 def test_a_password_does_not_stand_in_the_command_and_not_in_errors(
@@ -343,6 +344,44 @@ def test_mistakes(numafit: Run, hosts: list[Path], flavors: Path, option: str, s
     done = numafit("fit", flavors, *hosts, "--placement", option)
     assert done.status == 2
     assert said in done.err
+
+
+@pytest.mark.parametrize("name", ["c1.exampel", "C1.example"])
+def test_a_file_for_a_host_that_is_not_there_is_an_error(
+    numafit: Run, hosts: list[Path], flavors: Path, tmp_path: Path, name: str
+) -> None:
+    traits = write(tmp_path / "t.json", TRAITS)
+    done = numafit("capacity", flavors, *hosts, "--placement", f"{name}={traits}")
+    assert (done.status, done.out) == (2, "")
+    said = f"--placement '{name}'=...: no host matches. Did you mean 'c1.example'?"
+    assert said in done.err
+
+
+def test_a_file_may_be_for_a_provider_of_the_list_that_is_no_host(
+    numafit: Run, hosts: list[Path], flavors: Path, tmp_path: Path
+) -> None:
+    listed = write(tmp_path / "list.json", PROVIDERS)
+    own, gpu = write(tmp_path / "i.json", INVENTORY), write(tmp_path / "t.json", TRAITS)
+    for host, nested in ((C1, GPU), ("c1.example", "gpu")):
+        files = (listed, f"{host}={own}", f"{nested}={gpu}")
+        named = [word for one in files for word in ("--placement", one)]
+        done = numafit("capacity", flavors, *hosts, *named)
+        assert (done.status, done.err) == (0, "")
+
+
+def test_hosts_whose_inventories_placement_does_not_tell_are_named(
+    numafit: Run, hosts: list[Path], flavors: Path, tmp_path: Path
+) -> None:
+    both = [*PROVIDERS[:1], {"uuid": C2, "name": "c2.example", "root_provider_uuid": C2}]
+    listed = ("--placement", write(tmp_path / "list.json", both))
+    own = ("--placement", f"c1.example={write(tmp_path / 'i.json', INVENTORY)}")
+    said = "numafit: placement: no inventory was given of {}: what {} counts\n"
+    one = said.format("c2.example", "the host itself shows")
+    assert numafit("capacity", flavors, *hosts, *listed, *own).err == one
+    # nor is it known of a host for which there is no file at all
+    assert numafit("fit", flavors, *hosts, *own).err == one
+    none = numafit("capacity", flavors, *hosts, *listed).err
+    assert none == said.format("c1.example, c2.example", "the hosts show")
 
 
 def test_a_folder_without_files_is_refused(
