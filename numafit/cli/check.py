@@ -1,8 +1,9 @@
-"""``numafit check``: does a host's configuration fit its hardware, and does nova know all names?"""
+"""``numafit check``: does a host's configuration fit its hardware, does nova take all flavors?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import click
 
@@ -14,6 +15,7 @@ from numafit.diagnosis.affinity import Affinities
 from numafit.diagnosis.check import SEVERITIES, Machine, check_host
 from numafit.diagnosis.check_stored import stored_findings
 from numafit.diagnosis.finding import ERROR, Finding
+from numafit.diagnosis.flavors import value_findings
 from numafit.diagnosis.usage import Difference, pinned_findings
 from numafit.errors import InputError, printable
 from numafit.model.interface import netdevs_of
@@ -41,7 +43,8 @@ Found = dict[Finding, list[str]]
     "--flavors",
     "flavors_file",
     metavar="FILE",
-    help="Flavors whose extra specs are looked at, in a file as 'numafit fit' takes it.",
+    help="Flavors whose extra specs are looked at, names and values, in a file as 'numafit fit' "
+    "takes it.",
 )
 @click.option(
     "--image", "image_file", metavar="FILE", help="An image whose properties are looked at."
@@ -64,8 +67,8 @@ def command(
     libvirt_version: str | None,
     output: str,
 ) -> int:
-    """Contradictions between compute hosts, their nova.conf and their neutron agents, and names
-    that nova does not know.
+    """Contradictions between compute hosts, their nova.conf and their neutron agents, flavors that
+    nova refuses, and names that it does not know.
 
     Errors are what does not work, warnings what does not do what was meant, notes what is good to
     know. Without a host this host itself is looked at, unless --flavors or --image stand without
@@ -84,6 +87,10 @@ def command(
     image = read_image(image_file) if image_file else None
     found: Found = {one: [] for one in unknown_names(flavors, image, sources.configs.each())}
     unknown = len(found)
+    common: dict[str, Any] = {"image": image}
+    if sources.configs:
+        common["aliases"] = sources.aliases()
+    found |= {one: [] for one in value_findings(flavors, common)}
     if _on_this_host(sources, bool(flavors_file or image_file)):
         findings, more = _this_host(sources, networks, libvirt_version)
         unknown += more
