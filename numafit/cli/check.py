@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from numafit.cli.lint import strict_option, unknown_names
+from numafit.cli.lint import refuse, strict_option, unknown_names
 from numafit.cli.networks import HostNetworks, network_options
 from numafit.cli.output import format_option, print_json
 from numafit.cli.sources import SOURCES, Bare, HostSources, host_sources
@@ -105,7 +105,7 @@ def command(
     else:
         _show(ordered, found)
     if strict and unknown:
-        return 2
+        refuse(unknown)
     return 1 if any(finding.severity == ERROR for finding in ordered) else 0
 
 

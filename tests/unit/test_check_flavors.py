@@ -91,3 +91,15 @@ def test_an_alias_is_an_error_where_the_configuration_is_known_and_lacks_it(
     found, status = check(flavors, host, "--config", conf)
     assert status == 1
     assert "gpu" in next(one["what"] for one in found if one["rule"] == "flavor-refused")
+
+
+def test_strict_says_that_it_made_the_status(numafit: Run, tmp_path: Path) -> None:
+    flavor = {"name": "f", "vcpus": 4, "ram": 2048, "extra_specs": {"hw:cpu_polcy": "dedicated"}}
+    (tmp_path / "flavors.json").write_text(json.dumps(flavor))
+    arguments = ("check", "--flavors", tmp_path / "flavors.json")
+    done = numafit(*arguments, "--strict")
+    assert done.status == 2
+    assert done.out.endswith("1 warning\n")
+    assert done.err == "numafit: 1 name that nova does not know, and --strict was given\n"
+    done = numafit(*arguments)
+    assert (done.status, done.err) == (0, "")
