@@ -12,7 +12,7 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from numafit.cli.output import print_table
+from numafit.cli.output import and_text, print_table
 from numafit.errors import shorten
 from numafit.fleet import Fleet
 from numafit.model.options import FitOptions
@@ -164,11 +164,7 @@ def _named(asked: AskedHosts, glance: Glance) -> str:
     names = list(asked.names(True))
     more = len(names) - MOST_NAMES
     listed = names if more <= 0 else [*names[:MOST_NAMES], f"{more} more"]
-    return ": " + _and(listed)
-
-
-def _and(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1])] * (len(words) > 1) + list(words[-1:]))
+    return ": " + and_text(listed)
 
 
 def glance_options(function: Callable[..., Any]) -> Callable[..., Any]:

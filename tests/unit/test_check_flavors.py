@@ -14,6 +14,8 @@ ALIAS = (
     'alias = {"name": "gpu", "vendor_id": "10de", "product_id": "1db4", "device_type": "type-PCI"}'
 )
 
+SPECS: dict[str, Any] = {"extra_specs": {}}
+
 
 @pytest.fixture
 def check(numafit: Run, tmp_path: Path) -> Run:
@@ -103,3 +105,18 @@ def test_strict_says_that_it_made_the_status(numafit: Run, tmp_path: Path) -> No
     assert done.err == "numafit: 1 name that nova does not know, and --strict was given\n"
     done = numafit(*arguments)
     assert (done.status, done.err) == (0, "")
+
+
+def test_nothing_to_say_names_what_was_looked_at(numafit: Run, tmp_path: Path) -> None:
+    flavors, image, host = (tmp_path / f"{name}.json" for name in ("flavors", "image", "host"))
+    flavors.write_text(json.dumps([{"name": name, "vcpus": 1, "ram": 64} | SPECS for name in "ab"]))
+    image.write_text(json.dumps({"name": "i", "properties": {}}))
+    cell = {"id": 0, "cpus": "0-5", "memory_mb": 8192}
+    host.write_text(json.dumps({"version": 1, "name": "h", "cells": [cell]}))
+    for given, said in (
+        (("--flavors", flavors), "2 flavors"),
+        (("--flavors", flavors, "--image", image), "2 flavors and 1 image"),
+        ((host, host), "2 hosts"),
+        (("--flavors", flavors, "--image", image, host), "2 flavors, 1 image and 1 host"),
+    ):
+        assert numafit("check", *given).out == f"nothing to say of {said}\n"
