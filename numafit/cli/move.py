@@ -128,7 +128,8 @@ def command(
         return Answer(asked, one.host_name, Running(shape, where, on, sources))
 
     if output == "json":
-        print_json([_json(server, one, answer(fleet, one), notes) for fleet, one in placed])
+        wanted = (flavor or server.flavor).name
+        print_json([_json(server, wanted, one, answer(fleet, one), notes) for fleet, one in placed])
         return 0 if any(found) else 1
     if len(found) > MOST_HOSTS and not by_host:
         _summary(label, found)
@@ -191,7 +192,12 @@ def _summary(label: str, found: Sequence[Move]) -> None:
         )
 
 
-def _json(server: Server, one: Move, answer: Answer, notes: Notes) -> dict[str, Any]:
-    found = _described(answer, notes=notes)
-    after = None if one.after is None else bool(one.after)
-    return {"server": server.uuid, "own_host": one.own, "fits_without_old": after, **found}
+def _json(server: Server, flavor: str, one: Move, answer: Answer, notes: Notes) -> dict[str, Any]:
+    return {
+        "server": server.uuid,
+        "server_name": server.name,
+        "own_host": one.own,
+        "fits_without_old": None if one.after is None else bool(one.after),
+        **_described(answer, notes=notes),
+        "flavor": flavor,
+    }

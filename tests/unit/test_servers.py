@@ -266,6 +266,16 @@ def test_a_live_migration_keeps_the_size_of_pages(numafit: Run, cell: str) -> No
     assert "web on xeon-3: fits" in done.out
 
 
+def test_answers_for_programs_name_the_flavor_and_the_server(
+    numafit: Run, cell: str, tmp_path: Path
+) -> None:
+    asked = ("move", "web", "--nova-db", cell, "--format", "json", "--to", "xeon-3")
+    (own,) = json.loads(numafit(*asked).out)
+    assert (own["flavor"], own["server"], own["server_name"]) == ("p4", "u-web", "web")
+    (new,) = json.loads(numafit(*asked, "--resize", flavor_file(tmp_path, 2)).out)
+    assert (new["flavor"], new["server_name"]) == ("big", "web")
+
+
 def flavor_file(path: Path, vcpus: int) -> Path:
     made = path / "flavors.json"
     one = {"name": "big", "vcpus": vcpus, "ram": 2048, "properties": SPECS}
