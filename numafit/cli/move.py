@@ -100,18 +100,20 @@ def command(
         ports=ports.parse_ports(given["port_texts"]),
         volume_backed=given["volume_backed"],
     )
-    fleets = sources.fleets()
-    notes = Notes(fleets, sources.enabled_filters())
     how = {
         "live": given["live"],
         "resized": flavor is not None,
         "options": FitOptions(strategy=sources.configs.strategy() or "spread"),
     }
-    placed = [
-        (fleet, one)
-        for fleet, indices in Glance(tuple(patterns)).hosts(fleets).parts
-        for one in moves(fleet, server, request, hosts=indices, **how)
+    glance = Glance(tuple(patterns), option="--to")
+    parts = [
+        (fleet, list(moves(fleet, server, request, hosts=indices, **how)))
+        for fleet, indices in glance.hosts(sources.fleets(patterns=glance.patterns)).parts
     ]
+    notes = Notes(
+        [(fleet, [one.host for one in some]) for fleet, some in parts], sources.enabled_filters()
+    )
+    placed = [(fleet, one) for fleet, some in parts for one in some]
     found = [one for _fleet, one in placed]
     if not found:
         raise click.UsageError(f"{server.label} is on {server.host}: name another host by --to.")
