@@ -200,7 +200,8 @@ SOURCES = (
     Source(
         "--nova-rows",
         "FILE",
-        "Rows of nova's table compute_nodes, as JSON.",
+        "Rows of nova's table compute_nodes: JSON, YAML, a table that mysql or psql prints, or "
+        "what Ansible reports of those.",
         _nova_rows,
         fleet=_fleet_of_rows,
     ),
