@@ -73,6 +73,9 @@ class InputError(NumafitError, ValueError):
     ``cells[0].siblings``), ``value`` as found, ``expected`` in words, ``hint``: what to do.
     """
 
+    shown = _SHOWN
+    """Characters of ``value`` in the message."""
+
     def __init__(
         self,
         file: str | None,
@@ -93,7 +96,7 @@ class InputError(NumafitError, ValueError):
         key = self.key if not self.key or len(self.key) <= 200 else f"{self.key[:200]}..."
         where = ": ".join(part for part in (self.file, key) if part)
         text = f"{where}: " if where else ""
-        text += f"got {shorten(self.value)}, expected {self.expected}"
+        text += f"got {shorten(self.value, self.shown)}, expected {self.expected}"
         return f"{text}. {self.hint}" if self.hint else text
 
     def within(self, file: str | None = None, key: str | None = None) -> InputError:

@@ -38,16 +38,29 @@ class PlacementHalf:
     @property
     def derived(self) -> frozenset[str]:
         """Resource classes whose inventories were worked out, on some host at least."""
-        return frozenset().union(*(kind.derived for kind in self._columns.host_kinds))
+        return self.derived_of(None)
+
+    def derived_of(self, hosts: Hosts) -> frozenset[str]:
+        """The same of these hosts (indices; ``None``: all)."""
+        kinds = self._columns.host_class
+        indices = host_indices(hosts, self._columns.n_hosts)
+        there = np.unique(kinds if indices is None else kinds[indices]).tolist()
+        return frozenset().union(*(self._columns.host_kinds[kind].derived for kind in there))
 
     @property
     def disabled(self) -> list[tuple[str, str]]:
         """Hosts whose compute service takes no guests, by name, each with the reason."""
+        return self.disabled_of(None)
+
+    def disabled_of(self, hosts: Hosts) -> list[tuple[str, str]]:
+        """The same of these hosts (indices; ``None``: all)."""
         columns = self._columns
+        indices = host_indices(hosts, columns.n_hosts)
+        asked = np.arange(columns.n_hosts) if indices is None else indices
         resting = [kind for kind, one in enumerate(columns.host_kinds) if one.disabled]
         return [
             (columns.names[host], columns.host_kinds[columns.host_class[host]].disabled)
-            for host in np.flatnonzero(np.isin(columns.host_class, resting)).tolist()
+            for host in asked[np.isin(columns.host_class[asked], resting)].tolist()
         ]
 
     def not_judged(self, request: Request | Prepared, hosts: Hosts = None) -> dict[str, int]:

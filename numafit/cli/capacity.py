@@ -126,7 +126,7 @@ def command(
         counts = _count_mix(fleets, wanted, options, list(mix.values()))
     else:
         counts = [Count(flavor.name, _count(fleets, one, options), cap) for flavor, one in wanted]
-    notes = Notes(fleets, sources.enabled_filters())
+    notes = Notes([(fleet, None) for fleet in fleets], sources.enabled_filters())
     room = [one for one, count in zip(wanted, counts, strict=True) if count.total]
     for broken in guests.broken:
         counts.insert(broken.place, Count(broken.name, None, cap, str(broken.error)))

@@ -1,19 +1,22 @@
-"""``numafit check``: does a host's configuration fit its hardware, and does nova know all names?"""
+"""``numafit check``: does a host's configuration fit its hardware, does nova take all flavors?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import click
 
-from numafit.cli.lint import strict_option, unknown_names
+from numafit.cli.lint import refuse, strict_option, unknown_names
 from numafit.cli.networks import HostNetworks, network_options
-from numafit.cli.output import format_option, print_json
+from numafit.cli.output import and_text, format_option, print_json
 from numafit.cli.sources import SOURCES, Bare, HostSources, host_sources
 from numafit.diagnosis.affinity import Affinities
 from numafit.diagnosis.check import SEVERITIES, Machine, check_host
 from numafit.diagnosis.check_stored import stored_findings
 from numafit.diagnosis.finding import ERROR, Finding
+from numafit.diagnosis.flavors import value_findings
 from numafit.diagnosis.usage import Difference, pinned_findings
 from numafit.errors import InputError, printable
 from numafit.model.interface import netdevs_of
@@ -34,6 +37,27 @@ Found = dict[Finding, list[str]]
 """Findings, each once, with the names of the hosts that they are about."""
 
 
+@dataclass(slots=True)
+class Seen:
+    """How much was looked at; ``configured``: hosts whose nova.conf was."""
+
+    flavors: int = 0
+    images: int = 0
+    hosts: int = 0
+    configured: int = 0
+
+    def __str__(self) -> str:
+        """Where nothing was found; that hosts and configuration agree is said where both were
+        there."""
+        counts = ((self.flavors, "flavor"), (self.images, "image"), (self.hosts, "host"))
+        of = [f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts if n]
+        agree = bool(self.hosts) and self.hosts == self.configured
+        return (
+            f"nothing to say of {and_text(of) or 'no host and no flavor'}"
+            f"{': configuration and host agree' if agree else ''}"
+        )
+
+
 @click.command(short_help="Does nova.conf fit its host, and does nova know the names in use?")
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources
@@ -41,7 +65,8 @@ Found = dict[Finding, list[str]]
     "--flavors",
     "flavors_file",
     metavar="FILE",
-    help="Flavors whose extra specs are looked at, in a file as 'numafit fit' takes it.",
+    help="Flavors whose extra specs are looked at, names and values, in a file as 'numafit fit' "
+    "takes it.",
 )
 @click.option(
     "--image", "image_file", metavar="FILE", help="An image whose properties are looked at."
@@ -64,8 +89,8 @@ def command(
     libvirt_version: str | None,
     output: str,
 ) -> int:
-    """Contradictions between compute hosts, their nova.conf and their neutron agents, and names
-    that nova does not know.
+    """Contradictions between compute hosts, their nova.conf and their neutron agents, flavors that
+    nova refuses, and names that it does not know.
 
     Errors are what does not work, warnings what does not do what was meant, notes what is good to
     know. Without a host this host itself is looked at, unless --flavors or --image stand without
@@ -82,23 +107,29 @@ def command(
     """
     flavors = read_flavors(flavors_file) if flavors_file else []
     image = read_image(image_file) if image_file else None
+    seen = Seen(len(flavors), int(image is not None))
     found: Found = {one: [] for one in unknown_names(flavors, image, sources.configs.each())}
     unknown = len(found)
+    common: dict[str, Any] = {"image": image}
+    if sources.configs:
+        common["aliases"] = sources.aliases()
+    found |= {one: [] for one in value_findings(flavors, common)}
     if _on_this_host(sources, bool(flavors_file or image_file)):
         findings, more = _this_host(sources, networks, libvirt_version)
+        seen.hosts = seen.configured = 1
         unknown += more
         found |= {one: [] for one in findings if one not in found}
     else:
-        for name, one in _of_hosts(sources, networks, libvirt_version):
+        for name, one in _of_hosts(sources, networks, libvirt_version, seen):
             hosts = found.setdefault(one, [])
             hosts += [name] if name and name not in hosts[-1:] else []
     ordered = sorted(found, key=lambda finding: SEVERITIES.index(finding.severity))
     if output == "json":
         print_json([{**_described(one), "hosts": found[one]} for one in ordered])
     else:
-        _show(ordered, found)
+        _show(ordered, found, seen)
     if strict and unknown:
-        return 2
+        refuse(unknown)
     return 1 if any(finding.severity == ERROR for finding in ordered) else 0
 
 
@@ -126,7 +157,7 @@ def _this_host(
 
 
 def _of_hosts(
-    sources: HostSources, networks: HostNetworks, libvirt_version: str | None
+    sources: HostSources, networks: HostNetworks, libvirt_version: str | None, seen: Seen
 ) -> Iterator[tuple[str, Finding]]:
     """Findings, with the name of the host where there are several."""
     versions, pinned = _of_databases(sources)
@@ -143,13 +174,18 @@ def _of_hosts(
     for source, value in values:
         if source.bare is None:
             for host in source.read(value, sources.given):
-                for one in stored_findings(host, sources.configs.of_host(host.name), versions):
+                config = sources.configs.of_host(host.name)
+                seen.hosts += 1
+                seen.configured += config is not None
+                for one in stored_findings(host, config, versions):
                     yield host.name if several else "", one
             continue
         bare = source.bare(value, sources.given)
         config = sources.configs.of_host(bare.host.name)
         if config is None:
             raise click.UsageError(f"Name the nova.conf of {value} with --config.")
+        seen.hosts += 1
+        seen.configured += 1
         affinities = _affinities(networks, bare, False)
         for one in check_host(_machine(bare, config, affinities, version, versions)):
             yield bare.host.name if several else "", one
@@ -214,7 +250,7 @@ def _affinities(networks: HostNetworks, machine: Bare, live: bool) -> Affinities
     return found if found.physnets or found.tunnel is not None or found.unknown else None
 
 
-def _show(ordered: list[Finding], found: Found) -> None:
+def _show(ordered: list[Finding], found: Found, seen: Seen) -> None:
     for finding in ordered:
         click.echo(
             printable(f"{finding.severity}: {finding.where}{_on(found[finding])}: {finding.what}")
@@ -226,7 +262,7 @@ def _show(ordered: list[Finding], found: Found) -> None:
         for severity in SEVERITIES
         if (count := sum(finding.severity == severity for finding in ordered))
     ]
-    click.echo(", ".join(counts) if counts else "nothing to say: configuration and host agree")
+    click.echo(", ".join(counts) if counts else str(seen))
 
 
 def _on(hosts: list[str]) -> str:

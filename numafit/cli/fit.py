@@ -57,9 +57,8 @@ def command(guests: Guests, sources: HostSources, glance: Glance, pins: bool, ou
     flavor of the list among it.
     """
     wanted = guests.read(sources.aliases())
-    fleets = sources.fleets(guests.ratios)
-    hosts = glance.hosts(fleets)
-    notes = Notes(fleets, sources.enabled_filters())
+    hosts = glance.hosts(sources.fleets(guests.ratios, glance.patterns))
+    notes = Notes(hosts.parts, sources.enabled_filters())
     asked = [
         (
             flavor,

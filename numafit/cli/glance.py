@@ -12,7 +12,7 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from numafit.cli.output import print_table
+from numafit.cli.output import and_text, print_table
 from numafit.errors import shorten
 from numafit.fleet import Fleet
 from numafit.model.options import FitOptions
@@ -48,14 +48,21 @@ _OPTIONS = (
 )
 
 
+def name_matches(name: str, patterns: Sequence[str]) -> bool:
+    """Whether a host of this name is asked; without patterns every host is."""
+    return not patterns or any(fnmatchcase(name, one) for one in patterns)
+
+
 @dataclass(frozen=True, slots=True)
 class Glance:
     """What is to be shown: hosts whose names match one of ``patterns`` (none: all), answers of
-    one kind (``fits``, ``refused``) or both, and whether each host has lines of its own."""
+    one kind (``fits``, ``refused``) or both, and whether each host has lines of its own.
+    ``option``: the one that gives the patterns."""
 
     patterns: tuple[str, ...] = ()
     only: str | None = None
     by_host: bool = False
+    option: str = "--match"
 
     def hosts(self, fleets: Sequence[Fleet]) -> ChosenHosts:
         """Those that match; a pattern that matches none is a UsageError."""
@@ -66,16 +73,13 @@ class Glance:
                 hint = nearest(pattern, known) or f"There are {', '.join(known[:MOST_NAMES])}" + (
                     ", ..." if len(known) > MOST_NAMES else ""
                 )
-                raise click.UsageError(f"--match {shorten(pattern)}: no host matches. {hint}")
+                raise click.UsageError(f"{self.option} {shorten(pattern)}: no host matches. {hint}")
         return ChosenHosts(
             [
-                (fleet, np.flatnonzero([self._matches(name) for name in some]))
+                (fleet, np.flatnonzero([name_matches(name, self.patterns) for name in some]))
                 for fleet, some in zip(fleets, names, strict=True)
             ]
         )
-
-    def _matches(self, name: str) -> bool:
-        return not self.patterns or any(fnmatchcase(name, one) for one in self.patterns)
 
     def shows(self, fits: bool) -> bool:
         return self.only is None or (self.only == "fits") == fits
@@ -164,11 +168,7 @@ def _named(asked: AskedHosts, glance: Glance) -> str:
     names = list(asked.names(True))
     more = len(names) - MOST_NAMES
     listed = names if more <= 0 else [*names[:MOST_NAMES], f"{more} more"]
-    return ": " + _and(listed)
-
-
-def _and(words: Sequence[str]) -> str:
-    return " and ".join([", ".join(words[:-1])] * (len(words) > 1) + list(words[-1:]))
+    return ": " + and_text(listed)
 
 
 def glance_options(function: Callable[..., Any]) -> Callable[..., Any]:

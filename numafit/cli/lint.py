@@ -34,12 +34,6 @@ def unknown_names(
     return list(dict.fromkeys(found))
 
 
-def known_to_nova(extra_spec: str) -> bool:
-    from numafit.diagnosis.known_names import known_names
-
-    return known_names().extra_specs.knows(extra_spec)
-
-
 def say_unknown(
     flavors: Iterable[Flavor], image: Image | None, configs: Iterable[NovaConfig], strict: bool
 ) -> None:

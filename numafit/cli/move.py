@@ -100,18 +100,20 @@ def command(
         ports=ports.parse_ports(given["port_texts"]),
         volume_backed=given["volume_backed"],
     )
-    fleets = sources.fleets()
-    notes = Notes(fleets, sources.enabled_filters())
     how = {
         "live": given["live"],
         "resized": flavor is not None,
         "options": FitOptions(strategy=sources.configs.strategy() or "spread"),
     }
-    placed = [
-        (fleet, one)
-        for fleet, indices in Glance(tuple(patterns)).hosts(fleets).parts
-        for one in moves(fleet, server, request, hosts=indices, **how)
+    glance = Glance(tuple(patterns), option="--to")
+    parts = [
+        (fleet, list(moves(fleet, server, request, hosts=indices, **how)))
+        for fleet, indices in glance.hosts(sources.fleets(patterns=glance.patterns)).parts
     ]
+    notes = Notes(
+        [(fleet, [one.host for one in some]) for fleet, some in parts], sources.enabled_filters()
+    )
+    placed = [(fleet, one) for fleet, some in parts for one in some]
     found = [one for _fleet, one in placed]
     if not found:
         raise click.UsageError(f"{server.label} is on {server.host}: name another host by --to.")
@@ -128,7 +130,8 @@ def command(
         return Answer(asked, one.host_name, Running(shape, where, on, sources))
 
     if output == "json":
-        print_json([_json(server, one, answer(fleet, one), notes) for fleet, one in placed])
+        wanted = (flavor or server.flavor).name
+        print_json([_json(server, wanted, one, answer(fleet, one), notes) for fleet, one in placed])
         return 0 if any(found) else 1
     if len(found) > MOST_HOSTS and not by_host:
         _summary(label, found)
@@ -191,7 +194,12 @@ def _summary(label: str, found: Sequence[Move]) -> None:
         )
 
 
-def _json(server: Server, one: Move, answer: Answer, notes: Notes) -> dict[str, Any]:
-    found = _described(answer, notes=notes)
-    after = None if one.after is None else bool(one.after)
-    return {"server": server.uuid, "own_host": one.own, "fits_without_old": after, **found}
+def _json(server: Server, flavor: str, one: Move, answer: Answer, notes: Notes) -> dict[str, Any]:
+    return {
+        "server": server.uuid,
+        "server_name": server.name,
+        "own_host": one.own,
+        "fits_without_old": None if one.after is None else bool(one.after),
+        **_described(answer, notes=notes),
+        "flavor": flavor,
+    }

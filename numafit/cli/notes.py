@@ -14,6 +14,7 @@ from numafit.fleet import Fleet
 from numafit.model.flavor import Flavor
 from numafit.model.request import Request
 from numafit.rules.filters import filters_not_judged
+from numafit.spans import Hosts
 
 MOST_RESTING = 8
 """Hosts that a note names of those that take no guests."""
@@ -33,17 +34,20 @@ class Note:
 class Notes:
     """Of the hosts that were asked, and of the operator's filters."""
 
-    def __init__(self, fleets: Sequence[Fleet], enabled: tuple[str, ...] | None) -> None:
-        self._fleets = fleets
+    def __init__(
+        self, parts: Sequence[tuple[Fleet, Hosts]], enabled: tuple[str, ...] | None
+    ) -> None:
+        """``parts``: fleets, each with the indices of its hosts that are asked."""
+        self._parts = parts
         self._enabled = enabled
-        self._hosts = sum(map(len, fleets))
+        self._hosts = sum(len(fleet if hosts is None else hosts) for fleet, hosts in parts)
 
     def of(self, flavor: Flavor, request: Request) -> dict[str, int]:
         """Sentence -> on how many hosts."""
         found: dict[str, int] = {}
-        for fleet in self._fleets:
-            for sentence, hosts in fleet.not_judged(request).items():
-                found[sentence] = found.get(sentence, 0) + hosts
+        for fleet, hosts in self._parts:
+            for sentence, number in fleet.not_judged(request, hosts).items():
+                found[sentence] = found.get(sentence, 0) + number
         for sentence in self.filters(flavor):
             found[sentence] = self._hosts
         return found
@@ -57,12 +61,12 @@ class Notes:
     @property
     def derived(self) -> list[str]:
         """Resource classes whose inventories were worked out, on some host at least."""
-        return sorted({name for fleet in self._fleets for name in fleet.derived})
+        return sorted({name for fleet, hosts in self._parts for name in fleet.derived_of(hosts)})
 
     @property
     def disabled(self) -> list[tuple[str, str]]:
         """Hosts whose compute service takes no guests, each with the reason."""
-        return [one for fleet in self._fleets for one in fleet.disabled]
+        return [one for fleet, hosts in self._parts for one in fleet.disabled_of(hosts)]
 
     def show(self, asked: Iterable[Asked], err: bool = False) -> None:
         """One line a kind, of flavors for which some answer was yes; ``err``: where the answer

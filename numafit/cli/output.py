@@ -80,3 +80,8 @@ def cpu_text(cpus: Iterable[int]) -> str | None:
 def size_text(mebibytes: int) -> str:
     """``16384`` -> ``"16 GiB"``."""
     return f"{mebibytes >> 10} GiB" if mebibytes and not mebibytes % 1024 else f"{mebibytes} MiB"
+
+
+def and_text(words: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return " and ".join([", ".join(words[:-1])] * (len(words) > 1) + list(words[-1:]))

@@ -12,7 +12,8 @@ import click
 
 from numafit.cli import ports
 from numafit.cli.configs import Configs
-from numafit.cli.lint import known_to_nova, say_unknown, strict_option
+from numafit.cli.lint import say_unknown, strict_option
+from numafit.diagnosis.flavors import asked, passed_over
 from numafit.errors import InputError, InvalidRequest, printable, shorten
 from numafit.model.flavor import Flavor, Image
 from numafit.model.guest import Limits, Networks
@@ -21,7 +22,6 @@ from numafit.model.request import Request
 from numafit.readers.checks import nearest
 from numafit.readers.flavors import BrokenFlavor, read_flavors, read_image
 from numafit.rules.pci_alias import parse_aliases
-from numafit.rules.topology import cpu_topology
 
 _GUEST = (
     "flavors_file",
@@ -229,14 +229,10 @@ class Servers:
     def request(self, flavor: Flavor) -> Request:
         """What it asks for; what nova would pass over is said."""
         try:
-            found = Request.for_server(flavor, **self.common)
-            # nova finds out when it starts the guest, on every host anew
-            cpu_topology(flavor, self.common["image"])
+            found = asked(flavor, self.common)
         except InvalidRequest as error:
             raise error.within(f"flavor {flavor.name}") from None
-        for key, why in found.resources.ignored if found.resources else ():
-            if not known_to_nova(key):
-                continue  # that was said, with the name that is meant
+        for key, why in passed_over(found):
             text = f"numafit: flavor {flavor.name}: nova passes over {key}: {why}"
             click.echo(printable(text), err=True)
         return found

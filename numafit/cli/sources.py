@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from numafit.cli.configs import Configs
+from numafit.cli.glance import name_matches
 from numafit.cli.output import listed
 from numafit.cli.placement import OPTIONS, PlacementSources
 from numafit.diagnosis.usage import Difference
@@ -58,7 +59,7 @@ class Source:
     help: str
     read: Callable[[str, Given], list[HostInfo]]
     bare: Callable[[str, Given], Bare] | None = None
-    fleet: Callable[[str], Fleet] | None = None
+    fleet: Callable[[str, Given], Fleet] | None = None
 
     @property
     def hardware(self) -> bool:
@@ -81,7 +82,7 @@ def _nova_rows(path: str, given: Given) -> list[HostInfo]:
     return read_nova_rows(path)
 
 
-def _fleet_of_rows(path: str) -> Fleet:
+def _fleet_of_rows(path: str, given: Given) -> Fleet:
     from numafit.readers.nova_rows import read_nova_rows
     from numafit.readers.row_files import stored_rows
 
@@ -160,18 +161,18 @@ def _nova_db(url: str, given: Given) -> list[HostInfo]:
     from numafit.readers.nova_db import NovaDb, database_url
 
     with NovaDb(database_url(url)) as database:
-        _say(database.differences())
+        _say(database.differences(), given)
         hosts = list(database.hosts())
         if not given["count_disabled"]:
             _say_without_services(database)
     return hosts
 
 
-def _fleet_of_db(url: str) -> Fleet:
+def _fleet_of_db(url: str, given: Given) -> Fleet:
     from numafit.readers.nova_db import NovaDb, database_url
 
     with NovaDb(database_url(url)) as database:
-        _say(database.differences())
+        _say(database.differences(), given)
         try:
             fleet = Fleet.from_nova_rows(database.rows())
         except (InputError, MissingExtra):
@@ -190,17 +191,25 @@ def _say_without_services(database: NovaDb) -> None:
         )
 
 
+def _fleet_saved(path: str, given: Given) -> Fleet:
+    return Fleet.load(path)
+
+
 def _saved(path: str, given: Given) -> list[HostInfo]:
     return list(Fleet.load(path).hostinfos())
 
 
-def _say(differences: Sequence[Difference]) -> None:
+def _say(found: Sequence[Difference], given: Given) -> None:
+    differences = [one for one in found if name_matches(one.host, given[PATTERNS])]
     for difference in differences[:MOST_DIFFERENCES]:
         click.echo(f"numafit: {difference}", err=True)
     more = len(differences) - MOST_DIFFERENCES
     if more > 0:
         click.echo(f"numafit: {more} more differences of this kind", err=True)
 
+
+PATTERNS = "patterns"
+"""Key in ``Given`` of the patterns of hosts that are asked about; none: all are."""
 
 MOST_DIFFERENCES = 20
 """Lines about hosts whose stored usage is not the sum of their instances."""
@@ -210,7 +219,8 @@ SOURCES = (
     Source(
         "--nova-rows",
         "FILE",
-        "Rows of nova's table compute_nodes, as JSON.",
+        "Rows of nova's table compute_nodes: JSON, YAML, a table that mysql or psql prints, or "
+        "what Ansible reports of those.",
         _nova_rows,
         fleet=_fleet_of_rows,
     ),
@@ -243,7 +253,7 @@ SOURCES = (
         _nova_db,
         fleet=_fleet_of_db,
     ),
-    Source("--fleet", "FILE", "A fleet that Fleet.save wrote.", _saved, fleet=Fleet.load),
+    Source("--fleet", "FILE", "A fleet that Fleet.save wrote.", _saved, fleet=_fleet_saved),
 )
 
 COMPANIONS: dict[str, Callable[[Any], Any]] = {
@@ -283,7 +293,7 @@ class HostSources:
     def __init__(self, given: Given) -> None:
         self.configs = Configs(given)
         self.placement = PlacementSources(given)
-        self.given: Given = {**given, "configs": self.configs}
+        self.given: Given = {**given, "configs": self.configs, PATTERNS: ()}
 
     @property
     def given_any(self) -> bool:
@@ -324,17 +334,19 @@ class HostSources:
         self.placement.report()
         return hosts
 
-    def fleets(self, ratios: Limits | None = None) -> list[Fleet]:
+    def fleets(self, ratios: Limits | None = None, patterns: tuple[str, ...] = ()) -> list[Fleet]:
         """The same hosts in the same order, as one fleet or several, made the fastest way. Those
         without inventories have the ones that nova-compute would report; ``ratios``: allocation
-        ratios in place of theirs."""
+        ratios in place of theirs; ``patterns``: of the hosts that are asked about, so that nothing
+        is remarked of others."""
         self._need_any()
+        self.given = {**self.given, PATTERNS: patterns}
         by_host = self.configs or self.placement or self.given["count_disabled"]
         fleets: list[Fleet] = []
         for source in SOURCES:
             values = self.given[source.name]
             if source.fleet is not None and not by_host:
-                fleets += (source.fleet(one).with_inventories(ratios) for one in values)
+                fleets += (source.fleet(one, self.given).with_inventories(ratios) for one in values)
             elif values:
                 fleets.append(
                     Fleet(
@@ -355,7 +367,7 @@ class HostSources:
                 host = replace(host, disabled="")
             host = self.placement.applied(self.configs.applied(host, source.hardware))
             for remark in (*host.remarks, off_remark(host)):
-                if remark:
+                if remark and name_matches(host.name, self.given[PATTERNS]):
                     click.echo(printable(f"numafit: {host.name or value}: {remark}"), err=True)
             yield host
 

@@ -58,9 +58,14 @@ def flavor_findings(flavors: Iterable[Flavor]) -> Iterator[Finding]:
         free = known.free(name)
         meant = effort.meant(partial(known.meant, name), free)
         if not free or meant.slip:
-            where = f"{'flavor' if len(owners) == 1 else 'flavors'} {_some(owners)}"
             what = f"nova knows no extra spec {_cut(name)}"
-            yield Finding(WARNING, "unknown-extra-spec", where, what, _did_you_mean(meant))
+            advice = _did_you_mean(meant)
+            yield Finding(WARNING, "unknown-extra-spec", owners_text(owners), what, advice)
+
+
+def owners_text(flavors: Sequence[str]) -> str:
+    """Which flavors a finding is about."""
+    return f"{'flavor' if len(flavors) == 1 else 'flavors'} {_some(flavors)}"
 
 
 def image_findings(image: Image) -> Iterator[Finding]:

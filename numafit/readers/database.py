@@ -35,6 +35,7 @@ _COMPUTED = (
     "pragma_table_xinfo(m.name) x WHERE x.hidden > 0 LIMIT 1"
 )
 _STEPS = 10_000
+_REASON = 800
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +167,12 @@ class Database:
         try:
             yield
         except sa.exc.DBAPIError as error:
-            reason = str(error.orig)
+            reason = " ".join(str(error.orig).split())
             hint = self.kind.other if "no such table" in reason or "doesn't exist" in reason else ""
-            raise InputError(self.name, None, reason, self.kind.what, hint) from None
+            told = InputError(self.name, None, reason, self.kind.what, hint)
+            # why a database cannot be reached stands at the end
+            told.shown = _REASON
+            raise told from None
         except (sa.exc.SQLAlchemyError, sqlite3.Error, UnicodeError) as error:
             raise InputError(self.name, None, str(error), self.kind.what) from None
         except ModuleNotFoundError as error:
@@ -193,7 +197,9 @@ def url_of(source: str, kind: Kind) -> str:
     if name != source:
         url = os.environ.get(name)
         if not url:
-            raise InputError(None, name, None, "a variable of the environment with the URL")
+            what = "not set" if url is None else "empty"
+            expected = f"the URL of {kind.what} in this variable of the environment"
+            raise InputError(None, source, url, expected, f"{name} is {what}.")
         return url
     if not os.path.exists(source):
         expected = f"{kind.example}, env:VARIABLE that holds one, or a {kind.file} with one"

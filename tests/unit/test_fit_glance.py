@@ -19,6 +19,11 @@ from numafit.views.refused import reasons
 
 Run = Callable[..., Any]
 CPUS = frozenset(range(16))
+TOLD = {
+    "resources": {"VCPU": 4, "MEMORY_MB": 4096, "DISK_GB": 9},
+    "traits": [],
+    "aggregates": [],
+}
 GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "command-line.md"
 
 
@@ -274,3 +279,24 @@ def test_devices_together_are_listed_with_their_policy() -> None:
         "1 of alias nic (8086, NUMA policy required) at once; the host has 1 of 10de:1eb8 "
         "on node 0; 8 of 8086:1889 VF, physnet left, on node 1"
     )
+
+
+def test_what_stands_below_is_of_the_hosts_that_were_asked(numafit: Run, tmp_path: Path) -> None:
+    cell = {"id": 0, "cpus": "0-3", "memory_mb": 4096}
+    hosts = []
+    for name, more in (("a-1", {}), ("a-2", {"disabled": "forced down"}), ("b-1", TOLD)):
+        hosts.append(tmp_path / f"{name}.json")
+        hosts[-1].write_text(json.dumps({"version": 1, "name": name, "cells": [cell], **more}))
+    flavors = tmp_path / "flavors.json"
+    flavors.write_text(
+        json.dumps({"name": "f", "vcpus": 1, "ram": 64, "disk": 1, "extra_specs": {}})
+    )
+    everywhere = numafit("fit", flavors, *hosts).out
+    assert "take no guests: a-2 (forced down)\n" in everywhere
+    assert "(on 1 host)" in everywhere
+    assert "derived from the hosts" in everywhere
+    on_one = numafit("fit", flavors, *hosts, "--match", "b-*").out
+    assert on_one.splitlines()[1:] == [" 1 socket of 1 core of 1 thread"]
+    on_other = numafit("fit", flavors, *hosts, "--match", "a-1").out
+    assert "not judged: DISK_GB: the source of the host does not tell\n" in on_other
+    assert "take no guests" not in on_other

@@ -308,3 +308,21 @@ def test_mangled_databases(make: Make, tmp_path: Path) -> None:
         file.write_bytes(bytes(mangled))
         with suppress(InputError):
             assert isinstance(read_nova_db(url), list)
+
+
+def test_why_a_database_cannot_be_reached_stands_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["show", "--nova-db", "mysql://u:geheim@127.0.0.1:1/db"]) == 2
+    error = capsys.readouterr().err
+    assert "Connection refused" in error
+    assert error.endswith("expected a cell database of nova\n")
+
+
+def test_a_variable_that_is_not_set_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("NOPE", raising=False)
+    assert main(["show", "--nova-db", "env:NOPE"]) == 2
+    assert capsys.readouterr().err.endswith("NOPE is not set.\n")
+    monkeypatch.setenv("NOPE", "")
+    assert main(["show", "--nova-db", "env:NOPE"]) == 2
+    assert capsys.readouterr().err.endswith("NOPE is empty.\n")

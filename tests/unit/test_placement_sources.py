@@ -178,7 +178,7 @@ def test_a_password_does_not_stand_in_the_command_and_not_in_errors(
     for wrong, said in (
         ("mysql://placement:secret@", "placement's database"),
         (write(tmp_path / "empty.conf", "[database]\nconnection = x\n"), "placement_database"),
-        ("env:NOTHING", "a variable of the environment"),
+        ("env:NOTHING", "this variable of the environment. NOTHING is not set."),
         ("nowhere", "placement.conf"),
         ("sqlite:////nowhere/p.db", "the path of a SQLite file"),
     ):

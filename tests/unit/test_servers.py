@@ -257,6 +257,23 @@ def test_a_server_moves_to_hosts_with_room_and_never_to_its_own(numafit: Run, ce
     assert "web is on xeon-1: name another host by --to." in own.err
 
 
+def test_a_host_that_is_not_there_is_a_fault_of_the_option_that_named_it(
+    numafit: Run, cell: str
+) -> None:
+    done = numafit("move", "web", "--nova-db", cell, "--to", "xeon-9")
+    assert done.status == 2
+    assert "numafit: --to 'xeon-9': no host matches." in done.err
+
+
+def test_nothing_is_remarked_of_hosts_that_are_not_asked(numafit: Run, cell: str) -> None:
+    changed(cell, "UPDATE compute_nodes SET numa_topology = ? WHERE id = 2", host_row(2, [5])[3])
+    asked = ("move", "web", "--nova-db", cell)
+    both, one = numafit(*asked), numafit(*asked, "--to", "xeon-3")
+    assert "xeon-2: cell 0: pinned_cpus: stored 5" in both.err
+    assert "DISK_GB: the source of the host does not tell\n" in both.out
+    assert one.err == ""
+
+
 def test_a_live_migration_keeps_the_size_of_pages(numafit: Run, cell: str) -> None:
     done = numafit("move", "u-web", "--nova-db", cell, "--live")
     assert done.out.startswith(
@@ -264,6 +281,16 @@ def test_a_live_migration_keeps_the_size_of_pages(numafit: Run, cell: str) -> No
         "them\n"
     )
     assert "web on xeon-3: fits" in done.out
+
+
+def test_answers_for_programs_name_the_flavor_and_the_server(
+    numafit: Run, cell: str, tmp_path: Path
+) -> None:
+    asked = ("move", "web", "--nova-db", cell, "--format", "json", "--to", "xeon-3")
+    (own,) = json.loads(numafit(*asked).out)
+    assert (own["flavor"], own["server"], own["server_name"]) == ("p4", "u-web", "web")
+    (new,) = json.loads(numafit(*asked, "--resize", flavor_file(tmp_path, 2)).out)
+    assert (new["flavor"], new["server_name"]) == ("big", "web")
 
 
 def flavor_file(path: Path, vcpus: int) -> Path:
