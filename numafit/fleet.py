@@ -97,7 +97,9 @@ class Fleet(PlacementHalf):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fleet with its usage to an ``.npz`` file, as a whole or not at all.
 
-        What other threads claim and release meanwhile is not in it. Raises ``OSError``.
+        What other threads claim and release meanwhile is not in it. A file that is replaced keeps
+        its mode, and a symlink still points to it. Raises ``OSError``, and ``InputError`` for a
+        path at which there is something else than a regular file.
         """
         npz.save(columns_now(self._engine), _path(path))
 

@@ -11,26 +11,37 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from numafit.errors import InputError
+from numafit.readers.textfile import irregular
+
 _ENDING = ".draft"
 _RANDOM = 4  # bytes
+_NEW_MODE = 0o666  # what open() asks for; the umask takes from it
 
 
 @contextmanager
 def draft_of(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A new file to write to, which takes the place of ``path`` once the block has ended well.
-    Raises ``OSError``; the file at ``path`` is then what it was."""
-    target = Path(path)
+    """A new file to write to, which takes the place of ``path`` once the block has ended well, with
+    the mode of the file that was there; a symlink stays, and what it points to is replaced.
+
+    Raises ``OSError``, and ``InputError`` where something else than a regular file is there;
+    what is at ``path`` is then what it was."""
+    target = Path(os.path.realpath(path))
+    mode = _mode_of(target, path)
     _remove_abandoned(target)
-    draft, file = _new_draft(target)
+    draft, file = _new_draft(target, mode)
     try:
         with file:
             yield file
             file.flush()
+            if mode is not None and stat.S_IMODE(os.fstat(file.fileno()).st_mode) != mode:
+                os.fchmod(file.fileno(), mode)
             os.fsync(file.fileno())
             # the lock is held until the name is gone
             os.replace(draft, target)
@@ -41,12 +52,30 @@ def draft_of(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     _sync(target.parent)
 
 
-def _new_draft(target: Path) -> tuple[str, BinaryIO]:
+def _mode_of(target: Path, path: str | os.PathLike[str]) -> int | None:
+    """Of the file that is there; ``None`` where there is none."""
+    try:
+        mode = os.stat(target).st_mode
+    except FileNotFoundError:
+        return None
+    kind = irregular(mode)
+    if kind is not None:
+        hint = "Save to a file, and copy it from there."
+        raise InputError(os.fspath(path), None, kind, "a regular file or a new name", hint)
+    return stat.S_IMODE(mode)
+
+
+def _new_draft(target: Path, mode: int | None) -> tuple[str, BinaryIO]:
+    # never open to others than the file that it replaces is; and writable until it is whole, for
+    # the next writer removes what it can write to
+    def create(name: str, flags: int) -> int:
+        return os.open(name, flags, _NEW_MODE if mode is None else mode & _NEW_MODE | 0o600)
+
     while True:
         name = f".{target.name}.{secrets.token_hex(_RANDOM)}{_ENDING}"
         draft = os.path.join(target.parent, name)
         with suppress(FileExistsError):
-            file = open(draft, "xb")  # noqa: SIM115
+            file = open(draft, "xb", opener=create)  # noqa: SIM115
             # another writer may have seen it before it was locked, and removed it
             if _lock(file.fileno()) and os.path.exists(draft):
                 return draft, file

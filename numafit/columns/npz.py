@@ -60,7 +60,7 @@ one day are there together, or zeros stand for them."""
 
 def save(columns: Columns, path: str | os.PathLike[str]) -> None:
     """Write to a file beside ``path``, then put it in its place: readers see the old file or the
-    new one. Raises ``OSError``."""
+    new one. Raises ``OSError``, and ``InputError`` where no regular file can be."""
     arrays: dict[str, Any] = dict(columns.given())
     text, ends = columns.names.parts()
     arrays["names"], arrays["name_ends"] = np.frombuffer(text, np.uint8), ends

@@ -164,6 +164,9 @@ def _cells(found: list[_Found]) -> tuple[HostCell, ...]:
     known = any(node.element.get("local_memory") for node in ordered or found[:1])
     for node in ordered or found[:1]:
         listed = node.element.get("cpuset")
+        if ordered and listed is None:
+            expected = "the CPUs of the node, which hwloc itself wants too"
+            raise InputError(None, f"{node.way}/@cpuset", None, expected)
         inside = _set(listed, f"{node.way}/@cpuset") if listed and ordered else None
         mine = list(left) if inside is None else sorted(inside & left.keys())
         own = [(cpu, left.pop(cpu)) for cpu in mine]

@@ -156,12 +156,18 @@ def _unreadable(file: str) -> Iterator[None]:
 
 
 def _regular(file: str, mode: int) -> None:
+    kind = irregular(mode)
+    if kind is not None:
+        hint = "" if kind == "a directory" else "Pipe it into standard input, which is called -."
+        raise InputError(file, None, kind, "a regular file", hint)
+
+
+def irregular(mode: int) -> str | None:
+    """What a file of this mode is, in words; ``None``: a regular file."""
     if stat.S_ISREG(mode):
-        return
+        return None
     kinds = ((stat.S_ISDIR, "a directory"), (stat.S_ISFIFO, "a FIFO"), (stat.S_ISSOCK, "a socket"))
-    kind = next((word for test, word in kinds if test(mode)), "a device")
-    hint = "" if kind == "a directory" else "Pipe it into standard input, which is called -."
-    raise InputError(file, None, kind, "a regular file", hint)
+    return next((word for test, word in kinds if test(mode)), "a device")
 
 
 def parse_json(text: str, file: str | None = None) -> Any:

@@ -48,7 +48,8 @@ SETS_ALONE: Mapping[str, dict[str, Any]] = {
 class NodeTotals:
     """What a row of ``compute_nodes`` says of a host as a whole, its guests without a topology
     included; ``None``: the row does not hold it. MiB, GiB, vCPUs. What is in use includes what
-    is reserved for the host."""
+    is reserved for the host: so much as ``*_reserved``, ``None``: nova's default, or all of it on
+    an empty host."""
 
     vcpus: int | None = None
     memory_mb: int | None = None
@@ -58,6 +59,9 @@ class NodeTotals:
     local_gb_used: int | None = None
     running_vms: int | None = None
     disk_allocation_ratio: float | None = None
+    vcpus_reserved: int | None = None
+    memory_mb_reserved: int | None = None
+    local_gb_reserved: int | None = None
 
     @property
     def empty(self) -> bool:
@@ -196,7 +200,9 @@ def derived_provider(
         cpu_ratio, ram_ratio = ratios.cpu_allocation_ratio, ratios.ram_allocation_ratio
     cpu_ratio = cpu_ratio or config.initial_cpu_allocation_ratio
     ram_ratio = ram_ratio or config.initial_ram_allocation_ratio
-    kept = _kept(config.reserved_host_cpus or None, node.vcpus_used, node.empty, 0)
+    kept = _kept(
+        config.reserved_host_cpus or None, node.vcpus_used, node.vcpus_reserved, node.empty, 0
+    )
     used = (node.vcpus_used or 0) - kept.used
     in_cells = cells.floating + (0 if pcpus else cells.pinned)
     found = {
@@ -211,12 +217,22 @@ def derived_provider(
     memory = node.memory_mb or cells.memory_mb
     if memory is not None:
         kept = _kept(
-            config.reserved_host_memory_mb, node.memory_mb_used, node.empty, DEFAULT_RESERVED_MB
+            config.reserved_host_memory_mb,
+            node.memory_mb_used,
+            node.memory_mb_reserved,
+            node.empty,
+            DEFAULT_RESERVED_MB,
         )
         used = (node.memory_mb_used or 0) - kept.used
         found["MEMORY_MB"] = (memory, kept.reserved, ram_ratio, max(used, cells.memory_used))
     if node.local_gb:
-        kept = _kept(config.reserved_host_disk_gb or None, node.local_gb_used, node.empty, 0)
+        kept = _kept(
+            config.reserved_host_disk_gb or None,
+            node.local_gb_used,
+            node.local_gb_reserved,
+            node.empty,
+            0,
+        )
         ratio = (
             config.disk_allocation_ratio
             or node.disk_allocation_ratio
@@ -238,11 +254,14 @@ class _Kept:
     used: int
 
 
-def _kept(configured: int | None, in_use: int | None, empty: bool, default: int) -> _Kept:
-    if in_use is not None and empty:
-        return _Kept(in_use if configured is None else configured, in_use)
-    reserved = default if configured is None else configured
-    return _Kept(reserved, min(reserved, in_use or 0))
+def _kept(
+    configured: int | None, in_use: int | None, held: int | None, empty: bool, default: int
+) -> _Kept:
+    """``held``: what is known to be reserved of what is in use. A new reservation takes nothing
+    from what guests use: nova stored that beside the old one."""
+    if held is None:
+        held = in_use if empty and in_use is not None else default
+    return _Kept(held if configured is None else configured, min(held, in_use or 0))
 
 
 def _cpus(cells: CellTotals, node: NodeTotals, config: NovaConfig) -> tuple[int, int]:
@@ -277,13 +296,16 @@ def _node_of(told: Provider) -> NodeTotals:
     vcpu, pcpu = there.get("VCPU"), there.get("PCPU")
     memory, disk = there.get("MEMORY_MB"), there.get("DISK_GB")
     units = [one for one in (vcpu, pcpu) if one is not None]
+    cpus_reserved = sum(one.reserved for one in units)
     return NodeTotals(
-        vcpu.total if vcpu is not None else 0 if "VCPU" in told.absent else None,
-        None if memory is None else memory.total,
-        None if disk is None else disk.total,
-        sum(one.used + one.reserved for one in units) if units else None,
-        None if memory is None else memory.used + memory.reserved,
-        None if disk is None else disk.used + disk.reserved,
-        0 if not any(one.used for one in there.values()) else None,
-        None if disk is None else disk.allocation_ratio,
+        vcpus=vcpu.total if vcpu is not None else 0 if "VCPU" in told.absent else None,
+        memory_mb=None if memory is None else memory.total,
+        local_gb=None if disk is None else disk.total,
+        vcpus_used=sum(one.used for one in units) + cpus_reserved if units else None,
+        memory_mb_used=None if memory is None else memory.used + memory.reserved,
+        local_gb_used=None if disk is None else disk.used + disk.reserved,
+        disk_allocation_ratio=None if disk is None else disk.allocation_ratio,
+        vcpus_reserved=cpus_reserved if units else None,
+        memory_mb_reserved=None if memory is None else memory.reserved,
+        local_gb_reserved=None if disk is None else disk.reserved,
     )

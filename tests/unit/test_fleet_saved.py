@@ -25,6 +25,7 @@ from numafit import (
     Request,
 )
 from numafit.model.resources import Inventory, Provider, ResourceGroup, Resources
+from numafit.readers.textfile import irregular
 
 
 def make_host(n: int) -> HostInfo:
@@ -86,6 +87,71 @@ def test_round_trip_with_claims(fleet: Fleet, tmp_path: Path) -> None:
 def test_empty_fleet(tmp_path: Path) -> None:
     Fleet([]).save(tmp_path / "none.npz")
     assert len(Fleet.load(tmp_path / "none.npz")) == 0
+
+
+def test_save_follows_symlinks(fleet: Fleet, tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    for name in ("there", "not_yet"):
+        target, link = tmp_path / "kept" / name, tmp_path / f"{name}.npz"
+        if name == "there":
+            target.write_bytes(b"stale")
+        link.symlink_to(Path("kept", name))
+        fleet.save(link)
+        assert link.is_symlink()
+        assert not target.is_symlink()
+        assert Fleet.load(target).names == fleet.names
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(OSError, match="symbolic links"):
+        fleet.save(loop)
+    assert loop.is_symlink()
+
+
+@pytest.mark.parametrize("linked", [False, True])
+@pytest.mark.parametrize("kind", ["a directory", "a FIFO", "a socket"])
+def test_save_replaces_nothing_but_regular_files(
+    fleet: Fleet, tmp_path: Path, kind: str, linked: bool
+) -> None:
+    there = path = tmp_path / "there"
+    if kind == "a directory":
+        there.mkdir()
+    elif kind == "a FIFO":
+        os.mkfifo(there)
+    else:
+        os.mknod(there, stat.S_IFSOCK | 0o600)
+    if linked:
+        path = tmp_path / "link"
+        path.symlink_to(there)
+    before = os.lstat(there)
+    with pytest.raises(InputError, match=f"got '{kind}', expected a regular file") as caught:
+        fleet.save(path)
+    assert caught.value.file == str(path)
+    after = os.lstat(there)
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+    assert {one.name for one in tmp_path.iterdir()} == {there.name, path.name}
+
+
+def test_save_names_a_device_and_leaves_it_alone() -> None:
+    # by its mode: a test that made the mistake would replace a device of the machine
+    assert irregular(stat.S_IFCHR | 0o666) == "a device"
+    assert irregular(stat.S_IFBLK | 0o660) == "a device"
+    assert irregular(stat.S_IFREG | 0o644) is None
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o664, 0o444])
+def test_save_keeps_the_mode_of_the_file_it_replaces(
+    fleet: Fleet, tmp_path: Path, mode: int
+) -> None:
+    path = tmp_path / "fleet.npz"
+    before = os.umask(0o027)
+    try:
+        fleet.save(path)
+        assert stat.S_IMODE(path.stat().st_mode) == 0o640
+        path.chmod(mode)
+        fleet.save(path)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == mode
 
 
 def test_save_replaces_the_file_as_a_whole(fleet: Fleet, tmp_path: Path) -> None:

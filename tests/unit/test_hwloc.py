@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,13 @@ def test_mutations_are_refused_or_read(tmp_path: Path) -> None:
             assert isinstance(read_hwloc(path), HwlocMachine)
         except InputError:
             continue
+
+
+def test_nodes_that_do_not_say_which_cpus_are_theirs_are_refused(tmp_path: Path) -> None:
+    """All CPUs went to the first of them; hwloc refuses such a file."""
+    path = tmp_path / "machine.xml"
+    text, many = re.subn(r' cpuset="[^"]*"', "", FILE.read_text())
+    assert many > 2
+    path.write_text(text)
+    with pytest.raises(InputError, match="cpuset.*expected the CPUs of the node"):
+        read_hwloc(path)
