@@ -18,6 +18,9 @@ from numafit.readers import checks
 
 KEYS = ("resources", "traits", "aggregates", "other_classes")
 _WHOLE = {"reserved": 0, "min_unit": 1, "max_unit": 1, "step_size": 1, "used": 0}
+_EVERYWHERE = frozenset(("MEMORY_MB", "DISK_GB"))
+"""Classes that every host of nova's has, of its own or shared: who leaves one out does not say that
+there is none of it."""
 _INVENTORY = ("total", *_WHOLE, "allocation_ratio")
 
 
@@ -34,7 +37,9 @@ def read_provider(data: Mapping[str, Any]) -> Provider | None:
             raise error.within(key=f"resources.{name}") from None
     names = {key: _names(key, data) for key in KEYS[1:]}
     # what a person lists is all that there is, unless other classes are named
-    elsewhere = names["other_classes"] or frozenset()
+    elsewhere = names["other_classes"]
+    if elsewhere is None:
+        elsewhere = frozenset(_EVERYWHERE - inventories.keys())
     if "resources" not in data:
         return Provider({}, names["traits"], names["aggregates"], None)
     return Provider(inventories, names["traits"], names["aggregates"], elsewhere)
@@ -80,7 +85,7 @@ def write_provider(provider: Provider) -> dict[str, Any]:
             name: {key: getattr(inventory, key) for key in _INVENTORY}
             for name, inventory in provider.inventories.items()
         }
-        if provider.elsewhere:
+        if provider.elsewhere != _EVERYWHERE - provider.inventories.keys():
             data["other_classes"] = sorted(provider.elsewhere)
     for key in ("traits", "aggregates"):
         names = getattr(provider, key)

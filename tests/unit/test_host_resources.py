@@ -122,6 +122,24 @@ def test_what_a_source_does_not_tell_is_not_judged() -> None:
     assert Fleet([other]).scan(ask(specs={"resources:VGPU": "1"})).tolist() == [True]
 
 
+@pytest.mark.parametrize("lacking", ["DISK_GB", "MEMORY_MB"])
+def test_memory_or_disk_that_is_left_out_of_resources_is_not_judged(lacking: str) -> None:
+    some = {name: units for name, units in FULL.items() if name != lacking}
+    info = host(resources=some)
+    asked = ask(1, 512, disk_gb=20)
+    found = Host(info).fit(asked)
+    assert isinstance(found, Placement)
+    assert found.not_judged == (f"{lacking}: another provider of the host may have it",)
+    assert Fleet([info]).scan(asked).tolist() == [True]
+    # CPUs are the host's own, and a list without other providers is whole
+    cpus = Host(host(resources={"DISK_GB": 100})).fit(asked)
+    assert "VCPU: 1 wanted, the host has no inventory of it" in str(cpus)
+    whole = host(resources=some, other_classes=[])
+    assert f"{lacking}: {asked.resources.amounts[lacking]} wanted" in str(Host(whole).fit(asked))
+    for one in (info, whole):
+        assert host_from_mapping(host_to_mapping(one)).provider == one.provider
+
+
 OLD = {"VCPU": {"total": 4, "used": 4}, "MEMORY_MB": 65536, "DISK_GB": 100}
 
 
