@@ -201,9 +201,14 @@ def url_of(source: str, kind: Kind) -> str:
             expected = f"the URL of {kind.what} in this variable of the environment"
             raise InputError(None, source, url, expected, f"{name} is {what}.")
         return url
-    if not os.path.exists(source):
-        expected = f"{kind.example}, env:VARIABLE that holds one, or a {kind.file} with one"
-        raise InputError(None, kind.option, _hidden(source), expected)
+    expected = f"{kind.example}, env:VARIABLE that holds one, or a {kind.file} with one"
+    try:
+        os.stat(source)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        shown = _hidden(source)
+        hint = "" if shown != source else f"As the name of a file: {reason}."
+        raise InputError(None, kind.option, shown, expected, hint) from None
     key = f"[{kind.section}] connection"
     options = {(kind.section, "connection"): of_type("text")}
     try:

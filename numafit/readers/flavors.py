@@ -100,7 +100,11 @@ def flavors_from(
             return [_flavor(data)]
         return _each("", data, file, broken)
     except InputError as error:
-        raise error.within(file) from None
+        told = error.within(file)
+        if isinstance(data, Mapping) and "cells" in data:
+            hint = "This is a host file; beside hosts FLAVORS comes first."
+            told = InputError(told.file, told.key, told.value, told.expected, hint)
+        raise told from None
 
 
 def _each(

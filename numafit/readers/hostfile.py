@@ -22,7 +22,7 @@ from numafit.readers.hostcell import check_cells, read_cell, write_cell
 from numafit.readers.hostresources import KEYS as PLACEMENT
 from numafit.readers.hostresources import read_provider, write_provider
 from numafit.readers.naming import host_name
-from numafit.readers.textfile import load
+from numafit.readers.textfile import parse_text, read_text
 
 VERSION = 1
 _DIRECT_TAGS = ("dev_type", "physical_network", "address", "trusted", "remote_managed")
@@ -31,6 +31,13 @@ _DIRECT_TAGS = ("dev_type", "physical_network", "address", "trusted", "remote_ma
 _TOP = ("version", "name", "cells", "distances", "pci", "limits", "zone", "disabled", *PLACEMENT)
 _POOL_COLUMNS = ("vendor_id", "product_id", "numa_node", "count")
 _PCI = (*_POOL_COLUMNS, "devices", "tags", *_DIRECT_TAGS)
+_OTHERS = (
+    ("numa_topology", "Rows of compute_nodes go with --nova-rows."),
+    ("nova_object.name", "A numa_topology of nova's goes with --nova-rows."),
+    ("<capabilities>", "What 'virsh capabilities' prints goes with --libvirt."),
+    ("<topology", "What 'lstopo --of xml' prints goes with --hwloc."),
+)
+"""What stands in files of other sources, and the option that reads them."""
 _LIMITS = ("cpu_allocation_ratio", "ram_allocation_ratio")
 
 
@@ -41,10 +48,17 @@ def read_host_file(path: str | os.PathLike[str]) -> HostInfo:
     file, the way to the value (``cells[1].pages[0].size``), the value, and what was expected.
     """
     file = os.fspath(path)
-    data = load(path)
-    if isinstance(data, dict) and "name" not in data:
-        data["name"] = host_name(path)
-    return host_from_mapping(data, file)
+    text = read_text(path)
+    try:
+        data = parse_text(text, file)
+        if isinstance(data, dict) and "name" not in data:
+            data["name"] = host_name(path)
+        return host_from_mapping(data, file)
+    except InputError as error:
+        for mark, hint in _OTHERS:
+            if mark in text:
+                raise InputError(error.file, error.key, error.value, error.expected, hint) from None
+        raise
 
 
 def host_schema() -> dict[str, Any]:

@@ -22,6 +22,7 @@ from numafit.readers import bounds
 
 _OPEN_ALREADY = re.compile(r"/dev/(?:fd/[0-9]+|stdin)|/proc/self/fd/[0-9]+")
 _PIECE = 1 << 20
+_SQLITE = b"SQLite format 3\0"
 _HINTS = {
     errno.ENOENT: "Check the path.",
     errno.ENOTDIR: "Check the path.",
@@ -115,9 +116,12 @@ def lines_of(text: str) -> list[str]:
 
 def _read(file: str, stream: BinaryIO, limit: int) -> bytes:
     # in pieces, for read() takes memory for all that it might find
-    pieces = []
+    pieces: list[bytes] = []
     left = limit
     while piece := stream.read(_PIECE):
+        if not pieces and piece.startswith(_SQLITE):
+            hint = f"--nova-db and --placement-db take its URL: sqlite:///{file}"
+            raise InputError(file, None, "a SQLite database", "a file of text", hint)
         left -= len(piece)
         if left < 0:
             raise InputError(file, None, f"more than {limit} bytes", f"at most {limit} bytes")

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +18,8 @@ from numafit.readers.naming import host_name
 from numafit.readers.sysfs import read_sysfs
 
 Files = dict[str, str]
+Run = Callable[..., Any]
+ROOT = Path(__file__).parents[2]
 NODE, CPU = "devices/system/node", "devices/system/cpu"
 
 
@@ -232,3 +237,28 @@ def test_memory_that_no_node_of_hwloc_tells_is_not_0(tmp_path: Path) -> None:
 )
 def test_a_host_without_a_name_has_its_files(file: str, name: str) -> None:
     assert host_name(file) == name
+
+
+def test_a_file_of_another_source_is_named_with_its_option(numafit: Run, tmp_path: Path) -> None:
+    flavors = ROOT / "examples" / "flavors.json"
+    host = ROOT / "examples" / "hosts" / "dual-xeon.yaml"
+    topology = tmp_path / "lstopo.xml"
+    topology.write_text('<?xml version="1.0"?>\n<topology version="2.0">\n</topology>\n')
+    database = tmp_path / "cell.db"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("CREATE TABLE t (a)")
+    url = f"--nova-db and --placement-db take its URL: sqlite:///{database}\n"
+    for arguments, said in (
+        (("show", ROOT / "tests/unit/data/nova_rows.json"), "go with --nova-rows.\n"),
+        (("show", ROOT / "tests/data/libvirt/two-socket.xml"), "goes with --libvirt.\n"),
+        (("show", topology), "goes with --hwloc.\n"),
+        (("fit", host, flavors), "FLAVORS comes first.\n"),
+        (("show", database), url),
+        (("show", "--nova-db", database), url),
+        (("show", "--nova-rows", database), url),
+        (("show", host, "--placement-db", database), url),
+        (("show", "--nova-db", tmp_path / "nova.conf"), "No such file or directory.\n"),
+    ):
+        done = numafit(*arguments)
+        assert done.status == 2
+        assert done.err.endswith(said), arguments
