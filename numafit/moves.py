@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from numafit.errors import NumafitError
+from numafit.errors import MisuseError, NumafitError
 from numafit.fleet import Fleet
 from numafit.host import Host
 from numafit.model import fields
@@ -21,6 +21,9 @@ from numafit.spans import Hosts, host_indices
 
 OTHER_PAGES = "live_page_size"
 """Reason of a refusal: nova does not migrate a server live to pages of another size."""
+SAME_HOST = "same_host"
+"""Reason of a refusal: nova's API leaves the own host out of a resize (``compute/api.py``)."""
+_NOT_THERE = "nova does not resize on the same host unless allow_resize_to_same_host is set"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,31 +53,44 @@ def moves(
     hosts: Hosts = None,
     live: bool = False,
     resized: bool | None = None,
+    same_host: bool = False,
     options: FitOptions | None = None,
 ) -> Iterator[Move]:
     """A Move for each of ``hosts`` (indices, default: all), in their order.
 
     ``request``: what it will ask for, of ``request_of_server``; ``None``: what it asks for now.
-    ``resized``: it gets another flavor, and may stay where it is (nova's
-    ``allow_resize_to_same_host``); its own host is left out otherwise. Default: where a request is
-    given. ``live``: it keeps running, so that its pages keep their size.
+    ``resized``: it gets another flavor; its own host is left out otherwise. Default: where a
+    request is given that is not ``live``. ``same_host``: nova's ``allow_resize_to_same_host``,
+    without which a resize is refused on the own host. ``live``: it keeps running, so that its pages
+    keep their size. Raises ``MisuseError`` for what is both live and resized.
     """
     fields.instance("fleet", fleet, Fleet)
     fields.instance("server", server, Server)
     live = fields.yes_or_no("live", live)
-    resized = (request is not None) if resized is None else fields.yes_or_no("resized", resized)
+    same_host = fields.yes_or_no("same_host", same_host)
+    if resized is None:
+        resized = request is not None and not live
+    if fields.yes_or_no("resized", resized) and live:
+        raise MisuseError("nova resizes no server live: live or resized, not both")
     asked = request_of_server(server) if request is None else request
     indices = host_indices(hosts, len(fleet))
     names = fleet.names
     for host in range(len(fleet)) if indices is None else indices.tolist():
         own = bool(server.host) and names[host] == server.host
-        if own and (live or not resized):
+        if own and not resized:
+            continue
+        if own and not same_host:
+            yield Move(host, names[host], _not_there(names[host], host), own)
             continue
         found = fleet.fit_on(asked, host, options)
         if live:
             found = _with_its_pages(server, found, names[host], host)
         after = _after(fleet.hostinfo(host), server, asked, options) if own else None
         yield Move(host, names[host], found, own, after)
+
+
+def _not_there(name: str, host: int) -> Refusal:
+    return Refusal(SAME_HOST, host=host, host_name=name, words=_NOT_THERE)
 
 
 def _with_its_pages(

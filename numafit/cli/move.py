@@ -47,7 +47,8 @@ from numafit.views.refused import reasons
     "--resize",
     "flavors_file",
     metavar="FLAVORS",
-    help="It gets the flavor of this file, or the one of --flavor there; its own host counts too.",
+    help="It gets the flavor of this file, or the one of --flavor there; its own host counts too "
+    "where --config sets allow_resize_to_same_host.",
 )
 @click.option("--flavor", "flavor_name", metavar="NAME", help="The flavor of --resize.")
 @click.option("--live", is_flag=True, help="It keeps running: its pages keep their size.")
@@ -80,9 +81,9 @@ def command(
     """Can this server move to another host, and does a resize fit beside its old claim?
 
     SERVER is a uuid or a name in --nova-db, or a file that 'openstack server show -f json' printed.
-    It asks for what it was started with. Nova counts what a resized server has on its own host
-    until the resize is confirmed: where the new flavor does not fit beside it, the answer without
-    it stands below.
+    It asks for what it was started with. Nova resizes on the own host only with
+    allow_resize_to_same_host, and counts what the server has there until the resize is confirmed:
+    where the new flavor does not fit beside it, the answer without it stands below.
 
     \b
     Examples:
@@ -91,6 +92,8 @@ def command(
 
     Exit status: 0 it can go to one of the hosts at least, 1 to none, 2 bad input.
     """
+    if given["live"] and given["flavors_file"] is not None:
+        raise click.UsageError("--live, --resize: nova resizes no server live; ask for one.")
     server = _server(name, sources, given["image_file"])
     flavor = _flavor(given["flavors_file"], given["flavor_name"])
     request = request_of_server(
@@ -100,9 +103,12 @@ def command(
         ports=ports.parse_ports(given["port_texts"]),
         volume_backed=given["volume_backed"],
     )
+    # nova's API decides it, whose nova.conf is no host's
+    config = sources.configs.for_all
     how = {
         "live": given["live"],
         "resized": flavor is not None,
+        "same_host": config is not None and config.allow_resize_to_same_host,
         "options": FitOptions(strategy=sources.configs.strategy() or "spread"),
     }
     glance = Glance(tuple(patterns), option="--to")

@@ -213,7 +213,7 @@ class Options:
 
     @cached_property
     def _near_sections(self) -> Names:
-        return Names(self.sections)
+        return Names(section.lower() for section in self.sections)
 
     def meant(self, section: str, name: str, thorough: bool) -> Suggestion:
         """``[section] option``, of the same section if there is one that is near."""
@@ -227,8 +227,10 @@ class Options:
         return Suggestion(tuple(found), slip)
 
     def meant_section(self, section: str, _thorough: bool = False) -> Suggestion:
-        slips = self._near_sections.slips(section)
-        return Suggestion(tuple(slips), bool(slips))
+        # oslo.config compares all but DEFAULT without their case: [DEFALT] comes as [defalt]
+        near = set(self._near_sections.slips(section.lower()))
+        found = tuple(sorted(one for one in self.sections if one.lower() in near))
+        return Suggestion(found, bool(found))
 
 
 class KnownNames(NamedTuple):

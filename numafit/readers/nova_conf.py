@@ -32,6 +32,7 @@ _OPTIONS: Options = {
     ("DEFAULT", "initial_cpu_allocation_ratio"): of_type("number", default=4.0, low=0),
     ("DEFAULT", "initial_ram_allocation_ratio"): of_type("number", default=1.0, low=0),
     ("DEFAULT", "initial_disk_allocation_ratio"): of_type("number", default=1.0, low=0),
+    ("DEFAULT", "allow_resize_to_same_host"): of_type("flag", default=False),
     ("compute", "cpu_dedicated_set"): of_type("text"),
     ("compute", "cpu_shared_set"): of_type("text"),
     ("compute", "packing_host_numa_cells_allocation_strategy"): of_type("flag", default=False),
@@ -107,6 +108,7 @@ def read_nova_conf(
         pci_in_placement=get("filter_scheduler", "pci_in_placement"),
         max_queues=get("libvirt", "max_queues"),
         cpu_power_management=get("libvirt", "cpu_power_management"),
+        allow_resize_to_same_host=get("DEFAULT", "allow_resize_to_same_host"),
         enabled_filters=_filters(found),
     )
 

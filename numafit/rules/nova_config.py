@@ -75,6 +75,7 @@ class NovaConfig:
     max_queues: int | None = None
     cpu_power_management: bool = False
     enabled_filters: tuple[str, ...] | None = None
+    allow_resize_to_same_host: bool = False
 
     @property
     def kept_memory_mb(self) -> int:

@@ -48,6 +48,9 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--in-this-process", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
+    for name in ("seconds", "jobs"):
+        if getattr(given, name) < 1:
+            parser.error(f"--{name} {getattr(given, name)}: 1 or more")
     if given.in_this_process:
         warnings.simplefilter("ignore")
         fuzz(given.readers[0], given.seconds)

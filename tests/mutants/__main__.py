@@ -30,15 +30,21 @@ def main(arguments: list[str] | None = None) -> int:
         "--quick", action="store_true", help="mutants of C: no tests but C's, oracle"
     )
     asked = parser.parse_args(arguments)
+    if asked.sample < 0:
+        parser.error(f"--sample {asked.sample}: a number of mutants, or 0 for all")
     everything = [
         mutant
         for mutant in (*c_source.mutants(ROOT), *python_source.mutants(ROOT))
         if mutant.file.startswith(asked.only)
     ]
+    if not everything:
+        parser.error(f"--only {asked.only}: no mutant is in a file whose path begins so")
     chosen = everything
     if asked.again:
         listed = asked.again.read_text()
         chosen = [mutant for mutant in everything if mutant.told in listed]
+        if not chosen:
+            parser.error(f"--again {asked.again}: it names no mutant of today")
     elif 0 < asked.sample < len(everything):
         chosen = sample(everything, asked.sample, asked.seed)
     started = time.monotonic()
@@ -96,7 +102,8 @@ def said(done: list[tuple[Mutant, Outcome]], target: float, of: int, seconds: fl
     killers = Counter(outcome.by for _, outcome in done if outcome.what == "killed")
     print("killed by", ", ".join(f"{by} {count}" for by, count in killers.most_common()))
     judged = total["killed"] + total["survived"]
-    rate = 100 * total["killed"] / judged if judged else 100.0
+    # where all are known to be the same program there is nothing to notice
+    rate = 100 * total["killed"] / judged if judged else 100.0 if total["same"] else 0.0
     print(
         f"{len(done)} of {of} mutants, {total['stillborn']} do not compile, {total['same']} are the"
         f" same program; of the other {judged} {total['killed']} were killed: {rate:.1f} %,"

@@ -26,6 +26,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--world", type=int, help="this one world of the kind, printed")
     asked = parser.parse_args(arguments)
+    for name, least in (("cases", 1), ("jobs", 1), ("world", 0)):
+        if (getattr(asked, name) or 0) < least:
+            parser.error(f"--{name} {getattr(asked, name)}: {least} or more")
     kinds = list(KINDS) if asked.kind == "all" else [asked.kind]
     if asked.world is not None:
         if len(kinds) > 1:

@@ -200,6 +200,11 @@ def test_sections_and_options_of_nova_conf(tmp_path: Path) -> None:
     [
         ("[compte]\nx = 1", "[compte]", "Did you mean [compute]?"),
         ("[default]\ndebug = true", "[default]", "Did you mean [DEFAULT]?"),
+        ("[DEFALT]\ndebug = true", "[defalt]", "Did you mean [DEFAULT]?"),
+        ("[DEFAULTS]\ndebug = true", "[defaults]", "Did you mean [DEFAULT]?"),
+        ("[DEFAUTL]\ndebug = true", "[defautl]", "Did you mean [DEFAULT]?"),
+        ("[Defaul]\ndebug = true", "[defaul]", "Did you mean [DEFAULT]?"),
+        ("[LIBVRIT]\nx = 1", "[libvrit]", "Did you mean [libvirt]?"),
         (
             "[DEFAULT]\ncpu_dedicated_set = 1",
             "[DEFAULT] cpu_dedicated_set",

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from numafit import Flavor, Fleet, Image, InputError, Networks, Placement, PlacementCell, Refusal
+from numafit.errors import MisuseError
 from numafit.model.server import HeldDevice, Server
 from numafit.moves import moves
 from numafit.readers.nova_db import NovaDb
@@ -303,7 +304,10 @@ def flavor_file(path: Path, vcpus: int) -> Path:
 def test_a_resize_on_its_own_host_stands_beside_the_old_claim(
     numafit: Run, cell: str, tmp_path: Path
 ) -> None:
-    asked = ("move", "web", "--nova-db", cell, "--to", "xeon-1", "--resize")
+    pytest.importorskip("oslo_config")
+    config = tmp_path / "nova.conf"
+    config.write_text("[DEFAULT]\nallow_resize_to_same_host = true\n")
+    asked = ("move", "web", "--nova-db", cell, "--config", config, "--to", "xeon-1", "--resize")
     done = numafit(*asked, flavor_file(tmp_path, 6))
     assert done.status == 1
     assert done.out.splitlines()[0].startswith("web with big on xeon-1: does not fit: ")
@@ -319,6 +323,28 @@ def test_a_resize_on_its_own_host_stands_beside_the_old_claim(
     assert (answer["own_host"], answer["fits"], answer["fits_without_old"]) == (True, False, True)
 
 
+@pytest.mark.parametrize("conf", [None, "", "allow_resize_to_same_host = false\n"])
+def test_a_resize_leaves_the_own_host_out_unless_nova_is_told_otherwise(
+    numafit: Run, cell: str, tmp_path: Path, conf: str | None
+) -> None:
+    asked: list[object] = ["move", "web", "--nova-db", cell, "--resize", flavor_file(tmp_path, 4)]
+    if conf is not None:
+        pytest.importorskip("oslo_config")
+        config = tmp_path / "nova.conf"
+        config.write_text(f"[DEFAULT]\n{conf}")
+        asked += ["--config", config]
+    own = numafit(*asked, "--to", "xeon-1")
+    assert own.status == 1
+    assert own.out == (
+        "web with big on xeon-1: does not fit: nova does not resize on the same host unless "
+        "allow_resize_to_same_host is set\n"
+    )
+    (answer,) = json.loads(numafit(*asked, "--to", "xeon-1", "--format", "json").out)
+    assert (answer["own_host"], answer["fits"], answer["fits_without_old"]) == (True, False, None)
+    others = json.loads(numafit(*asked, "--format", "json").out)
+    assert [one["fits"] for one in others] == [False, True, True]
+
+
 def test_the_same_in_python(cell: str) -> None:
     web = servers(cell)["web"]
     with NovaDb(cell) as database:
@@ -328,7 +354,12 @@ def test_the_same_in_python(cell: str) -> None:
         ("xeon-3", True),
     ]
     big = request_of_server(web, Flavor("big", 6, 2048, SPECS))
-    (own,) = moves(fleet, web, big, hosts=[fleet.index("xeon-1")])
+    (left_out,) = moves(fleet, web, big, hosts=[fleet.index("xeon-1")])
+    assert isinstance(left_out.found, Refusal)
+    assert left_out.found.reason == "same_host"
+    with pytest.raises(MisuseError, match="live or resized, not both"):
+        next(moves(fleet, web, big, live=True, resized=True))
+    (own,) = moves(fleet, web, big, hosts=[fleet.index("xeon-1")], same_host=True)
     assert own.own
     assert not own
     assert isinstance(own.found, Refusal)
@@ -424,6 +455,7 @@ def test_mistakes_of_the_command_line(numafit: Run) -> None:
         (("--resize", flavors), "has 12 flavors: name one by --flavor."),
         (("--resize", flavors, "--flavor", "nfv.hug"), "Did you mean 'nfv.huge'?"),
         (("--to", "xean"), "no host matches."),
+        (("--live", "--resize", flavors, "--flavor", "nfv.large"), "resizes no server live"),
     ):
         done = numafit(*asked, *more)
         assert done.status == 2
