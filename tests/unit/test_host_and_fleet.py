@@ -157,7 +157,15 @@ def fitted(host: Host, request: Request) -> Placement:
     return placement
 
 
-MORE_OF_A_FLEET = {"names", "fit_on", "derived", "disabled", "with_inventories"}
+MORE_OF_A_FLEET = {
+    "names",
+    "fit_on",
+    "derived",
+    "derived_of",
+    "disabled",
+    "disabled_of",
+    "with_inventories",
+}
 
 
 def test_what_a_host_can_a_fleet_can() -> None:

@@ -454,7 +454,8 @@ def verbs(make: Callable[[], Any], on_one: bool) -> Iterator[tuple[str, Call]]:
     )
     for name in ("hostinfo", "usage", "pools"):
         yield name, (of(name), HOST)
-    yield "hostinfos", (of("hostinfos"), {"hosts": (None, {"none"})})
+    for name in ("hostinfos", "derived_of", "disabled_of"):
+        yield name, (of(name), {"hosts": (None, {"none"})})
     yield "index", (of("index"), {"name": ("a", set())})
     yield "save", (of("save"), {"path": ("/nowhere/at/all", {"text", "digits", "bytes"})})
 
