@@ -102,5 +102,5 @@ def test_nodes_that_do_not_say_which_cpus_are_theirs_are_refused(tmp_path: Path)
     text, many = re.subn(r' cpuset="[^"]*"', "", FILE.read_text())
     assert many > 2
     path.write_text(text)
-    with pytest.raises(InputError, match="cpuset.*expected the CPUs of the node"):
+    with pytest.raises(InputError, match=r"cpuset.*expected the CPUs of the node"):
         read_hwloc(path)
