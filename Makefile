@@ -83,9 +83,9 @@ memcheck: test-c ## the C tests under valgrind: nothing undefined is read, nothi
 	    --errors-for-leak-kinds=all build/c/tests/c/test_$$name || exit 1; \
 	done
 
-# FILES=src/pair.h those of one file; SAMPLE=0: all, which takes hours
+# FILES=src/pair.h those of one file, FILES=src/ those of C; SAMPLE=0: all, which takes hours
 SAMPLE ?= 600
-mutants: build ## SAMPLE=600 faults put into the rules: do the tests notice 90 % of them?
+mutants: build $(VENV)/.coverage ## SAMPLE=600 faults put into the rules: do the tests notice 90 % of them?
 	$(BIN)/python -m tests.mutants --sample $(SAMPLE) --seed $(SEED) $(if $(FILES),--only $(FILES))
 
 $(VENV)/.coverage: $(VENV)/.installed

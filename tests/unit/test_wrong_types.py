@@ -408,6 +408,9 @@ def verbs(make: Callable[[], Any], on_one: bool) -> Iterator[tuple[str, Call]]:
     )
     some = {} if on_one else {"hosts": HOSTS["hosts"]}
     yield "not_judged", (of("not_judged"), {**request, **some})
+    if not on_one:
+        yield "derived_of", (of("derived_of"), some)
+        yield "disabled_of", (of("disabled_of"), some)
     yield "explain", (of("explain"), {**request, **OPTIONS, **host})
     yield (
         "supports_pci",
