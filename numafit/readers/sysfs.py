@@ -62,11 +62,12 @@ def _host(tree: Tree, file: str) -> HostInfo:
         on = frozenset().union(*listed.values())
     cells = []
     taken: set[int] = set()
+    alone: set[int] = set()
     for n, cpus in listed.items():
         # some firmware lists a CPU in two nodes: the first keeps it
         here = (cpus & on) - taken
         taken |= here
-        cells.append(_cell(tree, n, here, live))
+        cells.append(_cell(tree, n, here, live, alone))
     if not taken:
         hint = "The copy needs devices/system/cpu and devices/system/node."
         raise InputError(None, NODES if nodes else _CPU, None, "at least one CPU that is on", hint)
@@ -84,6 +85,10 @@ def _host(tree: Tree, file: str) -> HostInfo:
                     (present_cpus(tree) or frozenset()).difference(on, *(one.cpus for one in off)),
                     "off, and of no node that is shown",
                 ),
+                _lost(
+                    frozenset(alone),
+                    f"without siblings in {_CPU}/cpu*/topology: each counts as a core of its own",
+                ),
                 _gap(cells),
             )
             if remark
@@ -99,11 +104,13 @@ def _gap(cells: Iterable[HostCell]) -> str:
     unknown = format_cpu_list(cell.id for cell in cells if cell.memory_mb is None)
     if not unknown:
         return ""
-    nodes = f"node {unknown}" if unknown.isdigit() else f"nodes {unknown}"
-    return f"the memory of {nodes} is not known: the copy has no {NODES}/node*/meminfo"
+    one = unknown.isdigit()
+    nodes, where = (f"node {unknown}", unknown) if one else (f"nodes {unknown}", "*")
+    return f"the memory of {nodes} is not known: there is none in {NODES}/node{where}/meminfo"
 
 
-def _cell(tree: Tree, node: int, cpus: frozenset[int], live: bool) -> HostCell:
+def _cell(tree: Tree, node: int, cpus: frozenset[int], live: bool, alone: set[int]) -> HostCell:
+    """``alone`` gets the CPUs that say nothing of their siblings."""
     total_kib = memory_kib(tree, node)
     page_kib = os.sysconf("SC_PAGE_SIZE") >> 10 if live else None
     if total_kib is None and page_kib is not None:
@@ -116,20 +123,23 @@ def _cell(tree: Tree, node: int, cpus: frozenset[int], live: bool) -> HostCell:
         cpuset=cpus,
         pcpuset=cpus,
         memory_mb=None if total_kib is None else total_kib // 1024,
-        siblings=_siblings(tree, cpus),
+        siblings=_siblings(tree, cpus, alone),
         page_pools=page_pools(tree, node, total_kib, page_kib),
         socket=socket if socket is not None and socket >= 0 else None,
     )
 
 
-def _siblings(tree: Tree, cpus: frozenset[int]) -> tuple[frozenset[int], ...]:
+def _siblings(tree: Tree, cpus: frozenset[int], alone: set[int]) -> tuple[frozenset[int], ...]:
     """Cores in the order of their first thread; a core that spans two cells is cut."""
     cores: list[frozenset[int]] = []
     seen: set[int] = set()
     for cpu in sorted(cpus):
         if cpu in seen:
             continue
-        core = ((core_of(tree, cpu) & cpus) | {cpu}) - seen
+        told = core_of(tree, cpu)
+        if not told:
+            alone.add(cpu)
+        core = ((told & cpus) | {cpu}) - seen
         seen |= core
         cores.append(frozenset(core))
     return tuple(cores)

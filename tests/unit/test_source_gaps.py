@@ -262,3 +262,14 @@ def test_a_file_of_another_source_is_named_with_its_option(numafit: Run, tmp_pat
         done = numafit(*arguments)
         assert done.status == 2
         assert done.err.endswith(said), arguments
+
+
+def test_cpus_without_siblings_are_named(tree: Callable) -> None:
+    files = two_nodes()
+    for cpu in (1, 3):
+        del files[f"{CPU}/cpu{cpu}/topology/thread_siblings_list"]
+    (said,) = read_sysfs(tree(files)).host.remarks
+    assert said == (
+        "CPUs 1,3 are without siblings in devices/system/cpu/cpu*/topology: each counts as a core "
+        "of its own"
+    )
