@@ -158,6 +158,7 @@ def singles(count: int, first: int = 0) -> str:
 
 _PORTS = '{"headings": ["_uuid", "external_ids", "bridges"], "data": []}\n'
 _PORTS += '{"headings": ["_uuid", "name", "type"], "data": [["i", "", ""]]}\n'
+_ALL_CPUS = ",".join(["0xffffffff"] * 2032)
 _MACHINE = '<topology><object type="Machine">'
 _CELLS = "<capabilities><host><topology><cells>{}</cells></topology></host></capabilities>"
 _SPEC = '[pci]\ndevice_spec = {{"address": {{"domain": "{}"}}}}\n'
@@ -238,7 +239,8 @@ BOMBS = [
         _MACHINE, f'<object type="a" nodeset="{",".join(["0xffffffff"] * 2048)}"/>',
         '<object type="PU" os_index="1"/></object></topology>'), "CPUs in all"),
     Bomb("hwloc", "nodes and CPUs", lambda: _MACHINE + "".join(
-        f'<object type="NUMANode" os_index="{n}"/>' for n in range(1024)) + "".join(
+        f'<object type="NUMANode" os_index="{n}" cpuset="{_ALL_CPUS if n == 0 else "0x0"}"/>'
+        for n in range(1024)) + "".join(
         f'<object type="PU" os_index="{n}"/>' for n in range(65_000)) + "</object></topology>",
         "at most 8192 CPUs"),
     Bomb("hwloc", "objects at a depth", lambda: filled(
