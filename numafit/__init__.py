@@ -65,7 +65,8 @@ else:
         import importlib
         import sys
 
-        if name in __all__ or not name.startswith("_"):
+        # PyCapsule_Import asks for the engine: the functions of numafit.h
+        if name in __all__ or name == "_engine" or not name.startswith("_"):
             public = importlib.import_module("numafit._public")
             mine = sys.modules[__name__].__dict__
             mine.update((one, getattr(public, one)) for one in __all__)

@@ -57,3 +57,9 @@ def test_each_command_of_the_list_is_a_command() -> None:
         command = group.get_command(None, name)  # type: ignore[arg-type]
         assert command is not None
         assert command.help
+
+
+def test_the_engine_is_reached_as_a_capsule_is() -> None:
+    """By ``import numafit`` and attributes alone: how ``PyCapsule_Import`` looks for it."""
+    code = "import numafit; assert numafit._engine.Prepared"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

@@ -261,7 +261,7 @@ def test_wheel_holds_what_it_should(wheel: Path) -> None:
         "numafit/readers/host.schema.json",
     ):
         assert wanted in names
-    tracked = run("git", "ls-files", "numafit", cwd=ROOT).splitlines()
+    tracked = run("git", "ls-files", "numafit", "numafit_command", cwd=ROOT).splitlines()
     sources = {n for n in tracked if not n.endswith((".pyx", ".pxi"))}
     built = {n for n in names if n not in sources and ".dist-info/" not in n}
     assert not sources - set(names)
@@ -289,7 +289,8 @@ def test_sdist_builds_offline(dist: Path, tmp_path: Path) -> None:
 def test_unbuilt_tree_says_what_to_do(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "numafit", tmp_path / "numafit")
     done = subprocess.run(
-        [sys.executable, "-S", "-c", "import sys; sys.path[1:1] = [sys.argv[1]]; import numafit",
+        [sys.executable, "-S", "-c", "import sys; sys.path[1:1] = [sys.argv[1]]; "
+         "from numafit import Fleet",
          str(Path(__import__("numpy").__file__).parents[1])],
         cwd=tmp_path, capture_output=True, text=True,
     )  # fmt: skip
