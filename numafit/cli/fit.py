@@ -8,7 +8,14 @@ from typing import Any, NamedTuple
 
 import click
 
-from numafit.cli.glance import MOST_HOSTS, AskedHosts, Glance, glance_options, print_summary
+from numafit.cli.glance import (
+    MOST_HOSTS,
+    Answered,
+    AskedHosts,
+    Glance,
+    glance_options,
+    print_summary,
+)
 from numafit.cli.notes import Notes
 from numafit.cli.output import cpu_text, format_option, print_json, print_table, size_text
 from numafit.cli.requests import Guests, broken_rows, guest_options, show_broken
@@ -29,6 +36,12 @@ class Answer(NamedTuple):
     flavor: Flavor
     host: str
     found: Running | Refusal
+
+    @classmethod
+    def of(cls, flavor: Flavor, shape: Shape, one: Answered, sources: HostSources) -> Answer:
+        if isinstance(one.found, Refusal):
+            return cls(flavor, one.host, one.found)
+        return cls(flavor, one.host, Running(shape, one.found, one, sources))
 
 
 @click.command()
@@ -70,15 +83,10 @@ def command(guests: Guests, sources: HostSources, glance: Glance, pins: bool, ou
 
     def answers(flavor: Flavor, shape: Shape, found: AskedHosts) -> Iterator[Answer]:
         for one in found.answers(glance):
-            answer: Running | Refusal = (
-                one.found
-                if isinstance(one.found, Refusal)
-                else Running(shape, one.found, one, sources)
-            )
-            yield Answer(flavor, one.host, answer)
+            yield Answer.of(flavor, shape, one, sources)
 
     if output == "json":
-        rows = [_described(one, pins, notes) for each in asked for one in answers(*each)]
+        rows = [_described(one, notes, pins) for each in asked for one in answers(*each)]
         print_json(rows + broken_rows(guests))
         return _status(guests, asked)
     for flavor, shape, found in asked:
@@ -168,7 +176,7 @@ def _grouped(cells: Iterable[CellRefusal]) -> Iterator[tuple[object, ...]]:
             yield cpu_text(guests), cpu_text(hosts), "nothing" if message == "fits" else message
 
 
-def _described(one: Answer, pins: bool = False, notes: Notes | None = None) -> dict[str, Any]:
+def _described(one: Answer, notes: Notes, pins: bool = False) -> dict[str, Any]:
     """The answer for machines; sizes are MiB, page sizes KiB, CPUs are ids."""
     answer = one.found
     about: dict[str, Any] = {"flavor": one.flavor.name, "host": one.host}
@@ -180,8 +188,8 @@ def _described(one: Answer, pins: bool = False, notes: Notes | None = None) -> d
         **answer.described(pins),
         "cells": [_cell(n, cell) for n, cell in enumerate(placement.cells)],
         "pci": [_pci(drawn) for drawn in placement.pci],
-        "not_judged": [*placement.not_judged, *(notes.filters(one.flavor) if notes else ())],
-        **({"derived": notes.derived} if notes else {}),
+        "not_judged": [*placement.not_judged, *notes.filters(one.flavor)],
+        "derived": notes.derived,
     }
 
 

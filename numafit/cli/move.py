@@ -14,7 +14,7 @@ from numafit.cli.fit import Answer, _described, _show
 from numafit.cli.glance import MOST_HOSTS, Answered, Glance
 from numafit.cli.notes import Notes
 from numafit.cli.output import format_option, print_json, print_table
-from numafit.cli.running import Running, Shape
+from numafit.cli.running import Shape
 from numafit.cli.servers import find
 from numafit.cli.servers import read as read_database
 from numafit.cli.sources import HostSources, host_sources
@@ -129,11 +129,7 @@ def command(
     shape = Shape.of(asked, server.image, request.guest)
 
     def answer(fleet: Fleet, one: Move) -> Answer:
-        where = one.found
-        if isinstance(where, Refusal):
-            return Answer(asked, one.host_name, where)
-        on = Answered(one.host_name, where, fleet, one.host)
-        return Answer(asked, one.host_name, Running(shape, where, on, sources))
+        return Answer.of(asked, shape, Answered(one.host_name, one.found, fleet, one.host), sources)
 
     if output == "json":
         wanted = (flavor or server.flavor).name
@@ -206,6 +202,6 @@ def _json(server: Server, flavor: str, one: Move, answer: Answer, notes: Notes) 
         "server_name": server.name,
         "own_host": one.own,
         "fits_without_old": None if one.after is None else bool(one.after),
-        **_described(answer, notes=notes),
+        **_described(answer, notes),
         "flavor": flavor,
     }

@@ -10,7 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from numafit.diagnosis.finding import ERROR, WARNING, Finding
-from numafit.diagnosis.known_names import NOTHING, Suggestion, known_names
+from numafit.diagnosis.known_names import (
+    NOTHING,
+    ExtraSpecs,
+    ImageProperties,
+    Suggestion,
+    known_names,
+)
 from numafit.diagnosis.slips import Names
 from numafit.model.flavor import Flavor, Image
 from numafit.rules.nova_config import NovaConfig, meant_section, unlisted_sections
@@ -50,17 +56,9 @@ def flavor_findings(flavors: Iterable[Flavor]) -> Iterator[Finding]:
     for flavor in flavors:
         for name in flavor.extra_specs:
             having.setdefault(name, []).append(flavor.name)
-    known = known_names().extra_specs
-    effort = _Effort()
-    for name, owners in having.items():
-        if known.knows(name):
-            continue
-        free = known.free(name)
-        meant = effort.meant(partial(known.meant, name), free)
-        if not free or meant.slip:
-            what = f"nova knows no extra spec {_cut(name)}"
-            advice = _did_you_mean(meant)
-            yield Finding(WARNING, "unknown-extra-spec", owners_text(owners), what, advice)
+    for name, advice in _unknown(having, known_names().extra_specs):
+        what = f"nova knows no extra spec {_cut(name)}"
+        yield Finding(WARNING, "unknown-extra-spec", owners_text(having[name]), what, advice)
 
 
 def owners_text(flavors: Sequence[str]) -> str:
@@ -69,17 +67,24 @@ def owners_text(flavors: Sequence[str]) -> str:
 
 
 def image_findings(image: Image) -> Iterator[Finding]:
-    known = known_names().image_properties
+    where = f"image {image.name}".rstrip()
+    for name, advice in _unknown(image.properties, known_names().image_properties):
+        what = f"nova knows no image property {_cut(name)}"
+        yield Finding(WARNING, "unknown-image-property", where, what, advice)
+
+
+def _unknown(
+    names: Iterable[str], known: ExtraSpecs | ImageProperties
+) -> Iterator[tuple[str, str]]:
+    """Those that nova does not know, each with what is meant; free ones where they are slips."""
     effort = _Effort()
-    for name in image.properties:
+    for name in names:
         if known.knows(name):
             continue
         free = known.free(name)
         meant = effort.meant(partial(known.meant, name), free)
         if not free or meant.slip:
-            what = f"nova knows no image property {_cut(name)}"
-            where = f"image {image.name}".rstrip()
-            yield Finding(WARNING, "unknown-image-property", where, what, _did_you_mean(meant))
+            yield name, _did_you_mean(meant)
 
 
 def config_findings(config: NovaConfig) -> Iterator[Finding]:
