@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import TextIO
 
 from numafit.errors import ENGINE, NOT_BUILT, MissingExtra, NumafitError, printable
 
@@ -79,11 +80,15 @@ def _failed(error: Exception) -> int:
 
 
 def _forget_output() -> None:
+    _forget(sys.stdout)
+
+
+def _forget(stream: TextIO) -> None:
     """What is left in a buffer is not written, or Python would fail at exit with a status of its
     own."""
     with suppress(OSError):  # it may be no file at all
         null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, sys.stdout.fileno())
+        os.dup2(null, stream.fileno())
         os.close(null)
 
 
@@ -94,6 +99,8 @@ def complain(text: str, hint: str = "") -> int:
     if len(words) > MOST_WORDS:
         words = words[:MOST_WORDS] + "..."
     if sys.stderr is not None:
-        with suppress(OSError):
-            print(f"numafit: {words}{hint}", file=sys.stderr)
+        try:
+            print(f"numafit: {words}{hint}", file=sys.stderr, flush=True)
+        except OSError:
+            _forget(sys.stderr)
     return 2
