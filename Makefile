@@ -7,7 +7,7 @@ EDITABLE := --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/edita
 PYTEST := $(BIN)/python -m pytest
 CMAKE := $(BIN)/cmake
 
-.PHONY: test-cloud test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan memcheck fuzz fuzz-engine fuzz-readers mutants coverage oracle analyse lint docs notebooks format wheel test-wheel clean
+.PHONY: test-dask test-cloud test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan memcheck fuzz fuzz-engine fuzz-readers mutants coverage oracle analyse lint docs notebooks format wheel test-wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -194,6 +194,13 @@ test-machines: build ## hwloc's, libvirt's and lscpu's test machines and this on
 	@command -v lstopo-no-graphics >/dev/null && command -v numactl >/dev/null \
 	  || { apt-get -q update && apt-get -qy --no-install-recommends install hwloc-nox numactl; }
 	$(PYTEST) -q -m machines tests/machines
+
+$(VENV)/.dask: $(VENV)/.installed
+	$(PIP) install -e '.[test,dask]' $(EDITABLE)
+	@touch $@
+
+test-dask: $(VENV)/.dask ## a sweep on a cluster of Dask's worker processes, one of which is killed
+	$(PYTEST) -q -m dask tests/dask
 
 test-wheel: wheel ## programs in C and Cython built against the installed wheel
 	$(PYTEST) -q -m wheel tests/wheel

@@ -43,9 +43,11 @@ __all__ = [
     "Refusal",
     "Request",
     "StalePlacement",
+    "SweepError",
     "cpu_topology",
     "get_include",
     "get_library_dir",
+    "grid",
     "guest_topology",
     "multiqueue",
     "parse_aliases",
@@ -53,6 +55,7 @@ __all__ = [
     "pci_numa_policy",
     "pci_requests",
     "pools_from_devices",
+    "sweep",
     "with_inventories",
 ]
 

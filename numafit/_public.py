@@ -7,6 +7,7 @@ from numafit.errors import InvalidValue as InvalidValue
 from numafit.errors import MisuseError as MisuseError
 from numafit.errors import NumafitError as NumafitError
 from numafit.errors import StalePlacement as StalePlacement
+from numafit.errors import SweepError as SweepError
 
 try:
     from numafit.fleet import Fleet as Fleet
@@ -55,3 +56,5 @@ from numafit.rules.pci_policy import pci_numa_policy as pci_numa_policy
 from numafit.rules.pci_pools import pools_from_devices as pools_from_devices
 from numafit.rules.topology import CpuTopology as CpuTopology
 from numafit.rules.topology import cpu_topology as cpu_topology
+from numafit.sweeping.points import grid as grid
+from numafit.sweeping.sweep import sweep as sweep

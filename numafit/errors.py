@@ -180,6 +180,10 @@ class InvalidValue(MisuseError, InputError):
         return type(self), (self.key, self.value, self.expected, self.hint)
 
 
+class SweepError(NumafitError, RuntimeError):
+    """A sweep that cannot go on: a question failed, or its workers were lost."""
+
+
 class MissingExtra(NumafitError, ImportError):
     """An optional library is not installed; the message says how to get it."""
 

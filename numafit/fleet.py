@@ -149,6 +149,9 @@ class Fleet(PlacementHalf):
         fleet._engine = ManyHosts(columns)
         return fleet
 
+    def fork(self) -> Fleet:
+        return self._of(columns_now(self._engine))
+
     def __len__(self) -> int:
         return self._columns.n_hosts
 

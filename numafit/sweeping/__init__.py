@@ -1,0 +1,1 @@
+"""Many questions on many machines: points, workers, and what they answer."""
