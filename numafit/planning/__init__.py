@@ -1,0 +1,1 @@
+"""Questions of planners, asked of a fleet's own verbs: nothing here decides what fits."""
