@@ -173,7 +173,16 @@ def test_what_a_host_can_a_fleet_can() -> None:
         return {name for name, _ in inspect.getmembers(of) if not name.startswith("_")}
 
     assert verbs(Host) - verbs(Fleet) == {"from_nova", "name"}
-    many = {"from_nova_rows", "from_arrow", "load", "save", "c_columns", "hostinfos", "index"}
+    many = {
+        "from_nova_rows",
+        "from_arrow",
+        "load",
+        "save",
+        "c_columns",
+        "hostinfos",
+        "index",
+        "fork",
+    }
     assert verbs(Fleet) - verbs(Host) == many | MORE_OF_A_FLEET
 
 
