@@ -3,6 +3,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from numafit._slab import Slab
 from numafit.columns import Columns
 from numafit.model.guest import PciRequest
 from numafit.model.options import FitOptions
@@ -39,7 +40,8 @@ class HostCopy:
     def arrays(self) -> dict[str, npt.NDArray[Any]]: ...
 
 class Engine:
-    def __init__(self, columns: Columns) -> None: ...
+    def __init__(self, columns: Columns, holds: bool = False) -> None: ...
+    def fork(self) -> tuple[Slab | None, dict[str, npt.NDArray[Any]]]: ...
     @property
     def columns(self) -> Columns: ...
     @property

@@ -12,6 +12,7 @@ from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
 
 from numafit._c cimport *
+from numafit._slab cimport Slab
 
 cdef extern from "numafit/numafit.h" nogil:
     const nf_api *nf_functions()
@@ -58,6 +59,10 @@ cdef object misuse(int status, str what):
     return MisuseError(f"{what}: {text}", status)
 
 
+cdef void *address(object array):
+    return <void *><uintptr_t>array.ctypes.data
+
+
 include "_options.pxi"
 
 
@@ -91,7 +96,7 @@ cdef class Engine(Lent):
     cdef object spec_masks  # specs of a PCI request -> the classes that it matches, and may use
     cdef Prepared last_prepared
 
-    def __cinit__(self, columns):
+    def __cinit__(self, columns, bint holds=False):
         self.names = columns.names
         self.cache = {}
         self.spec_masks = pci_filter.Masks(columns.classes)
@@ -106,7 +111,7 @@ cdef class Engine(Lent):
         if last is not None and request is last.request:
             return last
         if type(request) is Prepared:
-            if (<Prepared>request).columns is not self.columns:
+            if (<Prepared>request).c.fleet != self.c.identity:
                 raise MisuseError("request: it was prepared for another fleet")
             return request
         entry = self.cache.get(id(request))
@@ -133,7 +138,6 @@ cdef class Engine(Lent):
     cdef Prepared prepare_parts(self, tuple cells, bint isolated, object networks, tuple pci,
                                 object mapping, object resources=None):
         cdef Prepared p = Prepared.__new__(Prepared)
-        p.columns = self.columns
         prepare_cells(p, cells, isolated)
         prepare_nets(p, networks, self.columns.nets)
         prepare_pci(p, pci, self.columns, self.spec_masks, mapping)

@@ -70,6 +70,24 @@ def fault(columns):
     return derive_and_check(&c)
 
 
+cdef object apart(object array, Slab slab, Slab twin):
+    """An array like this one: where it is in ``slab``, at the same place in ``twin``."""
+    if twin is None or not slab.holds(address(array), array.nbytes):
+        return np.empty_like(array)
+    at = <char *>address(array) - slab.memory
+    return np.frombuffer(twin, array.dtype, array.size, at).reshape(array.shape)
+
+
+cdef void copy_column(const nf_fleet *c, const nf_fleet *to, uint32_t i) noexcept nogil:
+    """A column that ``to`` has an array for."""
+    cdef const nf_column_info *column = nf.column(i)
+    cdef uint64_t shape[2]
+    cdef void *into = (<void **>(<char *>to + column.offset))[0]
+    if into != NULL:
+        nf.column_shape(c, i, shape)
+        memcpy(into, (<void **>(<char *>c + column.offset))[0], shape[0] * shape[1] * column.size)
+
+
 cdef class Lent:
     """One fleet's arrays, lent to C under locks of its own, and their copies."""
 
@@ -80,10 +98,11 @@ cdef class Lent:
     cdef readonly dict lent  # arrays by their names in nf_fleet
     cdef object __weakref__
 
-    def __cinit__(self, columns):
+    def __cinit__(self, columns, bint holds=False):
+        """``holds``: the derived columns are filled, and all of them were checked."""
         self.columns = columns
         self.lent = {}
-        self.bind()
+        self.bind(holds)
         self.shared.fleet = &self.c
         # few enough hosts for little contention, enough for their cells to be looked at together
         n_hosts = columns.n_hosts  # Python's number: one of C would wrap around
@@ -98,13 +117,49 @@ cdef class Lent:
         forget(&self.forkable)
         free(self.shared.locks)
 
-    cdef int bind(self) except -1:
+    cdef int bind(self, bint holds) except -1:
         """Lend the arrays of ``columns`` to C, fill the derived ones, and check all of them."""
         lend(&self.c, self.columns, self.lent)
-        self.c.identity = next(identities)
-        reason = derive_and_check(&self.c)
+        if self.columns.identity is None:
+            self.columns.identity = next(identities)
+        self.c.identity = self.columns.identity
+        reason = None if holds else derive_and_check(&self.c)
         if reason is not None:
             raise MisuseError(f"the fleet's columns do not hold together: {reason}")
+        if self.columns.slab is not None:
+            self.columns.slab.seal()
+        return 0
+
+    def fork(self):
+        """All arrays as they are at this moment, by their names, and the slab that they lie in, if
+        these do in theirs: nothing that is changed here is seen there."""
+        cdef Slab slab = self.columns.slab, twin = None
+        cdef nf_fleet to
+        cdef uint32_t i
+        cdef int moved = 1
+        cdef const nf_column_info *column
+        while moved:
+            twin = None if slab is None else slab.twin()
+            made = {}
+            memset(&to, 0, sizeof(to))
+            for i, (name, array) in enumerate(self.lent.items()):
+                column = nf.column(i)
+                made[name] = copy = apart(array, slab, twin)
+                if twin is None or not slab.holds(address(array), array.nbytes):
+                    (<void **>(<char *>&to + column.offset))[0] = address(copy)
+            with nogil:
+                nf.shared_lock(&self.shared)
+                moved = 0 if twin is None else slab.copy_changes(twin)
+                i = 0
+                while nf.column(i) != NULL:
+                    copy_column(&self.c, &to, i)
+                    i += 1
+                nf.shared_unlock(&self.shared)
+            if moved < 0:
+                raise MemoryError
+        if twin is not None and twin.handle == slab.handle:
+            slab.backing = twin.backing
+        return twin, made
 
     def copies(self):
         """Copies of the arrays that claims change, all of one moment."""

@@ -12,10 +12,6 @@ cdef class Query:
         return self.prepared.bounded
 
 
-cdef void *address(object array):
-    return <void *><uintptr_t>array.ctypes.data
-
-
 cdef void hosts_of(nf_hosts *chosen, object indices, uint32_t first, uint32_t count):
     """``indices``: uint32, or ``None``: those from ``first`` on."""
     chosen.list = NULL if indices is None else <uint32_t *>address(indices)

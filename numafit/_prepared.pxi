@@ -32,7 +32,6 @@ cdef class Prepared:
     cdef uint64_t *second_kinds
     cdef nf_resource *second_resources
     cdef readonly object request
-    cdef object columns  # those in whose numbers it is
     cdef readonly tuple guest
     cdef readonly tuple pci
     cdef readonly list vcpus

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 _SHOWN = 80
-ENGINE = ("numafit._engine", "numafit._header")
+ENGINE = ("numafit._engine", "numafit._header", "numafit._slab")
 """The compiled modules."""
 NOT_BUILT = (
     "numafit's engine is not built. In a source tree run 'make build', or install a wheel and "

@@ -52,6 +52,28 @@ class Host:
 
         return cls(host_from_nova(numa_topology, pci_stats, name=name))
 
+    @classmethod
+    def _of(cls, fleet: Fleet, pools_known: bool) -> Host:
+        host = cls.__new__(cls)
+        host._fleet = fleet
+        host._engine = fleet._engine
+        host._pools_known = pools_known
+        return host
+
+    def fork(self) -> Host:
+        """As ``Fleet.fork``."""
+        return Host._of(self._fleet.fork(), self._pools_known)
+
+    def copy(self) -> Host:
+        """As ``Fleet.copy``."""
+        return self.fork()
+
+    def __copy__(self) -> Host:
+        return self.fork()
+
+    def __deepcopy__(self, memo: object) -> Host:
+        return self.fork()
+
     @property
     def name(self) -> str:
         return self._fleet.names[0]

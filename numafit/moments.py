@@ -29,6 +29,6 @@ def host_now(engine: Engine, host: int) -> tuple[HostCopy, HostNow]:
 
 
 def columns_now(engine: Engine) -> Columns:
-    """All columns at this moment, which no claim changes any more."""
+    """All columns at this moment: others' claims and changes do not reach them."""
     with device_lists(engine.columns):
-        return engine.columns.frozen(engine.copies())
+        return engine.columns.forked(*engine.fork())

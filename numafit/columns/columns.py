@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from numafit._slab import Slab
 from numafit.columns.gather import Gatherer
 from numafit.columns.layouts import Layout
 from numafit.columns.names import Names
 from numafit.columns.schema import COLUMNS, GIVEN, Arrays, counts_of
+from numafit.columns.slabs import places, slab_for
 from numafit.model.guest import PciRequest
 from numafit.model.hostinfo import HostInfo, PciPool
 from numafit.model.placement import PciAllocation
@@ -30,7 +32,9 @@ class Columns:
     """The arrays of ``struct nf_fleet``, and the names behind its numbers.
 
     ``nets`` maps a physnet to its network id (0 is the tunnel endpoint); ``page_kib`` lists the
-    page sizes in KiB, ascending; ``cpu_layouts`` holds the interned CPU layouts.
+    page sizes in KiB, ascending; ``cpu_layouts`` holds the interned CPU layouts. ``slab``: the
+    block that the arrays of a large fleet lie in. ``identity``: the same in all requests that are
+    prepared in these numbers; the engine gives it out, and forks keep it.
     """
 
     names: Names
@@ -61,15 +65,25 @@ class Columns:
         """From what ``given`` and ``known`` give. Raises InputError that names the first array
         whose shape does not go with the others."""
         columns = cls.__new__(cls)
-        columns._fill(arrays, known)
+        columns._fill(dict(arrays), known)
         return columns
 
-    def _fill(self, arrays: Arrays, known: Mapping[str, Any]) -> None:
+    def _fill(self, arrays: dict[str, npt.NDArray[Any]], known: Mapping[str, Any]) -> None:
+        """Takes the arrays out of ``arrays``, so that each can go once it is copied."""
         vars(self).update(known)
         self.devices_lock = threading.RLock()
         self.knows_devices = any(pool.devices for pool in self.pools)
         self._counts = self._count(arrays)
         self.n_hosts, self.n_cells = self._counts["n_hosts"], self._counts["n_cells"]
+        self._shared: set[str] = set()
+        self.identity: int | None = None
+        self.slab = slab_for(self._counts)
+        if self.slab is not None:
+            for name, place in zip(COLUMNS, places(self.slab, self._counts), strict=True):
+                if name in arrays:
+                    place[...] = arrays.pop(name)
+                setattr(self, name, place)
+            return
         for name, column in COLUMNS.items():
             array = arrays.get(name)
             if array is None:  # what nobody said anything of, and what the engine derives
@@ -169,14 +183,25 @@ class Columns:
             pci_words.refused(reason, wanted, available, number, requests, pools),
         )
 
-    def frozen(self, arrays: Mapping[str, npt.NDArray[Any]]) -> Columns:
-        """The same with these arrays, which no claim changes. The caller holds
-        ``devices_lock``."""
-        still = copy(self)
+    def forked(self, slab: Slab | None, arrays: Arrays) -> Columns:
+        """The same with these arrays, which ``Engine.fork`` made. What stands behind the numbers is
+        shared until ``own`` takes a copy. The caller holds ``devices_lock``."""
+        fork = copy(self)
+        fork.devices_lock = threading.RLock()
+        fork.slab = slab
         for name, value in arrays.items():
-            setattr(still, name, value)
-        still.devices_taken = {pool: set(taken) for pool, taken in self.devices_taken.items()}
-        return still
+            setattr(fork, name, value)
+        fork.devices_taken = dict(self.devices_taken)
+        self._shared, fork._shared = (set(Columns.__annotations__) for _ in range(2))
+        return fork
+
+    def own(self, name: str) -> Any:
+        """What stands behind the numbers under this name, to be changed in place: forks keep it as
+        it was."""
+        if name in self._shared:
+            setattr(self, name, copy(getattr(self, name)))
+            self._shared.discard(name)
+        return getattr(self, name)
 
     def devices_left(self, pool: int, count: int) -> list[str]:
         """Addresses of the ``count`` devices that are free, in the pool's order.

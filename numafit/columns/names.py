@@ -23,11 +23,14 @@ class Names(Sequence[str]):
             self.append(name)
 
     @classmethod
-    def of(cls, text: bytes, ends: array[int]) -> Names:
+    def of(cls, text: bytes | bytearray, ends: array[int]) -> Names:
         """From what ``parts`` gave."""
         names = cls()
         names._text, names._ends = bytearray(text), ends
         return names
+
+    def __copy__(self) -> Names:
+        return Names.of(self._text, self._ends[:])
 
     def parts(self) -> tuple[bytes, npt.NDArray[np.uint64]]:
         """All names as one UTF-8 text, and where each ends in it, 0 before the first."""

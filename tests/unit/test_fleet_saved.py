@@ -169,7 +169,7 @@ def test_save_replaces_the_file_as_a_whole(fleet: Fleet, tmp_path: Path) -> None
         pass
 
     broken = Full([make_host(0)])
-    broken._columns.cell_id = "no array"  # type: ignore[assignment]
+    broken._columns.names = "no names"  # type: ignore[assignment]
     with pytest.raises(AttributeError):
         broken.save(path)
     assert path.read_bytes() == before
