@@ -30,6 +30,9 @@ LABEL = 1000
 FLAVORS = 5000
 """Each is a question, and its answer a line."""
 
+TRACE_GUESTS = 20_000_000
+"""Azure's trace for packing has 5 million."""
+
 # --- messages: how many keys are looked at for "did you mean", and how much of each
 KEYS_COMPARED = 1000
 KEY_COMPARED = 80

@@ -108,3 +108,11 @@ class Batch:
         if self._kinds[name] is None:
             return na.c_array_from_buffers(kind, len(values), [], null_count=len(values))
         return na.c_array(values, kind)
+
+
+def batch_of(rows: Sequence[Row]) -> Batch:
+    """Rows that did not come from points."""
+    kinds = Kinds()
+    for n, row in enumerate(rows):
+        kinds.see(f"rows[{n}]", row)
+    return kinds.batch(rows)

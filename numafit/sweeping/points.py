@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import itertools
 import json
 import math
 import os
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import fields, is_dataclass
 from enum import Enum
 from typing import Any
 
@@ -18,6 +18,7 @@ from numafit._engine import Prepared
 from numafit.columns import npz
 from numafit.errors import InvalidValue
 from numafit.fleet import Fleet
+from numafit.model import fields
 from numafit.moments import columns_now
 
 Point = Mapping[str, Any]
@@ -25,8 +26,9 @@ Point = Mapping[str, Any]
 
 def grid(**axes: Iterable[Any]) -> list[dict[str, Any]]:
     """Points of every combination of the axes' values, the last axis changing first:
-    ``grid(fleet=[now, after], flavor=flavors, repeat=range(10))``."""
-    values = [list(axis) for axis in axes.values()]
+    ``grid(fleet=[now, after], flavor=flavors, repeat=range(10))``. Raises InvalidValue for an axis
+    that is no list."""
+    values = [list(fields.iterable(name, axis, "a list of values")) for name, axis in axes.items()]
     return [dict(zip(axes, one, strict=True)) for one in itertools.product(*values)]
 
 
@@ -104,10 +106,10 @@ class Texts:
                 return f"bytes({value.hex()})"
             case Sequence():
                 return "[" + ", ".join(self._of(key, one) for one in value) + "]"
-        if is_dataclass(value) and not isinstance(value, type):
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
             parts = (
                 f"{f.name}={self._of(f'{key}.{f.name}', getattr(value, f.name))}"
-                for f in fields(value)
+                for f in dataclasses.fields(value)
                 if f.compare
             )
             return f"{type(value).__name__}({', '.join(parts)})"

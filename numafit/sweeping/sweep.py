@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Executor
+from functools import partial
 from typing import Any
 
 from numafit.errors import InvalidValue, MisuseError, SweepError
@@ -59,12 +60,17 @@ def sweep(
     """
     if not callable(question):
         raise InvalidValue("question", question, "a function")
-    if errors not in ("raise", "row"):
-        raise InvalidValue("errors", errors, "'raise' or 'row'")
+    fields.word("errors", errors, ("raise", "row"), none=False)
     if executor is not None and not hasattr(executor, "submit"):
         raise InvalidValue("executor", executor, "a concurrent.futures.Executor, or None")
     seed = fields.number("seed", seed, 0, 2**64 - 1)
     batch = fields.number("batch", batch, 1, 2**31 - 1, "rows")
+    _path("to", to)
+    _path("spool", spool)
+    if spool is not None and not os.path.isdir(spool):
+        raise InvalidValue("spool", spool, "a folder that is there")
+    if not (progress is None or isinstance(progress, bool) or callable(progress)):
+        raise InvalidValue("progress", progress, "True, False, None or a function of two numbers")
     if workers is not None:
         workers = fields.number("workers", workers, 1, 4096, "processes")
         if executor is not None:
@@ -73,6 +79,11 @@ def sweep(
     return Sweep(
         question, asked, executor, seed, to, workers, spool, batch, errors == "row", progress
     )
+
+
+def _path(key: str, path: object) -> None:
+    if path is not None and not isinstance(path, str | os.PathLike):
+        raise InvalidValue(key, path, "a path, or None")
 
 
 class Sweep:
@@ -107,7 +118,7 @@ class Sweep:
         self._keep_errors = keep_errors
         self._progress = progress
         self._texts = self._said(seed)
-        self._name = f"{question.__module__}.{getattr(question, '__qualname__', question)}"
+        self._name = _named(question)
         self._seed = seed
         self._batches: Generator[Batch, None, None] = self._run()
 
@@ -145,7 +156,8 @@ class Sweep:
             with _Shown(self._progress, len(self._points)) as show:
                 for number, rows in sorted(book.known.items()):
                     pending += self._take(number, rows)
-                show(len(book.known))
+                if book.known:
+                    show(len(book.known))
                 for number, rows, failed in self._asked(set(book.known)):
                     pending += self._take(number, rows)
                     if not failed:  # it is asked again by a call that goes on from here
@@ -202,6 +214,15 @@ class Sweep:
         for _ in self:
             pass
         return self._kinds.batch([row for n in sorted(self._rows) for row in self._rows[n]])
+
+
+def _named(question: Question) -> str:
+    """What a function is called, with what it was given already: the same in every process."""
+    if isinstance(question, partial):
+        given: dict[str, Any] = {str(n): value for n, value in enumerate(question.args)}
+        given.update(question.keywords)
+        return f"{_named(question.func)} with {Texts().point(0, given)}"
+    return f"{question.__module__}.{getattr(question, '__qualname__', type(question).__name__)}"
 
 
 class _Shown:

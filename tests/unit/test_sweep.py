@@ -37,7 +37,7 @@ def rows(sweep: Any) -> list[dict[str, Any]]:
 
 
 def test_a_grid_has_every_combination_the_last_axis_first() -> None:
-    assert numafit.grid(a=[1, 2], b="xy") == [
+    assert numafit.grid(a=[1, 2], b=["x", "y"]) == [
         {"a": 1, "b": "x"},
         {"a": 1, "b": "y"},
         {"a": 2, "b": "x"},
@@ -263,7 +263,7 @@ def test_progress_is_said(tmp_path: Path) -> None:
         questions.drawn, points, workers=1, to=kept, progress=lambda *n: said.append(n)
     )
     sweep.table()
-    assert said == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    assert said == [(1, 3), (2, 3), (3, 3)]
     said.clear()
     numafit.sweep(
         questions.drawn, points, workers=1, to=kept, progress=lambda *n: said.append(n)
@@ -297,6 +297,9 @@ def test_no_file_of_a_fleet_stays_behind(tmp_path: Path, fleet: Fleet) -> None:
         ({"executor": 1}, "executor: got 1"),
         ({"errors": "hide"}, "errors: got 'hide'"),
         ({"workers": 0}, "workers: got 0"),
+        ({"to": 3}, "to: got 3, expected a path"),
+        ({"spool": "/nowhere/at/all"}, "spool: got '/nowhere/at/all', expected a folder"),
+        ({"progress": "yes"}, "progress: got 'yes'"),
         ({"batch": 0}, "batch: got 0"),
         ({"seed": -1}, "seed: got -1"),
         ({"executor": ThreadPoolExecutor(1), "workers": 1}, "workers: they are the executor's own"),
@@ -306,6 +309,11 @@ def test_bad_arguments_are_named(given: dict[str, Any], message: str) -> None:
     whole = {"question": questions.drawn, "points": [], **given}
     with pytest.raises((InvalidValue, MisuseError), match=message):
         numafit.sweep(**whole)
+
+
+def test_an_axis_is_a_list() -> None:
+    with pytest.raises(InvalidValue, match="flavors: got 'ab', expected a list of values"):
+        numafit.grid(flavors="ab")
 
 
 def test_no_points_no_rows() -> None:

@@ -1,0 +1,251 @@
+"""Published traces of virtual machines -> who came, how large, and how long it stayed.
+
+Three forms: Azure's traces for packing of 2020 (a SQLite database), Huawei-East-1 (CSV), and the
+pods of Alibaba's ``cluster-trace-gpu-v2023`` (CSV). What a trace does not tell is not made up: a
+guest without an end stays, and rows that cannot be guests are counted and said.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from numafit.errors import InputError, InvalidValue
+from numafit.readers import bounds
+from numafit.readers.textfile import open_regular, read_text
+
+DAY = 86400.0
+STAYS = math.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What a guest of a trace asks for: memory in MiB."""
+
+    vcpus: int
+    memory_mb: int
+    gpus: int = 0
+
+
+@dataclass(slots=True)
+class VmTrace:
+    """Guests, one entry each: ``sizes[kinds[i]]`` came at ``starts[i]`` and left at ``ends[i]``
+    (seconds; infinite: not seen to leave). ``passed_over``: why rows are no guests -> how many."""
+
+    sizes: list[Size] = field(default_factory=list)
+    kinds: list[int] = field(default_factory=list)
+    starts: list[float] = field(default_factory=list)
+    ends: list[float] = field(default_factory=list)
+    passed_over: dict[str, int] = field(default_factory=dict)
+    _known: dict[Size, int] = field(default_factory=dict, repr=False)
+
+    def add(self, size: Size, start: float, end: float) -> None:
+        if end < start:
+            self.pass_over("it ends before it begins")
+            return
+        if size.vcpus < 1 or size.memory_mb < 1:
+            self.pass_over("it asks for no CPU or no memory")
+            return
+        kind = self._known.setdefault(size, len(self.sizes))
+        if kind == len(self.sizes):
+            self.sizes.append(size)
+        self.kinds.append(kind)
+        self.starts.append(start)
+        self.ends.append(end)
+
+    def pass_over(self, why: str) -> None:
+        self.passed_over[why] = self.passed_over.get(why, 0) + 1
+
+
+def read_azure(
+    path: str | os.PathLike[str], vcpus: int, memory_mb: int, machine: int | None = None
+) -> VmTrace:
+    """Azure's ``packing_trace_zone_a_v1.sqlite``.
+
+    Its VM types are fractions of a machine; ``vcpus`` and ``memory_mb`` are those of the machine
+    that stands for it here, ``machine`` its ``machineId`` (default: the smallest). Fractions are
+    rounded up to whole CPUs and MiB. Types that this machine does not take are passed over.
+    """
+    file = os.fspath(path)
+    with open_regular(path) as stream:
+        if stream.read(16) != b"SQLite format 3\0":
+            raise InputError(
+                file, None, "something else", "a SQLite database", "Azure's trace is one."
+            )
+    trace = VmTrace()
+    try:
+        with closing(sqlite3.connect(f"file:{_quoted(file)}?mode=ro", uri=True)) as database:
+            sizes = _azure_types(database, file, vcpus, memory_mb, machine)
+            query = "SELECT vmTypeId, starttime, endtime FROM vm ORDER BY starttime, vmId"
+            for n, (kind, start, end) in enumerate(database.execute(query)):
+                if n >= bounds.TRACE_GUESTS:
+                    raise _too_many(file)
+                where = f"vm[{n}]"
+                begin = _number(file, f"{where}.starttime", start) * DAY
+                leave = STAYS if end is None else _number(file, f"{where}.endtime", end) * DAY
+                if kind in sizes:
+                    trace.add(sizes[kind], begin, leave)
+                else:
+                    trace.pass_over("its type does not run on this machine")
+    except sqlite3.Error as error:
+        raise InputError(
+            file, None, str(error), "Azure's tables vm and vmType", "See read_azure."
+        ) from None
+    return trace
+
+
+def _quoted(file: str) -> str:
+    from urllib.parse import quote
+
+    return quote(os.path.abspath(file))
+
+
+def _azure_types(
+    database: sqlite3.Connection, file: str, vcpus: int, memory_mb: int, machine: int | None
+) -> dict[object, Size]:
+    rows = database.execute("SELECT vmTypeId, machineId, core, memory FROM vmType").fetchall()
+    machines = sorted({row[1] for row in rows if isinstance(row[1], int)})
+    if machine is None and machines:
+        machine = machines[0]
+    if machine not in machines:
+        raise InputError(
+            file, "vmType.machineId", machine, f"one of {', '.join(map(str, machines)) or 'some'}"
+        )
+    sizes: dict[object, Size] = {}
+    for kind, on, core, memory in rows:
+        if on == machine:
+            where = f"vmType {kind}"
+            sizes[kind] = Size(
+                math.ceil(_number(file, f"{where}.core", core) * vcpus - 1e-9),
+                math.ceil(_number(file, f"{where}.memory", memory) * memory_mb - 1e-9),
+            )
+    return sizes
+
+
+def read_huawei(path: str | os.PathLike[str]) -> VmTrace:
+    """Huawei-East-1: ``vmid,cpu,memory,time,type`` with memory in GB, time in seconds, type 0 for
+    a creation and 1 for a deletion, in the order of time."""
+    file = os.fspath(path)
+    trace = VmTrace()
+    here: dict[str, tuple[Size, float]] = {}
+    for where, row in _rows(file, ("vmid", "cpu", "memory", "time", "type")):
+        vm, time = row["vmid"], _number(file, f"{where}.time", row["time"])
+        if row["type"] == "0":
+            size = Size(
+                _whole(file, f"{where}.cpu", row["cpu"]),
+                math.ceil(_number(file, f"{where}.memory", row["memory"]) * 1024),
+            )
+            if vm in here:
+                trace.pass_over("it is created twice")
+            else:
+                here[vm] = size, time
+        elif row["type"] == "1":
+            if vm in here:
+                size, start = here.pop(vm)
+                trace.add(size, start, time)
+            else:
+                trace.pass_over("it is deleted and was never created")
+        else:
+            raise InputError(file, f"{where}.type", row["type"], "0 (created) or 1 (deleted)")
+    for size, start in here.values():
+        trace.add(size, start, STAYS)
+    return trace
+
+
+def read_alibaba(path: str | os.PathLike[str]) -> VmTrace:
+    """Pods of Alibaba's ``cluster-trace-gpu-v2023`` (``openb_pod_list_*.csv``).
+
+    CPUs are thousandths, rounded up; pods that share a GPU ask for one. Types of GPU are not looked
+    at, and pods that never ran (``Pending``) come like the others.
+    """
+    file = os.fspath(path)
+    trace = VmTrace()
+    wanted = ("cpu_milli", "memory_mib", "num_gpu", "creation_time", "deletion_time")
+    for where, row in _rows(file, wanted):
+        end = row["deletion_time"]
+        trace.add(
+            Size(
+                math.ceil(_number(file, f"{where}.cpu_milli", row["cpu_milli"]) / 1000),
+                math.ceil(_number(file, f"{where}.memory_mib", row["memory_mib"])),
+                _whole(file, f"{where}.num_gpu", row["num_gpu"]),
+            ),
+            _number(file, f"{where}.creation_time", row["creation_time"]),
+            STAYS if end in ("", "nan") else _number(file, f"{where}.deletion_time", end),
+        )
+    return trace
+
+
+FORMS: Mapping[str, Callable[..., VmTrace]] = {
+    "azure": read_azure,
+    "huawei": read_huawei,
+    "alibaba": read_alibaba,
+}
+
+
+def _rows(file: str, wanted: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
+    text = read_text(file, limit=bounds.DUMP_BYTES)
+    reader = csv.reader(text.splitlines())
+    header = [name.strip() for name in next(reader, [])]
+    lacking = [name for name in wanted if name not in header]
+    if lacking:
+        raise InputError(
+            file,
+            "line 1",
+            ",".join(header),
+            f"a header with {', '.join(wanted)}",
+            "Is it another trace?",
+        )
+    places = [header.index(name) for name in wanted]
+    try:
+        for row in reader:
+            if not row:
+                continue
+            if reader.line_num > bounds.TRACE_GUESTS:
+                raise _too_many(file)
+            where = f"line {reader.line_num}"
+            if len(row) < len(header):
+                raise InputError(
+                    file, where, ",".join(row), f"{len(header)} values, as the header has"
+                )
+            yield where, {name: row[at].strip() for name, at in zip(wanted, places, strict=True)}
+    except csv.Error as error:
+        raise InputError(file, f"line {reader.line_num}", str(error), "lines of CSV") from None
+
+
+def _too_many(file: str) -> InputError:
+    return InputError(
+        file,
+        None,
+        f"more than {bounds.TRACE_GUESTS} guests",
+        f"at most {bounds.TRACE_GUESTS}",
+        "Cut the trace.",
+    )
+
+
+def _number(file: str, key: str, value: object) -> float:
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        number = math.nan
+    if not math.isfinite(number) or abs(number) > 1e12:
+        raise InputError(file, key, value, "a number")
+    return number
+
+
+def _whole(file: str, key: str, value: str) -> int:
+    number = _number(file, key, value)
+    if number != int(number) or number < 0:
+        raise InputError(file, key, value, "a whole number")
+    return int(number)
+
+
+def form_of(name: str) -> Callable[..., VmTrace]:
+    """The reader of a form. Raises InvalidValue for a name that is none."""
+    if name not in FORMS:
+        raise InvalidValue("form", name, f"one of {', '.join(FORMS)}")
+    return FORMS[name]
