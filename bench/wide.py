@@ -15,8 +15,10 @@ from numafit import Fleet, Host
 from numafit._engine import ManyHosts
 from numafit._header import POOL_GONE
 from numafit.columns import Columns
+from numafit.columns.in_order import edges_of
 from numafit.columns.names import Names
-from numafit.columns.schema import GIVEN, Column
+from numafit.columns.ranges import edges_from, from_edges, picked, rows
+from numafit.columns.schema import GIVEN
 from numafit.model.resources import Inventory, Provider
 
 TEMPLATES = 16
@@ -74,17 +76,14 @@ def wide(
 
 
 def _repeat(base: Columns, which: Any, rng: np.random.Generator, used: float) -> Columns:
-    cells_of, pools_of = (
-        np.diff(edges)[which].astype(np.int64)
-        for edges in (base.host_first_cell, base.host_first_pool)
-    )
+    cells_of, pools_of = (np.diff(edges_of(base, part))[which] for part in ("cell", "pool"))
     members = {
-        "n_hosts": which,
-        "n_cells": _members(base.host_first_cell, which, cells_of),
-        "n_pools": _members(base.host_first_pool, which, pools_of),
+        "host_room": which,
+        "n_cells": rows(base.host_first_cell[which], cells_of),
+        "n_pools": rows(base.host_first_pool[which], pools_of),
     }
-    made = {name: _picked(array, GIVEN[name], members) for name, array in base.given().items()}
-    made["host_first_cell"], made["host_first_pool"] = _offsets(cells_of), _offsets(pools_of)
+    made = {name: picked(array, GIVEN[name], members) for name, array in base.given().items()}
+    made |= from_edges("cell", edges_from(cells_of)) | from_edges("pool", edges_from(pools_of))
     _use(made, rng, used)
     limit = made["resource_limit"]
     _put(made, "resource_used", rng.random(limit.shape) * limit * used * 2)
@@ -98,15 +97,6 @@ def _repeat(base: Columns, which: Any, rng: np.random.Generator, used: float) ->
     return Columns.of(made, known)
 
 
-def _picked(array: Any, column: Column, members: dict[str, Any]) -> Any:
-    """Values of these hosts, cells or pools; columns of anything else are shared."""
-    for count, indices in members.items():
-        axis = column.axis_of(count)
-        if axis is not None:
-            return np.ascontiguousarray(np.take(array, indices, axis))
-    return array
-
-
 def _use(made: dict[str, Any], rng: np.random.Generator, used: float) -> None:
     total = made["pages_total"]
     share = np.clip(rng.normal(used, used / 2, total.shape), 0.0, 1.0)
@@ -117,8 +107,8 @@ def _use(made: dict[str, Any], rng: np.random.Generator, used: float) -> None:
     table = made["layouts"][made["cell_layout"]]
     _put(made, "cell_cpu_used", rng.integers(0, table["n_shared"].astype(np.int64) * 8 + 1))
     words = table["n_words"].astype(np.int64)
-    _put(made, "cell_mask_at", _offsets(words)[:-1])
-    flat = _members(table["mask_at"].astype(np.int64), np.arange(total.shape[1]), words)
+    _put(made, "cell_mask_at", edges_from(words)[:-1])
+    flat = rows(table["mask_at"], words)
     taken = np.packbits(rng.random((len(flat), 64)) < used, axis=1).view(np.uint64).ravel()
     made["pinned"] = made["layout_words"][flat] & taken
 
@@ -128,21 +118,10 @@ def _use_pools(made: dict[str, Any], rng: np.random.Generator, host: Any) -> Non
     free = rng.integers(0, count + 1) if len(count) else np.zeros(0)
     _put(made, "pool_count", np.where(free > 0, free, POOL_GONE))
     devices = np.zeros_like(made["cell_devices"])
-    at = made["host_first_cell"][:-1][host].astype(np.int64) + made["pool_cell"]
+    at = made["host_first_cell"][host].astype(np.int64) + made["pool_cell"]
     np.add.at(devices, at, np.maximum(made["pool_count"], 0).astype(devices.dtype))
     made["cell_devices"] = devices
 
 
 def _put(made: dict[str, Any], name: str, values: Any) -> None:
     made[name] = values.astype(GIVEN[name].dtype)
-
-
-def _offsets(counts: Any) -> Any:
-    return np.concatenate(([0], np.cumsum(counts))).astype(np.uint32)
-
-
-def _members(first: Any, which: Any, counts: Any) -> Any:
-    """Indices first[which] .. + counts - 1 of each, one after the other."""
-    starts = np.asarray(first, np.int64)[which]
-    ends = np.cumsum(counts)
-    return np.repeat(starts - (ends - counts), counts) + np.arange(ends[-1] if len(ends) else 0)

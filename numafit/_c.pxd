@@ -17,6 +17,8 @@ cdef extern from "numafit/numafit.h" nogil:
 
     const int64_t NF_MAX_AMOUNT
     const uint64_t NF_NO_DISTANCES
+    const uint32_t NF_NO_HOST
+    const uint32_t NF_REMOVED_CLASS
 
     ctypedef int nf_status
     enum:
@@ -28,6 +30,7 @@ cdef extern from "numafit/numafit.h" nogil:
         NF_HOST_CLASS
         NF_RESOURCE
         NF_STALE
+        NF_REMOVED
         NF_UNDECIDED
         NF_EINVAL
         NF_EABI
@@ -48,8 +51,10 @@ cdef extern from "numafit/numafit.h" nogil:
     ctypedef struct nf_fleet:
         uint32_t abi
         uint32_t n_hosts
+        uint32_t host_room
         uint32_t n_cells
         uint32_t n_layouts
+        uint32_t layout_room
         uint32_t n_page_sizes
         uint32_t max_threads
         uint32_t max_cells
@@ -66,6 +71,9 @@ cdef extern from "numafit/numafit.h" nogil:
         uint64_t n_layout_cpus
         uint64_t n_distances
         const uint32_t *host_first_cell
+        const uint32_t *host_end_cell
+        const uint32_t *host_first_pool
+        const uint32_t *host_end_pool
         const double *host_cpu_ratio
         const double *host_ram_ratio
         const uint64_t *host_distance_at
@@ -75,6 +83,7 @@ cdef extern from "numafit/numafit.h" nogil:
         int64_t *resource_used
         int32_t *resource_room
         int16_t *resource_few
+        const uint32_t *cell_host
         const int32_t *cell_id
         const int32_t *cell_socket
         const uint32_t *cell_layout
@@ -93,7 +102,7 @@ cdef extern from "numafit/numafit.h" nogil:
         int32_t *cell_cpu_room
         int32_t *cell_memory_room
         int64_t *cell_devices
-        const uint32_t *host_first_pool
+        const uint32_t *pool_host
         const uint32_t *pool_class
         const int32_t *pool_cell
         const uint32_t *pool_provider

@@ -196,7 +196,7 @@ cdef class Engine(Lent):
         cdef Prepared p = placed.prepared
         cdef uint32_t host = placed.host, first = self.c.host_first_cell[host]
         cdef int status = why.status, attempt
-        cdef size_t cells = self.c.host_first_cell[host + 1] - first, n = cells * p.c.n_cells
+        cdef size_t cells = self.c.host_end_cell[host] - first, n = cells * p.c.n_cells
         cdef PairReasons native = PairReasons.__new__(PairReasons)
         native.engine = self
         native.n_host_cells = cells
@@ -267,7 +267,7 @@ cdef class Engine(Lent):
             return native
         cells = placement.cells
         ids = {}
-        for g in range(first, self.c.host_first_cell[host + 1]):
+        for g in range(first, self.c.host_end_cell[host]):
             ids[self.c.cell_id[g]] = g
         p = self.prepare_parts(cells, False, None, tuple(placement.pci_requests), None)
         # placement may have allocated more devices than the requests count
@@ -313,7 +313,7 @@ cdef class Engine(Lent):
         """The very pools that the placement names."""
         cdef nf_draw *d
         cdef uint32_t first = self.c.host_first_pool[placed.host]
-        cdef uint32_t last = self.c.host_first_pool[placed.host + 1]
+        cdef uint32_t last = self.c.host_end_pool[placed.host]
         for allocation in allocations:
             if placed.out.n_draws == placed.out.draws_size:
                 raise MisuseError(f"pci: {len(allocations)} allocations, expected fewer")

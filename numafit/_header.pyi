@@ -5,6 +5,8 @@ MAX_PAGE_SIZES: int
 MAX_AMOUNT: int
 TUNNEL_NET: int
 NO_DISTANCES: int
+NO_HOST: int
+REMOVED_CLASS: int
 PAGES_SMALL: int
 PAGES_LARGE: int
 PAGES_ANY: int
@@ -17,4 +19,4 @@ KIND_VF: int
 
 def counts() -> list[str]: ...
 def layout_fields() -> list[tuple[str, int, int]]: ...
-def columns() -> list[tuple[str, str | None, tuple[tuple[str, int], ...], bool, bool]]: ...
+def columns() -> list[tuple[str, str | None, tuple[str, ...], bool, bool]]: ...

@@ -22,6 +22,8 @@ MAX_PAGE_SIZES = NF_MAX_PAGE_SIZES
 MAX_AMOUNT = NF_MAX_AMOUNT
 TUNNEL_NET = NF_TUNNEL_NET
 NO_DISTANCES = NF_NO_DISTANCES
+NO_HOST = NF_NO_HOST
+REMOVED_CLASS = NF_REMOVED_CLASS
 PAGES_SMALL = NF_PAGES_SMALL
 PAGES_LARGE = NF_PAGES_LARGE
 PAGES_ANY = NF_PAGES_ANY
@@ -31,9 +33,6 @@ POOL_GONE = NF_POOL_GONE
 KIND_OTHER = NF_KIND_OTHER
 KIND_PF = NF_KIND_PF
 KIND_VF = NF_KIND_VF
-
-cdef enum:
-    APART = 1000  # more than a column is longer than its count
 
 TYPES = {NF_INT16: "i2", NF_INT32: "i4", NF_UINT32: "u4", NF_INT64: "i8", NF_UINT64: "u8",
          NF_DOUBLE: "f8"}
@@ -63,8 +62,8 @@ def layout_fields():
 def columns():
     """(name, type, axes, claimed, derived) of each column of ``struct nf_fleet``, in its order.
 
-    ``type`` is numpy's word, or ``None`` for ``nf_layout``; an axis is (count, values that it has
-    beyond that count).
+    ``type`` is numpy's word, or ``None`` for ``nf_layout``; an axis is the name of the count that
+    says how long it is.
     """
     cdef nf_fleet fleet
     cdef uint32_t i = 0
@@ -76,9 +75,9 @@ def columns():
     while nf_count(i) != NULL:
         at = <char *>&fleet + nf_count(i).offset
         if nf_count(i).size == 4:
-            (<uint32_t *>at)[0] = (i + 1) * APART
+            (<uint32_t *>at)[0] = i + 2
         else:
-            (<uint64_t *>at)[0] = (i + 1) * APART
+            (<uint64_t *>at)[0] = i + 2
         i += 1
     i = 0
     found = []
@@ -86,8 +85,7 @@ def columns():
         column = nf_column(i)
         axes = []
         for axis in range(nf_column_shape(&fleet, i, shape)):
-            number, beyond = divmod(shape[axis], APART)
-            axes.append((known[number - 1], beyond))
+            axes.append(known[shape[axis] - 2])
         found.append((column.name.decode(), TYPES.get(column.type), tuple(axes),
                       bool(column.claimed), bool(column.derived)))
         i += 1

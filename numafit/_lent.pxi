@@ -105,9 +105,9 @@ cdef class Lent:
         self.bind(holds)
         self.shared.fleet = &self.c
         # few enough hosts for little contention, enough for their cells to be looked at together
-        n_hosts = columns.n_hosts  # Python's number: one of C would wrap around
-        self.shared.hosts_per_lock = max(64, -(-n_hosts // NF_MAX_LOCKS))
-        self.shared.n_locks = max(1, -(-n_hosts // self.shared.hosts_per_lock))
+        room = columns.counts()["host_room"]  # Python's number: one of C would wrap around
+        self.shared.hosts_per_lock = max(64, -(-room // NF_MAX_LOCKS))
+        self.shared.n_locks = max(1, -(-room // self.shared.hosts_per_lock))
         self.shared.locks = <nf_lock *>zeroed(self.shared.n_locks, sizeof(nf_lock))
         remember(&self.forkable, &self.shared)
         if columns.knows_devices:

@@ -101,7 +101,7 @@ cdef class Placed:
         cdef int32_t node = f.pool_cell[pool], at, best = -1
         cdef uint64_t matrix = f.host_distance_at[self.host]
         cdef uint32_t first = f.host_first_cell[self.host], place, i
-        cdef uint32_t cells = f.host_first_cell[self.host + 1] - first
+        cdef uint32_t cells = f.host_end_cell[self.host] - first
         if node < 0:
             return None
         for i in range(self.prepared.c.n_cells):

@@ -189,15 +189,10 @@ static void keep_within_limits(const nf_cell_filter *s, uint32_t first, uint32_t
 static void by_pair(const nf_cell_filter *s, uint32_t first, uint32_t n, int32_t *ok) {
     nf_limits limits = {false, 0.0, 0.0};
     nf_cell c;
-    uint32_t host = 0;
     bool own = s->options->limits == NF_LIMITS_HOST;
-    if (own) host = nf_host_of(s->f, first);
     if (!own) limits = nf_limits_for(s->f, 0, s->options);
     for (uint32_t i = 0; i < n; i++) {
-        if (own) {
-            while (s->f->host_first_cell[host + 1] <= first + i) host++;
-            limits = nf_limits_for(s->f, host, s->options);
-        }
+        if (own) limits = nf_limits_for(s->f, s->f->cell_host[first + i], s->options);
         nf_cell_load(&c, s->f, first + i);
         ok[i] = -(int32_t)(nf_pair(&c, &s->want, &limits, NULL) == NF_OK);
     }

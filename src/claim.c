@@ -159,7 +159,7 @@ static void add_devices(const nf_fleet *f, uint32_t host, uint32_t pool, int32_t
 
 /* What is left of a pool goes out of sight while devices are taken that exclude it. */
 static void hide_or_show(const nf_fleet *f, uint32_t host, uint32_t pool) {
-    uint32_t first = f->host_first_pool[host], last = f->host_first_pool[host + 1];
+    uint32_t first = f->host_first_pool[host], last = f->host_end_pool[host];
     int32_t taken = 0;
     if (!f->pool_family[pool]) return;
     for (uint32_t p = first; p < last; p++)
@@ -205,7 +205,7 @@ static bool placement_ok(const nf_fleet *f, uint32_t host, const nf_request *r,
     if (p->n_draws && (!p->draws || p->n_draws > p->draws_size)) return false;
     for (uint32_t i = 0; i < p->n_draws; i++) {
         const nf_draw *d = &p->draws[i];
-        if (d->pool < f->host_first_pool[host] || d->pool >= f->host_first_pool[host + 1])
+        if (d->pool < f->host_first_pool[host] || d->pool >= f->host_end_pool[host])
             return false;
         if (!d->count || d->count > INT32_MAX || d->request >= r->n_pci) return false;
     }
@@ -213,7 +213,7 @@ static bool placement_ok(const nf_fleet *f, uint32_t host, const nf_request *r,
         const nf_placed_cell *c = &p->cells[g];
         if ((uint64_t)c->first_slot + c->n_slots > p->slots_size) return false;
         if (r->cells[g].n_shared > NF_MAX_SLOTS) return false;
-        if (c->cell < f->host_first_cell[host] || c->cell >= f->host_first_cell[host + 1])
+        if (c->cell < f->host_first_cell[host] || c->cell >= f->host_end_cell[host])
             return false;
         uint32_t slots = f->layouts[f->cell_layout[c->cell]].n_slots;
         if (c->reserved >= 0 && (uint32_t)c->reserved >= slots) return false;

@@ -4,7 +4,7 @@
 #include <stddef.h>
 
 #define COUNTS(X) \
-    X(n_hosts) X(n_cells) X(n_layouts) X(n_page_sizes) X(max_threads) X(max_cells) X(max_words) \
+    X(n_hosts) X(host_room) X(n_cells) X(n_layouts) X(layout_room) X(n_page_sizes) X(max_threads) X(max_cells) X(max_words) \
     X(net_words) X(n_pools) X(max_pools) X(n_classes) X(n_resources) X(n_host_classes) \
     X(identity) X(n_mask_words) \
     X(n_layout_words) X(n_layout_cpus) X(n_distances)
@@ -61,14 +61,13 @@ const nf_count_info *nf_layout_field(uint32_t i) {
 /* Rows and values in a row, by what a column has a value for. */
 static inline uint64_t rows_of(const nf_fleet *f, nf_per per) {
     switch (per) {
-    case NF_PER_HOST: return f->n_hosts;
-    case NF_PER_HOST_EDGE: return (uint64_t)f->n_hosts + 1;
+    case NF_PER_HOST: return f->host_room;
     case NF_PER_RESOURCE_HOST: return f->n_resources;
     case NF_PER_CELL: case NF_PER_CELL_NET: return f->n_cells;
     case NF_PER_PAGE_CELL: case NF_PER_PAGE_SIZE: return f->n_page_sizes;
     case NF_PER_THREAD_CELL: return f->max_threads;
     case NF_PER_POOL: return f->n_pools;
-    case NF_PER_LAYOUT: return f->n_layouts;
+    case NF_PER_LAYOUT: return f->layout_room;
     case NF_PER_MASK_WORD: return f->n_mask_words;
     case NF_PER_LAYOUT_WORD: return f->n_layout_words;
     case NF_PER_LAYOUT_CPU: return f->n_layout_cpus;
@@ -81,7 +80,7 @@ static inline uint64_t row_length(const nf_fleet *f, nf_per per) {
     switch (per) {
     case NF_PER_CELL_NET: return f->net_words;
     case NF_PER_PAGE_CELL: case NF_PER_THREAD_CELL: return f->n_cells;
-    case NF_PER_RESOURCE_HOST: return f->n_hosts;
+    case NF_PER_RESOURCE_HOST: return f->host_room;
     default: return 1;
     }
 }

@@ -15,7 +15,10 @@ enum { NF_GIVEN = 0, NF_DERIVED = 1 };
 
 /* field, what it has a value for, derived; in the order of struct nf_fleet */
 #define NF_COLUMNS(X) \
-    X(host_first_cell, NF_PER_HOST_EDGE, NF_GIVEN) \
+    X(host_first_cell, NF_PER_HOST, NF_GIVEN) \
+    X(host_end_cell, NF_PER_HOST, NF_GIVEN) \
+    X(host_first_pool, NF_PER_HOST, NF_GIVEN) \
+    X(host_end_pool, NF_PER_HOST, NF_GIVEN) \
     X(host_cpu_ratio, NF_PER_HOST, NF_GIVEN) \
     X(host_ram_ratio, NF_PER_HOST, NF_GIVEN) \
     X(host_distance_at, NF_PER_HOST, NF_GIVEN) \
@@ -25,6 +28,7 @@ enum { NF_GIVEN = 0, NF_DERIVED = 1 };
     X(resource_used, NF_PER_RESOURCE_HOST, NF_GIVEN) \
     X(resource_room, NF_PER_RESOURCE_HOST, NF_DERIVED) \
     X(resource_few, NF_PER_RESOURCE_HOST, NF_DERIVED) \
+    X(cell_host, NF_PER_CELL, NF_GIVEN) \
     X(cell_id, NF_PER_CELL, NF_GIVEN) \
     X(cell_socket, NF_PER_CELL, NF_GIVEN) \
     X(cell_layout, NF_PER_CELL, NF_GIVEN) \
@@ -43,7 +47,7 @@ enum { NF_GIVEN = 0, NF_DERIVED = 1 };
     X(cell_cpu_room, NF_PER_CELL, NF_DERIVED) \
     X(cell_memory_room, NF_PER_CELL, NF_DERIVED) \
     X(cell_devices, NF_PER_CELL, NF_GIVEN) \
-    X(host_first_pool, NF_PER_HOST_EDGE, NF_GIVEN) \
+    X(pool_host, NF_PER_POOL, NF_GIVEN) \
     X(pool_class, NF_PER_POOL, NF_GIVEN) \
     X(pool_cell, NF_PER_POOL, NF_GIVEN) \
     X(pool_provider, NF_PER_POOL, NF_GIVEN) \

@@ -37,18 +37,15 @@ static void derive_host(const nf_fleet *f, uint32_t host) {
 nf_status nf_derive(const nf_fleet *f, uint32_t first, uint32_t count, const char **reason) {
     nf_status status = nf_check_derivable(f, first, count, reason);
     if (status != NF_OK) return status;
-    uint32_t host = count ? nf_host_of(f, first) : 0;
-    if (count == f->n_cells) {
-        for (uint32_t h = 0; h < f->n_hosts; h++) derive_host(f, h);
-    } else if (count) {
-        derive_host(f, host);
-    }
+    bool all = count == f->n_cells;
+    uint32_t last = NF_NO_HOST;
+    for (uint32_t h = 0; all && h < f->n_hosts; h++) derive_host(f, h);
     for (uint32_t cell = first; cell < first + count; cell++) {
-        while (host + 1 < f->n_hosts && f->host_first_cell[host + 1] <= cell) {
-            host++;
-            if (count != f->n_cells) derive_host(f, host);
-        }
+        uint32_t host = f->cell_host[cell];
+        if (host == NF_NO_HOST) continue;
+        if (!all && host != last) derive_host(f, host);
         derive_cell(f, host, cell);
+        last = host;
     }
     return NF_OK;
 }

@@ -21,24 +21,20 @@ static inline int nf_refuse(nf_reason *why, int status, int64_t detail, int64_t 
 }
 
 static inline uint32_t nf_host_cells(const nf_fleet *f, uint32_t host) {
-    return f->host_first_cell[host + 1] - f->host_first_cell[host];
+    return f->host_end_cell[host] - f->host_first_cell[host];
+}
+
+static inline uint32_t nf_host_pools(const nf_fleet *f, uint32_t host) {
+    return f->host_end_pool[host] - f->host_first_pool[host];
+}
+
+/* A host that was removed has no cells: who has looked at those need not ask. */
+static inline bool nf_removed(const nf_fleet *f, uint32_t host) {
+    return f->host_class[host] == NF_REMOVED_CLASS;
 }
 
 static inline const nf_word *nf_dedicated_mask(const nf_fleet *f, const nf_layout *layout) {
     return f->layout_words + layout->mask_at;
-}
-
-/* The host that a cell belongs to. */
-static inline uint32_t nf_host_of(const nf_fleet *f, uint32_t cell) {
-    uint32_t low = 0, high = f->n_hosts;
-    while (high - low > 1) { /* hosts without cells share their first with the one behind them */
-        uint32_t mid = low + (high - low) / 2;
-        if (f->host_first_cell[mid] <= cell)
-            low = mid;
-        else
-            high = mid;
-    }
-    return low;
 }
 
 /* pin.c: which threads? Room for w->n_dedicated slots; the pair must fit. */
@@ -165,8 +161,8 @@ bool nf_pci_serve(nf_pci_job *p);
  * NF_NONE: for a guest that takes all cells)? The answer of nf_pci_serve() for a request without
  * providers that does not mix (below), with nothing laid out or taken. */
 bool nf_pci_serves_one(const nf_fleet *f, uint32_t host, const nf_pci_request *q, uint32_t cell);
-/* May the request take devices at once, on some host, that exclude each other? */
-bool nf_pci_mixes(const nf_fleet *f, const nf_pci_request *q);
+/* May the request take devices of the host at once that exclude each other? */
+bool nf_pci_mixes(const nf_fleet *f, uint32_t host, const nf_pci_request *q);
 /* Write down a draw, pool by its number in the host; false: there is no room, and p->overrun. */
 bool nf_pci_note(nf_pci_job *p, uint32_t r, uint32_t pool, uint32_t count);
 /* Placement's allocation can only be followed where no provider stands behind two pools. */

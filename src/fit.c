@@ -333,6 +333,7 @@ static int assign_all(nf_job *j) {
         int whole = nf_resources_fit(j->f, j->host, j->request, j->why);
         if (whole != NF_OK) return whole;
     }
+    if (!j->n_cells && nf_removed(j->f, j->host)) return nf_refuse(j->why, NF_REMOVED, 0, 0, 0);
     if (guests && !j->n_cells) return nf_refuse(j->why, NF_NO_TOPOLOGY, 0, guests, 0);
     if (j->n_cells < guests) return nf_refuse(j->why, NF_TOO_FEW_CELLS, 0, guests, j->n_cells);
     bool done = guests == 1 && assign_one(j);
@@ -393,6 +394,7 @@ nf_status nf_pci(const nf_fleet *f, uint32_t host, const nf_request *request,
     int status = nf_job_check(f, request, options, scratch);
     if (status != NF_OK) return status;
     if (!nf_host_ok(f, host) || (n_cells && !cells) || !out) return NF_EINVAL;
+    if (nf_removed(f, host)) return NF_REMOVED;
     uint32_t draws = nf_max_draws(f, request);
     if (draws && (!out->draws || out->draws_size < draws)) return NF_ESPACE;
     nf_job_start(&j, f, host, request, options, NULL);

@@ -34,7 +34,7 @@ bool nf_hosts_ok(const nf_fleet *f, const nf_hosts *hosts);
  * laid out by that. */
 static inline bool nf_host_ok(const nf_fleet *f, uint32_t host) {
     return host < f->n_hosts && nf_host_cells(f, host) <= f->max_cells &&
-           f->host_first_pool[host + 1] - f->host_first_pool[host] <= f->max_pools;
+           nf_host_pools(f, host) <= f->max_pools;
 }
 /* The i-th of them. */
 static inline uint32_t nf_hosts_at(const nf_hosts *hosts, uint32_t i) {

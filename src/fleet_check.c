@@ -70,23 +70,43 @@ static nf_status check_counts(const nf_fleet *f, const char **reason) {
     HOLD(f->net_words >= 1, "net_words: at least 1");
     HOLD(f->n_host_classes >= 1, "n_host_classes: at least 1");
     HOLD(f->n_resources <= MOST_RESOURCES, "n_resources: at most 4096");
-    HOLD(f->n_hosts || !f->n_cells, "n_hosts: 0, beside cells");
+    HOLD(f->n_hosts <= f->host_room, "n_hosts: more than host_room");
+    HOLD(f->n_layouts <= f->layout_room, "n_layouts: more than layout_room");
     HOLD(f->n_cells != UINT32_MAX && f->n_pools <= INT32_MAX, "n_cells, n_pools: too many");
     return NF_OK;
 }
 
-static nf_status check_edges(const nf_fleet *f, const char **reason) {
-    const uint32_t *cell = f->host_first_cell, *pool = f->host_first_pool;
-    HOLD(cell[0] == 0, "host_first_cell: starts at 0");
-    HOLD(pool[0] == 0, "host_first_pool: starts at 0");
-    for (uint32_t h = 0; h < f->n_hosts; h++) {
-        HOLD(cell[h] <= cell[h + 1], "host_first_cell: falls");
-        HOLD(cell[h + 1] - cell[h] <= f->max_cells, "host_first_cell: more than max_cells");
-        HOLD(pool[h] <= pool[h + 1], "host_first_pool: falls");
-        HOLD(pool[h + 1] - pool[h] <= f->max_pools, "host_first_pool: more than max_pools");
+/* A range within its column, each of whose rows says that it is the host's: so none overlap. */
+static nf_status check_range(const nf_fleet *f, uint32_t host, const char **reason) {
+    uint32_t first = f->host_first_cell[host], end = f->host_end_cell[host];
+    uint32_t pool = f->host_first_pool[host], last = f->host_end_pool[host];
+    HOLD(first <= end, "host_end_cell: before host_first_cell");
+    HOLD(end <= f->n_cells, "host_end_cell: beyond n_cells");
+    HOLD(end - first <= f->max_cells, "host_end_cell: more than max_cells");
+    HOLD(pool <= last, "host_end_pool: before host_first_pool");
+    HOLD(last <= f->n_pools, "host_end_pool: beyond n_pools");
+    HOLD(last - pool <= f->max_pools, "host_end_pool: more than max_pools");
+    for (uint32_t c = first; c < end; c++)
+        HOLD(f->cell_host[c] == host, "cell_host: not the host in whose range the cell is");
+    for (uint32_t p = pool; p < last; p++)
+        HOLD(f->pool_host[p] == host, "pool_host: not the host in whose range the pool is");
+    return NF_OK;
+}
+
+/* Rows that say that they are a host's stand in its range, and none of the others do. */
+static nf_status check_owners(const nf_fleet *f, const char **reason) {
+    for (uint32_t c = 0; c < f->n_cells; c++) {
+        uint32_t host = f->cell_host[c];
+        HOLD(host == NF_NO_HOST || host < f->n_hosts, "cell_host: no such host");
+        HOLD(host == NF_NO_HOST || (f->host_first_cell[host] <= c && c < f->host_end_cell[host]),
+             "cell_host: a cell beyond its host's range");
     }
-    HOLD(cell[f->n_hosts] == f->n_cells, "host_first_cell: does not end at n_cells");
-    HOLD(pool[f->n_hosts] == f->n_pools, "host_first_pool: does not end at n_pools");
+    for (uint32_t p = 0; p < f->n_pools; p++) {
+        uint32_t host = f->pool_host[p];
+        HOLD(host == NF_NO_HOST || host < f->n_hosts, "pool_host: no such host");
+        HOLD(host == NF_NO_HOST || (f->host_first_pool[host] <= p && p < f->host_end_pool[host]),
+             "pool_host: a pool beyond its host's range");
+    }
     return NF_OK;
 }
 
@@ -122,15 +142,18 @@ nf_status nf_check_derivable(const nf_fleet *f, uint32_t first, uint32_t count,
     if (!reason) reason = &unused;
     TRY(check_fleet(f, reason));
     HOLD(first <= f->n_cells && count <= f->n_cells - first, "cells: beyond n_cells");
-    for (uint32_t cell = first; cell < first + count; cell++) TRY(check_place(f, cell, reason));
     if (count >= f->n_layouts) TRY(check_layouts(f, reason));
-    for (uint32_t cell = first; count < f->n_layouts && cell < first + count; cell++)
-        TRY(check_layout(f, &f->layouts[f->cell_layout[cell]], reason));
+    for (uint32_t cell = first; cell < first + count; cell++) {
+        if (f->cell_host[cell] == NF_NO_HOST) continue;
+        HOLD(f->cell_host[cell] < f->n_hosts, "cell_host: no such host");
+        TRY(check_place(f, cell, reason));
+        if (count < f->n_layouts) TRY(check_layout(f, &f->layouts[f->cell_layout[cell]], reason));
+    }
     return NF_OK;
 }
 
 static nf_status check_pools(const nf_fleet *f, uint32_t host, const char **reason) {
-    for (uint32_t p = f->host_first_pool[host]; p < f->host_first_pool[host + 1]; p++) {
+    for (uint32_t p = f->host_first_pool[host]; p < f->host_end_pool[host]; p++) {
         HOLD(f->pool_class[p] < f->n_classes, "pool_class: no such property set");
         HOLD(f->pool_cell[p] >= NF_POOL_ELSEWHERE &&
                  f->pool_cell[p] < (int32_t)nf_host_cells(f, host),
@@ -141,10 +164,32 @@ static nf_status check_pools(const nf_fleet *f, uint32_t host, const char **reas
 }
 
 static nf_status check_ids(const nf_fleet *f, uint32_t host, const char **reason) {
-    uint32_t first = f->host_first_cell[host], last = f->host_first_cell[host + 1];
+    uint32_t first = f->host_first_cell[host], last = f->host_end_cell[host];
     for (uint32_t a = first; a < last; a++)
         for (uint32_t b = first; b < a; b++)
             HOLD(f->cell_id[a] != f->cell_id[b], "cell_id: twice in one host");
+    return NF_OK;
+}
+
+/* Its words of masks, and, where it is not void, all that claims do not change. */
+static nf_status check_cell(const nf_fleet *f, uint32_t cell, const char **reason) {
+    bool is_void = f->cell_host[cell] == NF_NO_HOST;
+    uint64_t at = f->cell_mask_at[cell];
+    uint64_t end = cell + 1 < f->n_cells ? f->cell_mask_at[cell + 1] : f->n_mask_words;
+    if (!is_void) TRY(check_place(f, cell, reason));
+    uint32_t words = is_void ? 0 : f->layouts[f->cell_layout[cell]].n_words;
+    HOLD(at <= end && words <= end - at, "cell_mask_at: masks overlap, or are out of order");
+    if (is_void) return NF_OK;
+    HOLD(f->cell_id[cell] >= 0, "cell_id: negative");
+    HOLD(f->cell_socket[cell] >= -1, "cell_socket: below -1");
+    HOLD(f->n_page_sizes == NF_MAX_PAGE_SIZES || !(f->cell_page_sizes[cell] >> f->n_page_sizes),
+         "cell_page_sizes: no such page size");
+    for (uint32_t s = 0; s < f->n_page_sizes; s++) {
+        int32_t total = f->pages_total[(size_t)s * f->n_cells + cell];
+        HOLD(total >= 0, "pages_total: negative");
+        HOLD(f->cell_page_sizes[cell] >> s & 1u || !total,
+             "pages_total: pages of a size that the cell does not have");
+    }
     return NF_OK;
 }
 
@@ -152,34 +197,23 @@ static nf_status check_ids(const nf_fleet *f, uint32_t host, const char **reason
 static bool ratio_holds(double ratio) { return isnan(ratio) || (ratio >= 0.0 && isfinite(ratio)); }
 
 nf_status nf_check_still(const nf_fleet *f, const char **reason) {
-    uint64_t free_at = 0;
     TRY(check_fleet(f, reason));
-    TRY(check_edges(f, reason));
     TRY(check_layouts(f, reason));
     for (uint32_t s = 0; s < f->n_page_sizes; s++) {
         HOLD(f->page_kib[s] > 0, "page_kib: 0");
         HOLD(!s || f->page_kib[s] > f->page_kib[s - 1], "page_kib: not ascending");
     }
-    for (uint32_t cell = 0; cell < f->n_cells; cell++) {
-        TRY(check_place(f, cell, reason));
-        HOLD(f->cell_mask_at[cell] >= free_at, "cell_mask_at: masks overlap, or are out of order");
-        free_at = f->cell_mask_at[cell] + f->layouts[f->cell_layout[cell]].n_words;
-        HOLD(f->cell_id[cell] >= 0, "cell_id: negative");
-        HOLD(f->cell_socket[cell] >= -1, "cell_socket: below -1");
-        HOLD(f->n_page_sizes == NF_MAX_PAGE_SIZES || !(f->cell_page_sizes[cell] >> f->n_page_sizes),
-             "cell_page_sizes: no such page size");
-        for (uint32_t s = 0; s < f->n_page_sizes; s++) {
-            int32_t total = f->pages_total[(size_t)s * f->n_cells + cell];
-            HOLD(total >= 0, "pages_total: negative");
-            HOLD(f->cell_page_sizes[cell] >> s & 1u || !total,
-                 "pages_total: pages of a size that the cell does not have");
-        }
-    }
+    for (uint32_t h = 0; h < f->n_hosts; h++) TRY(check_range(f, h, reason));
+    TRY(check_owners(f, reason));
+    for (uint32_t cell = 0; cell < f->n_cells; cell++) TRY(check_cell(f, cell, reason));
     for (uint32_t h = 0; h < f->n_hosts; h++) {
         uint64_t cells = nf_host_cells(f, h), at = f->host_distance_at[h];
         TRY(check_pools(f, h, reason));
         TRY(check_ids(f, h, reason));
-        HOLD(f->host_class[h] < f->n_host_classes, "host_class: no such class");
+        if (nf_removed(f, h))
+            HOLD(!cells && !nf_host_pools(f, h), "host_class: removed, beside cells or pools");
+        else
+            HOLD(f->host_class[h] < f->n_host_classes, "host_class: no such class");
         for (uint32_t r = 0; r < f->n_resources; r++)
             HOLD(f->resource_limit[nf_resource_at(f, r, h)] >= -1 &&
                      f->resource_limit[nf_resource_at(f, r, h)] <= NF_MAX_AMOUNT,
@@ -225,13 +259,13 @@ static nf_status check_usage(const nf_fleet *f, uint32_t host, uint32_t cell,
 
 /* Are devices taken that exclude those of the pool? */
 static bool excluded(const nf_fleet *f, uint32_t host, uint32_t pool) {
-    for (uint32_t p = f->host_first_pool[host]; p < f->host_first_pool[host + 1]; p++)
+    for (uint32_t p = f->host_first_pool[host]; p < f->host_end_pool[host]; p++)
         if (f->pool_taken[p] && nf_pools_exclude(f, p, pool)) return true;
     return false;
 }
 
 nf_status nf_check_host(const nf_fleet *f, uint32_t host, const char **reason) {
-    uint32_t first = f->host_first_pool[host], last = f->host_first_pool[host + 1];
+    uint32_t first = f->host_first_pool[host], last = f->host_end_pool[host];
     for (uint32_t p = first; p < last; p++) {
         HOLD(f->pool_count[p] >= NF_POOL_GONE, "pool_count: negative");
         HOLD(f->pool_taken[p] >= 0 && f->pool_hidden[p] >= 0, "pool_taken, pool_hidden: negative");
@@ -251,7 +285,7 @@ nf_status nf_check_host(const nf_fleet *f, uint32_t host, const char **reason) {
         HOLD(f->resource_few[at] == nf_resource_few(f->resource_room[at]),
              "resource_few: not what resource_room says");
     }
-    for (uint32_t c = f->host_first_cell[host]; c < f->host_first_cell[host + 1]; c++) {
+    for (uint32_t c = f->host_first_cell[host]; c < f->host_end_cell[host]; c++) {
         int64_t devices = 0;
         for (uint32_t p = first; p < last; p++)
             if (f->pool_cell[p] == (int32_t)(c - f->host_first_cell[host]) && f->pool_count[p] > 0)

@@ -7,19 +7,26 @@
 
 #include "fit.h"
 
+/* Where things stand, which the copy counts anew. */
+static inline bool is_own(size_t offset) {
+    return offset == offsetof(nf_fleet, host_first_cell) || offset == offsetof(nf_fleet, host_end_cell) ||
+           offset == offsetof(nf_fleet, host_first_pool) || offset == offsetof(nf_fleet, host_end_pool) ||
+           offset == offsetof(nf_fleet, cell_host) || offset == offsetof(nf_fleet, pool_host) ||
+           offset == offsetof(nf_fleet, cell_mask_at);
+}
+
 /* Values of a column that the copy of a host with so many cells and pools has for its own. */
 static inline size_t copied(const nf_fleet *f, size_t offset, nf_per per, bool claimed,
                             uint32_t cells, uint32_t pools) {
+    bool own = claimed || is_own(offset);
     switch (per) {
-    case NF_PER_HOST: return claimed;
-    case NF_PER_HOST_EDGE: return 2;
+    case NF_PER_HOST: return own;
     case NF_PER_RESOURCE_HOST: return f->n_resources;
-    case NF_PER_CELL: /* where masks begin is counted anew */
-        return claimed || offset == offsetof(nf_fleet, cell_mask_at) ? cells : 0;
+    case NF_PER_CELL: return own ? cells : 0;
     case NF_PER_CELL_NET: return claimed ? (size_t)cells * f->net_words : 0;
     case NF_PER_PAGE_CELL: return (size_t)cells * f->n_page_sizes;
     case NF_PER_THREAD_CELL: return (size_t)cells * f->max_threads;
-    case NF_PER_POOL: return claimed ? pools : 0;
+    case NF_PER_POOL: return own ? pools : 0;
     case NF_PER_MASK_WORD: return (size_t)cells * f->max_words;
     default: return 0;
     }
@@ -66,6 +73,17 @@ static void take_rows(nf_fleet *copy, const nf_fleet *f, const nf_column_info *c
         memcpy(to + (size_t)r * n * c->size, from + (size_t)r * length * c->size, n * c->size);
 }
 
+/* A fleet of one host: its cells and pools begin at 0. */
+static void take_places(nf_fleet *copy, uint32_t cells, uint32_t pools) {
+#define SET(field, value) *(uint32_t *)(uintptr_t)copy->field = (value)
+    SET(host_first_cell, 0);
+    SET(host_end_cell, cells);
+    SET(host_first_pool, 0);
+    SET(host_end_pool, pools);
+    memset((uint32_t *)(uintptr_t)copy->cell_host, 0, cells * sizeof *copy->cell_host);
+    memset((uint32_t *)(uintptr_t)copy->pool_host, 0, pools * sizeof *copy->pool_host);
+}
+
 static void take_masks(nf_fleet *copy, const nf_fleet *f, uint32_t first, uint32_t cells) {
     uint64_t *at = (uint64_t *)(uintptr_t)copy->cell_mask_at, words = 0;
     for (uint32_t i = 0; i < cells; i++) {
@@ -79,25 +97,19 @@ static void take_masks(nf_fleet *copy, const nf_fleet *f, uint32_t first, uint32
 
 void nf_host_copy_make(nf_fleet *copy, const nf_fleet *f, uint32_t host, void *memory) {
     uint32_t first = f->host_first_cell[host], cells = nf_host_cells(f, host);
-    uint32_t pool = f->host_first_pool[host], pools = f->host_first_pool[host + 1] - pool;
+    uint32_t pool = f->host_first_pool[host], pools = nf_host_pools(f, host);
     const nf_column_info *c;
     nf_arena a = {memory, 0};
     *copy = *f;
-    copy->n_hosts = 1;
+    copy->n_hosts = copy->host_room = 1;
     copy->n_cells = copy->max_cells = cells;
     copy->n_pools = copy->max_pools = pools;
     lay_out(copy, f, cells, pools, &a);
     for (uint32_t i = 0; (c = nf_column(i)) != NULL; i++) {
-        uint32_t *edges = nf_column_data(copy, c);
+        if (is_own(c->offset)) continue;
         switch ((nf_per)c->per) {
         case NF_PER_HOST: take_slice(copy, f, c, host, 1); break;
-        case NF_PER_HOST_EDGE:
-            edges[0] = 0;
-            edges[1] = c->offset == offsetof(nf_fleet, host_first_pool) ? pools : cells;
-            break;
-        case NF_PER_CELL:
-            if (c->offset != offsetof(nf_fleet, cell_mask_at)) take_slice(copy, f, c, first, cells);
-            break;
+        case NF_PER_CELL: take_slice(copy, f, c, first, cells); break;
         case NF_PER_CELL_NET:
             take_slice(copy, f, c, (size_t)first * f->net_words, (size_t)cells * f->net_words);
             break;
@@ -108,13 +120,14 @@ void nf_host_copy_make(nf_fleet *copy, const nf_fleet *f, uint32_t host, void *m
             take_rows(copy, f, c, f->max_threads, f->n_cells, first, cells);
             break;
         case NF_PER_RESOURCE_HOST:
-            take_rows(copy, f, c, f->n_resources, f->n_hosts, host, 1);
+            take_rows(copy, f, c, f->n_resources, f->host_room, host, 1);
             break;
         case NF_PER_POOL: take_slice(copy, f, c, pool, pools); break;
         case NF_PER_MASK_WORD: take_masks(copy, f, first, cells); break;
         default: break;
         }
     }
+    take_places(copy, cells, pools);
 }
 
 nf_status nf_copy_host(const nf_fleet *f, uint32_t host, const nf_scratch *memory, nf_fleet *copy) {

@@ -5,7 +5,7 @@ nf_word nf_missed_networks(const nf_fleet *f, uint32_t host, uint32_t word, nf_w
                            uint32_t cell, uint32_t affinity) {
     const nf_word *nets = f->cell_nets + word;
     nf_word theirs = 0;
-    for (uint32_t c = f->host_first_cell[host]; c < f->host_first_cell[host + 1]; c++)
+    for (uint32_t c = f->host_first_cell[host]; c < f->host_end_cell[host]; c++)
         if (c != cell) theirs |= nets[(size_t)c * f->net_words];
     return nf_missed(wanted, nets[(size_t)cell * f->net_words], theirs, affinity);
 }

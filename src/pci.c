@@ -118,7 +118,7 @@ typedef struct shelf {
 } shelf;
 
 static bool sockets_known(const nf_fleet *f, uint32_t host) {
-    for (uint32_t c = f->host_first_cell[host]; c < f->host_first_cell[host + 1]; c++)
+    for (uint32_t c = f->host_first_cell[host]; c < f->host_end_cell[host]; c++)
         if (f->cell_socket[c] < 0) return false;
     return true;
 }
@@ -128,19 +128,18 @@ static bool one_socket(const nf_fleet *f, uint32_t host, uint32_t a, uint32_t b)
     return socket[a] == socket[b];
 }
 
-bool nf_pci_mixes(const nf_fleet *f, const nf_pci_request *q) {
-    uint32_t last = q->count > 1 ? f->host_first_pool[f->n_hosts] : 0;
-    uint32_t kinds = 0;
-    for (uint32_t p = 0; p < last; p++)
+bool nf_pci_mixes(const nf_fleet *f, uint32_t host, const nf_pci_request *q) {
+    uint32_t first = f->host_first_pool[host], last = f->host_end_pool[host], kinds = 0;
+    if (q->count < 2) return false;
+    for (uint32_t p = first; p < last; p++)
         if (f->pool_family[p] && nf_bit_get(q->usable, f->pool_class[p]))
             kinds |= 1u << (f->pool_kind[p] & 31u);
     if (!(kinds & (kinds - 1u))) return false; /* most requests name their kind */
-    for (uint32_t h = 0; h < f->n_hosts; h++)
-        for (uint32_t a = f->host_first_pool[h]; a < f->host_first_pool[h + 1]; a++)
-            for (uint32_t b = f->host_first_pool[h]; b < a; b++)
-                if (nf_pools_exclude(f, a, b) && nf_bit_get(q->usable, f->pool_class[a]) &&
-                    nf_bit_get(q->usable, f->pool_class[b]))
-                    return true;
+    for (uint32_t a = first; a < last; a++)
+        for (uint32_t b = first; b < a; b++)
+            if (nf_pools_exclude(f, a, b) && nf_bit_get(q->usable, f->pool_class[a]) &&
+                nf_bit_get(q->usable, f->pool_class[b]))
+                return true;
     return false;
 }
 
@@ -148,7 +147,7 @@ bool nf_pci_serves_one(const nf_fleet *f, uint32_t host, const nf_pci_request *q
     shelf at[NF_AT_OTHER + 1] = {{0, 0, false}};
     bool everywhere = cell == NF_NONE, by_socket = q->policy == NF_PCI_SOCKET;
     nf_reach widest = nf_widest_reach(q->policy, by_socket && sockets_known(f, host));
-    for (uint32_t p = f->host_first_pool[host]; p < f->host_first_pool[host + 1]; p++) {
+    for (uint32_t p = f->host_first_pool[host]; p < f->host_end_pool[host]; p++) {
         uint32_t class = f->pool_class[p];
         int32_t node = f->pool_cell[p], count = f->pool_count[p];
         nf_where where = NF_AT_OTHER;
@@ -267,7 +266,7 @@ void nf_pci_start(nf_pci_job *p, const nf_fleet *f, uint32_t host, const nf_requ
     p->request = request;
     p->host = host;
     p->first_pool = f->host_first_pool[host];
-    p->n_pools = f->host_first_pool[host + 1] - p->first_pool;
+    p->n_pools = nf_host_pools(f, host);
     p->first_cell = first_cell;
     p->n_cells = cells;
     p->exact = exact;

@@ -18,8 +18,9 @@ typedef struct query {
 /* What the request asks of hosts of this class; false: it does not take them, and who claims all
  * the same is asked for the first. */
 static bool query_of(const nf_request *r, uint32_t class, query *q) {
-    bool first = !r->host_classes || nf_bit_get(r->host_classes, class);
-    bool second = !first && r->fallback_classes && nf_bit_get(r->fallback_classes, class);
+    bool there = class != NF_REMOVED_CLASS;
+    bool first = there && (!r->host_classes || nf_bit_get(r->host_classes, class));
+    bool second = there && !first && r->fallback_classes && nf_bit_get(r->fallback_classes, class);
     *q = second ? (query){r->fallback, r->n_fallback} : (query){r->resources, r->n_resources};
     return first || second;
 }
@@ -48,7 +49,9 @@ static int64_t units_free(const nf_fleet *f, uint32_t host, uint32_t resource) {
 int nf_resources_fit(const nf_fleet *f, uint32_t host, const nf_request *r, nf_reason *why) {
     uint32_t class = f->host_class[host];
     query q;
-    if (!query_of(r, class, &q)) return nf_refuse(why, NF_HOST_CLASS, class, 1, 0);
+    if (!query_of(r, class, &q))
+        return class == NF_REMOVED_CLASS ? nf_refuse(why, NF_REMOVED, 0, 0, 0)
+                                         : nf_refuse(why, NF_HOST_CLASS, class, 1, 0);
     for (uint32_t i = 0; i < q.n; i++) {
         const nf_resource *wanted = &q.wanted[i];
         if (f->resource_room[nf_resource_at(f, wanted->resource, host)] >= (int32_t)wanted->amount)
@@ -59,15 +62,18 @@ int nf_resources_fit(const nf_fleet *f, uint32_t host, const nf_request *r, nf_r
     return NF_OK;
 }
 
-/* Classes of the hosts; often they are all of one. */
+/* Classes of the hosts; often they are all of one. Every bit of in_any: some may be removed. */
 static void keep_classes(const uint32_t *class, uint32_t n, const nf_request *r, uint8_t *keep) {
     uint32_t in_all = UINT32_MAX, in_any = 0;
     for (uint32_t i = 0; i < n; i++) {
         in_all &= class[i];
         in_any |= class[i];
     }
-    if (in_all == in_any && nf_bit_get(r->host_classes, in_all)) return;
-    for (uint32_t i = 0; i < n; i++) keep[i] &= nf_bit_get(r->host_classes, class[i]);
+    bool some_removed = in_any == NF_REMOVED_CLASS;
+    if (in_all == in_any && !some_removed && nf_bit_get(r->host_classes, in_all)) return;
+    for (uint32_t i = 0; i < n; i++)
+        keep[i] &= !(some_removed && class[i] == NF_REMOVED_CLASS) &&
+                   nf_bit_get(r->host_classes, class[i]);
 }
 
 static void keep_few(int16_t *restrict ok, const int16_t *restrict few, int16_t need, uint32_t n) {

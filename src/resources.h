@@ -5,7 +5,7 @@
 #include "engine.h"
 
 static inline size_t nf_resource_at(const nf_fleet *f, uint32_t resource, uint32_t host) {
-    return (size_t)resource * f->n_hosts + host;
+    return (size_t)resource * f->host_room + host;
 }
 
 /* Room as the column holds it: what no request can ask for is INT32_MAX. */

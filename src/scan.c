@@ -39,10 +39,10 @@ nf_status nf_scan(const nf_fleet *f, const nf_hosts *hosts, const nf_request *re
 /* What hosts have left of what the guest wants: dedicated CPUs, else memory. */
 static void room_left(const nf_block *b, const nf_fleet *f, bool pins, double sign,
                       double *score) {
-    const uint32_t *first = f->host_first_cell + b->first;
+    const uint32_t *first = f->host_first_cell + b->first, *end = f->host_end_cell + b->first;
     for (uint32_t h = 0; h < b->count; h++) {
         int64_t sum = 0;
-        for (uint32_t c = first[h]; c < first[h + 1]; c++)
+        for (uint32_t c = first[h]; c < end[h]; c++)
             sum += pins ? f->cell_free[c] : f->cell_memory[c] - f->cell_memory_used[c];
         score[h] = sign * (double)sum;
     }

@@ -8,6 +8,8 @@
 
 #include "resources.h"
 
+#define ENOUGH 32u /* hosts that are alike, which are worth a block of their own */
+
 static void find_kinds(nf_scan_plan *q) {
     const nf_request *r = q->request;
     uint32_t example[NF_KINDS] = {0};
@@ -37,7 +39,7 @@ void nf_scan_plan_make(nf_scan_plan *q, const nf_fleet *f, const nf_request *r,
     q->n_kinds = 0;
     q->settled = !r->n_nets && !r->n_pci;
     q->simple = !r->n_pci || (r->n_pci == 1 && !r->pci->n_providers &&
-                              options->pci_matching == NF_MATCH_NOVA && !nf_pci_mixes(f, r->pci));
+                              options->pci_matching == NF_MATCH_NOVA);
     q->near_known = f->net_words <= NF_FEW_NET_WORDS;
     nf_mask_zero(q->nets, NF_FEW_NET_WORDS);
     for (uint32_t n = 0; q->near_known && n < r->n_nets; n++)
@@ -46,14 +48,53 @@ void nf_scan_plan_make(nf_scan_plan *q, const nf_fleet *f, const nf_request *r,
     q->nearby = nf_two_cell_hosts_can(q);
 }
 
-static bool in_pairs(const uint32_t *first_cell, uint32_t n) {
-    uint32_t other = 0;
-    for (uint32_t h = 0; h < n; h++) other |= first_cell[h + 1] - first_cell[h] - 2u;
-    return !other;
+/* Hosts of as many cells each, which follow one another from the first one's on: how many of n?
+ * Ranges do not overlap: where each begins as many cells behind the one before it, none has more,
+ * and the sum of their ends tells whether one has fewer. */
+static uint32_t alike_run(const nf_fleet *f, uint32_t host, uint32_t cells, uint32_t n) {
+    const uint32_t *first = f->host_first_cell + host, *end = f->host_end_cell + host;
+    uint32_t other = 0, ends = 0, at = first[0], same = 0;
+#pragma GCC unroll 4
+    for (uint32_t h = 0; h < n; h++) { /* a loop that becomes vector code */
+        other |= first[h] ^ at;
+        ends += end[h];
+        at += cells;
+    }
+    if (!other && ends == n * first[0] + n * (n + 1) / 2 * cells && end[n - 1] == at) return n;
+    for (at = first[0]; first[same] == at && end[same] == at + cells; at += cells) same++;
+    return same;
+}
+
+/* Hosts whose cells follow one another, no more of them than a block holds. */
+static void any_run(const nf_fleet *f, uint32_t n, nf_block *b) {
+    const uint32_t *first = f->host_first_cell + b->first, *end = f->host_end_cell + b->first;
+    b->n_cells = 0;
+    for (b->count = 0; b->count < n; b->count++) {
+        uint32_t own = end[b->count] - first[b->count];
+        if (!own) continue; /* it has no cells, wherever that is */
+        if (!b->n_cells) b->first_cell = first[b->count];
+        if (first[b->count] != b->first_cell + b->n_cells || own > NF_BLOCK - b->n_cells) return;
+        b->n_cells += own;
+    }
+}
+
+/* From b->first on, at most n hosts; 0 of them: the first has more cells than a block holds. */
+static void find_run(const nf_fleet *f, uint32_t n, nf_block *b) {
+    uint32_t cells = nf_host_cells(f, b->first), most = cells ? NF_BLOCK / cells : 0;
+    if (most > n) most = n;
+    b->first_cell = f->host_first_cell[b->first];
+    b->count = most ? alike_run(f, b->first, cells, most) : 0;
+    b->n_cells = b->count * cells;
+    b->pairs = cells == 2;
+    if (b->count && (b->count == most || b->count >= ENOUGH)) return;
+    uint32_t alike = b->count;
+    any_run(f, n, b);
+    b->pairs &= b->count == alike;
 }
 
 static void count_cells(const nf_scan_plan *q, nf_block *b) {
     const uint32_t *first = q->f->host_first_cell + b->first;
+    const uint32_t *end = q->f->host_end_cell + b->first;
     const int32_t *ok = b->ok[0];
     uint32_t need = q->kind_count[0];
     if (b->pairs) { /* a loop that becomes vector code */
@@ -63,7 +104,7 @@ static void count_cells(const nf_scan_plan *q, nf_block *b) {
     }
     for (uint32_t h = 0; h < b->count; h++) {
         int32_t sum = 0;
-        for (uint32_t c = first[h]; c < first[h + 1]; c++) sum -= ok[c - b->first_cell];
+        for (uint32_t c = first[h]; c < end[h]; c++) sum -= ok[c - b->first_cell];
         b->maybe[h] = sum >= (int32_t)need;
     }
 }
@@ -94,29 +135,30 @@ static void unlike_pairs(const nf_scan_plan *q, nf_block *b) {
                                 (int32_t)both);
 }
 
+/* Does some host of the block have devices that exclude each other, and could be taken at once? Then
+ * each is asked. */
+static bool some_mix(const nf_scan_plan *q, const nf_block *b) {
+    if (!q->request->n_pci || q->request->pci->count < 2) return false;
+    for (uint32_t h = 0; h < b->count; h++)
+        if (nf_pci_mixes(q->f, b->first + h, q->request->pci)) return true;
+    return false;
+}
+
 static void look_at_cells(const nf_scan_plan *q, uint32_t first, uint32_t most, nf_block *b) {
-    const uint32_t *first_cell = q->f->host_first_cell;
-    uint32_t last = first, end = first + (most < NF_BLOCK ? most : NF_BLOCK);
+    const nf_fleet *f = q->f;
     b->first = first;
-    b->first_cell = first_cell[first];
-    /* two steps: the guess is right where all hosts have as many cells as the first */
-    uint32_t cells = nf_host_cells(q->f, first);
-    if (cells && cells <= NF_BLOCK) last = first + NF_BLOCK / cells;
-    if (last > end) last = end;
-    if (last == first || first_cell[last] - b->first_cell > NF_BLOCK) last = first;
-    while (last < end && first_cell[last + 1] - b->first_cell <= NF_BLOCK) last++;
-    b->count = last > first ? last - first : 1;
     b->settled = false;
-    b->pairs = last > first && in_pairs(first_cell + first, b->count);
+    find_run(f, most < NF_BLOCK ? most : NF_BLOCK, b);
+    bool asked = !b->count || !q->n_kinds; /* a host of very many cells is asked */
+    if (!b->count) b->count = 1;
     memset(b->maybe, 1, b->count);
-    if (last == first || !q->n_kinds) return; /* a host of very many cells is asked */
-    uint32_t n = first_cell[last] - b->first_cell;
+    if (asked) return;
     for (uint32_t k = 0; k < q->n_kinds; k++)
-        nf_cell_filter_cells(&q->filter[k], b->first_cell, n, b->ok[k]);
+        nf_cell_filter_cells(&q->filter[k], b->first_cell, b->n_cells, b->ok[k]);
     b->settled = q->settled;
     if (q->nearby && b->pairs) {
         nf_two_cell_hosts_keep(q, b);
-        b->settled = true;
+        b->settled = !some_mix(q, b);
     }
     if (q->n_kinds == 1) {
         count_cells(q, b);
@@ -126,9 +168,9 @@ static void look_at_cells(const nf_scan_plan *q, uint32_t first, uint32_t most, 
         unlike_pairs(q, b);
         return;
     }
-    for (uint32_t h = first; h < last; h++)
-        b->maybe[h - first] = all_find_cells(q, b, first_cell[h] - b->first_cell,
-                                             nf_host_cells(q->f, h));
+    for (uint32_t h = 0; h < b->count; h++)
+        b->maybe[h] = all_find_cells(q, b, f->host_first_cell[first + h] - b->first_cell,
+                                     nf_host_cells(f, first + h));
 }
 
 void nf_scan_plan_look(const nf_scan_plan *q, uint32_t first, uint32_t most, nf_block *b) {
@@ -147,7 +189,7 @@ static bool near_enough(const nf_scan_plan *q, uint32_t host, uint32_t cell) {
 
 /* One guest cell: some cell that is near its networks and, if it wants any, devices. */
 static bool one_cell_does(const nf_scan_plan *q, uint32_t host, const nf_block *b) {
-    uint32_t first = q->f->host_first_cell[host], last = q->f->host_first_cell[host + 1];
+    uint32_t first = q->f->host_first_cell[host], last = q->f->host_end_cell[host];
     for (uint32_t cell = first; cell < last; cell++) {
         if (!b->ok[0][cell - b->first_cell] || !near_enough(q, host, cell)) continue;
         if (!q->request->n_pci || nf_pci_serves_one(q->f, host, q->request->pci, cell - first))
@@ -168,10 +210,11 @@ int nf_scan_plan_answer(const nf_scan_plan *q, uint32_t host, const nf_block *b)
     uint32_t guests = q->request->n_cells, cells = nf_host_cells(q->f, host);
     if (b->settled) return NF_OK;
     if (!q->n_kinds || cells > NF_BLOCK) return by_search(q, host);
-    if (guests == 1 && q->simple && q->near_known)
+    bool simple = q->simple && !(q->request->n_pci && nf_pci_mixes(q->f, host, q->request->pci));
+    if (guests == 1 && simple && q->near_known)
         return one_cell_does(q, host, b) ? NF_OK : NF_ASSIGNMENT;
     /* a guest that takes all cells is near all that there is */
-    if (guests == cells && q->simple)
+    if (guests == cells && simple)
         return !q->request->n_pci || nf_pci_serves_one(q->f, host, q->request->pci, NF_NONE)
                    ? NF_OK
                    : NF_ASSIGNMENT;

@@ -17,8 +17,9 @@ typedef struct nf_scan_plan {
     uint32_t kind_count[NF_KINDS];
     nf_cell_filter filter[NF_KINDS];
     bool settled;                 /* tied by neither networks nor devices: the cells decide */
-    bool nearby;                  /* nearby.c can answer, where hosts have two cells */
-    bool simple;                  /* at most one PCI request, of the simple kind */
+    bool nearby;                  /* two_cell_hosts.c can answer, where hosts have two cells */
+    bool simple;                  /* at most one PCI request, of the simple kind where a host does
+                                     not mix (nf_pci_mixes()) */
     bool near_known;              /* nets holds all networks */
     nf_word nets[NF_FEW_NET_WORDS]; /* what it wants to be near */
 } nf_scan_plan;
@@ -26,7 +27,7 @@ typedef struct nf_scan_plan {
 /* A run of hosts, and what is known of them. */
 typedef struct nf_block {
     uint32_t first, count;       /* hosts */
-    uint32_t first_cell;
+    uint32_t first_cell, n_cells; /* theirs, which follow one another */
     bool settled;                /* maybe says all */
     bool pairs;                  /* each of the hosts has two cells, as most have */
     uint8_t maybe[NF_BLOCK];     /* [host]: 0: cannot; 1: can, or has to be asked */
@@ -40,7 +41,7 @@ void nf_scan_plan_look(const nf_scan_plan *q, uint32_t first, uint32_t most, nf_
 /* NF_OK, or why not, of a host of the block that maybe can. */
 int nf_scan_plan_answer(const nf_scan_plan *q, uint32_t host, const nf_block *b);
 
-/* nearby.c: networks and one request for devices, for the block's hosts of two cells. */
+/* two_cell_hosts.c: networks and one request for devices, for the block's hosts of two cells. */
 bool nf_two_cell_hosts_can(const nf_scan_plan *q);
 void nf_two_cell_hosts_keep(const nf_scan_plan *q, nf_block *b);
 

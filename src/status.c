@@ -43,6 +43,7 @@ static const entry REASONS[NF_STATUS_END] = {
     ENTRY(NF_TOGETHER, "no choice of cells serves networks and PCI requests together"),
     ENTRY(NF_UNDECIDED, "the work budget ran out before an answer was found"),
     ENTRY(NF_STALE, "what the placement holds is no longer free"),
+    ENTRY(NF_REMOVED, "the host was removed from the fleet"),
 };
 
 static const entry MISUSE[] = {

@@ -61,7 +61,7 @@ static inline int32_t served(lanes matching, lanes usable, uint32_t cell, nf_rea
 static void keep_served(const nf_scan_plan *q, nf_block *b) {
     const nf_fleet *f = q->f;
     const nf_pci_request *r = q->request->pci;
-    const uint32_t *first = f->host_first_pool + b->first;
+    const uint32_t *first = f->host_first_pool + b->first, *end = f->host_end_pool + b->first;
     uint8_t matches[FEW_CLASSES], usable[FEW_CLASSES];
     bool same = true;
     nf_reach widest = nf_widest_reach(r->policy, false); /* nf_two_cell_hosts_can(): not by socket */
@@ -73,12 +73,12 @@ static void keep_served(const nf_scan_plan *q, nf_block *b) {
     }
     for (uint32_t h = 0; h < b->count; h++) {
         lanes all = 0, mine = 0;
-        for (uint32_t p = first[h]; p < first[h + 1]; p++)
+        for (uint32_t p = first[h]; p < end[h]; p++)
             mine += pool_lanes(f, p, usable, (int32_t)r->count);
         all = mine;
         if (!same) {
             all = 0;
-            for (uint32_t p = first[h]; p < first[h + 1]; p++)
+            for (uint32_t p = first[h]; p < end[h]; p++)
                 all += pool_lanes(f, p, matches, (int32_t)r->count);
         }
         ok[2 * h] &= served(all, mine, 0, widest, r->count);

@@ -81,11 +81,13 @@ static void fill_cell(world *w, const shape *s, uint32_t cell, uint32_t size, ui
 static void fill_pools(world *w, const shape *s, uint32_t host) {
     nf_fleet *f = &w->fleet;
     OWN(uint32_t, pool_class);
+    OWN(uint32_t, pool_host);
     OWN(uint32_t, pool_kind);
     OWN(int32_t, pool_cell);
     for (uint32_t p = 0; p < s->pools; p++) {
         uint32_t pool = host * s->pools + p, cell = p % s->cells;
         int32_t count = (int32_t)world_random(w, 9 - 8 * s->used / 100);
+        pool_host[pool] = host;
         pool_class[pool] = p % CLASSES;
         pool_cell[pool] = (int32_t)cell;
         pool_kind[pool] = NF_KIND_VF;
@@ -100,11 +102,11 @@ world *world_new(const shape *s) {
     nf_fleet *f = &w->fleet;
     uint32_t hosts = s->hosts, cells = hosts * s->cells, pools = hosts * s->pools;
     w->seed = s->seed;
-    *f = (nf_fleet){.abi = NF_ABI_VERSION, .n_hosts = hosts, .n_cells = cells,
+    *f = (nf_fleet){.abi = NF_ABI_VERSION, .n_hosts = hosts, .host_room = hosts, .n_cells = cells,
                     .n_page_sizes = PAGE_SIZES, .max_threads = 2, .max_cells = s->cells,
                     .max_words = 2, .net_words = 1, .n_pools = pools, .max_pools = s->pools,
                     .n_classes = CLASSES, .n_host_classes = 1,
-                    .n_layouts = SIZES * s->cells, .n_mask_words = (uint64_t)2 * cells};
+                    .n_layouts = SIZES * s->cells, .layout_room = SIZES * s->cells, .n_mask_words = (uint64_t)2 * cells};
     for (uint32_t size = 0; size < SIZES; size++) {
         f->n_layout_words += (uint64_t)s->cells * ((cpus_of[size] + 63) / 64);
         f->n_layout_cpus += (uint64_t)s->cells * cpus_of[size];
@@ -112,7 +114,10 @@ world *world_new(const shape *s) {
     make_room(w);
     make_layouts(w, s);
     OWN(uint32_t, host_first_cell);
+    OWN(uint32_t, host_end_cell);
     OWN(uint32_t, host_first_pool);
+    OWN(uint32_t, host_end_pool);
+    OWN(uint32_t, cell_host);
     OWN(double, host_cpu_ratio);
     OWN(double, host_ram_ratio);
     OWN(uint64_t, host_distance_at);
@@ -128,13 +133,14 @@ world *world_new(const shape *s) {
     uint64_t mask_at = 0;
     for (uint32_t h = 0; h < hosts; h++) {
         uint32_t size = world_random(w, SIZES);
-        host_first_cell[h + 1] = host_first_cell[h] + s->cells;
-        host_first_pool[h + 1] = host_first_pool[h] + s->pools;
+        host_first_cell[h] = h * s->cells, host_end_cell[h] = (h + 1) * s->cells;
+        host_first_pool[h] = h * s->pools, host_end_pool[h] = (h + 1) * s->pools;
         host_cpu_ratio[h] = 16.0;
         host_ram_ratio[h] = 1.5;
         host_distance_at[h] = NF_NO_DISTANCES;
         for (uint32_t c = 0; c < s->cells; c++) {
             uint32_t cell = h * s->cells + c;
+            cell_host[cell] = h;
             cell_id[cell] = cell_socket[cell] = (int32_t)c;
             cell_layout[cell] = size * s->cells + c;
             cell_mask_at[cell] = mask_at;

@@ -19,6 +19,7 @@ static void **pointer_of(nf_fleet *fleet, const nf_column_info *column) {
 
 static int read_value(FILE *in, uint32_t type, char *to) {
     switch (type) {
+    case NF_INT16: return fscanf(in, "%" SCNd16, (int16_t *)(void *)to) == 1;
     case NF_UINT32: return fscanf(in, "%" SCNu32, (uint32_t *)(void *)to) == 1;
     case NF_INT32: return fscanf(in, "%" SCNd32, (int32_t *)(void *)to) == 1;
     case NF_UINT64: return fscanf(in, "%" SCNu64, (uint64_t *)(void *)to) == 1;

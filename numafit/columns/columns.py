@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from numafit._header import REMOVED_CLASS
 from numafit._slab import Slab
 from numafit.columns.gather import Gatherer
 from numafit.columns.layouts import Layout
@@ -92,10 +93,14 @@ class Columns:
 
     def _count(self, arrays: Arrays) -> dict[str, int]:
         counts = counts_of(arrays)
-        for widest, edges in (("max_cells", "host_first_cell"), ("max_pools", "host_first_pool")):
-            counts[widest] = int(np.diff(arrays[edges].astype(np.int64)).max(initial=0))
+        hosts = counts["n_hosts"] = len(self.names)
+        counts["n_layouts"] = len(self.cpu_layouts)
+        for widest, part in (("max_cells", "cell"), ("max_pools", "pool")):
+            first, end = arrays[f"host_first_{part}"], arrays[f"host_end_{part}"]
+            own = end[:hosts].astype(np.int64) - first[:hosts]
+            counts[widest] = int(own.max(initial=0))
         for widest, field in (("max_words", "n_words"), ("max_threads", "threads")):
-            counts[widest] = int(arrays["layouts"][field].max(initial=0))
+            counts[widest] = int(arrays["layouts"][field][: counts["n_layouts"]].max(initial=0))
         counts["n_classes"] = len(self.classes)
         counts["n_host_classes"] = len(self.host_kinds)
         return counts
@@ -138,13 +143,15 @@ class Columns:
 
     def not_judged(self, host: int, asked: Resources | None) -> tuple[str, ...]:
         """What an answer for this host leaves open, in sentences."""
-        return self._left_open(int(self.host_class[host]), asked)
+        kind = int(self.host_class[host])
+        return () if kind == REMOVED_CLASS else self._left_open(kind, asked)
 
     def not_judged_of(
         self, asked: Resources | None, hosts: npt.NDArray[Any] | None
     ) -> dict[str, int]:
         """The same of many, those that are ruled out aside: sentence -> number of hosts."""
-        kinds = self.host_class if hosts is None else self.host_class[hosts]
+        kinds = self.host_class[: self.n_hosts] if hosts is None else self.host_class[hosts]
+        kinds = kinds[kinds != REMOVED_CLASS]
         found: dict[str, int] = {}
         numbers = np.bincount(kinds, minlength=len(self.host_kinds))
         for kind in np.flatnonzero(numbers).tolist():

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numafit._header import MAX_PAGE_SIZES, NO_DISTANCES, TUNNEL_NET
+from numafit.columns import ranges
 from numafit.columns.layouts import Layouts
 from numafit.columns.names import Names
 from numafit.columns.pools import Pools
@@ -38,7 +39,7 @@ class Gatherer:
         self.pools = Pools()
         self.resources = HostResources()
         self.nets: dict[str, int] = {}
-        self.first_cell = self._grow("host_first_cell", 0)
+        self.cell_edges = array("q", [0])
         self.cpu_ratio = self._grow("host_cpu_ratio")
         self.ram_ratio = self._grow("host_ram_ratio")
         self.distance_at = self._grow("host_distance_at")
@@ -57,10 +58,10 @@ class Gatherer:
         self.net_cell = array("I")
         self.net = array("I")
 
-    def _grow(self, name: str, *first: int) -> array[Any]:
+    def _grow(self, name: str) -> array[Any]:
         """A column that gets its values one after the other."""
         # numpy and array name C's types by the same letters
-        grown: array[Any] = array(COLUMNS[name].dtype.char, first)
+        grown: array[Any] = array(COLUMNS[name].dtype.char)
         self._grown[name] = grown
         return grown
 
@@ -70,6 +71,7 @@ class Gatherer:
         return {
             **{name: np.array(values, COLUMNS[name].dtype) for name, values in self._grown.items()},
             "pinned": np.frombuffer(self.pinned, "<u8").astype(COLUMNS["pinned"].dtype),
+            **ranges.from_edges("cell", np.array(self.cell_edges)),
             "cell_nets": self._nets(),
             "cell_devices": self._devices(),
             **self._pages(),
@@ -133,8 +135,8 @@ class Gatherer:
         known: HostInfo | None = None,
     ) -> None:
         """All cells since the last host are this one's. ``known``: holds what placement knows."""
-        first = self.first_cell[-1]
-        self.first_cell.append(len(self.cell_id))
+        first = self.cell_edges[-1]
+        self.cell_edges.append(len(self.cell_id))
         self.names.append(name)
         self.cpu_ratio.append(NAN if cpu_ratio is None else cpu_ratio)
         self.ram_ratio.append(NAN if ram_ratio is None else ram_ratio)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from numafit.columns.columns import Columns
+from numafit.columns.in_order import edges_of, in_order
 from numafit.columns.resources import HostResources
 from numafit.model.guest import Limits
 from numafit.rules.inventories import CellTotals, derived_provider, with_ratios
@@ -16,6 +17,7 @@ def with_inventories(columns: Columns, ratios: Limits | None = None) -> Columns:
     told = columns.providers_of_hosts
     if len(told) == columns.n_hosts and ratios is None:
         return columns
+    columns = in_order(columns)
     resources = HostResources()
     totals = _totals(columns)
     cpu, ram = columns.host_cpu_ratio.tolist(), columns.host_ram_ratio.tolist()
@@ -52,7 +54,7 @@ def _totals(columns: Columns) -> list[tuple[int, int, bool, int, int, int, int]]
         )
     ).astype(np.int64)
     sums = np.concatenate((np.zeros((1, 7), np.int64), np.cumsum(cells, axis=0)))
-    edges = columns.host_first_cell
+    edges = edges_of(columns, "cell")
     hosts = sums[edges[1:]] - sums[edges[:-1]]
     return [(row[0], row[1], not row[2], *row[3:]) for row in hosts.tolist()]
 

@@ -17,9 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from numafit import _engine
-from numafit.columns import npz_meta, trust
+from numafit.columns import npz_meta, ranges, trust
 from numafit.columns.columns import Columns
 from numafit.columns.drafts import draft_of
+from numafit.columns.in_order import edges_of, in_order
 from numafit.columns.schema import GIVEN, Arrays, Column, counts_of
 from numafit.errors import InputError
 from numafit.readers import checks
@@ -45,12 +46,18 @@ _FOREIGN, _WHOLE = "something else", f"a {FORMAT}, whole"
 _HINT = "Write it anew with Fleet.save()."
 
 _APART = {
-    name: Column(name, np.dtype(kind), (("", 0),), claimed=False, derived=False)
+    name: Column(name, np.dtype(kind), ("",), claimed=False, derived=False)
     for name, kind in (("names", np.uint8), ("name_ends", np.uint64), ("layout_shared", np.int32))
 }
 """What ``Columns`` holds in another form."""
 
-_HELD = {**GIVEN, **_APART}
+_EDGES = {"host_first_cell": "cell", "host_first_pool": "pool"}
+"""Where the cells and pools of hosts, which follow one another in a file, begin and end."""
+
+_WORKED_OUT = ("host_end_cell", "host_end_pool", "cell_host", "pool_host")
+"""What ``Columns`` has in their place."""
+
+_HELD = {name: column for name, column in {**GIVEN, **_APART}.items() if name not in _WORKED_OUT}
 """All arrays of a file, but for the one that holds what is not an array."""
 
 _LATER = (("host_class", "resource_limit", "resource_used"),)
@@ -59,7 +66,10 @@ one day are there together, or zeros stand for them."""
 
 
 def _arrays(columns: Columns) -> dict[str, Any]:
-    arrays: dict[str, Any] = dict(columns.given())
+    """Of columns in order."""
+    arrays: dict[str, Any] = {name: getattr(columns, name) for name in GIVEN if name in _HELD}
+    for name, part in _EDGES.items():
+        arrays[name] = edges_of(columns, part).astype(GIVEN[name].dtype)
     text, ends = columns.names.parts()
     arrays["names"], arrays["name_ends"] = np.frombuffer(text, np.uint8), ends
     shared = [cpu for layout in columns.cpu_layouts for cpu in sorted(layout.shared)]
@@ -69,6 +79,7 @@ def _arrays(columns: Columns) -> dict[str, Any]:
 
 def digest(columns: Columns) -> str:
     """The same for columns that say the same, however often they were claimed and released."""
+    columns = in_order(columns)
     arrays = _arrays(columns)
     del arrays["host_generation"]
     known = json.dumps(npz_meta.write(columns), sort_keys=True)
@@ -78,6 +89,7 @@ def digest(columns: Columns) -> str:
 def save(columns: Columns, path: str | os.PathLike[str]) -> None:
     """Write to a file beside ``path``, then put it in its place: readers see the old file or the
     new one. Raises ``OSError``, and ``InputError`` where no regular file can be."""
+    columns = in_order(columns)
     arrays = _arrays(columns)
     arrays[_META] = np.frombuffer(_meta(columns, arrays), np.uint8)
     with draft_of(path) as file:
@@ -191,21 +203,23 @@ def _columns(arrays: Arrays, data: Mapping[str, Any]) -> Columns:
         hint = f"The file was changed or damaged. {_HINT}"
         raise InputError(None, "checksum", checksum, "that of the columns", hint)
     given = {name: arrays[name] for name in GIVEN if name in arrays}
-    counts = counts_of(given)
-    hosts = counts["n_hosts"]
+    counts = counts_of({name: array for name, array in given.items() if name not in _EDGES})
+    hosts = counts["host_room"]
     if len(arrays["name_ends"]) != hosts + 1:
         raise InputError(None, "name_ends", len(arrays["name_ends"]), f"{hosts + 1} ends")
-    for name in set(GIVEN) - set(given):
+    for name in set(GIVEN) - set(given) - set(_WORKED_OUT):
         given[name] = np.zeros(GIVEN[name].shape(counts), GIVEN[name].dtype)
-    trust.check_edges("host_first_cell", given["host_first_cell"], counts["n_cells"])
-    trust.check_edges("host_first_pool", given["host_first_pool"], counts["n_pools"])
+    for name, part in _EDGES.items():
+        trust.hold(name, len(given[name]) == hosts + 1, len(given[name]), f"{hosts + 1} edges")
+        trust.check_edges(name, given[name], counts[f"n_{part}s"])
     names = trust.names_of(arrays["names"], arrays["name_ends"])
     layouts = trust.layouts_of(given, arrays["layout_shared"])
     meta = npz_meta.read(data)
     resources = trust.resources_of(meta.hosts, hosts, meta.resource_classes, given)
     pools = trust.pools_of(meta.pools, meta.classes, meta.providers, given)
+    placed = [ranges.from_edges(part, given[name]) for name, part in _EDGES.items()]
     columns = Columns.of(
-        given,
+        {**given, **placed[0], **placed[1]},
         {
             "names": names,
             "nets": trust.nets_of(meta.nets, given["cell_nets"]),

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numafit._header import KIND_OTHER, KIND_PF, KIND_VF, POOL_ANYWHERE, POOL_ELSEWHERE
+from numafit.columns import ranges
 from numafit.columns.schema import COLUMNS
 from numafit.model.hostinfo import PciPool
 
@@ -43,13 +44,15 @@ class Pools:
         self.providers: dict[str, int] = {}
         self.infos: list[PciPool] = []
         self.fleet_cell: list[int] = []
-        self._columns: defaultdict[str, list[int]] = defaultdict(list, host_first_pool=[0])
+        self._edges = [0]
+        self._columns: defaultdict[str, list[int]] = defaultdict(list)
         self._class_ids: dict[Any, int] = {}
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        return {
+        made = {
             name: np.array(values, COLUMNS[name].dtype) for name, values in self._columns.items()
         }
+        return made | ranges.from_edges("pool", np.array(self._edges))
 
     def known(self) -> dict[str, Any]:
         """What stands behind the numbers, by the names of Columns' attributes."""
@@ -72,7 +75,7 @@ class Pools:
             columns["pool_family"].append(_family(pool, families))
             columns["pool_kind"].append(_KINDS.get(str(pool.tags.get("dev_type")), KIND_OTHER))
             columns["pool_count"].append(pool.count)
-        columns["host_first_pool"].append(len(self.infos))
+        self._edges.append(len(self.infos))
 
     def _class(self, pool: PciPool) -> int:
         found = properties(pool)

@@ -36,22 +36,22 @@ LAYOUT_DTYPE = _layout_dtype()
 class Column:
     """One array of ``struct nf_fleet``.
 
-    ``axes``: for each axis the count that says how long it is, and the values that it has beyond
-    that. ``claimed``: claims change it. ``derived``: the engine fills it from the others.
+    ``axes``: for each axis the count that says how long it is. ``claimed``: claims change it.
+    ``derived``: the engine fills it from the others.
     """
 
     name: str
     dtype: np.dtype[Any]
-    axes: tuple[tuple[str, int], ...]
+    axes: tuple[str, ...]
     claimed: bool
     derived: bool
 
     def shape(self, counts: Mapping[str, int]) -> tuple[int, ...]:
-        return tuple(counts[count] + beyond for count, beyond in self.axes)
+        return tuple(counts[count] for count in self.axes)
 
     def axis_of(self, count: str) -> int | None:
         """The axis that has one value for each of these things, if there is one."""
-        return self.axes.index((count, 0)) if (count, 0) in self.axes else None
+        return self.axes.index(count) if count in self.axes else None
 
     def check(self, array: npt.NDArray[Any]) -> None:
         """Raises InputError where C could not read the array as this column."""
@@ -82,10 +82,10 @@ def counts_of(arrays: Arrays) -> dict[str, int]:
     """
     votes: dict[str, Counter[int]] = {}
     for name, array in arrays.items():
-        for (count, beyond), length in zip(COLUMNS[name].axes, array.shape, strict=True):
-            votes.setdefault(count, Counter())[length - beyond] += 1
+        for count, length in zip(COLUMNS[name].axes, array.shape, strict=True):
+            votes.setdefault(count, Counter())[length] += 1
     counts = dict.fromkeys(_header.counts(), 0)
-    counts.update((count, max(vote.most_common(1)[0][0], 0)) for count, vote in votes.items())
+    counts.update((count, vote.most_common(1)[0][0]) for count, vote in votes.items())
     for name, array in arrays.items():
         expected = COLUMNS[name].shape(counts)
         if array.shape != expected:

@@ -29,9 +29,9 @@ class HostNow:
         self._columns = columns
         self._host = host
         self._now = now
-        self._first, self._last = (int(n) for n in columns.host_first_cell[host : host + 2])
-        first, last = (int(n) for n in columns.host_first_pool[host : host + 2])
-        self._pools = range(first, last)
+        self._first = int(columns.host_first_cell[host])
+        self._last = int(columns.host_end_cell[host])
+        self._pools = range(int(columns.host_first_pool[host]), int(columns.host_end_pool[host]))
         counts = now["pool_count"].tolist()
         self._devices = [
             tuple(columns.devices_left(pool, count))

@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from numafit._header import NO_DISTANCES, POOL_GONE, TUNNEL_NET
+from numafit.columns import ranges
 from numafit.columns.columns import Columns
 from numafit.columns.gather import FIRST_PHYSNET
+from numafit.columns.in_order import edges_of, in_order
 from numafit.cpuset import format_cpu_list
 from numafit.errors import InputError
 from numafit.extras import need
@@ -75,7 +77,7 @@ def stream(columns: Columns) -> Any:
     """A nanoarrow stream of record batches; ``columns`` must not change any more."""
     na = need("nanoarrow", "arrow")
     kind = schema()
-    writer = _Writer(columns)
+    writer = _Writer(in_order(columns))
     batches = [
         writer.hosts(kind, first, min(first + BATCH, columns.n_hosts))
         for first in range(0, columns.n_hosts, BATCH)
@@ -90,6 +92,7 @@ class _Writer:
     def __init__(self, columns: Columns) -> None:
         self._na = need("nanoarrow", "arrow")
         self._c = columns
+        self._cell_edges, self._pool_edges = edges_of(columns, "cell"), edges_of(columns, "pool")
         layouts = columns.cpu_layouts
         self._cpuset = [format_cpu_list(layout.shared).encode() for layout in layouts]
         self._pcpuset = [format_cpu_list(layout.dedicated).encode() for layout in layouts]
@@ -127,7 +130,7 @@ class _Writer:
     def hosts(self, kind: Any, h0: int, h1: int) -> Any:
         c = self._c
         t = _types(kind)
-        first = c.host_first_cell[h0 : h1 + 1].astype(np.int64)
+        first = self._cell_edges[h0 : h1 + 1]
         cells = self._cells(t["cells"].value_type, int(first[0]), int(first[-1]))
         return self._struct(
             kind,
@@ -159,7 +162,7 @@ class _Writer:
             for row in range(n)
         ]
         widths = np.repeat(cells[known], cells[known])
-        values = self._c.distances[_ranges(np.array(starts, np.int64), widths)]
+        values = self._c.distances[ranges.rows(np.array(starts, np.int64), widths)]
         inner = kind.value_type
         numbers = self._numbers(inner.value_type, values)
         return self._lists(kind, rows, self._lists(inner, widths, numbers))
@@ -241,7 +244,7 @@ class _Writer:
 
     def _pools(self, kind: Any, h0: int, h1: int) -> Any:
         c = self._c
-        edges = c.host_first_pool[h0 : h1 + 1].astype(np.int64)
+        edges = self._pool_edges[h0 : h1 + 1]
         first, last = int(edges[0]), int(edges[-1])
         there = c.pool_count[first:last] != POOL_GONE
         lengths = np.diff(np.concatenate([[0], np.cumsum(there)])[edges - first])
@@ -285,15 +288,6 @@ def _bitmap(bits: Bits) -> npt.NDArray[np.uint8]:
 
 def _offsets(lengths: Any) -> npt.NDArray[np.int32]:
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int32)
-
-
-def _ranges(starts: npt.NDArray[np.int64], lengths: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
-    """start, start + 1 ... of each range, one after the other."""
-    ends = np.cumsum(lengths, dtype=np.int64)
-    total = int(ends[-1]) if len(ends) else 0
-    within: npt.NDArray[np.int64] = np.arange(total, dtype=np.int64)
-    within += np.repeat(starts - (ends - lengths), lengths)
-    return within
 
 
 def rows(source: Any) -> Iterator[Any]:

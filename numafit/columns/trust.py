@@ -166,7 +166,7 @@ def pools_of(
     providers: list[Any],
     arrays: Arrays,
 ) -> Pools:
-    """The edges of hosts and their pools have been checked."""
+    """``arrays``: with the edges of hosts, which have been checked, in the place of ranges."""
     first_pool, first_cell = arrays["host_first_pool"], arrays["host_first_cell"]
     hold("pools", len(infos) == int(first_pool[-1]), len(infos), f"{int(first_pool[-1])} pools")
     ids = arrays["cell_id"]
@@ -184,7 +184,7 @@ def pools_of(
             raise InputError(None, "pools", error.value, error.expected) from None
     hold("pools", all(map(_is, infos, again.infos)), None, "pools in nova's order")
     hold("providers", list(again.providers) == providers, providers, "those of the pools")
-    _compare(arrays, again.arrays(), "host_first_pool", "pool_class")
+    _compare(arrays, again.arrays(), "host_first_pool", "host_end_pool", "pool_host", "pool_class")
     keys = [class_key(found) for found in classes]
     made = [class_key(found) for found in again.classes]
     for number, own_number in zip(

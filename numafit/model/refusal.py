@@ -49,6 +49,7 @@ _SENTENCES = {
     "together": "no choice of cells serves networks and PCI requests together",
     "undecided": "the search gave up before an answer was found; allow a larger budget",
     "stale": "what the placement holds is no longer free",
+    "removed": "the host was removed from the fleet",
 }
 
 

@@ -6,14 +6,33 @@
 /* A column of the fleet, to be filled. */
 #define OWN(type, name) type *name = (type *)(uintptr_t)f->fleet.name
 
+void fixture_ranges(fixture *f, uint32_t cells, uint32_t pools) {
+    OWN(uint32_t, host_first_cell);
+    OWN(uint32_t, host_end_cell);
+    OWN(uint32_t, host_first_pool);
+    OWN(uint32_t, host_end_pool);
+    OWN(uint32_t, cell_host);
+    OWN(uint32_t, pool_host);
+    for (uint32_t h = 0; h < f->fleet.n_hosts; h++) {
+        host_first_cell[h] = h * cells;
+        host_end_cell[h] = (h + 1) * cells;
+        host_first_pool[h] = h * pools;
+        host_end_pool[h] = (h + 1) * pools;
+    }
+    for (uint32_t c = 0; c < f->fleet.n_cells; c++) cell_host[c] = c / cells;
+    for (uint32_t p = 0; p < f->fleet.n_pools; p++) pool_host[p] = p / pools;
+}
+
 void fixture_make(fixture *f, uint32_t hosts) {
     const nf_column_info *column;
     uint32_t cells = 2 * hosts;
     memset(f, 0, sizeof *f);
     f->fleet = (nf_fleet){.abi = NF_ABI_VERSION,
                           .n_hosts = hosts,
+                          .host_room = hosts,
                           .n_cells = cells,
                           .n_layouts = 1,
+                          .layout_room = 1,
                           .n_page_sizes = SIZES,
                           .max_threads = THREADS,
                           .max_cells = 2,
@@ -35,8 +54,6 @@ void fixture_make(fixture *f, uint32_t hosts) {
         memcpy((char *)&f->fleet + column->offset, &data, sizeof data);
     }
     OWN(nf_layout, layouts);
-    OWN(uint32_t, host_first_cell);
-    OWN(uint32_t, host_first_pool);
     OWN(uint32_t, host_class);
     OWN(int64_t, resource_limit);
     OWN(double, host_cpu_ratio);
@@ -65,7 +82,6 @@ void fixture_make(fixture *f, uint32_t hosts) {
                              .same_sets = 1,
                              .n_words = 1};
     for (uint32_t h = 0; h < hosts; h++) {
-        host_first_cell[h + 1] = host_first_pool[h + 1] = 2 * (h + 1);
         host_cpu_ratio[h] = host_ram_ratio[h] = 2.0;
         host_distance_at[h] = UINT64_MAX;
         host_class[h] = h % 2;
@@ -87,6 +103,7 @@ void fixture_make(fixture *f, uint32_t hosts) {
         pages_total[c] = pages_free[c] = 1 << 20;
         pages_total[cells + c] = pages_free[cells + c] = 64;
     }
+    fixture_ranges(f, 2, 2);
     layout_words[0] = (1u << SLOTS) - 1;
     for (int32_t slot = 0; slot < SLOTS; slot++) layout_cpus[slot] = 10 + slot;
     page_kib[0] = 4;
@@ -97,7 +114,6 @@ void fixture_make(fixture *f, uint32_t hosts) {
 void fixture_pools(fixture *f, uint32_t per_host, uint32_t classes) {
     const nf_column_info *column;
     uint32_t hosts = f->fleet.n_hosts;
-    OWN(uint32_t, host_first_pool);
     f->fleet.n_pools = hosts * per_host;
     f->fleet.max_pools = per_host;
     f->fleet.n_classes = classes;
@@ -109,7 +125,7 @@ void fixture_pools(fixture *f, uint32_t per_host, uint32_t classes) {
         data = calloc((size_t)hosts * per_host + 1, column->size);
         memcpy((char *)&f->fleet + column->offset, &data, sizeof data);
     }
-    for (uint32_t h = 0; h <= hosts; h++) host_first_pool[h] = h * per_host;
+    fixture_ranges(f, f->fleet.max_cells, per_host);
     memset(f->fleet.cell_devices, 0, f->fleet.n_cells * sizeof *f->fleet.cell_devices);
 }
 
@@ -117,12 +133,11 @@ void fixture_one_host(fixture *f, uint32_t cells, const int32_t *distances) {
     size_t n = (size_t)cells * cells;
     fixture_make(f, cells / 2);
     fixture_pools(f, 0, CLASSES);
-    OWN(uint32_t, host_first_cell);
     OWN(uint64_t, host_distance_at);
     OWN(int32_t, cell_id);
     f->fleet.n_hosts = 1;
     f->fleet.max_cells = cells;
-    host_first_cell[1] = cells;
+    fixture_ranges(f, cells, 0);
     host_distance_at[0] = 0;
     for (uint32_t c = 0; c < cells; c++) cell_id[c] = (int32_t)c;
     int32_t *own = malloc(n * sizeof *own);

@@ -22,6 +22,9 @@ void fixture_one_host(fixture *f, uint32_t cells, const int32_t *distances);
 /* Other pools: so many on each host, of class 0 and at cell 0, with no devices in them yet. */
 void fixture_pools(fixture *f, uint32_t per_host, uint32_t classes);
 
+/* Hosts of so many cells and pools, one after the other. */
+void fixture_ranges(fixture *f, uint32_t cells, uint32_t pools);
+
 /* All that claims change, in one number. */
 uint64_t fixture_digest(const fixture *f);
 

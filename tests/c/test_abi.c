@@ -9,7 +9,7 @@
 #define AT(type, field, offset) CHECK(offsetof(type, field) == (offset))
 
 static void structs(void) {
-    CHECK(NF_ABI_VERSION == 2);
+    CHECK(NF_ABI_VERSION == 3);
     CHECK(sizeof(nf_reason) == 24 && sizeof(nf_layout) == 48 && sizeof(nf_guest_cell) == 32);
     CHECK(sizeof(nf_provider) == 8 && sizeof(nf_pci_request) == 40 && sizeof(nf_request) == 96 && sizeof(nf_resource) == 8);
     CHECK(sizeof(nf_options) == 40 && sizeof(nf_placed_cell) == 20 && sizeof(nf_draw) == 12);
@@ -17,17 +17,21 @@ static void structs(void) {
     CHECK(sizeof(nf_lock) == 64 && sizeof(nf_shared) == 24 && sizeof(nf_claim_item) == 40);
     AT(nf_fleet, abi, 0);
     AT(nf_fleet, n_hosts, 4);
-    AT(nf_fleet, n_classes, 44);
-    AT(nf_fleet, n_host_classes, 52);
-    AT(nf_fleet, identity, 56);
-    AT(nf_fleet, n_distances, 88);
-    AT(nf_fleet, host_first_cell, 96);
-    AT(nf_fleet, resource_room, 160);
-    AT(nf_fleet, resource_few, 168);
-    AT(nf_fleet, cell_id, 176);
-    AT(nf_fleet, cell_free, 272);
-    AT(nf_fleet, host_first_pool, 320);
-    AT(nf_fleet, distances, 424);
+    AT(nf_fleet, host_room, 8);
+    AT(nf_fleet, layout_room, 20);
+    AT(nf_fleet, n_classes, 52);
+    AT(nf_fleet, n_host_classes, 60);
+    AT(nf_fleet, identity, 64);
+    AT(nf_fleet, n_distances, 96);
+    AT(nf_fleet, host_first_cell, 104);
+    AT(nf_fleet, host_end_pool, 128);
+    AT(nf_fleet, resource_room, 192);
+    AT(nf_fleet, resource_few, 200);
+    AT(nf_fleet, cell_host, 208);
+    AT(nf_fleet, cell_id, 216);
+    AT(nf_fleet, cell_free, 312);
+    AT(nf_fleet, pool_host, 360);
+    AT(nf_fleet, distances, 464);
     AT(nf_request, cells, 8);
     AT(nf_request, fleet, 48);
     AT(nf_placement, n_draws, 36);
@@ -37,8 +41,8 @@ static void structs(void) {
 /* Every column has a name of its own, a size, and a shape that the fleet's counts give. */
 static void columns(void) {
     const nf_column_info *c;
-    nf_fleet f = {.n_hosts = 3, .n_cells = 5, .n_page_sizes = 2, .max_threads = 4, .net_words = 6,
-                  .n_pools = 7, .n_layouts = 8, .n_mask_words = 9, .n_layout_words = 10,
+    nf_fleet f = {.n_hosts = 2, .host_room = 3, .n_cells = 5, .n_page_sizes = 2, .max_threads = 4, .net_words = 6,
+                  .n_pools = 7, .n_layouts = 1, .layout_room = 8, .n_mask_words = 9, .n_layout_words = 10,
                   .n_layout_cpus = 11, .n_distances = 12, .n_resources = 13};
     uint32_t n = 0, claimed = 0, derived = 0;
     uint64_t shape[2];
@@ -57,9 +61,10 @@ static void columns(void) {
         if (!strcmp(c->name, "cell_nets")) CHECK(shape[0] == 5 && shape[1] == 6);
         if (!strcmp(c->name, "pages_free")) CHECK(shape[0] == 2 && shape[1] == 5);
         if (!strcmp(c->name, "cell_cores")) CHECK(shape[0] == 4 && shape[1] == 5);
-        if (!strcmp(c->name, "host_first_pool")) CHECK(shape[0] == 4 && shape[1] == 1);
+        if (!strcmp(c->name, "host_end_pool")) CHECK(shape[0] == 3 && shape[1] == 1);
+        if (!strcmp(c->name, "layouts")) CHECK(shape[0] == 8 && shape[1] == 1);
     }
-    CHECK(n == 42 && claimed == 17 && derived == 6);
+    CHECK(n == 46 && claimed == 17 && derived == 6);
     CHECK(!nf_column(n) && !nf_column(UINT32_MAX) && !nf_column_shape(&f, n, shape));
 }
 

@@ -147,13 +147,11 @@ static void devices_and_networks_are_met_first(void) {
     nf_request r = request_of(cells, 2);
     one_host(f, PAIR);
     fixture_pools(f, 2, CLASSES);
-    COLUMN(uint32_t, host_first_pool)[1] = 2;
     for (uint32_t p = 0; p < 2; p++) COLUMN(uint32_t, pool_class)[p] = p;
     COLUMN(int32_t, pool_cell)[0] = 2;
     COLUMN(int32_t, pool_cell)[1] = 3;
     f->fleet.pool_count[0] = f->fleet.pool_count[1] = 1;
     f->fleet.cell_devices[2] = f->fleet.cell_devices[3] = 1;
-    f->fleet.n_pools = 2;
     CHECK(nf_fleet_check(&f->fleet, NULL) == NF_OK);
     r.pci = &q;
     r.n_pci = 1;

@@ -103,7 +103,7 @@ static void look_at_draws(const nf_fleet *f, uint32_t host, const nf_placement *
     for (uint32_t i = 0; i < p->n_draws; i++) {
         uint32_t pool = p->draws[i].pool;
         int64_t sum = 0;
-        CHECK(pool >= f->host_first_pool[host] && pool < f->host_first_pool[host + 1]);
+        CHECK(pool >= f->host_first_pool[host] && pool < f->host_end_pool[host]);
         for (uint32_t k = 0; k < p->n_draws; k++) {
             uint32_t other = p->draws[k].pool;
             if (other == pool) sum += p->draws[k].count;

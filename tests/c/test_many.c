@@ -57,20 +57,23 @@ static void shape_layout(world *w) {
 static void shape_hosts(world *w) {
     uint32_t host = 0, cell = 0, cells = w->f.fleet.n_cells;
     uint32_t *first = COLUMN(w, uint32_t, host_first_cell);
+    uint32_t *end = COLUMN(w, uint32_t, host_end_cell);
     if (dice(2)) return;
     for (; host + 1 < w->n_hosts && cell < cells; host++) {
         uint32_t n = 1 + dice(3);
         first[host] = cell;
-        cell += n < cells - cell ? n : cells - cell;
+        end[host] = cell += n < cells - cell ? n : cells - cell;
     }
-    for (uint32_t h = host; h < w->n_hosts; h++) first[h] = cell;
-    first[w->n_hosts] = cells;
+    for (uint32_t h = host; h < w->n_hosts; h++) first[h] = end[h] = cell;
+    end[w->n_hosts - 1] = cells;
     w->f.fleet.max_cells = 0;
     for (uint32_t h = 0; h < w->n_hosts; h++) {
-        uint32_t n = first[h + 1] - first[h];
+        uint32_t n = end[h] - first[h];
         if (n > w->f.fleet.max_cells) w->f.fleet.max_cells = n;
-        for (uint32_t c = first[h]; c < first[h + 1]; c++)
+        for (uint32_t c = first[h]; c < end[h]; c++) {
             COLUMN(w, int32_t, cell_id)[c] = (int32_t)(c - first[h]);
+            COLUMN(w, uint32_t, cell_host)[c] = h;
+        }
     }
 }
 
@@ -100,7 +103,7 @@ static void stock_pools(world *w) {
     memset(f->cell_devices, 0, f->n_cells * sizeof *f->cell_devices);
     for (uint32_t h = 0; h < w->n_hosts; h++)
         for (uint32_t p = POOLS * h; p < POOLS * (h + 1); p++) {
-            uint32_t cells = f->host_first_cell[h + 1] - f->host_first_cell[h];
+            uint32_t cells = f->host_end_cell[h] - f->host_first_cell[h];
             int32_t cell = (int32_t)dice(cells + 2) - 2, count = (int32_t)dice(4);
             COLUMN(w, uint32_t, pool_class)[p] = dice(CLASSES);
             COLUMN(w, int32_t, pool_cell)[p] = cell;
@@ -169,7 +172,7 @@ static uint32_t host_at(const world *w, uint32_t i) {
 static double room(const world *w, uint32_t host) {
     const nf_fleet *f = &w->f.fleet;
     int64_t sum = 0;
-    for (uint32_t c = f->host_first_cell[host]; c < f->host_first_cell[host + 1]; c++)
+    for (uint32_t c = f->host_first_cell[host]; c < f->host_end_cell[host]; c++)
         sum += w->guests[0].policy >= NF_POLICY_DEDICATED
                    ? f->cell_free[c]
                    : f->cell_memory[c] - f->cell_memory_used[c];
@@ -268,22 +271,21 @@ static void compare(world *w) {
 /* The second of three hosts has more cells than are looked at at once, and room in the last one. */
 static void a_host_of_very_many_cells_is_asked_like_others(void) {
     enum { MANY = 300 };
-    static int32_t distances[MANY * MANY];
     fixture f;
     answer a;
     uint8_t fits[3];
     const nf_options o = {.limits = NF_LIMITS_NONE};
     nf_guest_cell cell = pinned(8, 64);
     nf_request r = request_of(&cell, 1);
-    fixture_one_host(&f, MANY, distances);
-    uint32_t first[] = {0, 2, MANY - 2, MANY};
-    /* room for the ends of three hosts, where there was one */
-    uint32_t *pools = calloc(4, sizeof *pools), *class = calloc(3, sizeof *class);
+    fixture_make(&f, MANY / 2);
+    fixture_pools(&f, 0, CLASSES);
+    const uint32_t first[] = {0, 2, MANY - 2}, end[] = {2, MANY - 2, MANY};
     memcpy((uint32_t *)(uintptr_t)f.fleet.host_first_cell, first, sizeof first);
-    free((void *)(uintptr_t)f.fleet.host_first_pool);
-    free((void *)(uintptr_t)f.fleet.host_class);
-    f.fleet.host_first_pool = pools;
-    f.fleet.host_class = class;
+    memcpy((uint32_t *)(uintptr_t)f.fleet.host_end_cell, end, sizeof end);
+    for (uint32_t c = 0; c < MANY; c++) {
+        ((uint32_t *)(uintptr_t)f.fleet.cell_host)[c] = (c >= 2) + (c >= MANY - 2);
+        ((int32_t *)(uintptr_t)f.fleet.cell_id)[c] = (int32_t)c;
+    }
     f.fleet.n_hosts = 3;
     f.fleet.max_cells = MANY - 4;
     for (uint32_t h = 0; h < 3; h++)

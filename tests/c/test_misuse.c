@@ -269,10 +269,23 @@ static void columns_that_do_not_hold(void) {
         (place) = kept;                                                   \
         CHECK(nf_fleet_check(f, NULL) == NF_OK);                          \
     } while (0)
-    BREAK(((uint32_t *)(uintptr_t)f->host_first_cell)[1], 3);
-    BREAK(((uint32_t *)(uintptr_t)f->host_first_cell)[1], 0);
-    BREAK(((uint32_t *)(uintptr_t)f->host_first_cell)[2], 9);
+    BREAK(((uint32_t *)(uintptr_t)f->host_first_cell)[1], 3); /* its first cell is nobody's */
+    BREAK(((uint32_t *)(uintptr_t)f->host_first_cell)[1], 0); /* so is another's */
+    BREAK(((uint32_t *)(uintptr_t)f->host_first_cell)[1], 5); /* it ends before it begins */
+    BREAK(((uint32_t *)(uintptr_t)f->host_end_cell)[1], 9);
+    BREAK(((uint32_t *)(uintptr_t)f->host_end_cell)[0], UINT32_MAX);
     BREAK(((uint32_t *)(uintptr_t)f->host_first_pool)[1], 9);
+    BREAK(((uint32_t *)(uintptr_t)f->host_first_pool)[1], 1);
+    BREAK(((uint32_t *)(uintptr_t)f->host_end_pool)[1], 9);
+    BREAK(((uint32_t *)(uintptr_t)f->cell_host)[1], NF_NO_HOST);
+    BREAK(((uint32_t *)(uintptr_t)f->cell_host)[1], 1);
+    BREAK(((uint32_t *)(uintptr_t)f->cell_host)[1], 2);
+    BREAK(((uint32_t *)(uintptr_t)f->pool_host)[1], NF_NO_HOST);
+    BREAK(((uint32_t *)(uintptr_t)f->pool_host)[1], 1);
+    BREAK(((uint32_t *)(uintptr_t)f->pool_host)[1], 2);
+    BREAK(((uint32_t *)(uintptr_t)f->host_class)[1], NF_REMOVED_CLASS); /* and has cells */
+    BREAK(f->host_room, 1);
+    BREAK(f->layout_room, 0);
     BREAK(((uint32_t *)(uintptr_t)f->cell_layout)[1], 7);
     BREAK(((uint64_t *)(uintptr_t)f->cell_mask_at)[1], 0); /* two cells share a mask */
     BREAK(((int64_t *)(uintptr_t)f->cell_memory)[0], -5);

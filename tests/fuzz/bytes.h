@@ -24,6 +24,13 @@ static inline uint32_t below(bytes *b, uint32_t n) {
     return n ? value % n : 0;
 }
 
+/* 0 .. n - 1 from the other end: what came later to a case, so that older ones keep their meaning. */
+static inline uint32_t last_below(bytes *b, uint32_t n) {
+    if (!b->left) return 0;
+    b->left--;
+    return b->at[b->left] % n;
+}
+
 /* 1 time in n; 0 once the bytes are used up. */
 static inline uint32_t now_and_then(bytes *b, uint32_t n) { return below(b, n) == n - 1; }
 

@@ -63,7 +63,7 @@ static void placement_holds(const nf_fleet *f, uint32_t host, const wish *w,
         const nf_placed_cell *c = &out->cells[g];
         const nf_guest_cell *guest = &r->cells[g];
         bool pins = guest->policy >= NF_POLICY_DEDICATED;
-        HOLDS(c->cell >= f->host_first_cell[host] && c->cell < f->host_first_cell[host + 1]);
+        HOLDS(c->cell >= f->host_first_cell[host] && c->cell < f->host_end_cell[host]);
         for (uint32_t other = 0; other < g; other++) HOLDS(out->cells[other].cell != c->cell);
         HOLDS(c->n_slots == (pins ? guest->n_dedicated : 0));
         HOLDS((c->page_kib != 0) == (guest->page_kib != NF_PAGES_NONE));
@@ -88,7 +88,7 @@ static void placement_holds(const nf_fleet *f, uint32_t host, const wish *w,
             if (out->draws[d].request == i) drawn += out->draws[d].count;
         HOLDS(r->pci[i].n_providers || drawn == r->pci[i].count);
     }
-    for (uint32_t p = f->host_first_pool[host]; p < f->host_first_pool[host + 1]; p++) {
+    for (uint32_t p = f->host_first_pool[host]; p < f->host_end_pool[host]; p++) {
         int64_t drawn = 0;
         for (uint32_t d = 0; d < out->n_draws; d++)
             if (out->draws[d].pool == p) drawn += out->draws[d].count;
@@ -114,7 +114,7 @@ static void refusal_holds(const nf_reason *why, nf_status status) {
 static void explain_agrees(const nf_fleet *f, uint32_t host, const wish *w, nf_status fitted,
                            const nf_placement *out) {
     const nf_request *r = &w->request;
-    uint32_t cells = f->host_first_cell[host + 1] - f->host_first_cell[host];
+    uint32_t cells = f->host_end_cell[host] - f->host_first_cell[host];
     size_t n = (size_t)cells * r->n_cells;
     nf_reason *reasons = calloc(n, sizeof *reasons);
     HOLDS(nf_explain(f, host, r, &w->options, reasons, n) == NF_OK);
@@ -248,7 +248,7 @@ static double score_of(const nf_fleet *f, uint32_t host, const wish *w, const nf
     bool pins = w->request.n_cells && w->cells[0].policy >= NF_POLICY_DEDICATED;
     if (p->by == NF_BY_INDEX) return 0.0;
     if (p->by == NF_BY_SCORE) return p->scores[host];
-    for (uint32_t c = f->host_first_cell[host]; c < f->host_first_cell[host + 1]; c++)
+    for (uint32_t c = f->host_first_cell[host]; c < f->host_end_cell[host]; c++)
         sum += pins ? f->cell_free[c] : f->cell_memory[c] - f->cell_memory_used[c];
     return p->by == NF_BY_ROOM ? (double)sum : -(double)sum;
 }

@@ -17,6 +17,7 @@ static const double RATIOS[] = {NAN, 1.0, 2.0, 0.0, 16.0, 0.7};
 /* Counts of the fleet before its columns are there; what they hold is decided with them. */
 typedef struct plan {
     uint32_t cells[MOST_HOSTS], pools[MOST_HOSTS];
+    uint32_t first_cell[MOST_HOSTS], first_pool[MOST_HOSTS];
     nf_layout layouts[3];
     bool matrix[MOST_HOSTS]; /* the distances of the host are known */
     uint32_t page_kinds;     /* bit k: PAGE_KIB[k] */
@@ -45,12 +46,27 @@ static void plan_hosts(nf_fleet *f, plan *p, bytes *b) {
         p->cells[h] = now_and_then(b, 4) ? below(b, MOST_CELLS + 1) : 2;
         p->pools[h] = below(b, MOST_POOLS + 1);
         p->matrix[h] = below(b, 2);
-        f->n_cells += p->cells[h];
-        f->n_pools += p->pools[h];
         f->max_cells = most(f->max_cells, p->cells[h]);
         f->max_pools = most(f->max_pools, p->pools[h]);
         if (p->matrix[h]) f->n_distances += p->cells[h] * p->cells[h];
     }
+}
+
+/* Ranges one after the other, or in any order with void rows before, between and behind them. */
+static void plan_ranges(nf_fleet *f, plan *p, bytes *b) {
+    uint32_t moved = last_below(b, 2), start = moved ? last_below(b, f->n_hosts) : 0;
+    f->host_room = f->n_hosts + (moved ? last_below(b, 3) : 0);
+    f->layout_room = f->n_layouts + moved;
+    for (uint32_t i = 0; i < f->n_hosts; i++) {
+        uint32_t h = moved ? (start + f->n_hosts - i) % f->n_hosts : i;
+        p->first_cell[h] = f->n_cells += moved ? last_below(b, 3) : 0;
+        p->first_pool[h] = f->n_pools += moved ? last_below(b, 3) : 0;
+        f->n_cells += p->cells[h];
+        f->n_pools += p->pools[h];
+    }
+    f->n_cells += moved ? last_below(b, 3) : 0;
+    f->n_pools += moved ? last_below(b, 3) : 0;
+    f->n_mask_words = (uint64_t)f->n_cells * f->max_words;
 }
 
 static void plan_fleet(nf_fleet *f, plan *p, bytes *b) {
@@ -65,7 +81,7 @@ static void plan_fleet(nf_fleet *f, plan *p, bytes *b) {
     f->n_classes = now_and_then(b, 16) ? 70 : 1 + below(b, 3);
     f->n_host_classes = 1 + below(b, 3);
     f->n_resources = now_and_then(b, 2) ? below(b, MOST_RESOURCES + 1) : 0;
-    f->n_mask_words = (uint64_t)f->n_cells * f->max_words;
+    plan_ranges(f, p, b);
     if (f->max_threads < 64) f->max_threads += now_and_then(b, 8); /* wider than any layout */
 }
 
@@ -126,14 +142,12 @@ static void fill_cell(nf_fleet *f, uint32_t cell, uint32_t number, bytes *b) {
     OWN(int32_t, cell_id);
     OWN(int32_t, cell_socket);
     OWN(uint32_t, cell_layout);
-    OWN(uint64_t, cell_mask_at);
     OWN(int64_t, cell_memory);
     OWN(uint64_t, cell_nets);
     cell_id[cell] = (int32_t)number;
     cell_socket[cell] = (int32_t)below(b, 4) - 1;
     if (cell_socket[cell] < 0 && !now_and_then(b, 4)) cell_socket[cell] = 0;
     cell_layout[cell] = below(b, f->n_layouts);
-    cell_mask_at[cell] = (uint64_t)cell * f->max_words;
     cell_memory[cell] = now_and_then(b, 16) ? NF_MAX_AMOUNT : below(b, 12);
     f->cell_memory_used[cell] = below(b, now_and_then(b, 8) ? 20 : 3);
     f->cell_cpu_used[cell] = below(b, now_and_then(b, 8) ? 20 : 3);
@@ -143,7 +157,7 @@ static void fill_cell(nf_fleet *f, uint32_t cell, uint32_t number, bytes *b) {
     if (now_and_then(b, 2)) /* CPUs that are no dedicated ones too: a guest of other days */
         for (uint32_t slot = 0; slot < l->n_slots; slot++)
             if (now_and_then(b, 4))
-                f->pinned[cell_mask_at[cell] + slot / 64] |= (uint64_t)1 << (slot % 64);
+                f->pinned[f->cell_mask_at[cell] + slot / 64] |= (uint64_t)1 << (slot % 64);
     fill_pages(f, cell, b);
 }
 
@@ -171,9 +185,9 @@ static void fill_pools(nf_fleet *f, uint32_t host, bytes *b) {
     OWN(uint32_t, pool_provider);
     OWN(uint32_t, pool_family);
     OWN(uint32_t, pool_kind);
-    uint32_t first = f->host_first_pool[host], last = f->host_first_pool[host + 1];
+    uint32_t first = f->host_first_pool[host], last = f->host_end_pool[host];
     uint32_t first_cell = f->host_first_cell[host];
-    uint32_t cells = f->host_first_cell[host + 1] - first_cell;
+    uint32_t cells = f->host_end_cell[host] - first_cell;
     bool families = now_and_then(b, 2);
     for (uint32_t p = first; p < last; p++) {
         pool_class[p] = below(b, f->n_classes);
@@ -199,24 +213,73 @@ static void fill_host(nf_fleet *f, uint32_t h, bytes *b) {
     host_ram_ratio[h] = RATIOS[below(b, sizeof RATIOS / sizeof *RATIOS)];
     host_class[h] = now_and_then(b, 4) ? below(b, f->n_host_classes) : 0;
     for (uint32_t r = 0; r < f->n_resources; r++) {
-        resource_limit[r * f->n_hosts + h] = (int64_t)below(b, 9) - 1;
-        f->resource_used[r * f->n_hosts + h] = now_and_then(b, 4) ? below(b, 9) : 0;
+        resource_limit[r * f->host_room + h] = (int64_t)below(b, 9) - 1;
+        f->resource_used[r * f->host_room + h] = now_and_then(b, 4) ? below(b, 9) : 0;
     }
+}
+
+/* Does the value stand in the row of a host that is none, or of a void cell or pool? */
+static bool in_void(const nf_fleet *f, const nf_column_info *column, const uint64_t shape[2],
+                    uint64_t at) {
+    switch (column->per) {
+    case NF_PER_HOST: return at >= f->n_hosts;
+    case NF_PER_RESOURCE_HOST: return at % shape[1] >= f->n_hosts;
+    case NF_PER_CELL: return f->cell_host[at] == NF_NO_HOST;
+    case NF_PER_CELL_NET: return f->cell_host[at / shape[1]] == NF_NO_HOST;
+    case NF_PER_PAGE_CELL: case NF_PER_THREAD_CELL: return f->cell_host[at % shape[1]] == NF_NO_HOST;
+    case NF_PER_POOL: return f->pool_host[at] == NF_NO_HOST;
+    case NF_PER_LAYOUT: return at >= f->n_layouts;
+    default: return false;
+    }
+}
+
+/* Void rows hold what nobody may follow. Where their masks are is the one thing that is judged. */
+static void fill_void(nf_fleet *f) {
+    OWN(uint64_t, cell_mask_at);
+    const nf_column_info *column;
+    for (uint32_t i = 0; (column = nf_column(i)) != NULL; i++) {
+        uint64_t shape[2];
+        char *data;
+        if (column->offset == offsetof(nf_fleet, cell_host) ||
+            column->offset == offsetof(nf_fleet, pool_host))
+            continue;
+        nf_column_shape(f, i, shape);
+        memcpy(&data, (char *)f + column->offset, sizeof data);
+        for (uint64_t at = 0; at < shape[0] * shape[1]; at++)
+            if (in_void(f, column, shape, at)) memset(data + at * column->size, 0xa5, column->size);
+    }
+    for (uint32_t c = 0; c < f->n_cells; c++) cell_mask_at[c] = (uint64_t)c * f->max_words;
 }
 
 static void fill_hosts(nf_fleet *f, const plan *p, bytes *b) {
     OWN(uint32_t, host_first_cell);
+    OWN(uint32_t, host_end_cell);
     OWN(uint32_t, host_first_pool);
+    OWN(uint32_t, host_end_pool);
+    OWN(uint32_t, host_class);
     OWN(uint64_t, host_distance_at);
+    OWN(uint32_t, cell_host);
+    OWN(uint32_t, pool_host);
     uint64_t distance_at = 0;
+    memset(cell_host, 0xff, f->n_cells * sizeof *cell_host);
+    memset(pool_host, 0xff, f->n_pools * sizeof *pool_host);
     for (uint32_t h = 0; h < f->n_hosts; h++) {
-        host_first_cell[h + 1] = host_first_cell[h] + p->cells[h];
-        host_first_pool[h + 1] = host_first_pool[h] + p->pools[h];
+        host_first_cell[h] = p->first_cell[h];
+        host_end_cell[h] = p->first_cell[h] + p->cells[h];
+        host_first_pool[h] = p->first_pool[h];
+        host_end_pool[h] = p->first_pool[h] + p->pools[h];
+        for (uint32_t c = host_first_cell[h]; c < host_end_cell[h]; c++) cell_host[c] = h;
+        for (uint32_t i = host_first_pool[h]; i < host_end_pool[h]; i++) pool_host[i] = h;
+    }
+    fill_void(f);
+    for (uint32_t h = 0; h < f->n_hosts; h++) {
         fill_host(f, h, b);
         host_distance_at[h] = p->matrix[h] ? distance_at : UINT64_MAX;
         if (p->matrix[h]) distance_at += p->cells[h] * p->cells[h];
         for (uint32_t c = 0; c < p->cells[h]; c++) fill_cell(f, host_first_cell[h] + c, c, b);
         fill_pools(f, h, b);
+        bool empty = !p->cells[h] && !p->pools[h];
+        if (empty && last_below(b, 2)) host_class[h] = NF_REMOVED_CLASS;
     }
 }
 

@@ -34,7 +34,7 @@ extern "C" {
 #endif
 
 #define NF_VERSION "0.1.0"
-#define NF_ABI_VERSION 2u
+#define NF_ABI_VERSION 3u
 
 #define NF_MAX_CELLS 1024u  /* NUMA cells of one host: Linux numbers no more */
 #define NF_MAX_GUEST 1024u  /* NUMA cells of one guest */
@@ -48,6 +48,8 @@ extern "C" {
                                              fit into 64 bits */
 #define NF_TUNNEL_NET 0u    /* network id 0: the tunnel endpoint; physnets follow from 1 */
 #define NF_NO_DISTANCES UINT64_MAX /* in host_distance_at: not known */
+#define NF_NO_HOST UINT32_MAX /* in cell_host, pool_host: the row is void, it belongs to no host */
+#define NF_REMOVED_CLASS UINT32_MAX /* in host_class: the host is there no more, and takes no guest */
 
 typedef enum nf_status {
     NF_OK = 0,
@@ -89,6 +91,7 @@ typedef enum nf_status {
     NF_TOGETHER,        /* networks and devices alone can be served, together they cannot */
     NF_UNDECIDED,       /* the work budget ran out: neither a yes nor a no */
     NF_STALE,           /* a claim asks for what is no longer free */
+    NF_REMOVED,         /* the host was removed from the fleet */
     NF_STATUS_END,      /* one past the last reason */
 
     NF_EINVAL = -1,     /* an argument is out of range or contradicts another */
@@ -120,20 +123,30 @@ typedef struct nf_layout {
 } nf_layout;
 
 /**
- * Hosts as columns. Cells of host h are host_first_cell[h] .. host_first_cell[h + 1] - 1. A column
- * per page size or per thread count is n_cells long and stands behind the one before it.
+ * Hosts as columns. Cells of host h are host_first_cell[h] .. host_end_cell[h] - 1, its PCI pools
+ * host_first_pool[h] .. host_end_pool[h] - 1: ranges that may lie anywhere, in any order. Rows that
+ * belong to no host (NF_NO_HOST in cell_host, pool_host) are passed over, whatever they hold but for
+ * cell_mask_at. Hosts whose cells follow one another in the order of their indices are looked at
+ * together, so a fleet is fastest where most do.
+ *
+ * Columns may have room to grow: those of hosts are host_room long, of which the first n_hosts are
+ * in use, and n_layouts of layout_room; those of cells and pools are n_cells and n_pools long, void
+ * rows included. A column per page size or per thread count is n_cells long and stands behind the
+ * one before it, one per resource class is host_room long.
  */
 typedef struct nf_fleet {
     uint32_t abi;         /* NF_ABI_VERSION */
-    uint32_t n_hosts;
-    uint32_t n_cells;
-    uint32_t n_layouts;
+    uint32_t n_hosts;     /* host indices in use, removed hosts included */
+    uint32_t host_room;   /* length of the columns of hosts, at least n_hosts */
+    uint32_t n_cells;     /* length of the columns of cells */
+    uint32_t n_layouts;   /* layouts in use */
+    uint32_t layout_room; /* length of layouts, at least n_layouts */
     uint32_t n_page_sizes;
     uint32_t max_threads; /* columns of cell_cores: the widest layout's threads */
     uint32_t max_cells;   /* of one host */
     uint32_t max_words;   /* of one cell's mask */
     uint32_t net_words;   /* words of a cell's network bits, at least 1 */
-    uint32_t n_pools;     /* PCI pools */
+    uint32_t n_pools;     /* length of the columns of PCI pools */
     uint32_t max_pools;   /* of one host */
     uint32_t n_classes;   /* distinct property sets of pools */
     uint32_t n_resources; /* resource classes that some host has an inventory of */
@@ -145,12 +158,16 @@ typedef struct nf_fleet {
     uint64_t n_distances;    /* of distances */
 
     /* hosts */
-    const uint32_t *host_first_cell; /* n_hosts + 1 */
+    const uint32_t *host_first_cell;
+    const uint32_t *host_end_cell;   /* one past the last */
+    const uint32_t *host_first_pool;
+    const uint32_t *host_end_pool;
     const double *host_cpu_ratio;    /* allocation ratios; NaN: none known */
     const double *host_ram_ratio;
     const uint64_t *host_distance_at; /* first entry in distances, NF_NO_DISTANCES */
     const uint32_t *host_class;       /* what requests choose hosts by, interned: traits,
-                                         aggregates, zone... */
+                                         aggregates, zone...; NF_REMOVED_CLASS: a host without
+                                         cells and pools that is refused whatever is asked */
     uint64_t *host_generation;        /* counts claims and releases */
 
     /* placement's inventories of the hosts themselves: VCPU, PCPU, MEMORY_MB, DISK_GB... */
@@ -163,10 +180,13 @@ typedef struct nf_fleet {
                                       INT16_MIN: that or less; most requests ask for few units */
 
     /* cells as built */
+    const uint32_t *cell_host;       /* the host that it belongs to, NF_NO_HOST */
     const int32_t *cell_id;
     const int32_t *cell_socket;      /* -1: unknown */
     const uint32_t *cell_layout;
-    const uint64_t *cell_mask_at;    /* first word of the cell's mask in pinned */
+    const uint64_t *cell_mask_at;    /* first word of the cell's mask in pinned; never falls from row
+                                        to row, void ones included: a row has the words up to the
+                                        next one's, the last those up to n_mask_words */
     const int64_t *cell_memory;      /* MiB */
     const uint32_t *cell_page_sizes; /* bit s: has pages of page_kib[s] */
     const uint64_t *cell_nets;       /* net_words a cell: bit n: near network n */
@@ -188,8 +208,8 @@ typedef struct nf_fleet {
                                 the host carries no ratios, or has more room than that */
     int64_t *cell_devices;   /* free PCI devices on the cell's node */
 
-    /* PCI pools, in nova's order; those of host h are host_first_pool[h] .. [h + 1] - 1 */
-    const uint32_t *host_first_pool; /* n_hosts + 1 */
+    /* PCI pools, those of a host in nova's order */
+    const uint32_t *pool_host;       /* the host that it belongs to, NF_NO_HOST */
     const uint32_t *pool_class;      /* property set */
     const int32_t *pool_cell;        /* index of the cell in its host; NF_POOL_* */
     const uint32_t *pool_provider;   /* placement's resource provider, 0: unknown */
@@ -213,15 +233,14 @@ enum { NF_INT32 = 0, NF_UINT32, NF_INT64, NF_UINT64, NF_DOUBLE, NF_LAYOUT_STRUCT
 
 /** What a column has a value for, and how it is laid out. */
 typedef enum nf_per {
-    NF_PER_HOST,
-    NF_PER_HOST_EDGE,   /* and one more: where the host's cells or pools begin */
+    NF_PER_HOST,        /* host_room */
     NF_PER_RESOURCE_HOST, /* [resource][host] */
     NF_PER_CELL,
     NF_PER_CELL_NET,    /* [cell][word of net_words] */
     NF_PER_PAGE_CELL,   /* [page size][cell] */
     NF_PER_THREAD_CELL, /* [k - 1, up to max_threads][cell] */
     NF_PER_POOL,
-    NF_PER_LAYOUT,
+    NF_PER_LAYOUT,      /* layout_room */
     NF_PER_PAGE_SIZE,
     NF_PER_MASK_WORD,   /* n_mask_words */
     NF_PER_LAYOUT_WORD, /* n_layout_words */
@@ -398,8 +417,8 @@ nf_status nf_fleet_check(const nf_fleet *fleet, const char **reason);
 
 /**
  * Fill the derived columns of cells first .. first + count - 1, and those of the hosts that these
- * stand in (of all hosts, where these are all cells). All that this reads is checked before:
- * NF_EINVAL names the first column at fault, and nothing is filled.
+ * stand in (of all hosts, where these are all cells); void rows are left as they are. All that this
+ * reads is checked before: NF_EINVAL names the first column at fault, and nothing is filled.
  */
 nf_status nf_derive(const nf_fleet *fleet, uint32_t first, uint32_t count, const char **reason);
 
@@ -417,7 +436,8 @@ uint32_t nf_max_draws(const nf_fleet *fleet, const nf_request *request);
 /**
  * Can these host cells (indices in the fleet; n_cells 0: a guest without NUMA topology) serve the
  * request's PCI part? Fills the draws of out with what it takes, and leaves the rest of out and
- * the fleet as they are. NF_OK, NF_PCI_NUMA, NF_UNDECIDED, or misuse. Scratch: nf_fit_bytes().
+ * the fleet as they are. NF_OK, NF_PCI_NUMA, NF_REMOVED, NF_UNDECIDED, or misuse. Scratch:
+ * nf_fit_bytes().
  */
 nf_status nf_pci(const nf_fleet *fleet, uint32_t host, const nf_request *request,
                  const nf_options *options, const uint32_t *cells, uint32_t n_cells,
@@ -640,7 +660,7 @@ nf_status nf_shared_unlock(const nf_shared *shared);
  * All functions of this header in one table, for extension modules, which then link nothing:
  * PyCapsule_Import(NF_CAPSULE, 0) gives it, and its abi must be NF_ABI_VERSION.
  */
-#define NF_CAPSULE "numafit._engine.nf_api_2" /* ends in the ABI version */
+#define NF_CAPSULE "numafit._engine.nf_api_3" /* ends in the ABI version */
 #define NF_FUNCTION(name) __typeof__(nf_##name) *name
 
 typedef struct nf_api {
