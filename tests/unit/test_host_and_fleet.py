@@ -173,16 +173,7 @@ def test_what_a_host_can_a_fleet_can() -> None:
         return {name for name, _ in inspect.getmembers(of) if not name.startswith("_")}
 
     assert verbs(Host) - verbs(Fleet) == {"from_nova", "name"}
-    many = {
-        "from_nova_rows",
-        "from_arrow",
-        "load",
-        "save",
-        "c_columns",
-        "hostinfos",
-        "index",
-        "fork",
-    }
+    many = {"from_nova_rows", "from_arrow", "load", "save", "c_columns", "hostinfos", "index"}
     assert verbs(Fleet) - verbs(Host) == many | MORE_OF_A_FLEET
 
 
