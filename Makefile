@@ -231,11 +231,15 @@ test-nova: nova-env ## nova's own tests with numafit in its place (UNIT=1: the s
 test-cloud: nova-env ## 60 hosts of real nova, filled flavor by flavor: numafit has said how far it goes
 	NUMAFIT_CLOUD_HOSTS=60 NUMAFIT_NOVA_PYTHON=$(abspath $(NOVA_PYTHON)) $(PYTEST) -q -m nova tests/nova/cloud
 
-# the server is Debian's; it is started and stopped by the test, in a directory of its own
-test-db: nova-env ## nova's tables in a MariaDB server, installed where it is missing (needs root for that)
-	@PATH="$$PATH:/usr/sbin" command -v mariadbd >/dev/null \
-	  || { apt-get update -qq \
-	    && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends mariadb-server; }
+$(VENV)/.postgresql: $(VENV)/.installed
+	$(PIP) install -e '.[postgresql]' $(EDITABLE)
+	@touch $@
+
+# the servers are Debian's; the tests start and stop them, in directories of their own
+test-db: nova-env $(VENV)/.postgresql ## nova's and placement's tables in MariaDB and PostgreSQL (root installs them)
+	@{ PATH="$$PATH:/usr/sbin" command -v mariadbd && ls /usr/lib/postgresql/*/bin/postgres; } >/dev/null 2>&1 \
+	  || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y --no-install-recommends mariadb-server postgresql; }
 	NUMAFIT_NOVA_PYTHON=$(abspath $(NOVA_PYTHON)) $(PYTEST) -q -m "nova and db" tests/nova
 
 $(VENV)/.bench: $(VENV)/.installed

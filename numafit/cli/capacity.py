@@ -118,7 +118,7 @@ def command(
     mix = _mix_of(mix_texts)
     if mix:
         guests.only(list(mix))
-    wanted = guests.read(sources.aliases())
+    wanted = guests.read(sources.aliases(), sources.filters())
     fleets = sources.fleets(guests.ratios)
     names = [name for fleet in fleets for name in fleet.names]
     options = {"options": guests.options, "cap": cap, "threads": threads}
@@ -126,12 +126,12 @@ def command(
         counts = _count_mix(fleets, wanted, options, list(mix.values()))
     else:
         counts = [Count(flavor.name, _count(fleets, one, options), cap) for flavor, one in wanted]
-    notes = Notes([(fleet, None) for fleet in fleets], sources.enabled_filters())
+    notes = Notes([(fleet, None) for fleet in fleets])
     room = [one for one, count in zip(wanted, counts, strict=True) if count.total]
     for broken in guests.broken:
         counts.insert(broken.place, Count(broken.name, None, cap, str(broken.error)))
     if output == "json":
-        open_of = {flavor.name: notes.described(flavor, asked) for flavor, asked in wanted}
+        open_of = {flavor.name: notes.described(asked) for flavor, asked in wanted}
         flavors = [_described(count, open_of.get(count.name, [])) for count in counts]
         resting = dict(notes.disabled)
         answer = {"cap": cap, "mix": mix or None, "hosts": names, "disabled": resting}

@@ -69,9 +69,9 @@ def command(guests: Guests, sources: HostSources, glance: Glance, pins: bool, ou
     Exit status: 0 each flavor fits on at least one host, 1 one of them does not, 2 bad input, one
     flavor of the list among it.
     """
-    wanted = guests.read(sources.aliases())
+    wanted = guests.read(sources.aliases(), sources.filters())
     hosts = glance.hosts(sources.fleets(guests.ratios, glance.patterns))
-    notes = Notes(hosts.parts, sources.enabled_filters())
+    notes = Notes(hosts.parts)
     asked = [
         (
             flavor,
@@ -188,7 +188,7 @@ def _described(one: Answer, notes: Notes, pins: bool = False) -> dict[str, Any]:
         **answer.described(pins),
         "cells": [_cell(n, cell) for n, cell in enumerate(placement.cells)],
         "pci": [_pci(drawn) for drawn in placement.pci],
-        "not_judged": [*placement.not_judged, *notes.filters(one.flavor)],
+        "not_judged": list(placement.not_judged),
         "derived": notes.derived,
     }
 

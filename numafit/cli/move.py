@@ -102,6 +102,7 @@ def command(
         aliases=parse_aliases([*sources.aliases(), *given["aliases"]]).check(),
         ports=ports.parse_ports(given["port_texts"]),
         volume_backed=given["volume_backed"],
+        filters=sources.filters(),
     )
     # nova's API decides it, whose nova.conf is no host's
     config = sources.configs.for_all
@@ -116,9 +117,7 @@ def command(
         (fleet, list(moves(fleet, server, request, hosts=indices, **how)))
         for fleet, indices in glance.hosts(sources.fleets(patterns=glance.patterns)).parts
     ]
-    notes = Notes(
-        [(fleet, [one.host for one in some]) for fleet, some in parts], sources.enabled_filters()
-    )
+    notes = Notes([(fleet, [one.host for one in some]) for fleet, some in parts])
     placed = [(fleet, one) for fleet, some in parts for one in some]
     found = [one for _fleet, one in placed]
     if not found:

@@ -13,7 +13,6 @@ from numafit.errors import printable
 from numafit.fleet import Fleet
 from numafit.model.flavor import Flavor
 from numafit.model.request import Request
-from numafit.rules.filters import filters_not_judged
 from numafit.spans import Hosts
 
 MOST_RESTING = 8
@@ -32,31 +31,20 @@ class Note:
 
 
 class Notes:
-    """Of the hosts that were asked, and of the operator's filters."""
+    """Of the hosts that were asked."""
 
-    def __init__(
-        self, parts: Sequence[tuple[Fleet, Hosts]], enabled: tuple[str, ...] | None
-    ) -> None:
+    def __init__(self, parts: Sequence[tuple[Fleet, Hosts]]) -> None:
         """``parts``: fleets, each with the indices of its hosts that are asked."""
         self._parts = parts
-        self._enabled = enabled
         self._hosts = sum(len(fleet if hosts is None else hosts) for fleet, hosts in parts)
 
-    def of(self, flavor: Flavor, request: Request) -> dict[str, int]:
+    def of(self, request: Request) -> dict[str, int]:
         """Sentence -> on how many hosts."""
         found: dict[str, int] = {}
         for fleet, hosts in self._parts:
             for sentence, number in fleet.not_judged(request, hosts).items():
                 found[sentence] = found.get(sentence, 0) + number
-        for sentence in self.filters(flavor):
-            found[sentence] = self._hosts
         return found
-
-    def filters(self, flavor: Flavor) -> list[str]:
-        """What the operator's own choice of filters adds."""
-        return (
-            [] if self._enabled is None else list(filters_not_judged(flavor, None, self._enabled))
-        )
 
     @property
     def derived(self) -> list[str]:
@@ -88,15 +76,15 @@ class Notes:
     def _merged(self, asked: Sequence[Asked]) -> list[Note]:
         notes: dict[str, Note] = {}
         for flavor, request in asked:
-            for sentence, hosts in self.of(flavor, request).items():
+            for sentence, hosts in self.of(request).items():
                 note = notes.setdefault(sentence, Note(sentence))
                 note.hosts = max(note.hosts, hosts)
                 note.flavors.append(flavor.name)
         return list(notes.values())
 
-    def described(self, flavor: Flavor, request: Request) -> list[dict[str, Any]]:
+    def described(self, request: Request) -> list[dict[str, Any]]:
         """For machines: what is not judged, and on how many hosts."""
-        found = self.of(flavor, request)
+        found = self.of(request)
         return [{"what": sentence, "hosts": hosts} for sentence, hosts in found.items()]
 
 

@@ -21,6 +21,7 @@ from numafit.model.options import PCI_MATCHINGS, PHYSNET_AFFINITIES, STRATEGIES,
 from numafit.model.request import Request
 from numafit.readers.checks import nearest
 from numafit.readers.flavors import BrokenFlavor, read_flavors, read_image
+from numafit.rules.filters import Filters
 from numafit.rules.pci_alias import parse_aliases
 
 _GUEST = (
@@ -144,9 +145,11 @@ class Guests:
         file = self.given["image_file"]
         return read_image(file) if file else None
 
-    def read(self, aliases: Sequence[str] = ()) -> list[tuple[Flavor, Request]]:
+    def read(
+        self, aliases: Sequence[str] = (), filters: Filters | None = None
+    ) -> list[tuple[Flavor, Request]]:
         """The flavors that are sound; ``broken`` gets the others. ``aliases``: of a configuration,
-        before those of the command line.
+        before those of the command line. ``filters``: the scheduler's, default: nova's own.
 
         Names that nova does not know are said, and end the command under --strict. Raises
         InputError for a file that is none of flavors, and the first error where no flavor of it
@@ -167,6 +170,7 @@ class Guests:
                 "pci_implies_topology": given["implied"],
                 "volume_backed": given["volume_backed"],
                 "zone": given["zone"],
+                "filters": filters,
             }
         )
         found = []

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from numafit.cli.aggregates import OPTIONS as AGGREGATE_OPTIONS
+from numafit.cli.aggregates import AggregateSources
 from numafit.cli.configs import Configs
 from numafit.cli.glance import name_matches
 from numafit.cli.output import listed
@@ -27,6 +29,7 @@ from numafit.model.hostinfo import HostInfo
 from numafit.model.interface import NetInterface, netdevs_of
 from numafit.model.pci_device import PciDevice
 from numafit.rules.device_spec import parse_device_specs
+from numafit.rules.filters import NOVAS_OWN, Filters
 from numafit.rules.offline import off_remark
 from numafit.rules.pci_pools import functions_of, pools_from_devices
 
@@ -278,6 +281,7 @@ COMPANIONS: dict[str, Callable[[Any], Any]] = {
         help="A directory of *.conf files, which win over --config.",
     ),
     **OPTIONS,
+    **AGGREGATE_OPTIONS,
     "count_disabled": click.option(
         "--count-disabled",
         is_flag=True,
@@ -293,6 +297,7 @@ class HostSources:
     def __init__(self, given: Given) -> None:
         self.configs = Configs(given)
         self.placement = PlacementSources(given)
+        self.aggregates = AggregateSources(given)
         self.given: Given = {**given, "configs": self.configs, PATTERNS: ()}
 
     @property
@@ -314,10 +319,10 @@ class HostSources:
         """The texts of ``[pci] alias`` of the configuration, where one is given."""
         return self.configs.aliases()
 
-    def enabled_filters(self) -> tuple[str, ...] | None:
-        """``[filter_scheduler] enabled_filters``; ``None`` where it is not set."""
+    def filters(self) -> Filters:
+        """``[filter_scheduler]`` of the configuration, nova's own where it is not set."""
         config = self.configs.for_all
-        return None if config is None else config.enabled_filters
+        return NOVAS_OWN if config is None else config.filters
 
     def read(self) -> list[HostInfo]:
         """All hosts. Raises InputError for what cannot be read, UsageError for no host at all."""
@@ -332,6 +337,7 @@ class HostSources:
         _say_twice([host.name for host in hosts])
         self.configs.report()
         self.placement.report()
+        self.aggregates.report()
         return hosts
 
     def fleets(self, ratios: Limits | None = None, patterns: tuple[str, ...] = ()) -> list[Fleet]:
@@ -341,7 +347,8 @@ class HostSources:
         is remarked of others."""
         self._need_any()
         self.given = {**self.given, PATTERNS: patterns}
-        by_host = self.configs or self.placement or self.given["count_disabled"]
+        on_top = (self.configs, self.placement, self.aggregates, self.given["count_disabled"])
+        by_host = any(on_top)
         fleets: list[Fleet] = []
         for source in SOURCES:
             values = self.given[source.name]
@@ -359,13 +366,15 @@ class HostSources:
         _say_twice([name for fleet in fleets for name in fleet.names])
         self.configs.report()
         self.placement.report()
+        self.aggregates.report()
         return fleets
 
     def _hosts(self, source: Source, value: str) -> Iterator[HostInfo]:
         for host in source.read(value, self.given):
             if self.given["count_disabled"]:
                 host = replace(host, disabled="")
-            host = self.placement.applied(self.configs.applied(host, source.hardware))
+            host = self.configs.applied(host, source.hardware)
+            host = self.aggregates.applied(self.placement.applied(host))
             for remark in (*host.remarks, off_remark(host)):
                 if remark and name_matches(host.name, self.given[PATTERNS]):
                     click.echo(printable(f"numafit: {host.name or value}: {remark}"), err=True)

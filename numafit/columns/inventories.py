@@ -29,7 +29,7 @@ def with_inventories(columns: Columns, ratios: Limits | None = None) -> Columns:
         elif ratios is not None:
             provider = with_ratios(provider, ratios)
         kind = columns.host_kinds[number]
-        resources.add(provider, kind.zone, kind.disabled)
+        resources.add(provider, kind.zone, kind.disabled, kind.state)
     arrays = {**columns.given(), **resources.arrays()}
     return Columns.of(arrays, {**columns.known(), **resources.known()})
 

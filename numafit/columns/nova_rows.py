@@ -104,9 +104,9 @@ class RowGatherer(Gatherer):
         columns: Mapping[str, Any],
     ) -> HostInfo:
         """What the row says of the host as a whole."""
-        node, disabled = read_node(columns)
-        if node is None:
-            return HostInfo((), disabled=disabled)
+        node = read_node(columns)
+        if node.totals is None:
+            return HostInfo((), disabled=node.disabled, state=node.state)
         layouts = [self.layouts.all[layout] for layout, _pinned in parts]
         totals = CellTotals(
             sum(len(layout.shared) for layout in layouts),
@@ -117,8 +117,8 @@ class RowGatherer(Gatherer):
             sum(cell.cpu_usage for cell in cells),
             sum(cell.memory_usage for cell in cells),
         )
-        provider = derived_provider(totals, node, cpu_ratio, ram_ratio)
-        return HostInfo((), disabled=disabled, provider=provider)
+        provider = derived_provider(totals, node.totals, cpu_ratio, ram_ratio)
+        return HostInfo((), disabled=node.disabled, state=node.state, provider=provider)
 
     def _all_parts(self, cells: list[Cell]) -> list[tuple[int, bytes]] | None:
         known = len(self.layouts.all)

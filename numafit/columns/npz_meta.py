@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 from numafit.columns.columns import Columns
 from numafit.errors import InputError
+from numafit.model.host_state import NOTHING_KNOWN, HostState
 from numafit.model.hostinfo import HostInfo, PciPool
 from numafit.model.resources import Inventory, Provider
 from numafit.readers import checks
 
 _INVENTORY = tuple(field.name for field in fields(Inventory))
+_STATE = tuple(field.name for field in fields(HostState))
 _NAMES = ("traits", "aggregates", "elsewhere", "absent", "traits_elsewhere")
 
 
@@ -40,18 +42,42 @@ def write(columns: Columns) -> dict[str, Any]:
             pool: sorted(taken) for pool, taken in columns.devices_taken.items() if taken
         },
         "resource_classes": list(columns.resource_classes),
+        "states": [_write_state(state) for state in _states(columns)],
         "hosts": dict(_known_hosts(columns)),
     }
 
 
+def _states(columns: Columns) -> dict[HostState, int]:
+    """Distinct states of hosts -> their place in the file; none for what nothing is known of."""
+    found = dict.fromkeys(kind.state for kind in columns.host_kinds)
+    found.pop(NOTHING_KNOWN, None)
+    return {state: n for n, state in enumerate(found)}
+
+
 def _known_hosts(columns: Columns) -> Any:
-    telling = [kind.zone is not None or bool(kind.disabled) for kind in columns.host_kinds]
+    states = _states(columns)
+    telling = [
+        kind.zone is not None or bool(kind.disabled) or kind.state in states
+        for kind in columns.host_kinds
+    ]
     for host, number in enumerate(columns.host_class.tolist()):
         provider = columns.providers_of_hosts.get(host)
         if provider is not None or telling[number]:
             kind = columns.host_kinds[number]
             known = None if provider is None else _write_provider(provider)
-            yield host, {"provider": known, "zone": kind.zone, "disabled": kind.disabled}
+            told = {"provider": known, "zone": kind.zone, "disabled": kind.disabled}
+            if kind.state in states:
+                told["state"] = states[kind.state]
+            yield host, told
+
+
+def _write_state(state: HostState) -> dict[str, Any]:
+    metadata = state.aggregate_metadata
+    return {
+        **{name: getattr(state, name) for name in _STATE},
+        "aggregate_metadata": metadata
+        and {key: sorted(values) for key, values in metadata.items()},
+    }
 
 
 def _write_provider(provider: Provider) -> dict[str, Any]:
@@ -81,7 +107,7 @@ def read(data: Mapping[str, Any]) -> Meta:
         devices_taken=part("devices_taken", _devices_taken),
         # what files of before there were resources do not have
         resource_classes=part("resource_classes", _names, []),
-        hosts=part("hosts", _hosts, {}),
+        hosts=_hosts(data.get("hosts", {}), part("states", _read_states, [])),
     )
 
 
@@ -134,23 +160,36 @@ def _index(key: str, text: str) -> int:
     return int(text)
 
 
-def _hosts(key: str, value: Any) -> dict[int, HostInfo]:
+def _read_states(key: str, value: Any) -> list[HostState]:
+    return checks.each(key, checks.sequence(key, value), _read_state)
+
+
+def _read_state(value: Any) -> HostState:
+    data = checks.mapping(None, value, "facts of a host")
+    checks.known_keys(data, _STATE)
+    return HostState(**data)
+
+
+def _hosts(value: Any, states: Sequence[HostState]) -> dict[int, HostInfo]:
     found = {}
-    for host, known in checks.mapping(key, value).items():
+    for host, known in checks.mapping("hosts", value).items():
         try:
-            found[_index("", host)] = _host(checks.mapping(None, known))
+            found[_index("", host)] = _host(checks.mapping(None, known), states)
         except InputError as error:
-            raise error.within(key=f"{key}.{host}") from None
+            raise error.within(key=f"hosts.{host}") from None
     return found
 
 
-def _host(data: Mapping[str, Any]) -> HostInfo:
-    checks.known_keys(data, ("provider", "zone", "disabled"))
-    zone, provider = data.get("zone"), data.get("provider")
+def _host(data: Mapping[str, Any], states: Sequence[HostState]) -> HostInfo:
+    checks.known_keys(data, ("provider", "zone", "disabled", "state"))
+    zone, provider, state = data.get("zone"), data.get("provider"), data.get("state")
     return HostInfo(
         (),
         zone=None if zone is None else checks.text("zone", zone),
         disabled=checks.text("disabled", data.get("disabled")),
+        state=NOTHING_KNOWN
+        if state is None
+        else states[checks.whole("state", state, 0, len(states) - 1)],
         provider=None if provider is None else _provider(checks.mapping("provider", provider)),
     )
 

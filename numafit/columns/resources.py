@@ -10,12 +10,13 @@ import numpy.typing as npt
 
 from numafit.columns.schema import COLUMNS
 from numafit.errors import InputError
+from numafit.model.host_state import NOTHING_KNOWN, HostState
 from numafit.model.hostinfo import HostInfo
 from numafit.model.resources import Provider
 from numafit.rules.candidates import UNLIMITED, HostKind, kind_with
 
 MAX_CLASSES = 4096
-NOTHING_KNOWN = HostKind(None, None, None, None, None, "")
+NO_KIND = HostKind(None, None, None, None, None, "")
 
 
 class HostResources:
@@ -35,10 +36,16 @@ class HostResources:
         if host is None:
             self.add(None)
         else:
-            self.add(host.provider, host.zone, host.disabled)
+            self.add(host.provider, host.zone, host.disabled, host.state)
 
-    def add(self, provider: Provider | None, zone: str | None = None, disabled: str = "") -> None:
-        kind = kind_with(provider, zone, disabled)
+    def add(
+        self,
+        provider: Provider | None,
+        zone: str | None = None,
+        disabled: str = "",
+        state: HostState = NOTHING_KNOWN,
+    ) -> None:
+        kind = kind_with(provider, zone, disabled, state)
         number = self._numbers.get(kind)
         if number is None:
             number = self._numbers[kind] = len(self.kinds)
@@ -54,7 +61,7 @@ class HostResources:
         return {
             "resource_classes": self.classes,
             "providers_of_hosts": self.providers,
-            "host_kinds": self.kinds or [NOTHING_KNOWN],
+            "host_kinds": self.kinds or [NO_KIND],
         }
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:

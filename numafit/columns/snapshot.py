@@ -126,6 +126,7 @@ class HostNow:
             provider=self.provider(),
             zone=kind.zone,
             disabled=kind.disabled,
+            state=kind.state,
         )
 
     def _distances(self) -> tuple[tuple[int, ...], ...]:

@@ -11,6 +11,7 @@ from numafit.errors import InvalidValue
 from numafit.model import fields
 from numafit.model.fields import MAX_ID as MAX_ID
 from numafit.model.guest import MAX_MEMORY_MB
+from numafit.model.host_state import NOTHING_KNOWN, HostState
 from numafit.model.resources import Provider
 
 MAX_CELLS = _header.MAX_CELLS
@@ -173,10 +174,12 @@ class HostInfo:
     from ``cells[i]`` to ``cells[j]`` (ACPI SLIT: 10 is local), empty if unknown. ``provider``:
     what placement knows of the host, ``None`` where the source does not tell; ``zone``: its
     availability zone; ``disabled``: why the compute service takes no guests, or that placement
-    has no provider of the host; empty where it takes them.
+    has no provider of the host; empty where it takes them. ``state``: what nova's scheduler
+    filters look at besides.
 
     What a source says beside the host is not part of its value: ``offline``, CPUs that are off,
-    and ``remarks``, sentences on what the source left open and what that means here.
+    ``remarks``, sentences on what the source left open and what that means here, and ``service``,
+    the name of its nova-compute, by which aggregates have it; empty where that is not told.
     """
 
     cells: tuple[HostCell, ...]
@@ -188,14 +191,18 @@ class HostInfo:
     provider: Provider | None = None
     zone: str | None = None
     disabled: str = ""
+    state: HostState = NOTHING_KNOWN
     offline: tuple[OfflineCpus, ...] = field(default=(), compare=False)
     remarks: tuple[str, ...] = field(default=(), compare=False)
+    service: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         put, many = object.__setattr__, fields.many
         fields.text("name", self.name)
         fields.text("zone", self.zone, none=True)
         fields.text("disabled", self.disabled)
+        fields.text("service", self.service)
+        fields.instance("state", self.state, HostState)
         fields.instance("provider", self.provider, Provider, none=True)
         put(self, "cells", many("cells", self.cells, HostCell, "a HostCell", "a list of HostCells"))
         if len(self.cells) > MAX_CELLS:

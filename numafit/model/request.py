@@ -12,6 +12,7 @@ from numafit.model.guest import GuestTopology, Networks, PciRequest
 from numafit.model.resources import Resources
 
 if TYPE_CHECKING:
+    from numafit.rules.filters import Filters
     from numafit.rules.network import Port
     from numafit.rules.pci_alias import Alias
 
@@ -79,6 +80,7 @@ class Request:
         pci_implies_topology: bool = False,
         volume_backed: bool = False,
         zone: str | None = None,
+        filters: Filters | None = None,
     ) -> Request:
         """All that flavor, image and ports ask for, derived as nova's API derives it.
 
@@ -90,7 +92,7 @@ class Request:
         that asks for devices and for no topology gets one of one cell, as the networking guide
         has it; nova's code (and the default) looks at its devices alone, wherever they are.
         ``volume_backed``: its root disk takes nothing of the host's. ``zone``: the availability
-        zone that it is to start in.
+        zone that it is to start in. ``filters``: the scheduler's, default: nova's own.
 
         Raises ``InvalidRequest`` for the first thing that nova would refuse.
         """
@@ -100,7 +102,7 @@ class Request:
         fields.instance("networks", networks, Networks, none=True)
         guest, near, pci = asked_of_server(flavor, image, ports, aliases, pci_implies_topology)
         if resources is None:
-            resources = placement_asks(flavor, image, pci, volume_backed, zone)
+            resources = placement_asks(flavor, image, pci, volume_backed, zone, filters)
         return cls(guest, _both(near, networks), pci, resources=resources)
 
     def __eq__(self, other: object) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from numafit._header import MAX_AMOUNT
 from numafit.model import fields
+from numafit.model.host_state import NO_CONDITIONS, Conditions
 
 MAX_UNITS = (1 << 31) - 1
 """Placement keeps totals and amounts in columns of 32 bits."""
@@ -126,8 +127,9 @@ class Resources:
     the reason. ``member_of``: sets of aggregates, the host is in one of each; ``zone``: the
     availability zone, ``None`` for any; ``fallback``: groups that a host may serve in the place of
     ``groups`` where these rule it out whatever is free on it: with nova ``VCPU`` for ``PCPU``, for
-    hosts of before Train. ``left_open``: what the server asks for besides and no host is judged
-    by, in sentences."""
+    hosts of before Train. ``conditions``: of the scheduler's filters, of which placement knows
+    nothing. ``left_open``: what the server asks for besides and no host is judged by, in
+    sentences."""
 
     groups: tuple[ResourceGroup, ...] = ()
     group_policy: str | None = None
@@ -136,6 +138,7 @@ class Resources:
     forbidden_aggregates: frozenset[str] = frozenset()
     zone: str | None = None
     fallback: tuple[ResourceGroup, ...] | None = None
+    conditions: Conditions = NO_CONDITIONS
     left_open: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -21,6 +21,8 @@ from numafit.readers import bounds, checks
 from numafit.readers.hostcell import check_cells, read_cell, write_cell
 from numafit.readers.hostresources import KEYS as PLACEMENT
 from numafit.readers.hostresources import read_provider, write_provider
+from numafit.readers.hoststate import KEYS as STATE
+from numafit.readers.hoststate import read_state, write_state
 from numafit.readers.naming import host_name
 from numafit.readers.textfile import parse_text, read_text
 
@@ -28,7 +30,18 @@ VERSION = 1
 _DIRECT_TAGS = ("dev_type", "physical_network", "address", "trusted", "remote_managed")
 """Properties of a PCI pool that stand beside its ids; all others stand under ``tags``."""
 
-_TOP = ("version", "name", "cells", "distances", "pci", "limits", "zone", "disabled", *PLACEMENT)
+_TOP = (
+    "version",
+    "name",
+    "cells",
+    "distances",
+    "pci",
+    "limits",
+    "zone",
+    "disabled",
+    *STATE,
+    *PLACEMENT,
+)
 _POOL_COLUMNS = ("vendor_id", "product_id", "numa_node", "count")
 _PCI = (*_POOL_COLUMNS, "devices", "tags", *_DIRECT_TAGS)
 _OTHERS = (
@@ -106,6 +119,7 @@ def _host(data: Mapping[str, Any]) -> HostInfo:
         provider=read_provider(data),
         zone=checks.label("zone", data["zone"]) if "zone" in data else None,
         disabled=checks.label("disabled", data.get("disabled", "")),
+        state=read_state(data),
         cpu_allocation_ratio=ratios.get("cpu_allocation_ratio"),
         ram_allocation_ratio=ratios.get("ram_allocation_ratio"),
     )
@@ -183,6 +197,7 @@ def host_to_mapping(hostinfo: HostInfo) -> dict[str, Any]:
         data["zone"] = hostinfo.zone
     if hostinfo.disabled:
         data["disabled"] = hostinfo.disabled
+    data |= write_state(hostinfo.state)
     return data
 
 

@@ -1,12 +1,14 @@
-"""Columns of ``compute_nodes`` that speak of a host as a whole -> NodeTotals."""
+"""Columns of ``compute_nodes`` that speak of a host as a whole -> NodeFacts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
+from numafit.model.host_state import NOTHING_KNOWN, HostState
 from numafit.model.resources import MAX_UNITS
 from numafit.readers import checks
+from numafit.readers.hypervisor import STATE_COLUMNS, state_of_row
 from numafit.rules.inventories import NodeTotals
 
 _WHOLE = ("vcpus", "memory_mb", "local_gb", "running_vms")
@@ -15,8 +17,22 @@ _DISK_RATIO = "disk_allocation_ratio"
 DISABLED = "disabled"
 """No column of nova's: why the host's service takes no guests, from the table ``services``."""
 
-NODE_COLUMNS = (*_WHOLE, *_USED, _DISK_RATIO)
-NODE_KEYS = frozenset((*NODE_COLUMNS, DISABLED))
+SERVICE = "host"
+"""The name of nova-compute, by which aggregates have the host."""
+
+TEXT_COLUMNS = frozenset((SERVICE, "supported_instances", "hypervisor_type", "cpu_info"))
+NODE_COLUMNS = (*_WHOLE, *_USED, _DISK_RATIO, *STATE_COLUMNS)
+NODE_KEYS = frozenset((*NODE_COLUMNS, SERVICE, DISABLED))
+
+
+class NodeFacts(NamedTuple):
+    """``totals``: ``None`` where the row holds none; ``disabled``: why the service takes no
+    guests."""
+
+    totals: NodeTotals | None = None
+    disabled: str = ""
+    state: HostState = NOTHING_KNOWN
+    service: str = ""
 
 
 def node_columns(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,13 +40,10 @@ def node_columns(row: Mapping[str, Any]) -> dict[str, Any]:
     return {name: row[name] for name in row.keys() & NODE_KEYS if row[name] is not None}
 
 
-def read_node(columns: Mapping[str, Any] | None) -> tuple[NodeTotals | None, str]:
-    """Totals, ``None`` where the row holds none; why the service takes no guests.
-
-    Raises ``InputError`` that names the column at fault.
-    """
+def read_node(columns: Mapping[str, Any] | None) -> NodeFacts:
+    """Raises ``InputError`` that names the column at fault."""
     if not columns:
-        return None, ""
+        return NodeFacts()
     found: dict[str, Any] = {
         name: checks.whole(name, columns[name], 0, MAX_UNITS) for name in _WHOLE if name in columns
     }
@@ -44,4 +57,9 @@ def read_node(columns: Mapping[str, Any] | None) -> tuple[NodeTotals | None, str
     disabled = checks.label(DISABLED, columns.get(DISABLED, ""))
     # a host that has not reported yet has zeros, which say nothing
     told = bool(found.get("memory_mb") or found.get("vcpus"))
-    return NodeTotals(**found) if told else None, disabled
+    return NodeFacts(
+        NodeTotals(**found) if told else None,
+        disabled,
+        state_of_row(columns),
+        checks.label(SERVICE, columns.get(SERVICE, "")),
+    )

@@ -13,6 +13,8 @@ from numafit.errors import InputError
 from numafit.model.hostinfo import MAX_ID, MAX_PAGE_KIB, MAX_PAGES
 from numafit.readers import bounds, checks
 from numafit.readers.oslo_files import Options, OsloFiles, of_type
+from numafit.rules.filters import DEFAULT_FILTERS, Filters
+from numafit.rules.image_fields import ARCHITECTURE
 from numafit.rules.nova_config import NovaConfig, ReservedPages
 from numafit.rules.pages import size_in_kib
 
@@ -45,6 +47,7 @@ _OPTIONS: Options = {
     ("pci", "alias"): of_type("texts", older=(("DEFAULT", "pci_alias"),)),
     ("pci", "report_in_placement"): of_type("flag", default=False),
     ("filter_scheduler", "enabled_filters"): of_type("list"),
+    ("filter_scheduler", "image_properties_default_architecture"): of_type("text"),
     ("filter_scheduler", "pci_in_placement"): of_type("flag", default=False),
     ("libvirt", "max_queues"): of_type("whole", low=1),
     ("libvirt", "cpu_power_management"): of_type("flag", default=False),
@@ -109,13 +112,21 @@ def read_nova_conf(
         max_queues=get("libvirt", "max_queues"),
         cpu_power_management=get("libvirt", "cpu_power_management"),
         allow_resize_to_same_host=get("DEFAULT", "allow_resize_to_same_host"),
-        enabled_filters=_filters(found),
+        filters=_filters(found),
     )
 
 
-def _filters(found: OsloFiles) -> tuple[str, ...] | None:
-    names = found.get("filter_scheduler", "enabled_filters")
-    return tuple(names) if names else None
+def _filters(found: OsloFiles) -> Filters:
+    group, option = "filter_scheduler", "image_properties_default_architecture"
+    architecture = found.get(group, option)
+    if architecture:
+        try:
+            ARCHITECTURE.read(architecture)
+        except ValueError:
+            file, expected = found.place(group, option), ARCHITECTURE.expected
+            raise InputError(file, f"[{group}] {option}", architecture, expected) from None
+    names = tuple(found.get(group, "enabled_filters") or ())
+    return Filters(names or DEFAULT_FILTERS, architecture or None)
 
 
 def _cpus(found: OsloFiles, group: str, name: str) -> frozenset[int] | None:

@@ -14,7 +14,7 @@ from numafit.errors import InputError, printable
 from numafit.model.hostinfo import HostInfo
 from numafit.readers import bounds
 from numafit.readers.database import Database, Kind, url_of
-from numafit.readers.node_totals import DISABLED, NODE_COLUMNS, node_columns
+from numafit.readers.node_totals import DISABLED, NODE_COLUMNS, SERVICE, node_columns
 from numafit.readers.nova_instances import instance_cells
 from numafit.readers.nova_rows import host_from_nova
 
@@ -164,6 +164,8 @@ class NovaDb(Database):
             others = node_columns(dict(zip(totals, found, strict=True)))
             if resting is not None and (why := resting.get(host, NO_SERVICE)):
                 others[DISABLED] = why
+            if host:
+                others[SERVICE] = host
             yield (host or "", node or ""), (node or host or "", topology, pools, cpu, ram, others)
 
 

@@ -91,16 +91,18 @@ def host_from_nova(
     """
     try:
         with bounds.document(numa_topology):
-            told, disabled = read_node(node)
+            told = read_node(node)
             host = HostInfo(
                 cells=_under("numa_topology", _topology, numa_topology),
                 name=checks.label("name", name),
                 pci_pools=pools_from_nova(pci_stats),
                 cpu_allocation_ratio=ratio("cpu_allocation_ratio", cpu_allocation_ratio),
                 ram_allocation_ratio=ratio("ram_allocation_ratio", ram_allocation_ratio),
-                disabled=disabled,
+                disabled=told.disabled,
+                state=told.state,
+                service=told.service,
             )
-            return host if told is None else with_totals(host, told)
+            return host if told.totals is None else with_totals(host, told.totals)
     except InputError as error:
         raise error.within(file) from None
 

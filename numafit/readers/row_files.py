@@ -17,7 +17,7 @@ from typing import Any
 from numafit.errors import InputError
 from numafit.readers import ansible, bounds, checks
 from numafit.readers.naming import host_name
-from numafit.readers.node_totals import NODE_COLUMNS
+from numafit.readers.node_totals import NODE_COLUMNS, SERVICE, TEXT_COLUMNS
 from numafit.readers.nova_objects import OBJECT_NAME
 from numafit.readers.tables import read_table
 from numafit.readers.textfile import lines_of, parse_json, parse_text, read_text
@@ -156,7 +156,11 @@ def _stored(row: Mapping[str, Any]) -> StoredRow:
         _name(row),
         _number(row.get("cpu_allocation_ratio")),
         _number(row.get("ram_allocation_ratio")),
-        {name: _whole(row[name]) for name in NODE_COLUMNS if row.get(name) is not None},
+        {
+            name: row[name] if name in TEXT_COLUMNS else _whole(row[name])
+            for name in (*NODE_COLUMNS, SERVICE)
+            if row.get(name) is not None
+        },
     )
 
 

@@ -1,6 +1,7 @@
-"""Is a host a candidate by what placement knows of it, whatever is in use there?
+"""Is a host a candidate by what placement and the scheduler know of it, whatever is in use there?
 
-By placement's rules for allocation candidates of one provider, and nova's for services and zones.
+By placement's rules for allocation candidates of one provider, and nova's for services, zones and
+the filters that look at nothing that a guest takes.
 """
 
 from __future__ import annotations
@@ -9,8 +10,10 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from numafit._header import MAX_AMOUNT
+from numafit.model.host_state import NOTHING_KNOWN, HostState
 from numafit.model.hostinfo import HostInfo
 from numafit.model.resources import Provider, Resources
+from numafit.rules.filters import not_known, why_filtered
 
 STATUS_DISABLED = "COMPUTE_STATUS_DISABLED"
 """What nova-compute's provider says while the service is disabled; other sources say so apart."""
@@ -26,7 +29,7 @@ class HostKind(NamedTuple):
     ``units``: resource class -> (min_unit, max_unit, step_size) of the host's own inventories.
     ``elsewhere``: classes that other providers of the host have, nested or shared; ``absent``:
     those that none of them has; ``derived``: those whose inventories were worked out.
-    ``traits_elsewhere``: those of the other providers.
+    ``traits_elsewhere``: those of the other providers. ``state``: what filters look at.
     """
 
     units: tuple[tuple[str, tuple[int, int, int]], ...] | None
@@ -38,15 +41,21 @@ class HostKind(NamedTuple):
     absent: frozenset[str] = frozenset()
     derived: frozenset[str] = frozenset()
     traits_elsewhere: frozenset[str] = frozenset()
+    state: HostState = NOTHING_KNOWN
 
 
 def kind_of(host: HostInfo) -> HostKind:
-    return kind_with(host.provider, host.zone, host.disabled)
+    return kind_with(host.provider, host.zone, host.disabled, host.state)
 
 
-def kind_with(provider: Provider | None, zone: str | None, disabled: str) -> HostKind:
+def kind_with(
+    provider: Provider | None,
+    zone: str | None,
+    disabled: str,
+    state: HostState = NOTHING_KNOWN,
+) -> HostKind:
     if provider is None:
-        return HostKind(None, None, None, None, zone, disabled)
+        return HostKind(None, None, None, None, zone, disabled, state=state)
     units = tuple(
         sorted(
             (name, (inventory.min_unit, inventory.max_unit, inventory.step_size))
@@ -63,6 +72,7 @@ def kind_with(provider: Provider | None, zone: str | None, disabled: str) -> Hos
         provider.absent,
         frozenset(name for name, one in provider.inventories.items() if one.derived),
         provider.traits_elsewhere,
+        state,
     )
 
 
@@ -125,7 +135,9 @@ def why_not(kind: HostKind, asked: Resources) -> str:
         for name in sorted(asked.forbidden_aggregates & kind.aggregates):
             return f"aggregate {name} forbidden, the host is in it"
     short = _short_of(kind, asked)
-    return "" if short is None else f"{short.name}: {short.wanted} wanted, {short.words}"
+    if short is not None:
+        return f"{short.name}: {short.wanted} wanted, {short.words}"
+    return why_filtered(kind.state, asked.conditions)
 
 
 class Short(NamedTuple):
@@ -188,6 +200,7 @@ def not_judged(kind: HostKind, asked: Resources) -> Iterator[str]:
         yield "aggregates: the host's are not known"
     if kind.zone is None and asked.zone is not None:
         yield f"availability zone {asked.zone}: the host's is not known"
+    yield from not_known(kind.state, asked.conditions)
     with_units = [group for group in asked.numbered if group.resources]
     if asked.group_policy == "isolate" and len(with_units) > 1:
         suffixes = ", ".join(group.suffix for group in with_units)

@@ -8,12 +8,12 @@ is reported where several are wrong.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Generic, NamedTuple, TypeVar
 
 from numafit.model.guest import CPU_POLICIES, PCI_NUMA_POLICIES, THREAD_POLICIES
 from numafit.model.values import flag
+from numafit.rules.versions import PREDICATE, VERSION
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -50,24 +50,12 @@ def _dicts(value: object) -> object:
     return value
 
 
-# PEP 440, as the packaging library reads it
-_VERSION = re.compile(
-    r"v?(\d+!)?\d+(\.\d+)*"
-    r"([-_.]?(alpha|a|beta|b|preview|pre|c|rc)[-_.]?\d*)?"
-    r"(-\d+|[-_.]?(post|rev|r)[-_.]?\d*)?"
-    r"([-_.]?dev[-_.]?\d*)?"
-    r"(\+[a-z0-9]+([-_.][a-z0-9]+)*)?",
-    re.ASCII | re.IGNORECASE,
-)
-_PREDICATE = re.compile(r"\s*(?:<=|>=|<|>|!=|==)\s*(\S+)\s*")
-
-
 def _version_predicate(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError("not text")
     for part in value.split(","):
-        match = _PREDICATE.fullmatch(part)
-        if match is None or _VERSION.fullmatch(match[1]) is None:
+        match = PREDICATE.fullmatch(part)
+        if match is None or VERSION.fullmatch(match["version"]) is None:
             raise ValueError(part)
     return value
 
@@ -103,7 +91,7 @@ NUMBER = Kind("a whole number", _number)
 _TEXT = Kind("text or a number", _text)
 _DICTS = Kind("a list of mappings of text", _dicts)
 
-_ARCHITECTURE = _any_case(
+ARCHITECTURE = _any_case(
     "alpha armv6 armv7l armv7b aarch64 cris i686 ia64 lm32 m68k microblaze "
     "microblazeel mips mipsel mips64 mips64el openrisc parisc parisc64 ppc ppcle "
     "ppc64 ppc64le ppcemb s390 s390x sh4 sh4eb sparc sparc64 unicore32 x86_64 "
@@ -116,7 +104,7 @@ _ARCHITECTURE = _any_case(
     amd64="x86_64",
 )
 _DISK_BUS = _one_of("fdc ide sata scsi usb virtio xen lxc uml")
-_HYPERVISOR = _any_case(
+HYPERVISOR = _any_case(
     "baremetal bhyve docker fake hyperv ironic kqemu kvm lxc lxd openvz parallels "
     "phyp qemu test uml vbox vz vmware xen zvm prsm",
     xapi="xen",
@@ -142,11 +130,11 @@ _SIGNATURE_KEY = _one_of(
 )
 _SOUND = _one_of("sb16 es1370 pcspk ac97 ich6 ich9 usb virtio")
 _VIDEO = _one_of("cirrus qxl vga vmvga xen virtio gop none bochs")
-_VM_MODE = _any_case("hvm xen uml exe", pv="xen", hv="hvm", baremetal="hvm")
+VM_MODE = _any_case("hvm xen uml exe", pv="xen", hv="hvm", baremetal="hvm")
 
 FIELDS: Mapping[str, Kind[object]] = {
-    "hw_architecture": _ARCHITECTURE,
-    "hw_emulation_architecture": _ARCHITECTURE,
+    "hw_architecture": ARCHITECTURE,
+    "hw_emulation_architecture": ARCHITECTURE,
     "hw_auto_disk_config": _TEXT,
     "hw_boot_menu": _FLAG,
     "hw_cdrom_bus": _DISK_BUS,
@@ -188,7 +176,7 @@ FIELDS: Mapping[str, Kind[object]] = {
     "hw_video_ram": NUMBER,
     "hw_vif_model": _NIC,
     "hw_viommu_model": _one_of("intel smmuv3 virtio auto"),
-    "hw_vm_mode": _VM_MODE,
+    "hw_vm_mode": VM_MODE,
     "hw_watchdog_action": _one_of("none pause poweroff reset disabled"),
     "hw_vif_multiqueue_enabled": _FLAG,
     "hw_tpm_model": _one_of("tpm-tis tpm-crb"),
@@ -208,7 +196,7 @@ FIELDS: Mapping[str, Kind[object]] = {
     "img_cache_in_nova": _FLAG,
     "img_compression_level": NUMBER,
     "img_hv_requested_version": Kind("versions such as >=6.0,<7.2", _version_predicate),
-    "img_hv_type": _HYPERVISOR,
+    "img_hv_type": HYPERVISOR,
     "img_config_drive": _one_of("optional mandatory"),
     "img_linked_clone": _FLAG,
     "img_mappings": _DICTS,

@@ -10,6 +10,7 @@ from numafit.errors import InvalidRequest
 from numafit.model.flavor import Flavor
 from numafit.model.request import Request
 from numafit.model.server import Server
+from numafit.rules.filters import Filters
 from numafit.rules.network import Port
 from numafit.rules.pci_alias import KEY, Alias
 
@@ -21,10 +22,12 @@ def request_of_server(
     aliases: Mapping[str, Alias] | Iterable[str] = (),
     ports: Iterable[Port | Mapping[str, Any]] = (),
     volume_backed: bool = False,
+    filters: Filters | None = None,
 ) -> Request:
     """``flavor``: the one it is to be resized to, ``None``: it stays as it is. ``aliases``: as for
     ``Request.for_server``; those of its own flavor are known where the source told its requests.
-    ``ports``: of the server, where the source does not tell.
+    ``ports``: of the server, where the source does not tell. ``filters``: the scheduler's, default:
+    nova's own.
 
     A resize asks for the devices of the new flavor and keeps those of ports. Raises
     ``InvalidRequest`` for what nova would refuse.
@@ -42,6 +45,7 @@ def request_of_server(
             aliases,
             networks=server.networks,
             volume_backed=volume_backed,
+            filters=filters,
         )
     except InvalidRequest as error:
         raise InvalidRequest(

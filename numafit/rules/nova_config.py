@@ -10,6 +10,7 @@ from typing import Any
 from numafit.cpuset import format_cpu_list
 from numafit.errors import InputError
 from numafit.model.hostinfo import HostCell, HostInfo
+from numafit.rules.filters import NOVAS_OWN, Filters
 from numafit.rules.offline import with_resting_cpus
 
 CpuSet = frozenset[int] | None
@@ -35,8 +36,8 @@ class ReservedPages:
 class NovaConfig:
     """The options of nova.conf that decide where guests go, with nova's defaults.
 
-    CPU sets are ``None`` where the option is not set, and so are allocation ratios,
-    ``reserved_host_memory_mb`` (MiB) and ``enabled_filters`` (names of scheduler filters).
+    CPU sets are ``None`` where the option is not set, and so are allocation ratios and
+    ``reserved_host_memory_mb`` (MiB). ``filters``: the scheduler's.
     ``physnet_nodes``: physnet of ``[neutron] physnets`` -> nodes of its section, empty where it
     has none. ``sections``: the physnets that have a section, listed or not. ``device_specs`` and
     ``aliases``: JSON texts as the file has them. ``misnamed_tunnel``: whether the file has a
@@ -74,7 +75,7 @@ class NovaConfig:
     pci_in_placement: bool = False
     max_queues: int | None = None
     cpu_power_management: bool = False
-    enabled_filters: tuple[str, ...] | None = None
+    filters: Filters = NOVAS_OWN
     allow_resize_to_same_host: bool = False
 
     @property

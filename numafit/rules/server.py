@@ -11,7 +11,13 @@ from numafit.model import fields
 from numafit.model.flavor import Flavor, Image
 from numafit.model.guest import GuestTopology, Networks, PciRequest
 from numafit.model.resources import Resources
-from numafit.rules.filters import cyborg_not_judged, filters_not_judged
+from numafit.rules.filters import (
+    NOVAS_OWN,
+    Filters,
+    conditions_of,
+    cyborg_not_judged,
+    filters_not_judged,
+)
 from numafit.rules.guest_topology import guest_topology
 from numafit.rules.network import Port, networks_of, port_requests
 from numafit.rules.pci_alias import Alias, parse_aliases, pci_requests
@@ -48,14 +54,18 @@ def placement_asks(
     pci: Iterable[PciRequest],
     volume_backed: bool,
     zone: str | None,
+    filters: Filters | None,
 ) -> Resources:
     """What placement is asked for, as ``Request.for_server`` has it."""
     fields.text("zone", zone, none=True)
     volume_backed = fields.yes_or_no("volume_backed", volume_backed)
-    left_open = (*cyborg_not_judged(flavor), *filters_not_judged(flavor, image))
+    fields.instance("filters", filters, Filters, none=True)
+    filters = filters or NOVAS_OWN
+    left_open = (*cyborg_not_judged(flavor), *filters_not_judged(flavor, image, filters))
+    conditions = conditions_of(flavor, image, filters)
     found = resources_of(flavor, image, volume_backed=volume_backed)
     found = filtered(found, flavor, image, pci)
-    return replace(found, zone=zone, left_open=left_open)
+    return replace(found, zone=zone, conditions=conditions, left_open=left_open)
 
 
 def _ports(found: Iterable[Port | Mapping[str, Any]]) -> list[Port]:

@@ -1,8 +1,7 @@
 """A cell database with nova's own tables and rows: numafit reads what nova's objects read back.
 
-SQLite always; with ``make test-db`` also a MariaDB server of Debian's packages, which conftest.py
-starts. NUMAFIT_NOVA_PYTHON is the path of a Python
-that has nova 34.
+SQLite always; with ``make test-db`` also MariaDB and PostgreSQL of Debian's packages, which
+conftest.py starts. NUMAFIT_NOVA_PYTHON is the path of a Python that has nova 34.
 """
 
 from __future__ import annotations
@@ -40,14 +39,17 @@ def fill(url: str) -> dict[str, Any]:
     return found
 
 
-@pytest.fixture(scope="module", params=["sqlite", pytest.param("mariadb", marks=pytest.mark.db)])
+SERVERS = [pytest.param(name, marks=pytest.mark.db) for name in ("mariadb", "postgresql")]
+
+
+@pytest.fixture(scope="module", params=["sqlite", *SERVERS])
 def database(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, dict[str, Any]]:
     if request.param == "sqlite":
         url = f"sqlite:///{tmp_path_factory.mktemp('sqlite') / 'nova.db'}"
     else:
-        url = request.getfixturevalue("mariadb")("nova_cell1")
+        url = request.getfixturevalue(request.param)("nova_cell1")
     return url, fill(url)
 
 
@@ -173,7 +175,8 @@ def test_nothing_can_be_written(database: tuple[str, dict[str, Any]]) -> None:
     import sqlalchemy
 
     with NovaDb(database[0]) as opened:
-        with pytest.raises(sqlalchemy.exc.OperationalError) as error:
+        # an OperationalError, or an InternalError of PostgreSQL
+        with pytest.raises(sqlalchemy.exc.DBAPIError) as error:
             opened._connection.execute(sqlalchemy.text("UPDATE instances SET host = 'x'"))
         assert "read" in str(error.value).lower()
 

@@ -1,6 +1,6 @@
 """Placement's own tables: numafit reads from them what was put into placement through its API.
 
-SQLite always; with ``make test-db`` also a MariaDB server.
+SQLite always; with ``make test-db`` also a MariaDB and a PostgreSQL server.
 """
 
 from __future__ import annotations
@@ -97,5 +97,7 @@ def test_placements_own_tables_in_sqlite(tmp_path: Path) -> None:
 
 
 @pytest.mark.db
-def test_placements_own_tables_in_mariadb(mariadb: Callable[[str], str]) -> None:
-    check(mariadb("placement"))
+@pytest.mark.parametrize("server", ["mariadb", "postgresql"])
+def test_placements_own_tables_in_a_server(request: pytest.FixtureRequest, server: str) -> None:
+    make: Callable[[str], str] = request.getfixturevalue(server)
+    check(make("placement"))

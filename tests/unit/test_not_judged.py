@@ -13,7 +13,7 @@ import pytest
 from numafit import Flavor, Fleet, Host, Image, Placement, Request
 from numafit.model.hostinfo import HostInfo
 from numafit.readers.hostfile import host_from_mapping
-from numafit.rules.filters import filters_not_judged
+from numafit.rules.filters import Filters, filters_not_judged
 
 Run = Callable[..., Any]
 CELL = {"id": 0, "cpus": "0-7", "memory_mb": 8192}
@@ -56,7 +56,13 @@ def test_nothing_is_left_open_where_everything_is_told() -> None:
         (
             {"resources": ALL},
             {"capabilities:hypervisor_type": "QEMU"},
-            "capabilities:hypervisor_type: ComputeCapabilitiesFilter looks at it",
+            "capabilities:hypervisor_type: ComputeCapabilitiesFilter looks at it, and the host's "
+            "hypervisor is not known",
+        ),
+        (
+            {"resources": ALL},
+            {"capabilities:num_instances": "<= 20"},
+            "capabilities:num_instances: ComputeCapabilitiesFilter looks at it",
         ),
         (
             {"resources": {**ALL, "CUSTOM_A": 4}},
@@ -71,8 +77,20 @@ def test_each_kind_is_said(more: dict[str, Any], specs: dict[str, str], said: st
 
 def test_what_an_image_asks_of_filters_is_said() -> None:
     image = Image(properties={"hw_architecture": "aarch64"})
-    said = ("hw_architecture: ImagePropertiesFilter looks at it",)
-    assert left_open(host(resources=ALL), {}, image) == said
+    said = (
+        "hw_architecture: ImagePropertiesFilter looks at it, and the host's hypervisor is not known"
+    )
+    assert left_open(host(resources=ALL), {}, image) == (said,)
+
+
+def test_bits_of_an_image_are_named() -> None:
+    properties = {"hw_architecture": "x86_64", "hw_maxphysaddr_bits": "42"}
+    flavor, image = Flavor("f", 1, 512), Image(properties=properties)
+    said = "hw_maxphysaddr_bits: ImagePropertiesFilter looks at it"
+    assert list(filters_not_judged(flavor, image)) == [said]
+    # nova looks at them beside one of the others alone
+    alone = Image(properties={"hw_maxphysaddr_bits": "42"})
+    assert list(filters_not_judged(flavor, alone)) == []
 
 
 def test_a_request_that_does_not_speak_of_placement_says_so() -> None:
@@ -110,11 +128,13 @@ def test_filters_of_an_operator_are_named() -> None:
         "IoOpsFilter",
         "ourcloud.filters.RackFilter",
     )
-    assert list(filters_not_judged(flavor, None, enabled)) == [
-        "ssd: AggregateInstanceExtraSpecsFilter looks at it",
-        "filters IoOpsFilter, RackFilter: switched on by [filter_scheduler] enabled_filters",
-    ]
-    assert list(filters_not_judged(Flavor("f", 1, 512), None, enabled[:4])) == []
+    others = "filters IoOpsFilter, RackFilter: switched on by [filter_scheduler] enabled_filters"
+    assert list(filters_not_judged(flavor, None, Filters(enabled))) == [others]
+    assert list(filters_not_judged(Flavor("f", 1, 512), None, Filters(enabled[:4]))) == []
+    found = Host(host(resources=ALL)).fit(Request.for_server(flavor, filters=Filters(enabled)))
+    assert isinstance(found, Placement)
+    unknown = "looks at it, and the host's aggregates are not known"
+    assert found.not_judged == (others, f"ssd: AggregateInstanceExtraSpecsFilter {unknown}")
     # nova's defaults look at what neither flavor nor image says
     assert list(filters_not_judged(flavor)) == []
 

@@ -1,12 +1,12 @@
 """A small cloud of real nova: guests are booted until there is no valid host. Runs under the Python
 of a nova environment, which has nova's functional fixtures and placement.
 
-Reads a cloud as JSON on standard input: hosts, aliases, flavors, and a folder. When every compute
-has reported itself, the cell's database and placement's are copied to ``nova.db`` and
-``placement.db`` in that folder. Then, flavor by flavor, guests are booted, one by one in the end,
-until nova refuses; both databases are copied again, to a folder of the flavor's number, and the
-guests are deleted. Writes one JSON line for each flavor: how many started, on which hosts, and
-which hosts each step of the last search left.
+Reads a cloud as JSON on standard input: hosts, aggregates, filters, aliases, flavors, and a folder.
+When every compute has reported itself, the databases of the cell, of placement and of nova's API
+are copied to ``nova.db``, ``placement.db`` and ``api.db`` in that folder. Then, flavor by flavor,
+guests are booted, one by one in the end, until nova refuses; the databases are copied again, to a
+folder of the flavor's number, and the guests are deleted. Writes one JSON line for each flavor: how
+many started, on which hosts, and which hosts each step of the last search left.
 """
 
 import ast
@@ -37,6 +37,7 @@ from nova.tests.functional.libvirt import base  # noqa: E402  isort: skip
 import fixtures  # noqa: E402
 from nova import context as nova_context  # noqa: E402
 from nova import thread_pool_factory  # noqa: E402
+from nova.db.api import api as api_db  # noqa: E402
 from nova.db.main import api as main_db  # noqa: E402
 from nova.tests.fixtures import libvirt as fakelibvirt  # noqa: E402
 from oslo_config import cfg  # noqa: E402
@@ -131,7 +132,7 @@ class Searches(logging.Handler):
 class SmallCloud(base.ServersTestBase):
     microversion = "latest"
     ADMIN_API = True
-    ADDITIONAL_FILTERS = ("NUMATopologyFilter", "PciPassthroughFilter")
+    ADDITIONAL_FILTERS = tuple(GIVEN["filters"])
 
     def setUp(self):
         self.flags(alias=GIVEN["aliases"], group="pci")
@@ -158,7 +159,7 @@ class SmallCloud(base.ServersTestBase):
         return fakelibvirt.Connection(
             "qemu:///system",
             version=fakelibvirt.FAKE_LIBVIRT_VERSION,
-            hv_version=fakelibvirt.FAKE_QEMU_VERSION,
+            hv_version=self.own.machine["qemu"],
             host_info=host_info,
             pci_info=pci_info,
             hostname=hostname or args[-1],
@@ -167,7 +168,8 @@ class SmallCloud(base.ServersTestBase):
     def start(self, host):
         name = host["name"]
         cpus = host["cells"] * host["cores"] * host["threads"]
-        self.own.machines[name] = {"cpus": cpus, "memory": host["memory"], "disk": host["disk"]}
+        facts = {key: host[key] for key in ("memory", "disk", "qemu")}
+        self.own.machines[name] = {"cpus": cpus, **facts}
         options = dict(host.get("options", {}))
         if host.get("traits") or host.get("resources"):
             options["compute.provider_config_location"] = str(self.provider_config(host))
@@ -213,16 +215,34 @@ class SmallCloud(base.ServersTestBase):
     def copy_databases(self, folder):
         folder.mkdir(exist_ok=True)
         with nova_context.target_cell(self.ctxt, self.cell_mappings["cell1"]) as cell:
-            engines = main_db.get_engine(context=cell), placement_db.get_placement_engine()
-        for engine, name in zip(engines, ("nova.db", "placement.db"), strict=True):
+            engines = {
+                "nova.db": main_db.get_engine(context=cell),
+                "placement.db": placement_db.get_placement_engine(),
+                "api.db": api_db.get_engine(),
+            }
+        for name, engine in engines.items():
             raw = engine.raw_connection()
             with contextlib.closing(sqlite3.connect(folder / name)) as copy:
                 raw.driver_connection.backup(copy)
             raw.close()
 
-    def boot(self, flavor, number):
+    def gather(self, aggregate):
+        made = self.api.post_aggregate({"aggregate": {"name": aggregate["name"]}})["id"]
+        metadata = {"set_metadata": {"metadata": aggregate["metadata"]}}
+        self.api.post_aggregate_action(made, metadata)
+        for host in aggregate["hosts"]:
+            self.api.add_host_to_aggregate(made, host)
+
+    def image(self, properties):
+        """``None``: the one that is there already."""
+        if not properties:
+            return None
+        named = {"name": "asks", "disk_format": "raw", "container_format": "bare", "min_disk": 0}
+        return self.glance.create(None, {**named, "min_ram": 0, "properties": properties})["id"]
+
+    def boot(self, flavor, image, number):
         """So many guests by one request, once nova has started all of them or none."""
-        body = self._build_server(flavor_id=flavor, networks="none", name="guest")
+        body = self._build_server(flavor_id=flavor, image_uuid=image, networks="none", name="guest")
         body |= {"min_count": number, "max_count": number, "return_reservation_id": True}
         asked = self.api.post_server({"server": body})["reservation_id"]
         while True:
@@ -242,10 +262,11 @@ class SmallCloud(base.ServersTestBase):
             ephemeral=0,
             extra_spec=flavor["extra_specs"],
         )
+        image = self.image(flavor["image"])
         begun, self.searches.last = time.monotonic(), None
         started, refused, batch = [], [], BATCH
         while batch:
-            servers = self.boot(made, batch)
+            servers = self.boot(made, image, batch)
             if servers[0]["status"] == "ACTIVE":
                 started += servers
             else:
@@ -286,6 +307,8 @@ class SmallCloud(base.ServersTestBase):
             if host["service"]:
                 service = self.api.get_services(host=host["name"], binary="nova-compute")[0]
                 self.api.put_service(service["id"], state[host["service"]])
+        for aggregate in GIVEN["aggregates"]:
+            self.gather(aggregate)
         # a compute's row has its ratios from the second report on
         self._run_periodics()
         self.copy_databases(FOLDER)

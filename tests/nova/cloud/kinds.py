@@ -104,32 +104,65 @@ SEQUENCE = ["threads", "plain", "pages", "gold", "devices", "four", "ratios", "c
 """Every host is of the next kind, round and round."""
 
 
+QEMU = (6002000, 8002002, 10000001)
+"""Versions of hypervisors, round and round too."""
+
+
 def hosts_of(number: int) -> list[Kind]:
     """So many hosts; of those beyond one of each kind, two take no guests."""
     found = []
     for n in range(number):
         kind = SEQUENCE[n % len(SEQUENCE)]
-        found.append({"name": f"{kind}-{n:02d}", "service": "", **KINDS[kind]})
+        own = {"name": f"{kind}-{n:02d}", "service": "", "qemu": QEMU[n % len(QEMU)]}
+        found.append({**own, **KINDS[kind]})
     rest = found[len(SEQUENCE) :]
     for host, service in zip(rest, ("forced_down", "disabled"), strict=False):
         host["service"] = service
     return found
 
 
+FILTERS = ["AggregateInstanceExtraSpecsFilter", "NUMATopologyFilter", "PciPassthroughFilter"]
+"""Beside nova's own."""
+
+
+def aggregates_of(hosts: list[Kind]) -> list[Kind]:
+    """Every second host has fast disks, some of two kinds; racks of seven hosts."""
+    names = [host["name"] for host in hosts]
+    racks = [
+        {"name": f"rack {n}", "metadata": {"rack": f"r{n}"}, "hosts": names[n * 7 : n * 7 + 7]}
+        for n in range(-(-len(names) // 7))
+    ]
+    disks = [
+        {"name": "fast", "metadata": {"disk": "ssd, nvme"}, "hosts": names[::2]},
+        {"name": "slow", "metadata": {"disk": "hdd", "pinned": "true"}, "hosts": names[::3]},
+    ]
+    return [*racks, *disks]
+
+
 ALIASES = [json.dumps({"vendor_id": _VENDOR, "product_id": _PRODUCT, "name": "card"})]
 
 
-def _flavor(name: str, vcpus: int, memory: int, disk: int, specs: dict[str, str]) -> dict[str, Any]:
+def _flavor(
+    name: str,
+    vcpus: int,
+    memory: int,
+    disk: int,
+    specs: dict[str, str],
+    image: dict[str, str] | None = None,
+) -> dict[str, Any]:
     return {
         "name": name,
         "vcpus": vcpus,
         "memory_mb": memory,
         "disk_gb": disk,
         "extra_specs": specs,
+        "image": image or {},
     }
 
 
 _PINNED = {"hw:cpu_policy": "dedicated"}
+_METADATA = "aggregate_instance_extra_specs"
+_NEW = {"hw_architecture": "x86_64", "img_hv_requested_version": ">=8.2,<10"}
 _HALF = {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "^0", "hw:numa_nodes": "1"}
 FLAVORS = [
     _flavor("plain", 7, 9000, 8, {}),
@@ -146,4 +179,14 @@ FLAVORS = [
     _flavor("card", 1, 1024, 1, {"pci_passthrough:alias": "card:1"}),
     _flavor("card and cell", 1, 1024, 1, {"pci_passthrough:alias": "card:1", "hw:numa_nodes": "1"}),
     _flavor("gold", 1, 1024, 1, {"resources:CUSTOM_GOLD": "2"}),
+    _flavor("ssd", 4, 6000, 1, {f"{_METADATA}:disk": "<or> ssd <or> tape"}),
+    _flavor(
+        "pinned in a rack",
+        4,
+        2048,
+        1,
+        {**_PINNED, f"{_METADATA}:rack": "s> r2", f"{_METADATA}:pinned": "true"},
+    ),
+    _flavor("new hypervisor", 4, 7000, 1, {}, _NEW),
+    _flavor("capable", 4, 7000, 1, {"capabilities:hypervisor_version": ">= 8002003"}),
 ]

@@ -1,8 +1,9 @@
 """A small cloud of real nova is filled, flavor by flavor: numafit has said how far it goes.
 
-The cloud's two databases are copied before its first guest; numafit's answers come from those
-copies alone. NUMAFIT_NOVA_PYTHON is the path of a Python that has nova 34 with its functional
-fixtures; NUMAFIT_CLOUD_HOSTS is the number of hosts (``make test-cloud`` asks for 60).
+The cloud's databases are copied before its first guest; numafit's answers come from those copies
+and the filters of its scheduler alone. NUMAFIT_NOVA_PYTHON is the path of a Python that has nova 34
+with its functional fixtures; NUMAFIT_CLOUD_HOSTS is the number of hosts (``make test-cloud`` asks
+for 60).
 """
 
 from __future__ import annotations
@@ -17,11 +18,14 @@ from typing import Any
 
 import pytest
 
-from numafit import Flavor, Fleet, Request, parse_aliases
+from numafit import Flavor, Fleet, Image, Request, parse_aliases
+from numafit.readers.api_db import read_api_db
 from numafit.readers.nova_db import read_nova_db
 from numafit.readers.placement_db import read_placement_db
 from numafit.readers.placement_facts import with_placement
-from tests.nova.cloud.kinds import ALIASES, FLAVORS, hosts_of
+from numafit.rules.aggregates import Aggregates
+from numafit.rules.filters import DEFAULT_FILTERS, Filters
+from tests.nova.cloud.kinds import ALIASES, FILTERS, FLAVORS, aggregates_of, hosts_of
 
 pytestmark = pytest.mark.nova
 
@@ -30,10 +34,11 @@ HOSTS = int(os.environ.get("NUMAFIT_CLOUD_HOSTS", "10"))
 SECONDS = 3600
 CLOUDS = 2
 """Processes, each with all hosts and a part of the flavors."""
-SMALL = ("plain", "dedicated", "two cells", "card")
+SMALL = ("plain", "dedicated", "two cells", "card", "ssd", "new hypervisor")
 """Flavors that a cloud of few hosts is filled with."""
 SECOND = ("PCPU: ", "trait HW_CPU_HYPERTHREADING ")
 """Refusals of the query for pinned CPUs, which is not nova's last."""
+ENABLED = (*DEFAULT_FILTERS, *FILTERS)
 Told = dict[str, Any]
 
 
@@ -42,6 +47,8 @@ def run_nova(folder: Path, flavors: list[Told]) -> list[Told]:
     given = {
         "folder": str(folder),
         "hosts": hosts_of(HOSTS),
+        "aggregates": aggregates_of(hosts_of(HOSTS)),
+        "filters": FILTERS,
         "aliases": ALIASES,
         "flavors": flavors,
     }
@@ -61,15 +68,25 @@ def run_nova(folder: Path, flavors: list[Told]) -> list[Told]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-def ask_numafit(command: str, flavors: Path, folder: Path, *more: str) -> Any:
-    """What ``numafit COMMAND`` answers from the copies in ``folder`` alone."""
+def ask_numafit(command: str, flavor: Told, folder: Path) -> Any:
+    """What ``numafit COMMAND`` answers of one flavor from the copies in ``folder``."""
+    files = {
+        "flavor.json": json.dumps({key: flavor[key] for key in flavor if key != "image"}),
+        "image.json": json.dumps({"name": "i", "properties": flavor["image"]}),
+        "nova.conf": f"[filter_scheduler]\nenabled_filters = {','.join(ENABLED)}\n",
+    }
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    paths = {name: str(folder / name) for name in files}
     done = subprocess.run(
         [
-            *(sys.executable, "-m", "numafit", command, str(flavors)),
+            *(sys.executable, "-m", "numafit", command, paths["flavor.json"]),
+            *("--image", paths["image.json"], "--config", paths["nova.conf"]),
             *("--nova-db", f"sqlite:///{folder / 'nova.db'}"),
             *("--placement-db", f"sqlite:///{folder / 'placement.db'}"),
+            *("--api-db", f"sqlite:///{folder / 'api.db'}"),
             *(word for alias in ALIASES for word in ("--alias", alias)),
-            *("--format", "json", *more),
+            *("--format", "json"),
         ],
         capture_output=True,
         text=True,
@@ -80,18 +97,19 @@ def ask_numafit(command: str, flavors: Path, folder: Path, *more: str) -> Any:
     return json.loads(done.stdout)
 
 
-def flavors_file(folder: Path, flavors: list[Told]) -> Path:
-    path = folder / "flavors.json"
-    path.write_text(json.dumps(flavors), encoding="utf-8")
-    return path
-
-
 def foretell(folder: Path, flavor: Told, counts: list[int]) -> dict[str, str]:
     """Why each host will refuse the next guest when it has so many, by the first copies alone."""
     known = read_placement_db(f"sqlite:///{folder / 'placement.db'}")
     hosts = read_nova_db(f"sqlite:///{folder / 'nova.db'}")
-    fleet = Fleet(with_placement(host, known, complete=True) for host in hosts)
-    request = Request.for_server(Flavor(**flavor), aliases=parse_aliases(ALIASES))
+    aggregates = Aggregates(read_api_db(f"sqlite:///{folder / 'api.db'}"))
+    fleet = Fleet(aggregates.applied(with_placement(host, known, complete=True)) for host in hosts)
+    asked = Flavor(**{key: flavor[key] for key in flavor if key != "image"})
+    request = Request.for_server(
+        asked,
+        Image("i", flavor["image"]),
+        aliases=parse_aliases(ALIASES),
+        filters=Filters(ENABLED),
+    )
     for host, count in enumerate(counts):
         for _guest in range(count):
             fleet.claim(request, host)
@@ -113,8 +131,16 @@ def places_of_nova(told: Told) -> dict[str, str]:
     return places
 
 
+def filter_of(refusal: Told) -> str:
+    """The filter that drops the host for what it is; empty: none does."""
+    name = str(refusal["message"]).partition(": ")[0]
+    return name if name in ENABLED else ""
+
+
 def place_of(refusal: Told) -> str:
     """Where nova drops a host that is refused for this."""
+    if name := filter_of(refusal):
+        return name
     if refusal["reason"] in ("host_class", "resource"):
         return "placement"
     if refusal["reason"].startswith("pci") and not refusal["cells"]:
@@ -140,14 +166,14 @@ class Filled:
         for where, part, answers in zip(folders, parts, told, strict=True):
             assert [one["flavor"] for one in answers] == [one["name"] for one in part]
             self.nova |= {one["flavor"]: one for one in answers}
-            asked = ask_numafit("capacity", flavors_file(where, part), where)
-            for number, (flavor, count) in enumerate(zip(part, asked["flavors"], strict=True)):
-                name, counts = flavor["name"], count["counts"]
+            for number, flavor in enumerate(part):
+                asked = ask_numafit("capacity", flavor, where)
+                name, counts = flavor["name"], asked["flavors"][0]["counts"]
+                assert asked["flavors"][0]["not_judged"] == [], asked
                 by_host = dict(zip(asked["hosts"], counts, strict=True))
                 self.predicted[name] = {host: n for host, n in by_host.items() if n}
                 self.foretold[name] = foretell(where, flavor, counts)
-                full = where / str(number)
-                self.refused[name] = ask_numafit("fit", flavors_file(full, [flavor]), full)
+                self.refused[name] = ask_numafit("fit", flavor, where / str(number))
 
 
 @pytest.fixture(scope="module")
@@ -173,7 +199,7 @@ def test_what_the_first_refusal_will_say_is_known_before_the_first_guest(filled:
 
 
 def test_the_first_refusal_has_the_reasons_that_numafit_names(filled: Filled) -> None:
-    reasons = set()
+    reasons, dropped = set(), set()
     for name, told in filled.nova.items():
         nova = places_of_nova(told)
         answers = filled.refused[name]
@@ -185,5 +211,9 @@ def test_the_first_refusal_has_the_reasons_that_numafit_names(filled: Filled) ->
             # placement is asked again, for VCPU and without the trait of thread policies: a host
             # that lacks PCPU or the trait comes back then, and its cells refuse
             again = place == "NUMATopologyFilter" and refusal["message"].startswith(SECOND)
-            assert again or place_of(refusal) == place, (name, place, answer)
+            # what a host is stands before what is free on it here, and behind it in nova
+            before = place == "placement" and filter_of(refusal)
+            assert again or before or place_of(refusal) == place, (name, place, answer)
+            dropped.add(place)
     assert len(reasons) > 4, reasons
+    assert dropped >= {"AggregateInstanceExtraSpecsFilter", "ImagePropertiesFilter"}, dropped
