@@ -115,7 +115,7 @@ def command(
     Exit status: 0 there is room for each flavor, 1 for one of them there is none, 2 bad input, one
     flavor of the list among it.
     """
-    mix = _mix_of(mix_texts)
+    mix = mix_of(mix_texts)
     if mix:
         guests.only(list(mix))
     wanted = guests.read(sources.aliases(), sources.filters())
@@ -164,7 +164,7 @@ def _count_on(fleet: Fleet, request: Request, options: dict[str, Any]) -> npt.ND
     return fleet.capacity(request, **options)
 
 
-def _mix_of(texts: Sequence[str]) -> dict[str, float]:
+def mix_of(texts: Sequence[str]) -> dict[str, float]:
     """``["a=3", "b"]`` -> ``{"a": 3.0, "b": 1.0}``."""
     mix: dict[str, float] = {}
     for text in texts:

@@ -46,7 +46,7 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"numafit.cli.{cmd_name}")
+        module = importlib.import_module(f"numafit.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
 

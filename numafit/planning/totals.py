@@ -7,6 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from numafit._header import NO_HOST
 from numafit.fleet import Fleet
 
 
@@ -38,7 +39,17 @@ class Totals:
 
 def totals(fleet: Fleet) -> Totals:
     """Of this moment, but for what other threads claim meanwhile."""
-    columns = fleet.columns(copy=False)
+    columns = dict(fleet.columns(copy=False))
+    own = columns["cell_host"] != NO_HOST
+    if not own.all():
+        for name in (
+            "cell_layout",
+            "cell_free",
+            "cell_cpu_used",
+            "cell_memory_used",
+            "cell_memory",
+        ):
+            columns[name] = columns[name][own]
     layouts = columns["layouts"][columns["cell_layout"]]
     dedicated = int(layouts["n_dedicated"].sum(dtype=np.int64))
     return Totals(
