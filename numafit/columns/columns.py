@@ -23,7 +23,14 @@ from numafit.model.hostinfo import HostInfo, PciPool
 from numafit.model.placement import PciAllocation
 from numafit.model.resources import Provider, Resources
 from numafit.rules import pci_words
-from numafit.rules.candidates import NO_RESOURCES, HostKind, not_judged, short_of, why_neither
+from numafit.rules.candidates import (
+    NO_RESOURCES,
+    HostKind,
+    not_judged,
+    short_of,
+    why_neither,
+    why_not,
+)
 
 DevicesTaken = dict[int, set[str]]
 """Pool -> addresses of its devices that claims have been given. A set is replaced, not changed."""
@@ -133,7 +140,31 @@ class Columns:
             return "" if short is None else short.name, why_neither(self.host_kinds[number], asked)
         name = next(name for name, n in self.resource_classes.items() if n == number)
         limit = int(self.resource_limit[number, host])
-        return name, f"{name}: {wanted} wanted, {max(available, 0)} free of {limit}"
+        free = max(available, 0)
+        words = f"{name}: {wanted} wanted, {free} free of {limit}"
+        return name, words + (self._held(host, free, asked) if name == "PCPU" else "")
+
+    def _held(self, host: int, free: int, asked: Resources) -> str:
+        """nova's second query asks for VCPU of a host with PCPU too, and its cells decide: they
+        say yes where placement has more in use than they have."""
+        cells = slice(int(self.host_first_cell[host]), int(self.host_end_cell[host]))
+        there = int(self.cell_free[cells].sum())
+        if asked.second is None or there <= free or not self._room(host, asked.second):
+            return ""
+        return (
+            f", {there} in the cells: allocations hold CPUs that no guest there has, and nova may "
+            "start it for VCPU"
+        )
+
+    def _room(self, host: int, asked: Resources) -> bool:
+        if why_not(self.host_kinds[int(self.host_class[host])], asked):
+            return False
+        rows = self.resource_classes
+        return all(
+            self.resource_limit[rows[name], host] - self.resource_used[rows[name], host] >= amount
+            for name, amount in asked.amounts.items()
+            if name in rows
+        )
 
     def most_at_once(self, number: int, asked: Resources) -> tuple[int, int]:
         """Units that are wanted of a class, and the most that hosts of this kind give a guest,

@@ -203,6 +203,7 @@ def _provider(data: Mapping[str, Any]) -> Provider:
             inventory = checks.mapping(None, value)
             checks.known_keys(inventory, _INVENTORY)
             checks.flag("derived", inventory.get("derived"))
+            checks.flag("split_known", inventory.get("split_known", True))
             inventories[name] = Inventory(**inventory)
         except TypeError:
             raise InputError(None, f"inventories.{name}", value, "an inventory") from None

@@ -51,6 +51,7 @@ class Inventory:
     """Units of one resource class that a host has. A guest gets ``min_unit`` to ``max_unit`` of
     them at once, in multiples of ``step_size``. ``used``: in allocations, those of guests that
     are moving included. ``derived``: worked out from the host, not told by placement.
+    ``split_known``: whether it is known how much of what the source has in use is reserved.
     """
 
     total: int
@@ -61,6 +62,7 @@ class Inventory:
     step_size: int = 1
     used: int = 0
     derived: bool = field(default=False, compare=False)
+    split_known: bool = field(default=True, compare=False)
 
     def __post_init__(self) -> None:
         for name in ("total", "reserved", "used"):

@@ -16,13 +16,15 @@ _USED = ("vcpus_used", "memory_mb_used", "local_gb_used")
 _DISK_RATIO = "disk_allocation_ratio"
 DISABLED = "disabled"
 """No column of nova's: why the host's service takes no guests, from the table ``services``."""
+RESERVED = ("vcpus_reserved", "memory_mb_reserved")
+"""No columns either: what is in use and no guest has, from the table ``instances``."""
 
 SERVICE = "host"
 """The name of nova-compute, by which aggregates have the host."""
 
 TEXT_COLUMNS = frozenset((SERVICE, "supported_instances", "hypervisor_type", "cpu_info"))
 NODE_COLUMNS = (*_WHOLE, *_USED, _DISK_RATIO, *STATE_COLUMNS)
-NODE_KEYS = frozenset((*NODE_COLUMNS, SERVICE, DISABLED))
+NODE_KEYS = frozenset((*NODE_COLUMNS, *RESERVED, SERVICE, DISABLED))
 
 
 class NodeFacts(NamedTuple):
@@ -45,7 +47,9 @@ def read_node(columns: Mapping[str, Any] | None) -> NodeFacts:
     if not columns:
         return NodeFacts()
     found: dict[str, Any] = {
-        name: checks.whole(name, columns[name], 0, MAX_UNITS) for name in _WHOLE if name in columns
+        name: checks.whole(name, columns[name], 0, MAX_UNITS)
+        for name in (*_WHOLE, *RESERVED)
+        if name in columns
     }
     for name in _USED:
         if name in columns:

@@ -49,6 +49,7 @@ _OPTIONS: Options = {
     ("filter_scheduler", "enabled_filters"): of_type("list"),
     ("filter_scheduler", "image_properties_default_architecture"): of_type("text"),
     ("filter_scheduler", "pci_in_placement"): of_type("flag", default=False),
+    ("workarounds", "disable_fallback_pcpu_query"): of_type("flag", default=False),
     ("libvirt", "max_queues"): of_type("whole", low=1),
     ("libvirt", "cpu_power_management"): of_type("flag", default=False),
 }
@@ -126,7 +127,8 @@ def _filters(found: OsloFiles) -> Filters:
             file, expected = found.place(group, option), ARCHITECTURE.expected
             raise InputError(file, f"[{group}] {option}", architecture, expected) from None
     names = tuple(found.get(group, "enabled_filters") or ())
-    return Filters(names or DEFAULT_FILTERS, architecture or None)
+    second = not found.get("workarounds", "disable_fallback_pcpu_query")
+    return Filters(names or DEFAULT_FILTERS, architecture or None, second)
 
 
 def _cpus(found: OsloFiles, group: str, name: str) -> frozenset[int] | None:

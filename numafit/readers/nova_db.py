@@ -15,6 +15,7 @@ from numafit.model.hostinfo import HostInfo
 from numafit.readers import bounds
 from numafit.readers.database import Database, Kind, url_of
 from numafit.readers.node_totals import DISABLED, NODE_COLUMNS, SERVICE, node_columns
+from numafit.readers.nova_db_reserved import GONE, Reserved
 from numafit.readers.nova_instances import instance_cells
 from numafit.readers.nova_rows import host_from_nova
 
@@ -29,8 +30,6 @@ KIND = Kind(
 )
 _REASON = 200
 NO_SERVICE = "nova knows of no nova-compute there"
-_GONE = ("deleted", "shelved_offloaded")
-"""States in which an instance holds nothing on its host, though its row may still name it."""
 
 Row = tuple[str, str | None, str | None, float | None, float | None, dict[str, Any]]
 
@@ -71,7 +70,7 @@ class NovaDb(Database):
             )
             .join_from(columns, extra, one.uuid == more.instance_uuid)
             .where(one.deleted == 0, more.deleted == 0, one.host.is_not(None))
-            .where(self._sa.or_(one.vm_state.is_(None), one.vm_state.not_in(_GONE)))
+            .where(self._sa.or_(one.vm_state.is_(None), one.vm_state.not_in(GONE)))
         )
         for uuid, host, node, topology, moving in self.stream(query):
             try:
@@ -133,7 +132,7 @@ class NovaDb(Database):
     def _compute_nodes(self) -> Iterator[tuple[tuple[str, str], Row]]:
         # a view or a copy of the table may lack them; nova's own has them all
         totals = [name for name in NODE_COLUMNS if name in self.columns_of("compute_nodes")]
-        resting = self.services_without_guests()
+        resting, reserved = self.services_without_guests(), Reserved(self)
         table = self.table(
             "compute_nodes",
             "id",
@@ -166,6 +165,7 @@ class NovaDb(Database):
                 others[DISABLED] = why
             if host:
                 others[SERVICE] = host
+            others |= reserved.of(host or "", node or "", others)
             yield (host or "", node or ""), (node or host or "", topology, pools, cpu, ram, others)
 
 

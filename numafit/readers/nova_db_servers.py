@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 from numafit.errors import InputError
 from numafit.model.server import HeldDevice, Server
 from numafit.readers import bounds
-from numafit.readers.nova_db import _GONE, NovaDb
+from numafit.readers.nova_db import NovaDb
+from numafit.readers.nova_db_reserved import GONE
 from numafit.readers.nova_servers import flavor_of, image_of, networks_of, pci_of, placement_of
 
 _T = TypeVar("_T")
@@ -95,7 +96,7 @@ def _rows(database: NovaDb) -> Iterator[Any]:
         )
         .join_from(one, more, i.uuid == x.instance_uuid)
         .where(i.deleted == 0, x.deleted == 0, i.host.is_not(None))
-        .where(sa.or_(i.vm_state.is_(None), i.vm_state.not_in(_GONE)))
+        .where(sa.or_(i.vm_state.is_(None), i.vm_state.not_in(GONE)))
     )
     return database.stream(query)
 

@@ -14,6 +14,7 @@ from numafit.model.host_state import NOTHING_KNOWN, HostState
 from numafit.model.hostinfo import HostInfo
 from numafit.model.resources import Provider, Resources
 from numafit.rules.filters import not_known, why_filtered
+from numafit.rules.inventories import is_unsplit
 
 STATUS_DISABLED = "COMPUTE_STATUS_DISABLED"
 """What nova-compute's provider says while the service is disabled; other sources say so apart."""
@@ -30,6 +31,7 @@ class HostKind(NamedTuple):
     ``elsewhere``: classes that other providers of the host have, nested or shared; ``absent``:
     those that none of them has; ``derived``: those whose inventories were worked out.
     ``traits_elsewhere``: those of the other providers. ``state``: what filters look at.
+    ``unsplit``: classes of which it is not known how much of what is in use is reserved.
     """
 
     units: tuple[tuple[str, tuple[int, int, int]], ...] | None
@@ -42,6 +44,7 @@ class HostKind(NamedTuple):
     derived: frozenset[str] = frozenset()
     traits_elsewhere: frozenset[str] = frozenset()
     state: HostState = NOTHING_KNOWN
+    unsplit: frozenset[str] = frozenset()
 
 
 def kind_of(host: HostInfo) -> HostKind:
@@ -73,6 +76,7 @@ def kind_with(
         frozenset(name for name, one in provider.inventories.items() if one.derived),
         provider.traits_elsewhere,
         state,
+        frozenset(name for name, one in provider.inventories.items() if is_unsplit(name, one)),
     )
 
 
@@ -189,6 +193,8 @@ def not_judged(kind: HostKind, asked: Resources) -> Iterator[str]:
             elif kind.units is not None:
                 where = "the source of the host does not tell"
             yield f"{name}: {where}"
+    for name in sorted(kind.unsplit & asked.amounts.keys()):
+        yield f"{name}: how much of what is in use the host reserves is not known"
     traits = asked.required | asked.forbidden - {STATUS_DISABLED}
     if kind.traits is None and traits:
         yield f"traits {', '.join(sorted(traits))}: the host's are not known"

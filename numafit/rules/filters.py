@@ -69,11 +69,13 @@ _OTHER_FACTS = (
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """``[filter_scheduler]`` of the scheduler's nova.conf: ``enabled_filters``, and
-    ``image_properties_default_architecture`` for images that name none."""
+    """Options of the scheduler's nova.conf: ``[filter_scheduler] enabled_filters``,
+    ``image_properties_default_architecture`` for images that name none, and whether placement is
+    asked for VCPU in place of PCPU (``[workarounds] disable_fallback_pcpu_query`` of false)."""
 
     enabled: tuple[str, ...] = DEFAULT_FILTERS
     default_architecture: str | None = None
+    second_query: bool = True
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ class NodeTotals:
     """What a row of ``compute_nodes`` says of a host as a whole, its guests without a topology
     included; ``None``: the row does not hold it. MiB, GiB, vCPUs. What is in use includes what
     is reserved for the host: so much as ``*_reserved``, ``None``: nova's default, or all of it on
-    an empty host."""
+    an empty host. ``unsplit``: classes of which that was such a default once before."""
 
     vcpus: int | None = None
     memory_mb: int | None = None
@@ -62,6 +62,7 @@ class NodeTotals:
     vcpus_reserved: int | None = None
     memory_mb_reserved: int | None = None
     local_gb_reserved: int | None = None
+    unsplit: frozenset[str] = frozenset()
 
     @property
     def empty(self) -> bool:
@@ -172,6 +173,15 @@ def with_totals(host: HostInfo, node: NodeTotals) -> HostInfo:
     return replace(host, provider=derived_provider(totals_of(host.cells), node, cpu, ram))
 
 
+def is_unsplit(name: str, inventory: Inventory) -> bool:
+    """Does it matter that nobody told how much of what is in use is reserved? Not where a unit of
+    the one counts as one of the other."""
+    if inventory.split_known:
+        return False
+    default = DEFAULT_RESERVED_MB if name == "MEMORY_MB" else 0
+    return inventory.allocation_ratio != 1.0 or inventory.reserved != default
+
+
 def with_ratios(provider: Provider, ratios: Limits) -> Provider:
     """Allocation ratios in place of those of derived inventories; what was told stays."""
     by_class = {"VCPU": ratios.cpu_allocation_ratio, "MEMORY_MB": ratios.ram_allocation_ratio}
@@ -205,14 +215,13 @@ def derived_provider(
     )
     used = (node.vcpus_used or 0) - kept.used
     in_cells = cells.floating + (0 if pcpus else cells.pinned)
+    # beside CPU sets nova-compute takes no reserved_host_cpus
+    split = not cells.alike or config.cpu_sets_given
+    split = split or ("VCPU" not in node.unsplit and kept.known)
+    used = max(used - (cells.pinned if pcpus else 0), in_cells)
     found = {
-        "VCPU": (
-            vcpus,
-            kept.reserved,
-            cpu_ratio,
-            max(used - (cells.pinned if pcpus else 0), in_cells),
-        ),
-        "PCPU": (pcpus, 0, 1.0, cells.pinned),
+        "VCPU": (vcpus, kept.reserved, cpu_ratio, used, split),
+        "PCPU": (pcpus, 0, 1.0, cells.pinned, True),
     }
     memory = node.memory_mb or cells.memory_mb
     if memory is not None:
@@ -224,7 +233,9 @@ def derived_provider(
             DEFAULT_RESERVED_MB,
         )
         used = (node.memory_mb_used or 0) - kept.used
-        found["MEMORY_MB"] = (memory, kept.reserved, ram_ratio, max(used, cells.memory_used))
+        used = max(used, cells.memory_used)
+        split = "MEMORY_MB" not in node.unsplit and kept.known
+        found["MEMORY_MB"] = (memory, kept.reserved, ram_ratio, used, split)
     if node.local_gb:
         kept = _kept(
             config.reserved_host_disk_gb or None,
@@ -239,7 +250,8 @@ def derived_provider(
             or config.initial_disk_allocation_ratio
         )
         used = (node.local_gb_used or 0) - kept.used
-        found["DISK_GB"] = (node.local_gb, kept.reserved, ratio, used)
+        split = "DISK_GB" not in node.unsplit and kept.known
+        found["DISK_GB"] = (node.local_gb, kept.reserved, ratio, used, split)
     inventories = {name: _inventory(*units) for name, units in found.items() if units[0]}
     # of a host without cells a source may tell nothing, and what is not known is not 0
     known = vcpus or pcpus or node.vcpus is not None
@@ -248,10 +260,12 @@ def derived_provider(
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """``reserved``: what the host keeps; ``used``: how much of what is in use is that."""
+    """``reserved``: what the host keeps; ``used``: how much of what is in use is that; ``known``:
+    whether the source tells that."""
 
     reserved: int
     used: int
+    known: bool
 
 
 def _kept(
@@ -259,9 +273,10 @@ def _kept(
 ) -> _Kept:
     """``held``: what is known to be reserved of what is in use. A new reservation takes nothing
     from what guests use: nova stored that beside the old one."""
+    known = held is not None or not in_use or empty
     if held is None:
         held = in_use if empty and in_use is not None else default
-    return _Kept(held if configured is None else configured, min(held, in_use or 0))
+    return _Kept(held if configured is None else configured, min(held, in_use or 0), known)
 
 
 def _cpus(cells: CellTotals, node: NodeTotals, config: NovaConfig) -> tuple[int, int]:
@@ -278,7 +293,7 @@ def _cpus(cells: CellTotals, node: NodeTotals, config: NovaConfig) -> tuple[int,
 
 
 @lru_cache(maxsize=4096)
-def _inventory(total: int, reserved: int, ratio: float, used: int) -> Inventory:
+def _inventory(total: int, reserved: int, ratio: float, used: int, split: bool) -> Inventory:
     total = min(total, MAX_UNITS)
     return Inventory(
         total,
@@ -287,6 +302,7 @@ def _inventory(total: int, reserved: int, ratio: float, used: int) -> Inventory:
         max_unit=total,
         used=min(max(used, 0), MAX_UNITS),
         derived=True,
+        split_known=split,
     )
 
 
@@ -308,4 +324,5 @@ def _node_of(told: Provider) -> NodeTotals:
         vcpus_reserved=cpus_reserved if units else None,
         memory_mb_reserved=None if memory is None else memory.reserved,
         local_gb_reserved=None if disk is None else disk.reserved,
+        unsplit=frozenset(name for name, one in there.items() if not one.split_known),
     )

@@ -65,6 +65,8 @@ def placement_asks(
     conditions = conditions_of(flavor, image, filters)
     found = resources_of(flavor, image, volume_backed=volume_backed)
     found = filtered(found, flavor, image, pci)
+    if not filters.second_query:
+        found = replace(found, fallback=None)
     return replace(found, zone=zone, conditions=conditions, left_open=left_open)
 
 

@@ -10,6 +10,7 @@ from numafit import Flavor, Fleet, Host, Placement, Refusal, Request
 from numafit.errors import InputError
 from numafit.readers.hostfile import host_from_mapping, host_to_mapping
 from numafit.rules.candidates import kind_of, not_judged
+from numafit.rules.filters import Filters
 
 CELL = {"id": 0, "cpus": "0-15", "dedicated_cpus": "4-15", "shared_cpus": "0-3", "memory_mb": 65536}
 FULL = {
@@ -197,6 +198,40 @@ def test_threads_are_asked_of_hosts_with_pcpu_alone() -> None:
     fleet = Fleet([old, new])
     assert "needs cores with sibling threads" in str(fleet.fit_on(asked, 0))
     assert "trait HW_CPU_HYPERTHREADING wanted" in str(fleet.fit_on(asked, 1))
+
+
+def test_pcpus_that_nobody_has_are_said_where_nova_would_take_vcpus() -> None:
+    """The second query reaches hosts with PCPU too, where their cells decide: they say yes only
+    where placement has more in use than they have."""
+    held = {**FULL, "PCPU": {"total": 12, "used": 10}, "VCPU": 8}
+    said = (
+        "PCPU: 4 wanted, 2 free of 12, 12 in the cells: allocations hold CPUs that no guest there "
+        "has, and nova may start it for VCPU"
+    )
+    refusal = Host(host(resources=held)).fit(ask(4, 512, PINNED))
+    assert isinstance(refusal, Refusal)
+    assert refusal.message == said
+    # neither where the cells have no more, nor where nova finds no VCPU, nor without a second query
+    taken = host(resources=held, cells=[{**CELL, "pinned": "4-13"}])
+    short = host(resources={**held, "VCPU": 3})
+    mixed = ask(8, 512, {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "0-3"})
+    one = Request.for_server(Flavor("f", 4, 512, PINNED), filters=Filters(second_query=False))
+    for info, asked in (
+        (taken, ask(4, 512, PINNED)),
+        (short, ask(4, 512, PINNED)),
+        (host(resources=held), mixed),
+        (host(resources=held), one),
+    ):
+        found = Host(info).fit(asked)
+        assert isinstance(found, Refusal)
+        assert found.message == "PCPU: 4 wanted, 2 free of 12"
+
+
+def test_without_the_second_query_hosts_without_pcpu_are_refused() -> None:
+    one = Request.for_server(Flavor("f", 4, 512, PINNED), filters=Filters(second_query=False))
+    old = host(resources={**OLD, "VCPU": 16})
+    assert Fleet([old]).scan(ask(4, 512, PINNED)).tolist() == [True]
+    assert Fleet([old]).scan(one).tolist() == [False]
 
 
 def test_mixed_guests_need_pcpu() -> None:

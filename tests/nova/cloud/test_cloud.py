@@ -20,7 +20,7 @@ import pytest
 
 from numafit import Flavor, Fleet, Image, Request, parse_aliases
 from numafit.readers.api_db import read_api_db
-from numafit.readers.nova_db import read_nova_db
+from numafit.readers.nova_db import NovaDb, read_nova_db
 from numafit.readers.placement_db import read_placement_db
 from numafit.readers.placement_facts import with_placement
 from numafit.rules.aggregates import Aggregates
@@ -163,6 +163,7 @@ class Filled:
         self.predicted: dict[str, Told] = {}
         self.foretold: dict[str, dict[str, str]] = {}
         self.refused: dict[str, list[Told]] = {}
+        self.full: list[Path] = []
         for where, part, answers in zip(folders, parts, told, strict=True):
             assert [one["flavor"] for one in answers] == [one["name"] for one in part]
             self.nova |= {one["flavor"]: one for one in answers}
@@ -173,7 +174,8 @@ class Filled:
                 by_host = dict(zip(asked["hosts"], counts, strict=True))
                 self.predicted[name] = {host: n for host, n in by_host.items() if n}
                 self.foretold[name] = foretell(where, flavor, counts)
-                self.refused[name] = ask_numafit("fit", flavor, where / str(number))
+                self.full.append(where / str(number))
+                self.refused[name] = ask_numafit("fit", flavor, self.full[-1])
 
 
 @pytest.fixture(scope="module")
@@ -196,6 +198,20 @@ def test_what_the_first_refusal_will_say_is_known_before_the_first_guest(filled:
     for name, answers in filled.refused.items():
         said = {answer["host"]: answer["refusal"]["message"] for answer in answers}
         assert filled.foretold[name] == said, name
+
+
+def test_what_hosts_reserve_is_known_from_what_their_guests_have(filled: Filled) -> None:
+    options = {host["name"]: host.get("options", {}) for host in hosts_of(HOSTS)}
+    checked = 0
+    for path in filled.full:
+        with NovaDb(f"sqlite:///{path / 'nova.db'}") as database:
+            rows = list(database.rows())
+        for name, *_others, node in rows:
+            checked += bool(node["running_vms"])
+            memory = options[name].get("DEFAULT.reserved_host_memory_mb", 512)
+            cpus = options[name].get("DEFAULT.reserved_host_cpus", 0)
+            assert (node["memory_mb_reserved"], node["vcpus_reserved"]) == (memory, cpus), name
+    assert checked > HOSTS
 
 
 def test_the_first_refusal_has_the_reasons_that_numafit_names(filled: Filled) -> None:
