@@ -95,11 +95,11 @@ static uint32_t class_of(nf_builder *b, const nf_pool_draft *draft) {
 }
 
 static int32_t cell_of(const nf_builder *b, int32_t node) {
-    const nf_cell_row *cells = NF_ITEMS(nf_cell_row, &b->lists[NF_CELLS]) + nf_ended_cells(b);
-    size_t n = b->lists[NF_CELLS].count - nf_ended_cells(b);
+    const nf_cell_row *cells = NF_ITEMS(const nf_cell_row, &b->lists[NF_CELLS]);
+    size_t first = nf_ended_cells(b), n = b->lists[NF_CELLS].count - first;
     if (node < 0) return NF_POOL_ANYWHERE;
     for (size_t i = 0; i < n; i++)
-        if (cells[i].id == node) return (int32_t)i;
+        if (cells[first + i].id == node) return (int32_t)i;
     return NF_POOL_ELSEWHERE;
 }
 

@@ -96,15 +96,19 @@ nf_status nf_builder_add_tunnel(nf_builder *b);
  * n_cells x n_cells values. Without this they are not known. */
 nf_status nf_builder_set_distances(nf_builder *b, const int32_t *matrix, uint32_t n_cells);
 
-/** count free PCI devices of the host that are alike, on this NUMA node (the id of a cell, or of a
+/**
+ * count free PCI devices of the host that are alike, on this NUMA node (the id of a cell, or of a
  * node that is no cell of the host; below 0: not known). type: "type-PCI", "type-PF", "type-VF" or
- * "vdpa". */
+ * "vdpa".
+ */
 nf_status nf_builder_add_devices(nf_builder *b, const char *vendor_id, const char *product_id,
                                  const char *type, int32_t node, uint32_t count);
 
-/** A further property of the devices added last, as a device spec's tags: "physical_network",
+/**
+ * A further property of the devices added last, as a device spec's tags: "physical_network",
  * "remote_managed"... "address" is that of the device, or of a VF's PF: a PF and its VFs then
- * exclude each other. */
+ * exclude each other.
+ */
 nf_status nf_builder_set_property(nf_builder *b, const char *name, const char *value);
 
 /** The host's inventory of a resource class: (total - reserved) x ratio, rounded down, may be in
@@ -119,7 +123,7 @@ nf_status nf_builder_set_units(nf_builder *b, uint32_t min, uint32_t max, uint32
 /** A trait of the host. For an aggregate or a zone, give its hosts a trait of your own. */
 nf_status nf_builder_add_trait(nf_builder *b, const char *name);
 
-/** The host is complete. NF_OK: it is in the fleet, at *index (may be NULL). Else the host's first
+/** The host is complete. NF_OK: it is in the fleet, at index (may be NULL). Else the host's first
  * error: nothing of it is in the fleet, and another may follow. */
 nf_status nf_builder_end_host(nf_builder *b, uint32_t *index);
 
