@@ -109,7 +109,7 @@ nf_status nf_end_devices(nf_builder *b) {
     size_t n = list->count, first = b->lists[NF_POOLS].count;
     if (!n) return NF_OK;
     if (n > INT32_MAX - first)
-        return nf_refuse_host(b, NF_EINVAL, "devices: expected at most 2147483647 pools in a fleet");
+        REFUSE("devices: expected at most %" PRId32 " pools in a fleet", INT32_MAX);
     uint64_t *by = order(b, drafts, n);
     nf_pool_row *pools = by ? nf_add_rows(b, NF_POOLS, sizeof *pools, n) : NULL;
     if (!pools) return nf_no_memory(b);

@@ -68,7 +68,8 @@ static size_t lay_out(nf_fleet *f, nf_shared *shared, void *memory) {
 static void fill_hosts(const nf_builder *b, const nf_fleet *f) {
     const nf_host_row *rows = NF_ITEMS(const nf_host_row, &b->lists[NF_HOSTS]);
     for (uint32_t h = 0; h < f->n_hosts; h++) {
-        uint32_t first_cell = h ? rows[h - 1].end_cell : 0, first_pool = h ? rows[h - 1].end_pool : 0;
+        uint32_t first_cell = h ? rows[h - 1].end_cell : 0;
+        uint32_t first_pool = h ? rows[h - 1].end_pool : 0;
         OWN(uint32_t, f, host_first_cell)[h] = first_cell;
         OWN(uint32_t, f, host_end_cell)[h] = rows[h].end_cell;
         OWN(uint32_t, f, host_first_pool)[h] = first_pool;
@@ -82,11 +83,12 @@ static void fill_hosts(const nf_builder *b, const nf_fleet *f) {
     }
     size_t all = (size_t)f->n_resources * f->host_room;
     for (size_t i = 0; i < all; i++) OWN(int64_t, f, resource_limit)[i] = NF_MAX_AMOUNT;
-    const nf_inventory_row *inventories = NF_ITEMS(const nf_inventory_row, &b->lists[NF_INVENTORIES]);
-    for (size_t i = 0; i < b->lists[NF_INVENTORIES].count; i++) {
-        size_t at = nf_resource_at(f, inventories[i].resource, inventories[i].host);
-        OWN(int64_t, f, resource_limit)[at] = inventories[i].limit;
-        f->resource_used[at] = inventories[i].used;
+    const nf_list *inventories = &b->lists[NF_INVENTORIES];
+    for (size_t i = 0; i < inventories->count; i++) {
+        const nf_inventory_row *row = &NF_ITEMS(const nf_inventory_row, inventories)[i];
+        size_t at = nf_resource_at(f, row->resource, row->host);
+        OWN(int64_t, f, resource_limit)[at] = row->limit;
+        f->resource_used[at] = row->used;
     }
 }
 

@@ -3,15 +3,27 @@
 
 #include <string.h>
 
-nf_status nf_guest_new(const nf_builder *b, nf_guest **out) {
-    if (!b || !out || !b->finished) return NF_EINVAL;
-    nf_guest *g = b->memory.allocate(b->memory.context, sizeof *g);
+static nf_status new_guest(nf_allocator memory, const nf_fleet *fleet, const nf_builder *b,
+                           nf_guest **out) {
+    nf_guest *g = memory.allocate(memory.context, sizeof *g);
     if (!g) return NF_ENOMEM;
     memset(g, 0, sizeof *g);
+    g->fleet = fleet;
     g->b = b;
-    g->memory = b->memory;
+    g->memory = memory;
     *out = g;
     return NF_OK;
+}
+
+nf_status nf_guest_new(const nf_builder *b, nf_guest **out) {
+    if (!b || !out || !b->finished) return NF_EINVAL;
+    return new_guest(b->memory, &b->fleet, b, out);
+}
+
+nf_status nf_guest_of(const nf_fleet *fleet, const nf_allocator *allocator, nf_guest **out) {
+    if (!fleet || !out || !nf_allocator_ok(allocator)) return NF_EINVAL;
+    if (fleet->abi != NF_ABI_VERSION) return NF_EABI;
+    return new_guest(nf_allocator_of(allocator), fleet, NULL, out);
 }
 
 void nf_guest_free(nf_guest *g) {
@@ -58,6 +70,7 @@ static nf_status of_guest(nf_guest *g, const char *call) {
 #define WORDS_OK(g, key, text)                                                               \
     do {                                                                                     \
         if (!nf_text_ok(text)) WRONG("%s: expected text of 1 to %u bytes", key, NF_MAX_NAME); \
+        if (!(g)->b) WRONG("%s %s: expected a fleet of a builder, which knows names", key, text); \
     } while (0)
 
 static void *add(nf_guest *g, int list, size_t size, size_t count) {

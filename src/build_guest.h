@@ -33,7 +33,8 @@ enum {
 };
 
 struct nf_guest {
-    const nf_builder *b;
+    const nf_fleet *fleet;
+    const nf_builder *b; /* that knows what the fleet's numbers are called; NULL: nobody does */
     nf_allocator memory;
     nf_list lists[NF_GUEST_LISTS];
     nf_kept words;
@@ -58,7 +59,7 @@ void nf_guest_take_apart(nf_guest *g);
 /* build_match.c: may the devices be of this class, and may the request take them? */
 bool nf_class_matches(const nf_guest *g, const nf_devices_row *asked, uint32_t class);
 bool nf_class_usable(const nf_guest *g, const nf_devices_row *asked, uint32_t class);
-/* What rules out hosts of this kind, in a few words; NULL: nothing does. name: what it is called. */
+/* What rules out hosts of this kind, in a few words, and its name; NULL: nothing does. */
 const char *nf_kind_lacks(const nf_guest *g, uint32_t kind_number, const char **name);
 
 #endif

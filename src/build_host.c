@@ -11,7 +11,7 @@
 #define MOST_DISTANCE 65535
 
 nf_status nf_builder_new(const nf_allocator *allocator, nf_builder **out) {
-    if (!out || (allocator && (!allocator->allocate || !allocator->release))) return NF_EINVAL;
+    if (!out || !nf_allocator_ok(allocator)) return NF_EINVAL;
     nf_allocator memory = nf_allocator_of(allocator);
     nf_builder *b = memory.allocate(memory.context, sizeof *b);
     if (!b) return NF_ENOMEM;
@@ -102,7 +102,8 @@ nf_status nf_builder_add_host(nf_builder *b, const char *name) {
     b->host.used = 0;
     nf_say(&b->host, "%s", nf_text_ok(name) ? name : "?");
     if (left_open)
-        REFUSE("expected after nf_builder_end_host() of host %s, which is left out too", before.text);
+        REFUSE("expected after nf_builder_end_host() of host %s, which is left out too",
+               before.text);
     if (!nf_text_ok(name)) REFUSE("name: expected text of 1 to %u bytes", NF_MAX_NAME);
     if (nf_find_text(b, NF_KEPT_NAMES, name) != NF_ABSENT)
         REFUSE("name: expected one that no other host has");
@@ -210,7 +211,8 @@ nf_status nf_builder_add_pages(nf_builder *b, uint32_t page_kib, int64_t total, 
     int64_t reservable = INT32_MAX - used + total; /* what is free is a number of 32 bits too */
     WITHIN(b, "pages reserved", reserved, 0, reservable < most ? reservable : most);
     uint32_t cell = (uint32_t)b->lists[NF_CELLS].count - 1;
-    uint32_t size = nf_kept_add(&b->memory, &b->kept[NF_KEPT_PAGE_SIZES], &page_kib, sizeof page_kib);
+    uint32_t size =
+        nf_kept_add(&b->memory, &b->kept[NF_KEPT_PAGE_SIZES], &page_kib, sizeof page_kib);
     if (size == NF_ABSENT) return nf_no_memory(b);
     if (size >= NF_MAX_PAGE_SIZES)
         REFUSE("pages of %u KiB: expected at most %u page sizes in a fleet", page_kib,

@@ -73,8 +73,9 @@ static size_t once(uint64_t *values, size_t n) {
 }
 
 nf_status nf_end_kind(nf_builder *b, uint32_t *number) {
-    const nf_list *rows = &b->lists[NF_INVENTORIES];
-    size_t first = b->marks[NF_INVENTORIES], n_units = rows->count - first;
+    const nf_list *list = &b->lists[NF_INVENTORIES];
+    const nf_inventory_row *rows = NF_ITEMS(const nf_inventory_row, list);
+    size_t first = b->marks[NF_INVENTORIES], n_units = list->count - first;
     uint64_t *traits = NF_ITEMS(uint64_t, &b->lists[NF_TRAITS]);
     size_t n_traits = once(traits, b->lists[NF_TRAITS].count);
     b->lists[NF_ORDER].count = b->lists[NF_DRAFT].count = 0;
@@ -85,10 +86,10 @@ nf_status nf_end_kind(nf_builder *b, uint32_t *number) {
     to[0] = (uint32_t)n_units;
     to[1] = (uint32_t)n_traits;
     for (size_t i = 0; i < n_units; i++)
-        by[i] = (uint64_t)NF_ITEMS(const nf_inventory_row, rows)[first + i].resource << 32 | i;
+        by[i] = (uint64_t)rows[first + i].resource << 32 | i;
     nf_sort(by, n_units);
     for (size_t i = 0; i < n_units; i++) {
-        const nf_inventory_row *row = &NF_ITEMS(const nf_inventory_row, rows)[first + (uint32_t)by[i]];
+        const nf_inventory_row *row = &rows[first + (uint32_t)by[i]];
         nf_unit unit = {row->resource, row->min, row->max, row->step};
         memcpy(to + 2 + i * UNIT_WORDS, &unit, sizeof unit);
     }

@@ -110,7 +110,8 @@ const char *nf_kind_lacks(const nf_guest *g, uint32_t kind_number, const char **
         uint32_t resource = nf_find_text(g->b, NF_KEPT_RESOURCES, *name);
         const nf_unit *unit = resource == NF_ABSENT ? NULL : unit_of(&kind, resource);
         if (!unit) return "the host has no inventory of it";
-        if (asked[i].amount < unit->min || asked[i].amount > unit->max || asked[i].amount % unit->step)
+        uint32_t amount = asked[i].amount;
+        if (amount < unit->min || amount > unit->max || amount % unit->step)
             return "the host does not give a guest so many units at once";
     }
     return NULL;

@@ -19,19 +19,19 @@ typedef struct parts {
 
 static size_t lay_out_request(const nf_guest *g, parts *p, void *memory) {
     nf_arena a = {memory, 0};
-    size_t words = nf_words_for(g->b->fleet.n_classes);
+    size_t words = nf_words_for(g->fleet->n_classes);
     p->cells = nf_carve(&a, g->lists[NF_GUEST_CELLS].count, sizeof *p->cells);
     p->nets = nf_carve(&a, g->lists[NF_GUEST_NETS].count, sizeof *p->nets);
     p->pci = nf_carve(&a, g->lists[NF_GUEST_DEVICES].count, sizeof *p->pci);
     p->masks = nf_carve(&a, 2 * words * g->lists[NF_GUEST_DEVICES].count, sizeof *p->masks);
     p->resources = nf_carve(&a, g->lists[NF_GUEST_RESOURCES].count, sizeof *p->resources);
-    p->kinds = nf_carve(&a, nf_words_for(g->b->fleet.n_host_classes), sizeof *p->kinds);
+    p->kinds = nf_carve(&a, nf_words_for(g->fleet->n_host_classes), sizeof *p->kinds);
     return a.used;
 }
 
 static void fill_devices(const nf_guest *g, const parts *p) {
     const nf_devices_row *rows = NF_ITEMS(const nf_devices_row, &g->lists[NF_GUEST_DEVICES]);
-    uint32_t n_classes = g->b->fleet.n_classes;
+    uint32_t n_classes = g->fleet->n_classes;
     nf_word *masks = p->masks;
     for (size_t i = 0; i < g->lists[NF_GUEST_DEVICES].count; i++) {
         nf_word *matches = masks, *usable = masks + nf_words_for(n_classes);
@@ -53,10 +53,11 @@ static bool fill_resources(const nf_guest *g, const parts *p, uint32_t *count) {
     const char *name;
     *count = 0;
     for (size_t i = 0; i < g->lists[NF_GUEST_RESOURCES].count; i++) {
-        uint32_t resource = nf_find_text(g->b, NF_KEPT_RESOURCES, nf_word_of(g, rows[i].name));
-        if (resource != NF_ABSENT) p->resources[(*count)++] = (nf_resource){resource, rows[i].amount};
+        uint32_t number = nf_find_text(g->b, NF_KEPT_RESOURCES, nf_word_of(g, rows[i].name));
+        if (number != NF_ABSENT) p->resources[(*count)++] = (nf_resource){number, rows[i].amount};
     }
-    for (uint32_t kind = 0; kind < nf_kept_count(&g->b->kept[NF_KEPT_KINDS]); kind++) {
+    uint32_t kinds = g->b ? nf_kept_count(&g->b->kept[NF_KEPT_KINDS]) : 0;
+    for (uint32_t kind = 0; kind < kinds; kind++) {
         if (nf_kind_lacks(g, kind, &name))
             all = false;
         else
@@ -66,16 +67,14 @@ static bool fill_resources(const nf_guest *g, const parts *p, uint32_t *count) {
 }
 
 static void fill_request(nf_guest *g, const parts *p) {
-    const nf_list *lists = g->lists;
-    if (lists[NF_GUEST_CELLS].count)
-        memcpy(p->cells, lists[NF_GUEST_CELLS].items, lists[NF_GUEST_CELLS].count * sizeof *p->cells);
-    if (lists[NF_GUEST_NETS].count)
-        memcpy(p->nets, lists[NF_GUEST_NETS].items, lists[NF_GUEST_NETS].count * sizeof *p->nets);
+    const nf_list *lists = g->lists, *cells = &lists[NF_GUEST_CELLS], *nets = &lists[NF_GUEST_NETS];
+    if (cells->count) memcpy(p->cells, cells->items, cells->count * sizeof *p->cells);
+    if (nets->count) memcpy(p->nets, nets->items, nets->count * sizeof *p->nets);
     fill_devices(g, p);
     g->request = (nf_request){
-        .abi = NF_ABI_VERSION, .fleet = g->b->fleet.identity, .emulator_isolated = g->isolated,
-        .n_cells = (uint32_t)lists[NF_GUEST_CELLS].count, .cells = p->cells,
-        .n_nets = (uint32_t)lists[NF_GUEST_NETS].count, .nets = p->nets,
+        .abi = NF_ABI_VERSION, .fleet = g->fleet->identity, .emulator_isolated = g->isolated,
+        .n_cells = (uint32_t)cells->count, .cells = p->cells,
+        .n_nets = (uint32_t)nets->count, .nets = p->nets,
         .n_pci = (uint32_t)lists[NF_GUEST_DEVICES].count, .pci = p->pci,
         .resources = p->resources};
     if (!fill_resources(g, p, &g->request.n_resources)) g->request.host_classes = p->kinds;
@@ -83,7 +82,7 @@ static void fill_request(nf_guest *g, const parts *p) {
 
 /* Room for what calls write: a placement, and scratch memory. */
 static size_t lay_out_room(nf_guest *g, nf_arena *a) {
-    const nf_fleet *f = &g->b->fleet;
+    const nf_fleet *f = g->fleet;
     size_t fit = nf_fit_bytes(f, &g->request), capacity = nf_capacity_bytes(f, &g->request);
     nf_placement_lay_out(&g->placement, g->request.n_cells, nf_max_slots(&g->request),
                          g->request.n_pci ? nf_max_draws(f, &g->request) : 0, a);
@@ -115,19 +114,17 @@ void nf_guest_take_apart(nf_guest *g) {
     g->said = g->room = NULL;
 }
 
+static void say_name(nf_guest *g, int set, uint32_t number) {
+    if (g->b && number < nf_kept_count(&g->b->kept[set]))
+        nf_say(&g->error, "%s: ", nf_text_at(g->b, set, number));
+}
+
 /* What the reason is about; nothing: the guest as a whole. */
 static void say_subject(nf_guest *g, const nf_reason *why) {
-    const nf_builder *b = g->b;
     uint32_t detail = (uint32_t)why->detail;
     switch (why->status) {
-    case NF_RESOURCE:
-        if (detail < b->fleet.n_resources)
-            nf_say(&g->error, "%s: ", nf_text_at(b, NF_KEPT_RESOURCES, detail));
-        return;
-    case NF_PHYSNET:
-        if (detail - 1 < nf_kept_count(&b->kept[NF_KEPT_NETS]))
-            nf_say(&g->error, "%s: ", nf_text_at(b, NF_KEPT_NETS, detail - 1));
-        return;
+    case NF_RESOURCE: say_name(g, NF_KEPT_RESOURCES, detail); return;
+    case NF_PHYSNET: say_name(g, NF_KEPT_NETS, detail - 1 - NF_TUNNEL_NET); return;
     case NF_PCI_DEVICES: case NF_PCI_NUMA:
         nf_say(&g->error, "device request %u: ", detail);
         return;
@@ -143,7 +140,7 @@ const char *nf_guest_why(nf_guest *g, const nf_reason *why) {
     if (!g || !why) return "";
     g->error.used = 0;
     say_subject(g, why);
-    if (why->status == NF_HOST_CLASS &&
+    if (why->status == NF_HOST_CLASS && g->b &&
         (uint32_t)why->detail < nf_kept_count(&g->b->kept[NF_KEPT_KINDS]))
         lacks = nf_kind_lacks(g, (uint32_t)why->detail, &name);
     if (lacks)

@@ -21,6 +21,10 @@ static void to_free(void *context, void *memory) {
     free(memory);
 }
 
+bool nf_allocator_ok(const nf_allocator *given) {
+    return !given || (given->allocate && given->release);
+}
+
 nf_allocator nf_allocator_of(const nf_allocator *given) {
     return given ? *given : (nf_allocator){from_malloc, to_free, NULL};
 }

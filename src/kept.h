@@ -12,7 +12,8 @@
 
 #define NF_ABSENT UINT32_MAX
 
-/* malloc() and free() for NULL. */
+/* NULL stands for malloc() and free(). */
+bool nf_allocator_ok(const nf_allocator *given);
 nf_allocator nf_allocator_of(const nf_allocator *given);
 
 /* Items side by side; those of a list are all of one size. Zeroed memory is an empty one. */
@@ -23,7 +24,7 @@ typedef struct nf_list {
 
 #define NF_ITEMS(type, list) ((type *)(list)->items)
 
-/* count new items at the end, zeroed; NULL: there is no memory for them, and nothing has changed. */
+/* count new items at the end, zeroed; NULL: there is no memory for them, nothing has changed. */
 void *nf_list_add(const nf_allocator *memory, nf_list *list, size_t size, size_t count);
 void nf_list_free(const nf_allocator *memory, nf_list *list);
 

@@ -424,7 +424,44 @@ static void refusals_name_what_they_are_about(void) {
     nf_builder_free(b);
 }
 
+/* Of a fleet as columns alone: cells can be asked for, and nothing that has a name. */
+static void a_guest_of_any_fleet(void) {
+    nf_builder *b = NULL;
+    const nf_shared *shared;
+    nf_guest *g = NULL;
+    nf_claim_item item;
+    nf_scratch scratch;
+    nf_reason why = {NF_OK, 0, 0, 0};
+    purse p = {-1, 0, 0};
+    nf_allocator memory = {spend, give_back, &p}, broken = {spend, NULL, &p};
+    nf_guest_cell cell = {.memory = 8, .n_dedicated = 5, .policy = NF_POLICY_DEDICATED};
+    CHECK(nf_builder_new(NULL, &b) == NF_OK && describe(b, 1) == NF_OK);
+    CHECK(nf_builder_finish(b, &shared) == NF_OK);
+    nf_fleet other = *shared->fleet;
+    other.abi++;
+    CHECK(nf_guest_of(NULL, NULL, &g) == NF_EINVAL && nf_guest_of(&other, NULL, &g) == NF_EABI);
+    CHECK(nf_guest_of(shared->fleet, &broken, &g) == NF_EINVAL && !g);
+    for (uint32_t wanted = 5; wanted < 7; wanted++) {
+        cell.n_dedicated = wanted;
+        CHECK(nf_guest_of(shared->fleet, &memory, &g) == NF_OK);
+        CHECK(nf_guest_add_cells(g, 1, &cell) == NF_OK && nf_guest_add_tunnel(g) == NF_OK);
+        CHECK(nf_guest_finish(g, &item, &scratch) == NF_OK);
+        item.host = 0;
+        CHECK(nf_shared_fit(shared, &item, &scratch, &why) == (wanted == 5 ? NF_OK : NF_FREE_CPUS));
+        CHECK(wanted == 5 || !strcmp(nf_guest_why(g, &why),
+                                     "too few free dedicated CPUs: 6 wanted, 5 there"));
+        nf_guest_free(g);
+    }
+    CHECK(nf_guest_of(shared->fleet, &memory, &g) == NF_OK);
+    CHECK(nf_guest_add_resource(g, "VGPU", 1) == NF_EINVAL);
+    CHECK(!strcmp(nf_guest_error(g), "resource class VGPU: expected a fleet of a builder, which knows names"));
+    nf_guest_free(g);
+    CHECK(!p.held);
+    nf_builder_free(b);
+}
+
 int main(void) {
+    a_guest_of_any_fleet();
     every_allocation_fails_once();
     a_host_that_fails_leaves_nothing();
     what_a_host_cannot_be();

@@ -77,8 +77,10 @@ nf_status nf_builder_set_socket(nf_builder *b, uint32_t socket);
  * a CPU in several calls adds up. */
 nf_status nf_builder_add_cpus(nf_builder *b, uint32_t first, uint32_t count, uint32_t uses);
 
-/** The CPU ids of one core of the cell: its thread siblings. Cores come in the host's own order,
- * which decides the one that is taken first. In a cell without this each CPU is a core of its own. */
+/**
+ * The CPU ids of one core of the cell: its thread siblings. Cores come in the host's own order, which
+ * decides the one that is taken first. In a cell without this each CPU is a core of its own.
+ */
 nf_status nf_builder_add_core(nf_builder *b, const uint32_t *cpus, uint32_t count);
 
 /** Pages of one size (KiB) in the cell: how many there are, are used, and are kept from guests. A
@@ -139,6 +141,13 @@ const char *nf_builder_host_name(const nf_builder *b, uint32_t host);
 
 /** A guest to be described, for a fleet that is finished. */
 nf_status nf_guest_new(const nf_builder *b, nf_guest **out);
+
+/**
+ * A guest for a fleet that no builder made, such as one that was saved. Nobody knows there what
+ * networks, properties and resource classes are called: it asks for cells, and for a tunnel.
+ * allocator: as of nf_builder_new(). The fleet has to outlive the guest.
+ */
+nf_status nf_guest_of(const nf_fleet *fleet, const nf_allocator *allocator, nf_guest **out);
 
 /** Free a guest. What it claimed stays claimed. NULL will do. */
 void nf_guest_free(nf_guest *g);
