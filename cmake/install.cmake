@@ -5,7 +5,10 @@ include(CMakePackageConfigHelpers)
 set(package_dir numafit/lib/cmake/numafit)
 install(TARGETS numafit_static numafit_shared EXPORT numafit
   ARCHIVE DESTINATION numafit/lib
-  LIBRARY DESTINATION numafit/lib)
+  LIBRARY DESTINATION numafit/lib NAMELINK_SKIP)
+# a wheel holds no links: where one would lead the linker, a script of the linker's does
+file(WRITE ${CMAKE_CURRENT_BINARY_DIR}/link/libnumafit.so "INPUT(libnumafit.so.${NUMAFIT_ABI})\n")
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/link/libnumafit.so DESTINATION numafit/lib)
 install(EXPORT numafit NAMESPACE numafit:: FILE numafit-targets.cmake DESTINATION ${package_dir})
 write_basic_package_version_file(${CMAKE_CURRENT_BINARY_DIR}/numafit-config-version.cmake
   VERSION ${NUMAFIT_VERSION} COMPATIBILITY SameMinorVersion)

@@ -8,8 +8,6 @@
 
 #include <math.h>
 
-#define MOST_RESOURCES 4096u /* placement names no more classes in one cloud */
-
 #define HOLD(condition, words)     \
     do {                           \
         if (!(condition)) {        \
@@ -69,7 +67,7 @@ static nf_status check_counts(const nf_fleet *f, const char **reason) {
     HOLD(f->max_words <= NF_MAX_SLOTS / NF_WORD_BITS, "max_words: at most 1024");
     HOLD(f->net_words >= 1, "net_words: at least 1");
     HOLD(f->n_host_classes >= 1, "n_host_classes: at least 1");
-    HOLD(f->n_resources <= MOST_RESOURCES, "n_resources: at most 4096");
+    HOLD(f->n_resources <= NF_MOST_RESOURCES, "n_resources: at most 4096");
     HOLD(f->n_hosts <= f->host_room, "n_hosts: more than host_room");
     HOLD(f->n_layouts <= f->layout_room, "n_layouts: more than layout_room");
     HOLD(f->n_cells != UINT32_MAX && f->n_pools <= INT32_MAX, "n_cells, n_pools: too many");

@@ -4,6 +4,8 @@
 
 #include "engine.h"
 
+#define NF_MOST_RESOURCES 4096u /* placement names no more classes in one cloud */
+
 /* All that nf_derive() reads of these cells: every index, shift and count stands where it may. */
 nf_status nf_check_derivable(const nf_fleet *f, uint32_t first, uint32_t count,
                              const char **reason);

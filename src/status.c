@@ -51,6 +51,7 @@ static const entry MISUSE[] = {
     {"NF_EABI", "built against another version of numafit.h"},
     {"NF_ESPACE", "the scratch memory or an output array is too small"},
     {"NF_EFLEET", "the request was prepared for another fleet"},
+    {"NF_ENOMEM", "the caller's allocator gave no memory"},
 };
 
 static const entry UNKNOWN = {"unknown", "unknown"};

@@ -10,15 +10,15 @@ import sys
 import tarfile
 import venv
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.header import abi_version
+from tests.wheel.conftest import EXAMPLES, ROOT, ask, run
+
 pytestmark = pytest.mark.wheel
 
-ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "examples"
 REQUESTS = """\
 boot a dedicated=4 memory=4096 threads=require
 boot b shared=2 memory=2048
@@ -29,51 +29,6 @@ delete d
 boot e dedicated=4 memory=4096 threads=require
 """
 ANSWERED = ["a", "b", "c", "d refused", "e"]
-
-
-def run(*command: str | Path, cwd: Path, **more: str) -> str:
-    """Standard output; the whole output stands in the failure."""
-    environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"} | more
-    stdin = environment.pop("STDIN", "")
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=cwd,
-        env=environment,
-        input=stdin,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
-@pytest.fixture(scope="session")
-def dist() -> Path:
-    return ROOT / "dist"
-
-
-@pytest.fixture(scope="session")
-def wheel(dist: Path) -> Path:
-    tag = f"cp{sys.version_info.major}{sys.version_info.minor}"
-    found = [path for path in dist.glob("numafit-*.whl") if tag in path.name or "abi3" in path.name]
-    assert len(found) == 1, f"make wheel first; {found}"
-    return found[0]
-
-
-@pytest.fixture(scope="session")
-def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The Python of an environment that holds the wheel and what builds the examples."""
-    home = tmp_path_factory.mktemp("environment")
-    venv.create(home, with_pip=True)
-    path = home / "bin" / "python"
-    pip = [path, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    run(*pip, f"{wheel}[yaml]", "setuptools", "cython>=3.2", "cmake>=3.21", "ninja", cwd=home)
-    yield path
-    shutil.rmtree(home)
-
-
-def ask(python: Path, expression: str, cwd: Path) -> str:
-    return run(python, "-c", f"import numafit; print({expression})", cwd=cwd).strip()
 
 
 @pytest.fixture(scope="session")
@@ -120,25 +75,8 @@ def test_c_scheduler_by_pkg_config(python: Path, fleet_file: Path, tmp_path: Pat
     sources = sorted((EXAMPLES / "scheduler_c").glob("*.c"))
     compiler = os.environ.get("CC", "cc")
     run(compiler, "-std=gnu11", *sources, "-o", "scheduler", *words, cwd=tmp_path)
-    out = run(
-        tmp_path / "scheduler", fleet_file, "--first",
-        cwd=tmp_path, STDIN=REQUESTS, LD_LIBRARY_PATH=str(library),
-    )  # fmt: skip
+    out = run(tmp_path / "scheduler", fleet_file, "--first", cwd=tmp_path, STDIN=REQUESTS)
     check_answers(out)
-
-
-def test_the_c_commands_of_the_guide(python: Path, tmp_path: Path) -> None:
-    """As printed, in a copy of the examples."""
-    shutil.copytree(EXAMPLES, tmp_path / "examples")
-    text = (ROOT / "docs" / "guide" / "schedulers.md").read_text()
-    block = text.partition("in `examples/scheduler_c`:\n\n")[2].partition("\n\n")[0]
-    out = run(
-        "sh", "-euc", block,
-        cwd=tmp_path / "examples" / "scheduler_c",
-        PATH=f"{python.parent}{os.pathsep}{os.environ['PATH']}",
-    )  # fmt: skip
-    assert out.startswith("one ")
-    assert "0:" in out
 
 
 @pytest.mark.parametrize(
@@ -252,9 +190,11 @@ def test_wheel_holds_what_it_should(wheel: Path) -> None:
         "numafit/_c.pxd",
         "numafit/_engine.pxd",
         "numafit/_engine.pyi",
+        "numafit/include/numafit/builder.h",
         "numafit/include/numafit/numafit.h",
         "numafit/lib/libnumafit.a",
         "numafit/lib/libnumafit.so",
+        f"numafit/lib/libnumafit.so.{abi_version()}",
         "numafit/lib/cmake/numafit/numafit-config.cmake",
         "numafit/lib/pkgconfig/numafit.pc",
         "numafit/py.typed",
@@ -265,7 +205,8 @@ def test_wheel_holds_what_it_should(wheel: Path) -> None:
     sources = {n for n in tracked if not n.endswith((".pyx", ".pxi"))}
     built = {n for n in names if n not in sources and ".dist-info/" not in n}
     assert not sources - set(names)
-    ours = ("numafit/lib/", "numafit/_engine.", "numafit/_header.", "numafit/nova/_seen.")
+    modules = ("_engine", "_header", "_slab", "nova/_seen")
+    ours = ("numafit/lib/", *(f"numafit/{name}." for name in modules))
     assert all(n.startswith(ours) for n in built), built
     assert any(n.endswith("licenses/LICENSE") for n in names)
 

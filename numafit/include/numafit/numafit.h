@@ -98,6 +98,7 @@ typedef enum nf_status {
     NF_EABI = -2,       /* the caller was built against another version of this header */
     NF_ESPACE = -3,     /* the scratch memory or an output array is too small */
     NF_EFLEET = -4,     /* the request was prepared for another fleet */
+    NF_ENOMEM = -5,     /* the caller's allocator gave no memory; builder.h alone asks it for some */
 } nf_status;
 
 /** Why not: quantities in the unit that the status names. */
