@@ -139,9 +139,9 @@ fuzz-engine: $(VENV)/.tools ## libFuzzer over the C API under ASan and UBSan (cl
 	CC=clang $(CMAKE) -G Ninja -S . -B build/fuzz -DNUMAFIT_PYTHON=OFF -DNUMAFIT_TESTS=ON \
 	  -DNUMAFIT_FUZZ=ON -DNUMAFIT_SANITIZE=fuzzer-no-link,$(SANITIZERS) \
 	  -DCMAKE_MAKE_PROGRAM=$(CURDIR)/$(BIN)/ninja
-	$(CMAKE) --build build/fuzz --target fuzz_engine fuzz_damaged fuzz_builder
+	$(CMAKE) --build build/fuzz --target fuzz_engine fuzz_damaged fuzz_builder fuzz_opened
 	@mkdir -p build/fuzz/found
-	@for name in engine damaged builder; do \
+	@for name in engine damaged builder opened; do \
 	  mkdir -p build/fuzz/corpus/$$name; \
 	  echo "fuzz_$$name: $(SECONDS) s"; \
 	  build/fuzz/tests/fuzz/fuzz_$$name -max_total_time=$(SECONDS) -max_len=600 -timeout=10 \

@@ -91,13 +91,13 @@ cdef int settle(dict taken, dict later) except -1:
 cdef class Engine(Lent):
     """The calls on one fleet's arrays."""
 
-    cdef object names
+    cdef bint read_only
     cdef dict cache
     cdef object spec_masks  # specs of a PCI request -> the classes that it matches, and may use
     cdef Prepared last_prepared
 
     def __cinit__(self, columns, bint holds=False):
-        self.names = columns.names
+        self.read_only = columns.read_only
         self.cache = {}
         self.spec_masks = pci_filter.Masks(columns.classes)
 
@@ -222,7 +222,7 @@ cdef class Engine(Lent):
         if why.status == NF_HOST_CLASS:
             wanted, available = self.columns.most_at_once(why.detail, p.request.resources)
         return Refusal(REASONS[why.status], wanted, available, why.detail,
-                       host=host, host_name=self.names[host], subject=subject, words=words,
+                       host=host, host_name=self.columns.names[host], subject=subject, words=words,
                        native=native)
 
     cdef object in_words(self, Placed placed, nf_reason *why):
@@ -246,7 +246,7 @@ cdef class Engine(Lent):
 
     def known_as(self, uint32_t host):
         """The host in a message: by its name, or its index where it has none."""
-        return f"host {self.names[host] or host}"
+        return f"host {self.columns.names[host] or host}"
 
     def host_of(self, placement):
         """Index of the host that this fleet made the placement for, else ``None``."""
@@ -418,6 +418,9 @@ cdef class Engine(Lent):
         cdef nf_claim_item few[4]
         cdef nf_claim_item *items = few
         cdef int status
+        if self.read_only:
+            raise MisuseError(
+                "the fleet is open for reading alone: claim from a fork() of it, which is your own")
         if n > 4:
             items = <nf_claim_item *>zeroed(n, sizeof(nf_claim_item))
         for i in range(n):

@@ -1,3 +1,13 @@
+ABI_VERSION: int
+IMAGE_MAGIC: bytes
+IMAGE_VERSION: int
+IMAGE_ORDER: int
+IMAGE_HEAD: int
+IMAGE_ALIGNED: int
+IMAGE_NAME: int
+IMAGE_COUNTS: int
+IMAGE_PARTS: int
+IMAGE_BYTES: int
 MAX_CELLS: int
 MAX_SLOTS: int
 MAX_THREADS: int
@@ -19,4 +29,4 @@ KIND_VF: int
 
 def counts() -> list[str]: ...
 def layout_fields() -> list[tuple[str, int, int]]: ...
-def columns() -> list[tuple[str, str | None, tuple[str, ...], bool, bool]]: ...
+def columns() -> list[tuple[str, str | None, tuple[str, ...], bool, bool, int]]: ...

@@ -15,6 +15,29 @@ cdef extern from "numafit/numafit.h" nogil:
     const nf_count_info *nf_count(uint32_t i)
     const nf_count_info *nf_layout_field(uint32_t i)
 
+cdef extern from "numafit/image.h" nogil:
+    const char *NF_IMAGE_MAGIC
+    enum:
+        NF_IMAGE_VERSION
+        NF_IMAGE_ORDER
+        NF_IMAGE_HEAD
+        NF_IMAGE_ALIGNED
+        NF_IMAGE_NAME
+        NF_IMAGE_COUNTS
+        NF_IMAGE_PARTS
+        NF_IMAGE_BYTES
+
+ABI_VERSION = NF_ABI_VERSION
+IMAGE_MAGIC = NF_IMAGE_MAGIC
+IMAGE_VERSION = NF_IMAGE_VERSION
+IMAGE_ORDER = NF_IMAGE_ORDER
+IMAGE_HEAD = NF_IMAGE_HEAD
+IMAGE_ALIGNED = NF_IMAGE_ALIGNED
+IMAGE_NAME = NF_IMAGE_NAME
+IMAGE_COUNTS = NF_IMAGE_COUNTS
+IMAGE_PARTS = NF_IMAGE_PARTS
+IMAGE_BYTES = NF_IMAGE_BYTES
+
 MAX_CELLS = NF_MAX_CELLS
 MAX_SLOTS = NF_MAX_SLOTS
 MAX_THREADS = NF_MAX_THREADS
@@ -60,7 +83,8 @@ def layout_fields():
 
 
 def columns():
-    """(name, type, axes, claimed, derived) of each column of ``struct nf_fleet``, in its order.
+    """(name, type, axes, claimed, derived, number of the type) of each column of
+    ``struct nf_fleet``, in its order.
 
     ``type`` is numpy's word, or ``None`` for ``nf_layout``; an axis is the name of the count that
     says how long it is.
@@ -87,6 +111,6 @@ def columns():
         for axis in range(nf_column_shape(&fleet, i, shape)):
             axes.append(known[shape[axis] - 2])
         found.append((column.name.decode(), TYPES.get(column.type), tuple(axes),
-                      bool(column.claimed), bool(column.derived)))
+                      bool(column.claimed), bool(column.derived), column.type))
         i += 1
     return found

@@ -49,25 +49,26 @@ cdef int lend(nf_fleet *c, object columns, dict lent) except -1:
     return 0
 
 
-cdef object derive_and_check(const nf_fleet *c):
+cdef object derive_and_check(const nf_fleet *c, bint derive=True):
     """Fill the derived columns; the first thing that does not hold, in words, or None."""
     cdef const char *reason = NULL
-    cdef int status
+    cdef int status = NF_OK
     with nogil:
-        status = nf.derive(c, 0, c.n_cells, &reason)
+        if derive:
+            status = nf.derive(c, 0, c.n_cells, &reason)
         if status == NF_OK:
             status = nf.fleet_check(c, &reason)
     return None if status == NF_OK else reason.decode()
 
 
-def fault(columns):
+def fault(columns, bint derive=True):
     """The first thing in which the arrays of ``columns`` do not hold together, as
-    ``"COLUMN: words"``, or None."""
+    ``"COLUMN: words"``, or None. ``derive``: those that the engine derives are filled before."""
     cdef nf_fleet c
     memset(&c, 0, sizeof(c))
     lent = {}
     lend(&c, columns, lent)
-    return derive_and_check(&c)
+    return derive_and_check(&c, derive)
 
 
 cdef object apart(object array, Slab slab, Slab twin):

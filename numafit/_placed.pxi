@@ -56,7 +56,7 @@ cdef class Placed:
     @property
     def host_name(self):
         """Name of the host; empty where it has none."""
-        return self.engine.names[self.host]
+        return self.engine.columns.names[self.host]
 
     def not_judged(self):
         """What placement's half of the answer leaves open, in sentences."""

@@ -62,7 +62,7 @@ cdef class Backing:
 def unnamed_file(size_t size):
     """A handle of a new file of so many bytes, all 0, that is gone with its last user."""
     if hasattr(os, "memfd_create"):
-        handle = os.memfd_create("numafit")
+        handle = os.memfd_create("numafit", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     else:
         with tempfile.TemporaryFile() as file:
             handle = os.dup(file.fileno())

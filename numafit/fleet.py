@@ -14,7 +14,7 @@ from numafit.claims import Claim, give_back, take, take_all
 from numafit.columns import Columns, npz
 from numafit.columns.snapshot import HostNow
 from numafit.devices import pci_support
-from numafit.errors import InputError, InvalidValue, MisuseError, StalePlacement, shorten
+from numafit.errors import InvalidValue, MisuseError, StalePlacement, shorten
 from numafit.model import fields
 from numafit.model.guest import PciRequest
 from numafit.model.hostinfo import HostInfo, PciPool
@@ -101,17 +101,13 @@ class Fleet(PlacementHalf):
         its mode, and a symlink still points to it. Raises ``OSError``, and ``InputError`` for a
         path at which there is something else than a regular file.
         """
-        npz.save(columns_now(self._engine), _path(path))
+        npz.save(columns_now(self._engine), path_of(path))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Fleet:
         """A fleet that ``save`` wrote. Raises InputError for a file that is cut, changed or not
         one of numafit's."""
-        columns = npz.load(_path(path))
-        try:
-            return cls._of(columns)
-        except MisuseError as error:
-            raise InputError(os.fspath(path), None, str(error), "columns that agree") from None
+        return cls._of(npz.load(path_of(path)), holds=True)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Arrow's PyCapsule interface: ``pyarrow.table(fleet)``, ``polars.from_arrow(fleet)``.
@@ -490,7 +486,8 @@ class Fleet(PlacementHalf):
                 yield host
 
 
-def _path(path: Any) -> str:
+def path_of(path: Any) -> str:
+    """A path in text. Raises InvalidValue."""
     try:
         return os.fsdecode(path)
     except TypeError:

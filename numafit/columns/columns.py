@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -42,7 +42,8 @@ class Columns:
     ``nets`` maps a physnet to its network id (0 is the tunnel endpoint); ``page_kib`` lists the
     page sizes in KiB, ascending; ``cpu_layouts`` holds the interned CPU layouts. ``slab``: the
     block that the arrays of a large fleet lie in. ``identity``: the same in all requests that are
-    prepared in these numbers; the engine gives it out, and forks keep it.
+    prepared in these numbers; the engine gives it out, and forks keep it. ``read_only``: they stand
+    in memory that others see, and are not claimed from.
     """
 
     names: Names
@@ -60,6 +61,17 @@ class Columns:
 
         def __getattr__(self, name: str) -> npt.NDArray[Any]: ...
 
+    else:
+
+        def __getattr__(self, name):
+            """What is decoded when somebody asks for it."""
+            found = vars(self).get("_later", {}).get(name)
+            if found is None:
+                raise AttributeError(f"{name}: no column")
+            for key, value in found().items():
+                vars(self).setdefault(key, value)
+            return vars(self)[name]
+
     def __init__(self, hosts: Iterable[HostInfo] | Gatherer) -> None:
         if not isinstance(hosts, Gatherer):
             gatherer = Gatherer()
@@ -76,15 +88,39 @@ class Columns:
         columns._fill(dict(arrays), known)
         return columns
 
+    @classmethod
+    def standing(
+        cls,
+        slab: Slab,
+        counts: dict[str, int],
+        arrays: Arrays,
+        known: Mapping[str, Any],
+        later: Mapping[str, Callable[[], Mapping[str, Any]]],
+    ) -> Columns:
+        """Columns that stand in a slab already and stay as they are. ``later``: for each attribute
+        that ``known`` lacks what gives it, and perhaps others."""
+        columns = cls.__new__(cls)
+        vars(columns).update(known, **arrays)
+        columns._begin(counts)
+        columns._later = later
+        columns.slab = slab
+        columns.read_only = True
+        return columns
+
+    def _begin(self, counts: dict[str, int]) -> None:
+        self.devices_lock = threading.RLock()
+        self._counts = counts
+        self.n_hosts, self.n_cells = counts["n_hosts"], counts["n_cells"]
+        self._shared: set[str] = set()
+        self.identity: int | None = None
+        self.read_only = False
+        self._later: Mapping[str, Callable[[], Mapping[str, Any]]] = {}
+
     def _fill(self, arrays: dict[str, npt.NDArray[Any]], known: Mapping[str, Any]) -> None:
         """Takes the arrays out of ``arrays``, so that each can go once it is copied."""
         vars(self).update(known)
-        self.devices_lock = threading.RLock()
         self.knows_devices = any(pool.devices for pool in self.pools)
-        self._counts = self._count(arrays)
-        self.n_hosts, self.n_cells = self._counts["n_hosts"], self._counts["n_cells"]
-        self._shared: set[str] = set()
-        self.identity: int | None = None
+        self._begin(self._count(arrays))
         self.slab = slab_for(self._counts)
         if self.slab is not None:
             for name, place in zip(COLUMNS, places(self.slab, self._counts), strict=True):
@@ -227,6 +263,7 @@ class Columns:
         fork = copy(self)
         fork.devices_lock = threading.RLock()
         fork.slab = slab
+        fork.read_only = False
         for name, value in arrays.items():
             setattr(fork, name, value)
         fork.devices_taken = dict(self.devices_taken)

@@ -51,13 +51,13 @@ _APART = {
 }
 """What ``Columns`` holds in another form."""
 
-_EDGES = {"host_first_cell": "cell", "host_first_pool": "pool"}
+EDGES = {"host_first_cell": "cell", "host_first_pool": "pool"}
 """Where the cells and pools of hosts, which follow one another in a file, begin and end."""
 
 _WORKED_OUT = ("host_end_cell", "host_end_pool", "cell_host", "pool_host")
 """What ``Columns`` has in their place."""
 
-_HELD = {name: column for name, column in {**GIVEN, **_APART}.items() if name not in _WORKED_OUT}
+HELD = {name: column for name, column in {**GIVEN, **_APART}.items() if name not in _WORKED_OUT}
 """All arrays of a file, but for the one that holds what is not an array."""
 
 _LATER = (("host_class", "resource_limit", "resource_used"),)
@@ -65,10 +65,10 @@ _LATER = (("host_class", "resource_limit", "resource_used"),)
 one day are there together, or zeros stand for them."""
 
 
-def _arrays(columns: Columns) -> dict[str, Any]:
-    """Of columns in order."""
-    arrays: dict[str, Any] = {name: getattr(columns, name) for name in GIVEN if name in _HELD}
-    for name, part in _EDGES.items():
+def held_arrays(columns: Columns) -> dict[str, Any]:
+    """Of columns in order: all that a saved fleet holds, but for what is not an array."""
+    arrays: dict[str, Any] = {name: getattr(columns, name) for name in GIVEN if name in HELD}
+    for name, part in EDGES.items():
         arrays[name] = edges_of(columns, part).astype(GIVEN[name].dtype)
     text, ends = columns.names.parts()
     arrays["names"], arrays["name_ends"] = np.frombuffer(text, np.uint8), ends
@@ -80,17 +80,17 @@ def _arrays(columns: Columns) -> dict[str, Any]:
 def digest(columns: Columns) -> str:
     """The same for columns that say the same, however often they were claimed and released."""
     columns = in_order(columns)
-    arrays = _arrays(columns)
+    arrays = held_arrays(columns)
     del arrays["host_generation"]
     known = json.dumps(npz_meta.write(columns), sort_keys=True)
-    return hashlib.blake2b((_checksum(arrays) + known).encode(), digest_size=16).hexdigest()
+    return hashlib.blake2b((checksum_of(arrays) + known).encode(), digest_size=16).hexdigest()
 
 
 def save(columns: Columns, path: str | os.PathLike[str]) -> None:
     """Write to a file beside ``path``, then put it in its place: readers see the old file or the
     new one. Raises ``OSError``, and ``InputError`` where no regular file can be."""
     columns = in_order(columns)
-    arrays = _arrays(columns)
+    arrays = held_arrays(columns)
     arrays[_META] = np.frombuffer(_meta(columns, arrays), np.uint8)
     with draft_of(path) as file:
         try:
@@ -106,13 +106,13 @@ def _meta(columns: Columns, arrays: Arrays) -> bytes:
         {
             "format": FORMAT,
             "version": VERSION,
-            "checksum": _checksum(arrays),
+            "checksum": checksum_of(arrays),
             **npz_meta.write(columns),
         }
     ).encode()
 
 
-def _checksum(arrays: Arrays) -> str:
+def checksum_of(arrays: Arrays) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for name in sorted(arrays):
         if name != _META:
@@ -136,7 +136,7 @@ def load(path: str | os.PathLike[str]) -> Columns:
     except _BROKEN:
         raise InputError(file, None, _FOREIGN, _WHOLE, _HINT) from None
     try:
-        return _columns(arrays, meta)
+        return judged(arrays, meta)
     except InputError as error:
         raise error.within(file) from None
 
@@ -160,7 +160,7 @@ def _members(file: str) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
         found: dict[str, npt.NDArray[Any]] = {}
         for member in members.infolist():
             name = member.filename.removesuffix(".npy")
-            if name in found or name not in (*_HELD, _META):
+            if name in found or name not in (*HELD, _META):
                 raise InputError(None, member.filename, None, f"each column of a {FORMAT} once")
             if name != _META:
                 found[name] = _array(members.read(member))
@@ -196,20 +196,22 @@ def _array(data: bytes) -> npt.NDArray[Any]:
     return found.copy(order="C")
 
 
-def _columns(arrays: Arrays, data: Mapping[str, Any]) -> Columns:
+def judged(arrays: Arrays, data: Mapping[str, Any]) -> Columns:
+    """Columns of what ``held_arrays`` and ``npz_meta.write`` gave. Raises InputError for all that
+    could not have come from hosts."""
     _check_types(arrays)
     checksum = checks.text("checksum", data.get("checksum"))
-    if checksum != _checksum(arrays):
+    if checksum != checksum_of(arrays):
         hint = f"The file was changed or damaged. {_HINT}"
         raise InputError(None, "checksum", checksum, "that of the columns", hint)
     given = {name: arrays[name] for name in GIVEN if name in arrays}
-    counts = counts_of({name: array for name, array in given.items() if name not in _EDGES})
+    counts = counts_of({name: array for name, array in given.items() if name not in EDGES})
     hosts = counts["host_room"]
     if len(arrays["name_ends"]) != hosts + 1:
         raise InputError(None, "name_ends", len(arrays["name_ends"]), f"{hosts + 1} ends")
     for name in set(GIVEN) - set(given) - set(_WORKED_OUT):
         given[name] = np.zeros(GIVEN[name].shape(counts), GIVEN[name].dtype)
-    for name, part in _EDGES.items():
+    for name, part in EDGES.items():
         trust.hold(name, len(given[name]) == hosts + 1, len(given[name]), f"{hosts + 1} edges")
         trust.check_edges(name, given[name], counts[f"n_{part}s"])
     names = trust.names_of(arrays["names"], arrays["name_ends"])
@@ -217,7 +219,7 @@ def _columns(arrays: Arrays, data: Mapping[str, Any]) -> Columns:
     meta = npz_meta.read(data)
     resources = trust.resources_of(meta.hosts, hosts, meta.resource_classes, given)
     pools = trust.pools_of(meta.pools, meta.classes, meta.providers, given)
-    placed = [ranges.from_edges(part, given[name]) for name, part in _EDGES.items()]
+    placed = [ranges.from_edges(part, given[name]) for name, part in EDGES.items()]
     columns = Columns.of(
         {**given, **placed[0], **placed[1]},
         {
@@ -240,7 +242,7 @@ def _columns(arrays: Arrays, data: Mapping[str, Any]) -> Columns:
 
 def _check_types(arrays: Arrays) -> None:
     """Every column that there is, each of its own type."""
-    for name, column in _HELD.items():
+    for name, column in HELD.items():
         if name in arrays:
             column.check(arrays[name])
         elif not any(name in group and not arrays.keys() & set(group) for group in _LATER):

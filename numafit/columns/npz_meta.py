@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
+import numpy as np
+
 from numafit.columns.columns import Columns
 from numafit.errors import InputError
 from numafit.model.host_state import NOTHING_KNOWN, HostState
@@ -61,14 +63,29 @@ def _known_hosts(columns: Columns) -> Any:
         for kind in columns.host_kinds
     ]
     for host, number in enumerate(columns.host_class.tolist()):
-        provider = columns.providers_of_hosts.get(host)
-        if provider is not None or telling[number]:
-            kind = columns.host_kinds[number]
-            known = None if provider is None else _write_provider(provider)
-            told = {"provider": known, "zone": kind.zone, "disabled": kind.disabled}
-            if kind.state in states:
-                told["state"] = states[kind.state]
-            yield host, told
+        if columns.providers_of_hosts.get(host) is not None or telling[number]:
+            yield host, _known_host(columns, host, states)
+
+
+def _known_host(columns: Columns, host: int, states: Mapping[HostState, int]) -> dict[str, Any]:
+    provider = columns.providers_of_hosts.get(host)
+    kind = columns.host_kinds[columns.host_class[host]]
+    known = None if provider is None else _write_provider(provider)
+    told = {"provider": known, "zone": kind.zone, "disabled": kind.disabled}
+    if kind.state in states:
+        told["state"] = states[kind.state]
+    return told
+
+
+def write_kinds(columns: Columns) -> dict[int, Any]:
+    """For each kind of hosts that there are one of them, as ``hosts`` has it."""
+    states = _states(columns)
+    numbers, examples = np.unique(columns.host_class[: columns.n_hosts], return_index=True)
+    return {
+        number: _known_host(columns, host, states)
+        for number, host in zip(numbers.tolist(), examples.tolist(), strict=True)
+        if number < len(columns.host_kinds)
+    }
 
 
 def _write_state(state: HostState) -> dict[str, Any]:

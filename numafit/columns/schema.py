@@ -37,7 +37,7 @@ class Column:
     """One array of ``struct nf_fleet``.
 
     ``axes``: for each axis the count that says how long it is. ``claimed``: claims change it.
-    ``derived``: the engine fills it from the others.
+    ``derived``: the engine fills it from the others. ``number``: its type in numafit.h.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Column:
     axes: tuple[str, ...]
     claimed: bool
     derived: bool
+    number: int = _header.IMAGE_BYTES
 
     def shape(self, counts: Mapping[str, int]) -> tuple[int, ...]:
         return tuple(counts[count] for count in self.axes)
@@ -64,8 +65,10 @@ class Column:
 
 
 COLUMNS: Mapping[str, Column] = {
-    name: Column(name, LAYOUT_DTYPE if kind is None else np.dtype(kind), axes, claimed, derived)
-    for name, kind, axes, claimed, derived in _header.columns()
+    name: Column(
+        name, LAYOUT_DTYPE if kind is None else np.dtype(kind), axes, claimed, derived, number
+    )
+    for name, kind, axes, claimed, derived, number in _header.columns()
 }
 """All of them by name, in the order of ``struct nf_fleet``."""
 

@@ -9,19 +9,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from numafit._header import IMAGE_ALIGNED, IMAGE_HEAD
 from numafit._slab import Slab
 from numafit.columns.schema import COLUMNS
 
-ALIGNED = 64
-"""Bytes: a line of the cache, and what vector code likes."""
-HEAD = 8192
-"""Bytes at the beginning that say where each column stands, in files and messages; unused else."""
 FROM = 1 << 20
 """Bytes of columns from which on a slab pays: a page is the least that is copied of it."""
 
 
 def aligned(n: int) -> int:
-    return -(-n // ALIGNED) * ALIGNED
+    return -(-n // IMAGE_ALIGNED) * IMAGE_ALIGNED
 
 
 def sizes(counts: Mapping[str, int]) -> dict[str, int]:
@@ -38,14 +35,14 @@ def slab_for(counts: Mapping[str, int]) -> Slab | None:
     if total < FROM:
         return None
     try:
-        return Slab.new(HEAD + total)
+        return Slab.new(IMAGE_HEAD + total)
     except OSError:  # too many open files, or none allowed: the columns stand alone
         return None
 
 
 def places(slab: Slab, counts: Mapping[str, int]) -> Iterator[npt.NDArray[Any]]:
     """The arrays in a slab of ``slab_for``, in the order of ``COLUMNS``."""
-    at, memory = HEAD, memoryview(slab)
+    at, memory = IMAGE_HEAD, memoryview(slab)
     for column in COLUMNS.values():
         shape = column.shape(counts)
         n = math.prod(shape)

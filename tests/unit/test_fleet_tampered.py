@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from numafit import Fleet, InputError
-from numafit.columns.npz import _HELD
+from numafit.columns.npz import HELD
 from tests.unit.saved_files import REQUESTS, Change, loaded, read, rewrite, rich_fleet, use
 
 
@@ -290,7 +290,7 @@ def forms_of(column: np.ndarray[Any, Any]) -> Iterator[np.ndarray[Any, Any]]:
         yield column.T
 
 
-@pytest.mark.parametrize("name", _HELD)
+@pytest.mark.parametrize("name", HELD)
 def test_every_column_in_every_form_is_refused(name: str, tmp_path: Path) -> None:
     path = tmp_path / "fleet.npz"
     path.write_bytes(FILE)
@@ -307,7 +307,7 @@ def test_every_column_in_every_form_is_refused(name: str, tmp_path: Path) -> Non
         Fleet.load(path)
 
 
-@pytest.mark.parametrize("name", _HELD)
+@pytest.mark.parametrize("name", HELD)
 def test_every_value_is_refused_or_the_fleet_is_whole(name: str, tmp_path: Path) -> None:
     path = tmp_path / "fleet.npz"
     path.write_bytes(FILE)
