@@ -26,7 +26,8 @@ cdef void keep_left(const nf_fleet *f, const nf_fleet *copy, uint32_t host,
     for i in range(copy.n_pools):
         left.pool_count[pool + i] = copy.pool_count[i]
     for k in range(copy.n_resources):
-        left.resource_used[<size_t>k * f.n_hosts + host] = copy.resource_used[k]
+        at = <size_t>k * f.host_room + host
+        left.resource_used[at] = copy.resource_used[<size_t>k * copy.host_room]
 
 
 cdef int keep_pairs(const nf_fleet *f, const nf_fleet *copy, uint32_t host, Query q,

@@ -86,7 +86,7 @@ class FilledHalf:
         return Filled(counts, why, left, cells)
 
     def cell_by_cell(self) -> Self:
-        """A fleet in which each cell is a host of its own, in the order of the cells: it has its
-        CPUs, memory, pages and networks and the allocation ratios of its host, and no devices and
-        inventories."""
+        """A fleet in which each cell is a host of its own, in the order of the hosts and of the
+        cells of each: it has its CPUs, memory, pages and networks and the allocation ratios of its
+        host, and no devices and inventories."""
         return self._of(apart(columns_now(self._engine)))

@@ -19,6 +19,7 @@ from numafit.cli.output import (
 from numafit.cli.requests import Guests, guest_options
 from numafit.cli.sources import HostSources, host_sources
 from numafit.planning.headroom import GROUPS, Headroom, headroom
+from numafit.planning.tables import rows_of
 from numafit.spans import DEFAULT_CAP
 
 MOST_ENDS = 2
@@ -77,11 +78,11 @@ def command(
     Exit status: 0 there is room for each flavor, 1 for one of them there is none, 2 bad input, one
     flavor of the list among it.
     """
-    wanted = guests.read(sources.aliases())
+    wanted = guests.read(sources.aliases(), sources.filters())
     fleets = sources.fleets(guests.ratios)
     catalogue = {flavor.name: request for flavor, request in wanted}
     answer = headroom(fleets, catalogue, guests.options, cap=cap, threads=threads)
-    notes = Notes([(fleet, None) for fleet in fleets], sources.enabled_filters())
+    notes = Notes([(fleet, None) for fleet in fleets])
     room = [one for one, count in zip(wanted, answer.in_all.tolist(), strict=True) if count]
     if picture is not None:
         save_picture(answer.picture(), picture)
@@ -212,5 +213,5 @@ def _described(answer: Headroom, by: str | None) -> dict[str, Any]:
 def _print_csv(answer: Headroom) -> None:
     """One line a host and flavor."""
     table = answer.table()
-    rows = zip(*(column.tolist() for column in table.values()), strict=True)
-    print_csv(table, ([int(v) if isinstance(v, bool) else v for v in row] for row in rows))
+    table["exact"] = table["exact"].astype(int)
+    print_csv(table, rows_of(table))

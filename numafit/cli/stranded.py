@@ -89,7 +89,7 @@ def command(
     shares = shares_of("--share", share_texts)
     if shares:
         guests.only(list(shares), "--share")
-    wanted = guests.read(sources.aliases())
+    wanted = guests.read(sources.aliases(), sources.filters())
     fleets = sources.fleets(guests.ratios)
     catalogue = {flavor.name: request for flavor, request in wanted}
     weights = {name: shares.get(name, 1.0) for name in catalogue}

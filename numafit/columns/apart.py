@@ -2,55 +2,47 @@
 
 from __future__ import annotations
 
-from array import array
-
 import numpy as np
-import numpy.typing as npt
 
 from numafit._header import NO_DISTANCES
 from numafit.columns.columns import Columns
+from numafit.columns.in_order import edges_of, in_order
 from numafit.columns.names import Names
-from numafit.columns.resources import NOTHING_KNOWN
-from numafit.columns.schema import COLUMNS, GIVEN
+from numafit.columns.ranges import from_edges, picked
+from numafit.columns.schema import GIVEN
+from numafit.rules.candidates import kind_with
 
 
 def apart(columns: Columns) -> Columns:
-    """Host n of the answer is cell n of ``columns``, with the allocation ratios of its host, and
-    without devices, inventories, distances and a name."""
-    edges = columns.host_first_cell.astype(np.int64)
-    sizes: npt.NDArray[np.int64] = edges[1:] - edges[:-1]
-    host_of = np.repeat(np.arange(columns.n_hosts), sizes)
-    n_cells = columns.n_cells
-    arrays = {}
-    for name, given in columns.given().items():
-        axis = GIVEN[name].axis_of("n_hosts")
-        picked = given if axis is None else np.take(given, host_of, axis)
-        arrays[name] = np.ascontiguousarray(picked)
-    empty = {
-        "resource_limit": (0, n_cells),
-        "resource_used": (0, n_cells),
-        "host_class": (n_cells,),
-        "host_first_pool": (n_cells + 1,),
-        "cell_devices": (n_cells,),
-        "host_distance_at": (n_cells,),
-        "distances": (0,),
+    """A host for each cell, in the order of the hosts and of the cells of each: with the allocation
+    ratios of its host, and without devices, inventories, distances and a name."""
+    columns = in_order(columns)
+    cells = np.arange(columns.n_cells)
+    edges = edges_of(columns, "cell")
+    members = {
+        "host_room": np.repeat(np.arange(columns.n_hosts), edges[1:] - edges[:-1]),
+        "n_pools": cells[:0],
+        "n_resources": cells[:0],
+        "n_distances": cells[:0],
     }
-    for name, column in GIVEN.items():
-        if name in empty:
-            arrays[name] = np.zeros(empty[name], column.dtype)
-        elif column.axis_of("n_pools") is not None:
-            arrays[name] = np.zeros(0, column.dtype)
-    arrays["host_distance_at"][:] = NO_DISTANCES
-    arrays["host_first_cell"] = np.arange(n_cells + 1, dtype=COLUMNS["host_first_cell"].dtype)
+    arrays = {name: picked(array, GIVEN[name], members) for name, array in columns.given().items()}
+    # an array of units has both axes: classes, of which there are none, and hosts
+    for name in ("resource_limit", "resource_used"):
+        arrays[name] = np.zeros((0, len(cells)), GIVEN[name].dtype)
+    arrays["host_class"] = np.zeros_like(arrays["host_class"])
+    arrays["host_distance_at"] = np.full_like(arrays["host_distance_at"], NO_DISTANCES)
+    arrays["cell_devices"] = np.zeros_like(arrays["cell_devices"])
+    arrays |= from_edges("cell", np.arange(len(cells) + 1))
+    arrays |= from_edges("pool", np.zeros(len(cells) + 1, np.int64))
     known = {
         **columns.known(),
-        "names": Names.of(b"", array("Q", bytes(8 * (n_cells + 1)))),
+        "names": Names("" for _cell in cells),
         "classes": [],
         "providers": {},
         "pools": [],
         "devices_taken": {},
         "resource_classes": {},
         "providers_of_hosts": {},
-        "host_kinds": [NOTHING_KNOWN],
+        "host_kinds": [kind_with(None, None, "")],
     }
     return Columns.of(arrays, known)

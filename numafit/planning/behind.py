@@ -48,17 +48,18 @@ class Members:
         return np.bincount(self.host_of, picked, len(self.first)).astype(np.int64)
 
 
-def _members(edges: npt.NDArray[Any]) -> Members:
-    wide = edges.astype(np.int64)
-    return Members(wide[:-1], wide[1:])
+def _members(fleet: Fleet, part: str) -> Members:
+    columns = fleet.columns(copy=False)
+    first, end = columns[f"host_first_{part}"], columns[f"host_end_{part}"]
+    return Members(first[: len(fleet)].astype(np.int64), end[: len(fleet)].astype(np.int64))
 
 
 def cells_of(fleet: Fleet) -> Members:
-    return _members(fleet.columns(copy=False)["host_first_cell"])
+    return _members(fleet, "cell")
 
 
 def pools_of(fleet: Fleet) -> Members:
-    return _members(fleet.columns(copy=False)["host_first_pool"])
+    return _members(fleet, "pool")
 
 
 def near(fleet: Fleet, networks: Networks | None) -> list[Flags]:
@@ -70,7 +71,7 @@ def near(fleet: Fleet, networks: Networks | None) -> list[Flags]:
     wanted += [columns.nets[name] for name in sorted(networks.physnets) if name in columns.nets]
     words = columns.cell_nets.reshape(columns.n_cells, -1)
     bits = [words[:, net // 64] >> np.uint64(net % 64) & np.uint64(1) for net in wanted]
-    return [one.astype(np.bool_) for one in bits]
+    return [np.asarray(one, np.bool_) for one in bits]
 
 
 def usable(fleet: Fleet, request: PciRequest) -> Flags:
@@ -80,7 +81,8 @@ def usable(fleet: Fleet, request: PciRequest) -> Flags:
         pci_filter.matches(request, properties) and pci_filter.usable(request, properties)
         for properties in columns.classes
     ]
-    return np.array(kinds, np.bool_)[columns.pool_class]
+    of_pools: Flags = np.array(kinds, np.bool_)[columns.pool_class]
+    return of_pools
 
 
 def pool_cells(fleet: Fleet) -> tuple[Ints, Flags]:
@@ -117,7 +119,7 @@ def vcpus(fleet: Fleet) -> tuple[int, Ints] | None:
     row = fleet._columns.resource_classes.get("VCPU")
     if row is None:
         return None
-    limit = fleet._columns.resource_limit[row]
+    limit = fleet._columns.resource_limit[row, : len(fleet)]
     return row, np.where((limit < 0) | (limit == UNLIMITED), 0, limit)
 
 
@@ -139,13 +141,13 @@ def lacks(
 def zones(fleet: Fleet) -> list[tuple[str, ...]]:
     """The availability zone of each host; empty: not known."""
     kinds = [(kind.zone,) if kind.zone else () for kind in fleet._columns.host_kinds]
-    return [kinds[number] for number in fleet._columns.host_class]
+    return [kinds[number] for number in fleet._columns.host_class[: len(fleet)].tolist()]
 
 
 def aggregates(fleet: Fleet) -> list[tuple[str, ...]]:
     """The aggregates of each host, none where they are not known."""
     kinds = [tuple(sorted(kind.aggregates or ())) for kind in fleet._columns.host_kinds]
-    return [kinds[number] for number in fleet._columns.host_class]
+    return [kinds[number] for number in fleet._columns.host_class[: len(fleet)].tolist()]
 
 
 def hardware(fleet: Fleet) -> list[tuple[str, ...]]:

@@ -50,10 +50,15 @@ class Question:
     cap: int
     threads: int
     cells: behind.Members = field(init=False)
+    place: Ints = field(init=False)
+    """Of each cell of the fleet the host that it is in ``apart``."""
     _apart: Fleet | None = None
 
     def __post_init__(self) -> None:
         self.cells = behind.cells_of(self.fleet)
+        members = self.cells.members
+        self.place = np.zeros(len(self.fleet.columns(copy=False)["cell_id"]), np.int64)
+        self.place[members] = np.arange(len(members))
 
     @property
     def apart(self) -> Fleet:
@@ -67,7 +72,7 @@ class Question:
         counts = self.apart.capacity(
             Request(guest, pci=[]), self.options, threads=self.threads, cap=self.cap
         )
-        return counts.astype(np.int64)
+        return np.asarray(counts.astype(np.int64)[self.place]) if len(counts) else self.place
 
 
 def most(question: Question, request: Request, reached: Ints) -> tuple[Ints, Flags]:

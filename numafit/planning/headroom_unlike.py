@@ -80,7 +80,7 @@ def _beside(question: Question, found: Found, at: Ints) -> npt.NDArray[np.int32]
             if not asked.size:
                 break
             both = _together(((first, a), (second, b)))
-            fits = question.apart.scan(both, question.options, cells[asked])
+            fits = question.apart.scan(both, question.options, question.place[cells[asked]])
             beside[a, asked[fits]] = b
     return beside.reshape(most_first + 1, *at.shape)
 

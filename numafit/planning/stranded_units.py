@@ -144,7 +144,7 @@ def _vcpus(fleet: Fleet) -> list[Kind]:
     row, limit = found
 
     def free(now: Columns) -> Ints:
-        return _positive(limit - now["resource_used"][row])
+        return _positive(limit - now["resource_used"][row, : len(limit)])
 
     def asks(request: Request) -> int:
         return 0 if request.resources is None else request.resources.amounts.get("VCPU", 0)

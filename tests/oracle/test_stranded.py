@@ -80,7 +80,7 @@ def test_stranded_is_the_least_that_any_flavor_leaves() -> None:
     rng = Random(SEED)
     some = {"dedicated CPUs": 0, "memory": 0, "pages": 0, "devices": 0}
     for number in range(WORLDS):
-        made = world("capacity", SEED, number)
+        made = world(("capacity", "pci")[number % 2], SEED, number)
         host = rng.choice([one for one in made.hosts if one.cells] or made.hosts)
         requests = [request for ask in made.asks for request in ask.requests]
         options = made.asks[0].options
@@ -100,4 +100,5 @@ def test_stranded_is_the_least_that_any_flavor_leaves() -> None:
             causes = [one for one in found.causes if one.kind == kind]
             assert sum(one.units for one in causes) == least, (made.name, kind)
             some[kind if kind in some else kind.split()[0]] += 0 < least < free(before)
+    assert some.pop("devices") >= 5
     assert min(some.values()) >= 20, some
