@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 import numpy as np
 
 from numafit._header import NO_DISTANCES
@@ -36,7 +38,7 @@ def apart(columns: Columns) -> Columns:
     arrays |= from_edges("pool", np.zeros(len(cells) + 1, np.int64))
     known = {
         **columns.known(),
-        "names": Names("" for _cell in cells),
+        "names": Names.of(b"", array("Q", bytes(8 * (len(cells) + 1)))),
         "classes": [],
         "providers": {},
         "pools": [],

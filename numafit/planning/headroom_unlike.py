@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from numafit.planning.headroom_most import Kind, Question
 
 Ints = npt.NDArray[np.int64]
+Ints32 = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
 
 MOST_SCANS = 2500
@@ -61,7 +62,7 @@ def only_amounts_decide(cells: Sequence[GuestCell]) -> bool:
     )
 
 
-def _beside(question: Question, found: Found, at: Ints) -> npt.NDArray[np.int32] | None:
+def _beside(question: Question, found: Found, at: Ints) -> Ints32 | None:
     """[number of the first kind][host][cell]: how many of the second kind the cell takes beside
     so many of the first, -1 where it does not take those. ``None``: too many questions."""
     (first, _n, room_of_first), (second, _m, room_of_second) = found
@@ -72,16 +73,15 @@ def _beside(question: Question, found: Found, at: Ints) -> npt.NDArray[np.int32]
     beside = np.full((most_first + 1, cells.size), -1, np.int32)
     beside[0] = room_of_second[cells]
     for a in range(1, most_first + 1):
-        holds = room_of_first[cells] >= a
-        beside[a, holds] = 0
-        for b in range(1, most_second + 1):
-            # who does not take b beside a takes no more of them either
-            asked = np.flatnonzero(holds & (beside[a] == b - 1) & (beside[a - 1] >= b))
+        # no more than beside one less of the first
+        beside[a] = np.where(room_of_first[cells] >= a, beside[a - 1], -1)
+        for b in range(most_second, 0, -1):
+            asked = np.flatnonzero(beside[a] == b)
             if not asked.size:
-                break
+                continue
             both = _together(((first, a), (second, b)))
             fits = question.apart.scan(both, question.options, question.place[cells[asked]])
-            beside[a, asked[fits]] = b
+            beside[a, asked[~fits]] = b - 1
     return beside.reshape(most_first + 1, *at.shape)
 
 
@@ -94,7 +94,7 @@ def _together(parts: Sequence[tuple[Kind, int]]) -> Request:
     return Request(GuestTopology((cell,)), pci=[])
 
 
-def _most(beside: npt.NDArray[np.int32], counts: tuple[int, int], low: Ints, high: Ints) -> Ints:
+def _most(beside: Ints32, counts: tuple[int, int], low: Ints, high: Ints) -> Ints:
     """The most guests of each host, from ``low``, which it takes, to ``high``."""
     found = low.copy()
     going = np.flatnonzero(low < high)
@@ -106,19 +106,29 @@ def _most(beside: npt.NDArray[np.int32], counts: tuple[int, int], low: Ints, hig
     return found
 
 
-def _can(beside: npt.NDArray[np.int32], counts: tuple[int, int], guests: Ints) -> Flags:
+def _can(beside: Ints32, counts: tuple[int, int], guests: Ints) -> Flags:
     """Do the cells take what so many guests have of both kinds?"""
     first, second = counts[0] * guests, counts[1] * guests
     width = int(first.max()) + 1
-    # of the second kind, in the cells so far, beside so many of the first
+    # [so many of the first kind][host]: the most of the second in the cells so far, -1: not so many
     most = np.full((width, len(guests)), -1, np.int32)
     most[0] = 0
-    for cell in range(beside.shape[2]):
+    for cell in range(beside.shape[2] - 1):
         after = np.full_like(most, -1)
         for here in range(min(len(beside), width)):
-            gain = np.minimum(beside[here, :, cell], guests - here).astype(np.int32)
-            start = most[: width - here]
-            total = np.where((gain < 0) | (start < 0), -1, start + gain)
-            np.maximum(after[here:], total, out=after[here:])
+            after[here:] = np.maximum(
+                after[here:], _both(most[: width - here], beside[here, :, cell], guests - here)
+            )
         most = after
-    return np.asarray(most[first, np.arange(len(guests))] >= second)
+    found, each = np.full(len(guests), -1, np.int32), np.arange(len(guests))
+    for here in range(min(len(beside), width)):
+        others = np.where(first >= here, most[np.maximum(first - here, 0), each], -1)
+        found = np.maximum(found, _both(others, beside[here, :, -1], guests - here))
+    return np.asarray(found >= second)
+
+
+def _both(others: Ints32, beside: Ints32, limit: Ints) -> Ints32:
+    """The others' and the cell's own, which takes no more than ``limit``; -1 where one cannot."""
+    own = np.minimum(beside, limit)
+    total: Ints32 = np.where((own < 0) | (others < 0), -1, others + own).astype(np.int32)
+    return total
