@@ -92,3 +92,15 @@ class ManyHosts(Engine):
     def choose(
         self, q: Query, hosts: Any, count: int, by: int, scores: Any
     ) -> Placement | bool | None: ...
+
+def fill(
+    many: ManyHosts,
+    q: Query,
+    hosts: Any,
+    first: int,
+    count: int,
+    cap: int,
+    counts: Any,
+    reasons: Any,
+    left: Mapping[str, Any] | None = None,
+) -> None: ...

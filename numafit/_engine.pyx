@@ -445,4 +445,7 @@ cdef class Engine(Lent):
 
 
 include "_many.pxi"
+
+
+include "_filled.pxi"
 include "_capi.pxi"

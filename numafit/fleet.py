@@ -15,6 +15,7 @@ from numafit.columns import Columns, npz
 from numafit.columns.snapshot import HostNow
 from numafit.devices import pci_support
 from numafit.errors import InvalidValue, MisuseError, StalePlacement, shorten
+from numafit.filled import FilledHalf
 from numafit.model import fields
 from numafit.model.guest import PciRequest
 from numafit.model.hostinfo import HostInfo, PciPool
@@ -24,7 +25,15 @@ from numafit.model.refusal import Refusal
 from numafit.model.request import Request
 from numafit.moments import columns_now, host_now
 from numafit.placement_half import PlacementHalf
-from numafit.spans import Hosts, host_index, host_indices, in_threads, mix_shares
+from numafit.spans import (
+    DEFAULT_CAP,
+    FEW_HOSTS,
+    Hosts,
+    host_index,
+    host_indices,
+    in_threads,
+    mix_shares,
+)
 from numafit.stream import CLAIM_ATTEMPTS, Chooser, schedule
 
 if TYPE_CHECKING:
@@ -33,9 +42,6 @@ if TYPE_CHECKING:
 Asked = Request | Prepared
 _ONE = (Request, Prepared, str, bytes)
 """What is not a mix of requests, before a look that takes longer."""
-DEFAULT_CAP = 500
-FEW_HOSTS = 64
-"""Counted in one step at first: guests may have to be placed one by one."""
 
 
 class HasHostInfo(Protocol):
@@ -57,7 +63,7 @@ def info_of(key: str, host: HostInfo | HasHostInfo) -> HostInfo:
     return info
 
 
-class Fleet(PlacementHalf):
+class Fleet(PlacementHalf, FilledHalf):
     """Hosts as columns.
 
     Every verb that fits takes ``options``, or the fields of FitOptions as keywords of its own:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from numafit._engine import Prepared
 from numafit.claims import Claim, give_back, take
-from numafit.fleet import DEFAULT_CAP, Asked, Fleet, HasHostInfo, info_of
+from numafit.fleet import Asked, Fleet, HasHostInfo, info_of
 from numafit.model import fields
 from numafit.model.guest import PciRequest
 from numafit.model.hostinfo import HostInfo, PciPool
@@ -18,6 +18,7 @@ from numafit.model.options import FitKeywords, FitOptions, chosen
 from numafit.model.placement import PciSupport, Placement
 from numafit.model.refusal import Refusal
 from numafit.model.request import Request
+from numafit.spans import DEFAULT_CAP
 
 
 class Host:

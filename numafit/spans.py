@@ -66,6 +66,10 @@ def mix_shares(weights: Sequence[float] | None, n: int, mixed: bool) -> list[flo
 
 FIRST_STEP = 1024
 """Hosts in the first step of a call: done before anybody would stop it."""
+FEW_HOSTS = 64
+"""The same where guests may have to be placed one by one."""
+DEFAULT_CAP = 500
+"""Guests that are counted on a host."""
 _STEP_SECONDS = 0.02
 _HEARD_SECONDS = 0.05
 

@@ -13,6 +13,8 @@ from numafit.errors import ENGINE, NOT_BUILT, MissingExtra, NumafitError, printa
 COMMANDS = {
     "fit": "Where a guest lands on each host, or why it does not fit.",
     "capacity": "How many more of each flavor fit, on each host and in all.",
+    "headroom": "How much room each flavor has, what ends it, and what fragments will cost.",
+    "stranded": "What is free on hosts and yet in reach of no flavor, and what would free it.",
     "show": "Hosts: cells, cores, memory, pages, networks and devices.",
     "replay": "Where numafit and nova agree on recorded cases.",
     "discover": "Near which NUMA nodes physical networks and tunnels are, and nova.conf for it.",

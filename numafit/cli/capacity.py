@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,13 +11,22 @@ import numpy as np
 import numpy.typing as npt
 
 from numafit.cli.notes import Notes
-from numafit.cli.output import NOTHING, columns_that_fit, format_option, print_json, print_table
+from numafit.cli.output import (
+    NOTHING,
+    columns_that_fit,
+    format_option,
+    print_csv,
+    print_json,
+    print_table,
+)
 from numafit.cli.requests import Guests, guest_options
+from numafit.cli.shares import shares_of
 from numafit.cli.sources import HostSources, host_sources
-from numafit.errors import shorten
-from numafit.fleet import DEFAULT_CAP, Fleet
+from numafit.fleet import Fleet
 from numafit.model.flavor import Flavor
 from numafit.model.request import Request
+from numafit.planning.headroom import reached_by
+from numafit.spans import DEFAULT_CAP
 
 MOST_COLUMNS = 20
 """A terminal has no room for more hosts beside each other; with more only sums are shown."""
@@ -115,7 +122,7 @@ def command(
     Exit status: 0 there is room for each flavor, 1 for one of them there is none, 2 bad input, one
     flavor of the list among it.
     """
-    mix = mix_of(mix_texts)
+    mix = shares_of("--mix", mix_texts)
     if mix:
         guests.only(list(mix))
     wanted = guests.read(sources.aliases(), sources.filters())
@@ -153,35 +160,7 @@ def command(
 def _count(
     fleets: list[Fleet], request: Request, options: dict[str, Any]
 ) -> npt.NDArray[np.uint32]:
-    return np.concatenate([_count_on(fleet, request, options) for fleet in fleets])
-
-
-def _count_on(fleet: Fleet, request: Request, options: dict[str, Any]) -> npt.NDArray[np.uint32]:
-    if not fleet.prepare(request).bounded:
-        # such as a flavor of Ironic's whose custom class no host is known to have
-        fits = fleet.scan(request, options["options"], threads=options["threads"])
-        return np.where(fits, options["cap"], 0).astype(np.uint32)
-    return fleet.capacity(request, **options)
-
-
-def mix_of(texts: Sequence[str]) -> dict[str, float]:
-    """``["a=3", "b"]`` -> ``{"a": 3.0, "b": 1.0}``."""
-    mix: dict[str, float] = {}
-    for text in texts:
-        # a name may hold '=', a weight does not
-        name, equals, weight = text.rpartition("=")
-        name, weight = (name, weight) if equals else (text, "1")
-        try:
-            share = float(weight)
-        except ValueError:
-            share = 0.0
-        if not name or name in mix or not 0.0 < share < float("inf"):
-            raise click.BadParameter(
-                f"{shorten(text)}: expected NAME=WEIGHT, each name once, a weight above 0.",
-                param_hint="--mix",
-            )
-        mix[name] = share
-    return mix
+    return np.concatenate([reached_by(fleet, request, **options) for fleet in fleets])
 
 
 def _count_mix(
@@ -270,13 +249,11 @@ def _described(count: Count, not_judged: list[dict[str, Any]]) -> dict[str, Any]
 
 def _print_csv(names: list[str], counts: list[Count]) -> None:
     """One line a flavor and host, and one with its error for an entry that is no flavor."""
-    text = io.StringIO()
-    lines = csv.writer(text, lineterminator="\n")
-    lines.writerow(("flavor", "host", "count", "at_cap", "error"))
+    rows: list[tuple[object, ...]] = []
     for count in counts:
         if count.counts is None:
-            lines.writerow((count.name, "", "", "", count.error))
+            rows.append((count.name, "", "", "", count.error))
             continue
         for name, number in zip(names, count.counts.tolist(), strict=True):
-            lines.writerow((count.name, name, number, int(number >= count.cap), ""))
-    click.echo(text.getvalue(), nl=False)
+            rows.append((count.name, name, number, int(number >= count.cap), ""))
+    print_csv(("flavor", "host", "count", "at_cap", "error"), rows)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import os
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import click
 
 from numafit.cpuset import format_cpu_list
-from numafit.errors import printable
+from numafit.errors import printable, shorten
 from numafit.extras import need
 
 NOTHING = "-"
@@ -32,6 +35,27 @@ def format_option(*formats: str) -> Callable[[Any], Any]:
 def print_json(value: object) -> None:
     """One document, indented, in a stable order."""
     click.echo(json.dumps(value, indent=2))
+
+
+def print_csv(heads: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Lines that end in a newline alone; what is not there is empty."""
+    text = io.StringIO()
+    lines = csv.writer(text, lineterminator="\n")
+    lines.writerow(heads)
+    lines.writerows(rows)
+    click.echo(text.getvalue(), nl=False)
+
+
+def save_picture(figure: Any, path: str) -> None:
+    """Write a matplotlib Figure, in the format that the name of the file ends in."""
+    known = figure.canvas.get_supported_filetypes()
+    ending = os.path.splitext(path)[1].lstrip(".").lower()
+    if ending not in known:
+        raise click.BadParameter(
+            f"{shorten(path)}: expected a name that ends in .png, .svg or .pdf.",
+            param_hint="--picture",
+        )
+    figure.savefig(path)
 
 
 def print_table(

@@ -134,10 +134,10 @@ class Guests:
         limits = self.options.limits
         return limits if isinstance(limits, Limits) else None
 
-    def only(self, names: Sequence[str]) -> None:
+    def only(self, names: Sequence[str], option: str = "--mix") -> None:
         """Ask about these flavors, which another option than --flavor has named."""
         if self.given["flavor_names"]:
-            raise click.UsageError("--flavor does not go with --mix, which names flavors too.")
+            raise click.UsageError(f"--flavor does not go with {option}, which names flavors too.")
         self.given["flavor_names"] = tuple(names)
 
     @functools.cached_property

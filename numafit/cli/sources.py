@@ -369,6 +369,21 @@ class HostSources:
         self.aggregates.report()
         return fleets
 
+    def moments(self, fleets: int) -> list[str]:
+        """What each of ``fleets()`` was read from, where each is a moment of its own."""
+        named = [
+            str(value)
+            for source in SOURCES
+            if source.fleet is not None
+            for value in self.given[source.name]
+        ]
+        if len(named) != fleets:
+            raise click.UsageError(
+                "--over-time takes --fleet, --nova-rows and --nova-db alone, without options that "
+                "change what they hold: each is a moment."
+            )
+        return named
+
     def _hosts(self, source: Source, value: str) -> Iterator[HostInfo]:
         for host in source.read(value, self.given):
             if self.given["count_disabled"]:

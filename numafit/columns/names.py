@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import overload
 
 import numpy as np
@@ -55,6 +56,13 @@ class Names(Sequence[str]):
         if not 0 <= n < len(self):
             raise IndexError(n)
         return self._text[self._ends[n] : self._ends[n + 1]].decode("utf-8", "surrogatepass")
+
+    def __iter__(self) -> Iterator[str]:
+        text = bytes(self._text)
+        return (
+            text[first:end].decode("utf-8", "surrogatepass")
+            for first, end in pairwise(tuple(self._ends))
+        )
 
     def index(self, name: str, start: int = 0, stop: int | None = None) -> int:
         """As of any sequence; looks through the text, not through a million strings."""

@@ -44,6 +44,11 @@ class GuestCell:
         fields.word("cpu_policy", self.cpu_policy, CPU_POLICIES)
         fields.word("cpu_thread_policy", self.cpu_thread_policy, THREAD_POLICIES)
 
+    @property
+    def pinned(self) -> int:
+        """Host CPUs that its dedicated vCPUs take; with other policies they are passed over."""
+        return len(self.pcpuset) if self.cpu_policy in ("dedicated", "mixed") else 0
+
 
 @dataclass(frozen=True, slots=True)
 class GuestTopology:

@@ -1,0 +1,214 @@
+"""``numafit stranded``: what is free on hosts and yet in reach of no flavor, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from numafit.cli.output import (
+    NOTHING,
+    format_option,
+    print_csv,
+    print_json,
+    print_table,
+    save_picture,
+)
+from numafit.cli.requests import Guests, guest_options
+from numafit.cli.shares import shares_of
+from numafit.cli.sources import HostSources, host_sources
+from numafit.planning.stranded import Stranded, stranded
+from numafit.planning.stranded_course import Course, stranded_over
+from numafit.planning.tables import rows_of
+from numafit.spans import DEFAULT_CAP
+
+
+@click.command()
+@guest_options
+@click.argument("host_files", metavar="[HOST]...", nargs=-1)
+@host_sources
+@click.option(
+    "--share",
+    "share_texts",
+    metavar="NAME[=WEIGHT]",
+    multiple=True,
+    help="Look at these flavors alone; fragmentation is their average by these weights (default: 1 "
+    "each).",
+)
+@click.option(
+    "--cap",
+    type=click.IntRange(1, 0xFFFFFFFF),
+    default=DEFAULT_CAP,
+    show_default=True,
+    help="Fill a host with no more guests than that.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    help="Threads to fill hosts with.",
+)
+@click.option("--by-host", is_flag=True, help="A row for each host that has something stranded.")
+@click.option(
+    "--over-time",
+    is_flag=True,
+    help="Each --fleet, --nova-rows and --nova-db is a moment, in the order of that list.",
+)
+@click.option("--picture", metavar="FILE", help="Draw it: .png, .svg or .pdf (numafit[plot]).")
+@format_option("json", "csv")
+def command(
+    guests: Guests,
+    sources: HostSources,
+    share_texts: Sequence[str],
+    cap: int,
+    threads: int,
+    by_host: bool,
+    over_time: bool,
+    picture: str | None,
+    output: str,
+) -> int:
+    """What is free on the hosts and yet in reach of no flavor, why, and what would free it.
+
+    FLAVORS and HOST are files as 'numafit fit' takes them; FLAVORS is the catalogue. A host is
+    filled with each flavor by itself, as the scheduler places guests; what is free then whichever
+    flavor it was is stranded. 'lacks' is what refuses the next guest there, 'freed by' how much
+    more of that would do. 'fragmentation' is the part of what is free that a guest cannot reach, on
+    average over the flavors that ask for it: 0 none, 1 all.
+
+    \b
+    Examples:
+      numafit stranded examples/flavors.json examples/hosts/*
+      numafit stranded examples/flavors.json examples/hosts/* --share nfv.small=3 --share nfv.large
+      numafit stranded examples/flavors.json examples/hosts/* --by-host --format csv
+
+    Exit status: 0 nothing is stranded, 1 something is, 2 bad input, one flavor of the list among
+    it.
+    """
+    shares = shares_of("--share", share_texts)
+    if shares:
+        guests.only(list(shares), "--share")
+    wanted = guests.read(sources.aliases(), sources.filters())
+    fleets = sources.fleets(guests.ratios)
+    catalogue = {flavor.name: request for flavor, request in wanted}
+    weights = {name: shares.get(name, 1.0) for name in catalogue}
+    options: dict[str, Any] = {"shares": weights, "cap": cap, "threads": threads}
+    course: Course | None = None
+    if over_time:
+        series = zip(sources.moments(len(fleets)), fleets, strict=True)
+        course = stranded_over(series, catalogue, guests.options, **options)
+        answer = course.answers[-1]
+    else:
+        answer = stranded(fleets, catalogue, guests.options, **options)
+    if picture is not None:
+        save_picture((course or answer).picture(), picture)
+    errors = [{"flavor": one.name, "error": str(one.error)} for one in guests.broken]
+    if output == "json":
+        print_json({**(_course(course) if course else _described(answer)), "errors": errors})
+    elif output == "csv":
+        table = course.of() if course else answer.table()
+        print_csv(table, rows_of(table))
+    elif course:
+        _show_course(course)
+    else:
+        _show(answer, by_host)
+    if output != "json":
+        for one in guests.broken:
+            click.echo(f"{one.name}: {one.error}", err=output == "csv")
+    if guests.broken:
+        return 2
+    return int(any(one.in_all.any() for one in (course.answers if course else (answer,))))
+
+
+def _show(answer: Stranded, by_host: bool) -> None:
+    heads = ("what", "free", "stranded", "fragmentation")
+    rows = [
+        (_of_unit(kind, unit), free, lost, f"{index:.2f}")
+        for kind, unit, free, lost, index in zip(
+            answer.kinds,
+            answer.units,
+            answer.free_in_all.tolist(),
+            answer.in_all.tolist(),
+            answer.index.tolist(),
+            strict=True,
+        )
+    ]
+    print_table(heads, rows, numbers=heads[1:])
+    if by_host:
+        _show_hosts(answer)
+    elif answer.causes:
+        causes = [
+            (one.kind, one.units, one.hosts, one.lacks, one.freed_by) for one in answer.causes
+        ]
+        print_table(
+            ("what", "stranded", "hosts", "lacks", "freed by"), causes, ("stranded", "hosts")
+        )
+    click.echo(str(answer))
+
+
+def _of_unit(kind: str, unit: str) -> str:
+    return f"{kind}, MiB" if unit == "MiB" else kind
+
+
+def _show_hosts(answer: Stranded) -> None:
+    """One row for each host and kind of which something is stranded."""
+    rows = []
+    for host, name in enumerate(answer.hosts):
+        for n, kind in enumerate(answer.kinds):
+            lost, best = int(answer.stranded[n, host]), int(answer.best[n, host])
+            if lost:
+                by = answer.flavors[best] if best >= 0 else NOTHING
+                rows.append((name, _of_unit(kind, answer.units[n]), answer.free[n, host], lost, by))
+    heads = ("host", "what", "free", "stranded", "least with")
+    print_table(heads, rows, numbers=heads[2:4])
+
+
+def _show_course(course: Course) -> None:
+    one = course.of()
+    heads = ("moment", "free CPUs", "stranded", "fragmentation")
+    rows = [(moment, free, lost, f"{index:.2f}") for moment, free, lost, index in rows_of(one)]
+    print_table(heads, rows, numbers=heads[1:])
+    click.echo(str(course))
+
+
+def _described(answer: Stranded) -> dict[str, Any]:
+    """``free``, ``stranded`` and ``best`` stand in the order of ``hosts``."""
+    names = [*answer.flavors, None]
+    return {
+        "sentence": str(answer),
+        "hosts": list(answer.hosts),
+        "kinds": [
+            {
+                "kind": kind,
+                "unit": answer.units[n],
+                "free_in_all": int(answer.free_in_all[n]),
+                "stranded_in_all": int(answer.in_all[n]),
+                "fragmentation": float(answer.index[n]),
+                "free": answer.free[n].tolist(),
+                "stranded": answer.stranded[n].tolist(),
+                "best": [names[flavor] for flavor in answer.best[n].tolist()],
+                "causes": [
+                    {
+                        "lacks": cause.lacks,
+                        "stranded": cause.units,
+                        "hosts": cause.hosts,
+                        "freed_by": cause.freed_by,
+                    }
+                    for cause in answer.causes
+                    if cause.kind == kind
+                ],
+            }
+            for n, kind in enumerate(answer.kinds)
+        ],
+    }
+
+
+def _course(course: Course) -> dict[str, Any]:
+    return {
+        "sentence": str(course),
+        "moments": [
+            {"moment": moment, **_described(answer)}
+            for moment, answer in zip(course.moments, course.answers, strict=True)
+        ],
+    }

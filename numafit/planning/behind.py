@@ -1,0 +1,184 @@
+"""What stands behind a fleet's numbers: the one place in this room that looks there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from numafit._header import POOL_ANYWHERE, POOL_ELSEWHERE, TUNNEL_NET
+from numafit.fleet import Fleet
+from numafit.model.guest import Networks, PciRequest
+from numafit.model.request import Request
+from numafit.planning import reasons
+from numafit.rules import pci_filter
+from numafit.rules.candidates import UNLIMITED, short_of
+
+Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """Which cells, or pools, belong to which host: those from ``first`` to ``end`` - 1."""
+
+    first: Ints
+    end: Ints
+
+    @property
+    def sizes(self) -> Ints:
+        return self.end - self.first
+
+    @property
+    def host_of(self) -> Ints:
+        """The host of each of ``members``."""
+        return np.repeat(np.arange(len(self.first)), self.sizes)
+
+    @property
+    def members(self) -> Ints:
+        """All of them, host after host."""
+        starts = self.first - (np.cumsum(self.sizes) - self.sizes)
+        return np.repeat(starts, self.sizes) + np.arange(int(self.sizes.sum()))
+
+    def sums(self, values: npt.NDArray[Any]) -> Ints:
+        """One value for each cell or pool -> its sum for each host."""
+        picked = values[self.members].astype(np.float64)
+        return np.bincount(self.host_of, picked, len(self.first)).astype(np.int64)
+
+
+def _members(fleet: Fleet, part: str) -> Members:
+    columns = fleet.columns(copy=False)
+    first, end = columns[f"host_first_{part}"], columns[f"host_end_{part}"]
+    return Members(first[: len(fleet)].astype(np.int64), end[: len(fleet)].astype(np.int64))
+
+
+def cells_of(fleet: Fleet) -> Members:
+    return _members(fleet, "cell")
+
+
+def pools_of(fleet: Fleet) -> Members:
+    return _members(fleet, "pool")
+
+
+def near(fleet: Fleet, networks: Networks | None) -> list[Flags]:
+    """For each of the networks that some host knows: which cells are near it."""
+    if networks is None:
+        return []
+    columns = fleet._columns
+    wanted = [TUNNEL_NET] if networks.tunneled else []
+    wanted += [columns.nets[name] for name in sorted(networks.physnets) if name in columns.nets]
+    words = columns.cell_nets.reshape(columns.n_cells, -1)
+    bits = [words[:, net // 64] >> np.uint64(net % 64) & np.uint64(1) for net in wanted]
+    return [np.asarray(one, np.bool_) for one in bits]
+
+
+def usable(fleet: Fleet, request: PciRequest) -> Flags:
+    """Which pools the request may take from, wherever they are."""
+    columns = fleet._columns
+    kinds = [
+        pci_filter.matches(request, properties) and pci_filter.usable(request, properties)
+        for properties in columns.classes
+    ]
+    of_pools: Flags = np.array(kinds, np.bool_)[columns.pool_class]
+    return of_pools
+
+
+def pool_cells(fleet: Fleet) -> tuple[Ints, Flags]:
+    """The cell (of the fleet) on whose node each pool is, -1 for none; and whether its node is
+    unknown, so that nova takes it for near."""
+    pools = pools_of(fleet)
+    cell = fleet._columns.pool_cell.astype(np.int64)
+    first = np.zeros(len(cell), np.int64)
+    first[pools.members] = cells_of(fleet).first[pools.host_of]
+    at = np.where((cell == POOL_ANYWHERE) | (cell == POOL_ELSEWHERE), -1, first + cell)
+    return at, cell == POOL_ANYWHERE
+
+
+def device_labels(fleet: Fleet) -> tuple[list[str], Ints]:
+    """What pools hold, in words, each once; and which of them each pool does."""
+    columns = fleet._columns
+    words = [_device_words(properties) for properties in columns.classes]
+    labels = list(dict.fromkeys(words))
+    numbers = np.array([labels.index(one) for one in words], np.int64)
+    return labels, numbers[columns.pool_class]
+
+
+def _device_words(properties: dict[str, Any]) -> str:
+    words = [f"{properties.get('vendor_id')}:{properties.get('product_id')}"]
+    words += [
+        str(properties[tag]) for tag in ("dev_type", "physical_network") if properties.get(tag)
+    ]
+    return " ".join(words)
+
+
+def vcpus(fleet: Fleet) -> tuple[int, Ints] | None:
+    """Row of placement's VCPU in the columns of resources, and what may be in use of it on each
+    host, 0 where there is no inventory; ``None``: no host has one."""
+    row = fleet._columns.resource_classes.get("VCPU")
+    if row is None:
+        return None
+    limit = fleet._columns.resource_limit[row, : len(fleet)]
+    return row, np.where((limit < 0) | (limit == UNLIMITED), 0, limit)
+
+
+def lacks(
+    fleet: Fleet, request: Request, found: npt.NDArray[Any], words: reasons.Words
+) -> npt.NDArray[Any]:
+    """A LACK for each of these REASONs, which the fleet gave for the request."""
+
+    def ruled_out(number: int) -> str:
+        kind = fleet._columns.host_kinds[number]
+        if kind.disabled:
+            return reasons.RESTING
+        short = None if request.resources is None else short_of(kind, request.resources)
+        return reasons.RULED_OUT if short is None else f"{short.name} of placement"
+
+    return reasons.lacks(found, words, list(fleet._columns.resource_classes), ruled_out)
+
+
+def zones(fleet: Fleet) -> list[tuple[str, ...]]:
+    """The availability zone of each host; empty: not known."""
+    kinds = [(kind.zone,) if kind.zone else () for kind in fleet._columns.host_kinds]
+    return [kinds[number] for number in fleet._columns.host_class[: len(fleet)].tolist()]
+
+
+def aggregates(fleet: Fleet) -> list[tuple[str, ...]]:
+    """The aggregates of each host, none where they are not known."""
+    kinds = [tuple(sorted(kind.aggregates or ())) for kind in fleet._columns.host_kinds]
+    return [kinds[number] for number in fleet._columns.host_class[: len(fleet)].tolist()]
+
+
+def hardware(fleet: Fleet) -> list[tuple[str, ...]]:
+    """The kind of each host in words: hosts that are built alike, whatever is in use."""
+    return [(words,) for words in _hardware_words(fleet)]
+
+
+def _hardware_words(fleet: Fleet) -> list[str]:
+    columns, cells = fleet._columns, cells_of(fleet)
+    table = columns.layouts[columns.cell_layout]
+    sets = [table[name].astype(np.int64) for name in ("n_dedicated", "n_shared", "same_sets")]
+    sums = [cells.sizes, *(cells.sums(one) for one in (*sets, columns.cell_memory))]
+    sums += [cells.sums(pages) for pages in columns.pages_total]
+    rows = np.column_stack(sums)
+    rows[:, 4] = (rows[:, 4] + 512) >> 10  # what the kernel keeps differs by some MiB
+    page_kib = columns.page_kib.tolist()
+    rows[:, 5:][:, [kib < 1 << 20 for kib in page_kib]] = 0
+    distinct, which = np.unique(rows, axis=0, return_inverse=True)
+    words = [_kind_words(row, page_kib) for row in distinct.tolist()]
+    return [words[n] for n in which.reshape(-1).tolist()]
+
+
+def _kind_words(row: list[int], page_kib: list[int]) -> str:
+    n_cells, dedicated, shared, same, gib, *pages = row
+    if not n_cells:
+        return "no NUMA cells"
+    cpus = f"{dedicated}" if same or not shared else f"{dedicated} + {shared}"
+    large = [
+        f"{count} pages of {kib >> 20} GiB"
+        for kib, count in zip(page_kib, pages, strict=True)
+        if count
+    ]
+    cells = f"{n_cells} {'cell' if n_cells == 1 else 'cells'}"
+    return ", ".join([cells, f"{cpus} CPUs", f"{gib} GiB", *large])

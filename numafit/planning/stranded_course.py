@@ -1,0 +1,86 @@
+"""How do fragments come and go? The index and what is stranded, over a series of fleets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Unpack
+
+import numpy as np
+
+from numafit.errors import MisuseError
+from numafit.fleet import Fleet
+from numafit.model import fields
+from numafit.model.options import FitKeywords, FitOptions
+from numafit.model.request import Request
+from numafit.planning import reasons
+from numafit.planning.stranded import Stranded, stranded
+from numafit.planning.tables import Table, frame_of
+from numafit.spans import DEFAULT_CAP
+
+
+@dataclass(frozen=True)
+class Course:
+    """One answer for each moment, in the order in which they were given. Arrays have one value for
+    each moment; those of ``of`` are about one kind of thing."""
+
+    moments: tuple[str, ...]
+    answers: tuple[Stranded, ...]
+
+    def of(self, kind: str = reasons.CPUS) -> Table:
+        """``moment``, ``free``, ``stranded`` (units on all hosts) and ``index``."""
+        at = [one.kinds.index(kind) if kind in one.kinds else None for one in self.answers]
+        pairs = list(zip(self.answers, at, strict=True))
+        return {
+            "moment": np.array(self.moments, object),
+            "free": np.array([0 if n is None else int(one.free_in_all[n]) for one, n in pairs]),
+            "stranded": np.array([0 if n is None else int(one.in_all[n]) for one, n in pairs]),
+            "index": np.array([one.index_of(kind) for one in self.answers]),
+        }
+
+    def frame(self, library: str | None = None, kind: str = reasons.CPUS) -> Any:
+        """``of(kind)`` as a DataFrame of ``"pandas"`` or ``"polars"``; ``None``: of the one that is
+        installed (``numafit[plot]``)."""
+        return frame_of(self.of(kind), library)
+
+    def picture(self, kind: str = reasons.CPUS) -> Any:
+        """A matplotlib Figure: what is free and stranded, and the index (``numafit[plot]``)."""
+        from numafit.planning.pictures import stranded_course
+
+        return stranded_course(kind, self.of(kind))
+
+    def __str__(self) -> str:
+        """One sentence about dedicated CPUs, from the first moment to the last."""
+        one = self.of()
+        index = one["index"]
+        return (
+            f"From {self.moments[0]} to {self.moments[-1]} the fragmentation of dedicated CPUs "
+            f"went from {index[0]:.2f} to {index[-1]:.2f}, the stranded ones from "
+            f"{one['stranded'][0]:,} of {one['free'][0]:,} to "
+            f"{one['stranded'][-1]:,} of {one['free'][-1]:,}."
+        )
+
+
+def stranded_over(
+    series: Iterable[tuple[str, Fleet]],
+    catalogue: Mapping[str, Request],
+    options: FitOptions | None = None,
+    *,
+    shares: Mapping[str, float] | None = None,
+    cap: int = DEFAULT_CAP,
+    threads: int = 1,
+    **keywords: Unpack[FitKeywords],
+) -> Course:
+    """``stranded`` of a fleet at each moment: pairs of what to call it and the fleet, which may be
+    made when its turn comes."""
+    moments, answers = [], []
+    for moment, fleet in fields.iterable("series", series, "pairs of a moment's name and a Fleet"):
+        fields.text("moment", moment)
+        answer = stranded(
+            fleet, catalogue, options, shares=shares, cap=cap, threads=threads, **keywords
+        )
+        moments.append(moment)
+        answers.append(answer)
+    if not moments:
+        raise MisuseError("series: expected at least one moment")
+    return Course(tuple(moments), tuple(answers))

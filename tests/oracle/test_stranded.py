@@ -1,0 +1,104 @@
+"""Stranded units beside their definition: fill a host with each flavor, take the least that any of
+them leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from numafit import FitOptions, Fleet, HostInfo, Request
+from numafit.planning.stranded import stranded
+
+from .fit import fit
+from .state import HostState
+from .worlds import world
+
+SEED, WORLDS, CAP = 7, 500, 12
+Free = Callable[[HostState], int]
+
+
+def filled(host: HostState, request: Request, options: FitOptions) -> HostState:
+    """As the scheduler leaves the host when it refuses one more."""
+    trial = host.copy()
+    for _ in range(CAP):
+        found = fit(trial, request, options)
+        if found is None or not trial.claim(request, found):
+            break
+    return trial
+
+
+def cpus(host: HostState) -> int:
+    return sum(len(cell.free) for cell in host.cells)
+
+
+def memory(host: HostState) -> int:
+    """MiB in pages of each cell's smallest size, or of the cell where it has none."""
+    there = 0
+    for cell in host.cells:
+        if cell.sizes:
+            there += max(cell.pages_kib(cell.sizes[0], True), 0) // 1024
+        else:
+            there += max(cell.memory_free, 0)
+    return there
+
+
+def pages(size: int) -> Free:
+    def there(host: HostState) -> int:
+        large = [cell for cell in host.cells if size in cell.sizes[1:]]
+        return sum(max(cell.pages_kib(size, True), 0) // size for cell in large)
+
+    return there
+
+
+def devices(words: str) -> Free:
+    def there(host: HostState) -> int:
+        return sum(pool.count for pool in host.open_pools() if label(pool.props) == words)
+
+    return there
+
+
+def label(props: dict[str, Any]) -> str:
+    tags = [str(props[tag]) for tag in ("dev_type", "physical_network") if props.get(tag)]
+    return " ".join([f"devices {props['vendor_id']}:{props['product_id']}", *tags])
+
+
+def measures(host: HostInfo) -> dict[str, Free]:
+    sizes = {pool.size_kib for cell in host.cells for pool in cell.page_pools}
+    found: dict[str, Free] = {"dedicated CPUs": cpus, "memory": memory}
+    words = {n: f"{n // 1024} MiB" if n % 1024 == 0 else f"{n} KiB" for n in sizes}
+    words |= {n: f"{n >> 20} GiB" for n in sizes if n % (1 << 20) == 0}
+    found |= {f"pages of {words[n]}": pages(n) for n in sizes}
+    pools = [pool.as_dict() for pool in host.pci_pools or ()]
+    # a PF that a claim of its VFs hides is not free, and not in reach of anybody either
+    if not any(pool.devices for pool in host.pci_pools or ()):
+        found |= {label(pool): devices(label(pool)) for pool in pools}
+    return found
+
+
+def test_stranded_is_the_least_that_any_flavor_leaves() -> None:
+    rng = Random(SEED)
+    some = {"dedicated CPUs": 0, "memory": 0, "pages": 0, "devices": 0}
+    for number in range(WORLDS):
+        made = world(("capacity", "pci")[number % 2], SEED, number)
+        host = rng.choice([one for one in made.hosts if one.cells] or made.hosts)
+        requests = [request for ask in made.asks for request in ask.requests]
+        options = made.asks[0].options
+        catalogue = {str(n): request for n, request in enumerate(requests)}
+        found = stranded(Fleet([host]), catalogue, options, cap=CAP)
+        before = HostState(host)
+        after = [filled(before, request, options) for request in requests]
+        for kind, free in measures(host).items():
+            if kind not in found.kinds:
+                assert free(before) == 0, (made.name, kind)
+                continue
+            at = found.kinds.index(kind)
+            left = [free(one) for one in after]
+            assert int(found.free[at, 0]) == free(before), (made.name, kind)
+            least = min([free(before), *left])
+            assert int(found.stranded[at, 0]) == least, (made.name, kind)
+            causes = [one for one in found.causes if one.kind == kind]
+            assert sum(one.units for one in causes) == least, (made.name, kind)
+            some[kind if kind in some else kind.split()[0]] += 0 < least < free(before)
+    assert some.pop("devices") >= 5
+    assert min(some.values()) >= 20, some
