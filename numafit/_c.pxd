@@ -36,6 +36,7 @@ cdef extern from "numafit/numafit.h" nogil:
         NF_EABI
         NF_ESPACE
         NF_EFLEET
+        NF_EMOVED
 
     ctypedef struct nf_reason:
         int32_t status
@@ -231,6 +232,8 @@ cdef extern from "numafit/numafit.h" nogil:
         uint32_t first_slot
         uint32_t n_slots
         int32_t reserved
+        int32_t id
+        uint32_t layout
 
     ctypedef struct nf_draw:
         uint32_t request
@@ -274,12 +277,18 @@ cdef extern from "numafit/numafit.h" nogil:
 
     ctypedef struct nf_lock:
         uint32_t held
+        uint32_t waiting
+        uint32_t moved
 
     ctypedef struct nf_shared:
         const nf_fleet *fleet
         nf_lock *locks
         uint32_t n_locks
         uint32_t hosts_per_lock
+
+    ctypedef struct nf_place:
+        uint32_t first_cell
+        uint32_t first_pool
 
     ctypedef struct nf_claim_item:
         uint32_t host
@@ -377,6 +386,13 @@ cdef extern from "numafit/numafit.h" nogil:
                                       const nf_scratch *memory, nf_fleet *copy) noexcept nogil
         nf_status (*shared_copy)(const nf_shared *shared, const nf_fleet *to) noexcept nogil
         nf_status (*shared_check)(const nf_shared *shared, const char **reason) noexcept nogil
+        nf_status (*shared_replace)(const nf_shared *shared, uint32_t host, const nf_fleet *one,
+                                    const nf_place *place, uint64_t generation,
+                                    const char **reason) noexcept nogil
+        nf_status (*shared_remove)(const nf_shared *shared, uint32_t host) noexcept nogil
+        nf_status (*shared_publish)(const nf_shared *shared, uint32_t n_hosts,
+                                    const char **reason) noexcept nogil
+        nf_status (*shared_move)(const nf_shared *shared) noexcept nogil
         nf_status (*shared_lock)(const nf_shared *shared) noexcept nogil
         nf_status (*shared_unlock)(const nf_shared *shared) noexcept nogil
         const nf_shared *(*shared_of)(object fleet) except NULL

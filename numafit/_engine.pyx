@@ -101,9 +101,9 @@ cdef class Engine(Lent):
         self.cache = {}
         self.spec_masks = pci_filter.Masks(columns.classes)
 
-    cdef const int32_t *cpus_of(self, uint32_t cell) noexcept:
-        """CPU ids of the cell's slots."""
-        return &self.c.layout_cpus[self.c.layouts[self.c.cell_layout[cell]].cpu_at]
+    cdef const int32_t *cpus_of(self, uint32_t layout) noexcept:
+        """CPU ids of the slots of a layout."""
+        return &self.c.layout_cpus[self.c.layouts[layout].cpu_at]
 
     @cython.critical_section
     cdef Prepared prepared(self, object request):
@@ -237,7 +237,7 @@ cdef class Engine(Lent):
             return self.columns.host_refusal(host, why.status == NF_RESOURCE, why.detail,
                                              why.wanted, why.available, p.request.resources)
         if NF_PCI_DEVICES <= why.status <= NF_TOGETHER:
-            now = self.host_copy(host).arrays()
+            now = self.host_copy(host)
             if now["host_generation"][0] != placed.generation:
                 return None
             return self.columns.pci_refusal(host, REASONS[why.status], why.wanted, why.available,
@@ -280,6 +280,8 @@ cdef class Engine(Lent):
                 raise MisuseError(
                     f"host_cell={cell.host_cell}: {self.known_as(host)} has {sorted(ids)}")
             c.cell = ids[cell.host_cell]
+            c.id = cell.host_cell
+            c.layout = self.c.cell_layout[c.cell]
             c.page_kib = cell.pagesize or 0
             c.first_slot = slot
             c.reserved = -1
@@ -289,7 +291,7 @@ cdef class Engine(Lent):
                 raise MisuseError(
                     f"pinning={dict(cell.pinning)!r}, reserved={sorted(cell.reserved)}: expected "
                     "a CPU for each vCPU of pcpuset and at most one for emulator threads")
-            slot_of = self.columns.cpu_layouts[self.c.cell_layout[c.cell]].slot_of
+            slot_of = self.columns.cpu_layouts[c.layout].slot_of
             for cpu in [cell.pinning[vcpu] for vcpu in p.vcpus[g]] + list(cell.reserved):
                 if cpu not in slot_of:
                     raise MisuseError(

@@ -66,8 +66,10 @@ cdef void unlock_fleets() noexcept nogil:
 
 cdef void unlock_fleets_in_child() noexcept nogil:
     cdef Forkable *one = forkables
+    cdef uint32_t i
     while one != NULL:  # those who waited have not come along either
-        memset(one.shared.locks, 0, one.shared.n_locks * sizeof(nf_lock))
+        for i in range(one.shared.n_locks):
+            one.shared.locks[i].held = one.shared.locks[i].waiting = 0
         one = one.next
     pthread_mutex_unlock(&forkables_lock)
 

@@ -1,33 +1,47 @@
 # One host apart from its fleet.
 
 
+cdef dict numbers_of_columns():
+    cdef uint32_t i = 0
+    found = {}
+    while nf.column(i) != NULL:
+        found[nf.column(i).name.decode()] = i
+        i += 1
+    return found
+
+
+cdef dict COLUMN_NUMBERS = numbers_of_columns()
+
+
 cdef class HostCopy:
-    """A host of one moment, as a fleet of its own: what claims change is copied."""
+    """A host of one moment, as a fleet of its own: all that is the host's is copied. By the name of
+    a column: its values, the host's part alone."""
 
     cdef nf_fleet c
-    cdef object fleet  # what the rest of it points into
+    cdef object fleet  # what tables that hosts share point into
     cdef object buffer
     cdef char *memory  # of the buffer
+    cdef dict seen
     cdef readonly uint32_t host
 
-    def arrays(self):
-        """What is copied: arrays by their names, the host's part alone."""
-        cdef uint32_t i = 0
+    def __cinit__(self):
+        self.seen = {}
+
+    def __getitem__(self, str name):
+        cdef uint32_t i
         cdef const nf_column_info *column
         cdef size_t at, size
-        made = {}
-        while nf.column(i) != NULL:
+        found = self.seen.get(name)
+        if found is None:
+            i = COLUMN_NUMBERS[name]
             column = nf.column(i)
-            if column.claimed:
-                shape = shape_of(&self.c, i)
-                size = column.size
-                for length in shape:
-                    size *= length
-                at = 0  # nothing of it is in the buffer where there is nothing to copy
-                if size:
-                    at = (<char **>(<char *>&self.c + column.offset))[0] - self.memory
-                part = self.buffer[at:at + size]
-                name = column.name.decode()
-                made[name] = part.view(COLUMNS[name].dtype).reshape(shape)
-            i += 1
-        return made
+            shape = shape_of(&self.c, i)
+            size = column.size
+            for length in shape:
+                size *= length
+            at = 0  # nothing of it is in the buffer where there is nothing to copy
+            if size:
+                at = (<char **>(<char *>&self.c + column.offset))[0] - self.memory
+            part = self.buffer[at:at + size]
+            found = self.seen[name] = part.view(COLUMNS[name].dtype).reshape(shape)
+        return found

@@ -31,7 +31,7 @@ cdef class Placed:
         cdef dict pinning
         for g in range(self.prepared.c.n_cells):
             placed = &self.out.cells[g]
-            cpus = self.engine.cpus_of(placed.cell)
+            cpus = self.engine.cpus_of(placed.layout)
             vcpus = self.prepared.vcpus[g]
             pinning = {}
             for i in range(placed.n_slots):
@@ -39,7 +39,7 @@ cdef class Placed:
             guest = self.prepared.guest[g]
             # a frozen dataclass filled in directly: its checks are for cells that people write
             cell = PlacementCell.__new__(PlacementCell)
-            PyObject_GenericSetAttr(cell, "host_cell", self.engine.c.cell_id[placed.cell])
+            PyObject_GenericSetAttr(cell, "host_cell", placed.id)
             PyObject_GenericSetAttr(cell, "cpuset", guest.cpuset)
             PyObject_GenericSetAttr(cell, "pcpuset", guest.pcpuset)
             PyObject_GenericSetAttr(cell, "pinning", pinning)

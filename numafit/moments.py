@@ -25,7 +25,7 @@ def host_now(engine: Engine, host: int) -> tuple[HostCopy, HostNow]:
     """The host at this moment, for the engine and for Python: no claim is seen by half."""
     with device_lists(engine.columns):
         copy = engine.host_copy(host)
-        return copy, HostNow(engine.columns, host, copy.arrays())
+        return copy, HostNow(engine.columns, host, copy)
 
 
 def columns_now(engine: Engine) -> Columns:

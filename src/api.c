@@ -43,6 +43,10 @@ static const nf_api FUNCTIONS = {
     FUNCTION(shared_copy_host),
     FUNCTION(shared_copy),
     FUNCTION(shared_check),
+    FUNCTION(shared_replace),
+    FUNCTION(shared_remove),
+    FUNCTION(shared_publish),
+    FUNCTION(shared_move),
     FUNCTION(shared_lock),
     FUNCTION(shared_unlock),
 };

@@ -155,7 +155,7 @@ typedef struct desk {
 } desk;
 
 static void lay_out(desk *d, const nf_fleet *f, const nf_request *r, nf_arena *a) {
-    d->copy = nf_carve(a, 1, nf_host_copy_bytes(f));
+    d->copy = nf_carve(a, 1, nf_host_copy_size(f, false));
     d->scratch.bytes = nf_fit_bytes(f, r);
     d->scratch.memory = nf_carve(a, 1, d->scratch.bytes);
     nf_placement_lay_out(&d->out, r->n_cells, nf_max_slots(r), nf_max_draws(f, r), a);
@@ -174,7 +174,7 @@ static int by_placing(const nf_fleet *f, uint32_t host, const nf_request *r,
                       const nf_options *options, uint32_t cap, desk *d, uint32_t *count) {
     nf_fleet copy;
     if (!nf_host_ok(f, host)) return NF_EINVAL;
-    nf_host_copy_make(&copy, f, host, d->copy);
+    nf_host_copy_make(&copy, f, host, false, d->copy);
     for (*count = 0; *count < cap; ++*count) {
         int status = nf_fit(&copy, 0, r, options, &d->scratch, &d->out, NULL);
         if (status < 0 || status == NF_UNDECIDED) return status;

@@ -25,7 +25,7 @@ static bool lay_out(desk *d, const nf_fleet *f, const nf_arrival *kinds, uint32_
         slots = most(slots, nf_max_slots(r));
         draws = most(draws, nf_max_draws(f, r));
     }
-    d->copy = nf_carve(a, 1, nf_host_copy_bytes(f));
+    d->copy = nf_carve(a, 1, nf_host_copy_size(f, false));
     d->scratch = (nf_scratch){nf_carve(a, 1, bytes), bytes};
     nf_placement_lay_out(&d->out, (uint32_t)cells, (uint32_t)slots, (uint32_t)draws, a);
     d->gone = nf_carve(a, n, sizeof *d->gone);
@@ -65,7 +65,7 @@ static int mix_on(const nf_fleet *f, uint32_t host, const nf_arrival *kinds, uin
     nf_fleet copy;
     int result = NF_OK;
     if (!nf_host_ok(f, host)) return NF_EINVAL;
-    nf_host_copy_make(&copy, f, host, d->copy);
+    nf_host_copy_make(&copy, f, host, false, d->copy);
     memset(counts, 0, n * sizeof *counts);
     memset(d->gone, cap == 0, n);
     for (uint32_t k; (k = next_kind(kinds, n, d->gone, counts)) != NF_NONE;) {

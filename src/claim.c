@@ -245,7 +245,7 @@ nf_status nf_turn(const nf_fleet *f, uint32_t host, const nf_request *r, const n
         nf_resources_turn(f, host, r, !take, true, NULL);
         return status;
     }
-    f->host_generation[host]++;
+    f->host_generation[host] = nf_next_generation(f->host_generation[host]);
     return NF_OK;
 }
 

@@ -97,9 +97,15 @@ uint32_t nf_column_shape(const nf_fleet *f, uint32_t i, uint64_t shape[2]) {
 }
 
 /* Asked in every call: what a column is for is known to the compiler, and each costs a test. */
-const char *nf_missing_column(const nf_fleet *f) {
 #define MISSING(field, per, derived) \
-    if (!f->field && rows_of(f, per) && row_length(f, per)) return #field ": missing";
+    if ((all || !(derived)) && !f->field && rows_of(f, per) && row_length(f, per)) \
+        return #field ": missing";
+
+static inline const char *missing(const nf_fleet *f, bool all) {
     NF_COLUMNS(MISSING)
     return NULL;
 }
+
+const char *nf_missing_column(const nf_fleet *f) { return missing(f, true); }
+
+const char *nf_missing_given(const nf_fleet *f) { return missing(f, false); }

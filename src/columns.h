@@ -70,6 +70,22 @@ enum { NF_GIVEN = 0, NF_DERIVED = 1 };
 /* The first column that has values by the fleet's counts and is NULL, as "NAME: missing"; NULL:
  * there is none. */
 const char *nf_missing_column(const nf_fleet *f);
+/* The same of those that are not derived. */
+const char *nf_missing_given(const nf_fleet *f);
+
+/* Does it say where the host's rows stand? A copy of the host elsewhere has other numbers. */
+static inline bool nf_says_where(size_t offset) {
+    return offset == offsetof(nf_fleet, host_first_cell) || offset == offsetof(nf_fleet, host_end_cell) ||
+           offset == offsetof(nf_fleet, host_first_pool) || offset == offsetof(nf_fleet, host_end_pool) ||
+           offset == offsetof(nf_fleet, cell_host) || offset == offsetof(nf_fleet, pool_host) ||
+           offset == offsetof(nf_fleet, cell_mask_at);
+}
+
+/* Hosts that there are: the one count that grows in a fleet at work, so who holds no lock of it
+ * reads it so. */
+static inline uint32_t nf_n_hosts(const nf_fleet *f) {
+    return __atomic_load_n(&f->n_hosts, __ATOMIC_ACQUIRE);
+}
 
 static inline void *nf_column_data(const nf_fleet *f, const nf_column_info *c) {
     return *(void *const *)(const void *)((const char *)f + c->offset);

@@ -30,8 +30,14 @@ static void derive_cell(const nf_fleet *f, uint32_t host, uint32_t cell) {
     f->cell_memory_room[cell] = rooms.memory;
 }
 
-static void derive_host(const nf_fleet *f, uint32_t host) {
+static void derive_units(const nf_fleet *f, uint32_t host) {
     for (uint32_t r = 0; r < f->n_resources; r++) nf_resource_derive(f, nf_resource_at(f, r, host));
+}
+
+void nf_derive_host(const nf_fleet *f, uint32_t host) {
+    derive_units(f, host);
+    for (uint32_t c = f->host_first_cell[host]; c < f->host_end_cell[host]; c++)
+        derive_cell(f, host, c);
 }
 
 nf_status nf_derive(const nf_fleet *f, uint32_t first, uint32_t count, const char **reason) {
@@ -39,11 +45,11 @@ nf_status nf_derive(const nf_fleet *f, uint32_t first, uint32_t count, const cha
     if (status != NF_OK) return status;
     bool all = count == f->n_cells;
     uint32_t last = NF_NO_HOST;
-    for (uint32_t h = 0; all && h < f->n_hosts; h++) derive_host(f, h);
+    for (uint32_t h = 0; all && h < f->n_hosts; h++) derive_units(f, h);
     for (uint32_t cell = first; cell < first + count; cell++) {
         uint32_t host = f->cell_host[cell];
-        if (host == NF_NO_HOST) continue;
-        if (!all && host != last) derive_host(f, host);
+        if (host >= f->n_hosts) continue;
+        if (!all && host != last) derive_units(f, host);
         derive_cell(f, host, cell);
         last = host;
     }

@@ -28,6 +28,14 @@ static inline uint32_t nf_host_pools(const nf_fleet *f, uint32_t host) {
     return f->host_end_pool[host] - f->host_first_pool[host];
 }
 
+/* Has the host become another one from one generation to the other? */
+static inline bool nf_another(uint64_t now, uint64_t before) { return (now ^ before) >> 32 != 0; }
+
+/* The next one of the same host. */
+static inline uint64_t nf_next_generation(uint64_t now) {
+    return (now & ~(uint64_t)UINT32_MAX) | (uint32_t)(now + 1u);
+}
+
 /* A host that was removed has no cells: who has looked at those need not ask. */
 static inline bool nf_removed(const nf_fleet *f, uint32_t host) {
     return f->host_class[host] == NF_REMOVED_CLASS;

@@ -88,11 +88,11 @@ bool nf_scratch_ok(const nf_scratch *scratch, size_t bytes) {
 
 bool nf_hosts_ok(const nf_fleet *f, const nf_hosts *hosts) {
     if (!hosts) return false;
-    if (!hosts->list) return hosts->first <= f->n_hosts && hosts->count <= f->n_hosts - hosts->first;
-    uint32_t most = 0;
+    uint32_t most = 0, there = nf_n_hosts(f);
+    if (!hosts->list) return hosts->first <= there && hosts->count <= there - hosts->first;
     for (uint32_t i = 0; i < hosts->count; i++)
         if (hosts->list[i] > most) most = hosts->list[i];
-    return !hosts->count || most < f->n_hosts;
+    return !hosts->count || most < there;
 }
 
 void nf_placement_lay_out(nf_placement *p, uint32_t cells, uint32_t slots, uint32_t draws,
@@ -361,6 +361,8 @@ static void write_down(const nf_job *j, nf_placement *out) {
         uint32_t cell = j->order[j->place[g]];
         const nf_cell *state = &j->states[cell - j->first_cell];
         placed->cell = cell;
+        placed->id = j->f->cell_id[cell];
+        placed->layout = j->f->cell_layout[cell];
         placed->page_kib =
             w->page_kib == NF_PAGES_NONE ? 0 : j->f->page_kib[nf_choose_pages(state, w)];
         placed->first_slot = slot;

@@ -68,9 +68,18 @@ static nf_status check_counts(const nf_fleet *f, const char **reason) {
     HOLD(f->net_words >= 1, "net_words: at least 1");
     HOLD(f->n_host_classes >= 1, "n_host_classes: at least 1");
     HOLD(f->n_resources <= NF_MOST_RESOURCES, "n_resources: at most 4096");
-    HOLD(f->n_hosts <= f->host_room, "n_hosts: more than host_room");
+    HOLD(nf_n_hosts(f) <= f->host_room, "n_hosts: more than host_room");
     HOLD(f->n_layouts <= f->layout_room, "n_layouts: more than layout_room");
     HOLD(f->n_cells != UINT32_MAX && f->n_pools <= INT32_MAX, "n_cells, n_pools: too many");
+    return NF_OK;
+}
+
+/* The words that a row's mask has are enough. */
+static nf_status check_words(const nf_fleet *f, uint32_t cell, uint32_t words,
+                             const char **reason) {
+    uint64_t at = f->cell_mask_at[cell];
+    uint64_t end = cell + 1 < f->n_cells ? f->cell_mask_at[cell + 1] : f->n_mask_words;
+    HOLD(at <= end && words <= end - at, "cell_mask_at: masks overlap, or are out of order");
     return NF_OK;
 }
 
@@ -91,18 +100,22 @@ static nf_status check_range(const nf_fleet *f, uint32_t host, const char **reas
     return NF_OK;
 }
 
-/* Rows that say that they are a host's stand in its range, and none of the others do. */
+/* Rows that say that they are a host's stand in its range, and none of the others do. Those of
+ * indices that are no hosts yet are void. */
 static nf_status check_owners(const nf_fleet *f, const char **reason) {
     for (uint32_t c = 0; c < f->n_cells; c++) {
         uint32_t host = f->cell_host[c];
-        HOLD(host == NF_NO_HOST || host < f->n_hosts, "cell_host: no such host");
-        HOLD(host == NF_NO_HOST || (f->host_first_cell[host] <= c && c < f->host_end_cell[host]),
-             "cell_host: a cell beyond its host's range");
+        HOLD(host == NF_NO_HOST || host < f->host_room, "cell_host: no such host");
+        if (host < f->n_hosts)
+            HOLD(f->host_first_cell[host] <= c && c < f->host_end_cell[host],
+                 "cell_host: a cell beyond its host's range");
+        else
+            TRY(check_words(f, c, 0, reason));
     }
     for (uint32_t p = 0; p < f->n_pools; p++) {
         uint32_t host = f->pool_host[p];
-        HOLD(host == NF_NO_HOST || host < f->n_hosts, "pool_host: no such host");
-        HOLD(host == NF_NO_HOST || (f->host_first_pool[host] <= p && p < f->host_end_pool[host]),
+        HOLD(host == NF_NO_HOST || host < f->host_room, "pool_host: no such host");
+        HOLD(host >= f->n_hosts || (f->host_first_pool[host] <= p && p < f->host_end_pool[host]),
              "pool_host: a pool beyond its host's range");
     }
     return NF_OK;
@@ -142,8 +155,7 @@ nf_status nf_check_derivable(const nf_fleet *f, uint32_t first, uint32_t count,
     HOLD(first <= f->n_cells && count <= f->n_cells - first, "cells: beyond n_cells");
     if (count >= f->n_layouts) TRY(check_layouts(f, reason));
     for (uint32_t cell = first; cell < first + count; cell++) {
-        if (f->cell_host[cell] == NF_NO_HOST) continue;
-        HOLD(f->cell_host[cell] < f->n_hosts, "cell_host: no such host");
+        if (f->cell_host[cell] >= f->n_hosts) continue;
         TRY(check_place(f, cell, reason));
         if (count < f->n_layouts) TRY(check_layout(f, &f->layouts[f->cell_layout[cell]], reason));
     }
@@ -169,15 +181,9 @@ static nf_status check_ids(const nf_fleet *f, uint32_t host, const char **reason
     return NF_OK;
 }
 
-/* Its words of masks, and, where it is not void, all that claims do not change. */
 static nf_status check_cell(const nf_fleet *f, uint32_t cell, const char **reason) {
-    bool is_void = f->cell_host[cell] == NF_NO_HOST;
-    uint64_t at = f->cell_mask_at[cell];
-    uint64_t end = cell + 1 < f->n_cells ? f->cell_mask_at[cell + 1] : f->n_mask_words;
-    if (!is_void) TRY(check_place(f, cell, reason));
-    uint32_t words = is_void ? 0 : f->layouts[f->cell_layout[cell]].n_words;
-    HOLD(at <= end && words <= end - at, "cell_mask_at: masks overlap, or are out of order");
-    if (is_void) return NF_OK;
+    TRY(check_place(f, cell, reason));
+    TRY(check_words(f, cell, f->layouts[f->cell_layout[cell]].n_words, reason));
     HOLD(f->cell_id[cell] >= 0, "cell_id: negative");
     HOLD(f->cell_socket[cell] >= -1, "cell_socket: below -1");
     HOLD(f->n_page_sizes == NF_MAX_PAGE_SIZES || !(f->cell_page_sizes[cell] >> f->n_page_sizes),
@@ -194,49 +200,46 @@ static nf_status check_cell(const nf_fleet *f, uint32_t cell, const char **reaso
 /* NaN stands for a ratio that is not known. */
 static bool ratio_holds(double ratio) { return isnan(ratio) || (ratio >= 0.0 && isfinite(ratio)); }
 
-nf_status nf_check_still(const nf_fleet *f, const char **reason) {
+nf_status nf_check_tables(const nf_fleet *f, const char **reason) {
     TRY(check_fleet(f, reason));
     TRY(check_layouts(f, reason));
     for (uint32_t s = 0; s < f->n_page_sizes; s++) {
         HOLD(f->page_kib[s] > 0, "page_kib: 0");
         HOLD(!s || f->page_kib[s] > f->page_kib[s - 1], "page_kib: not ascending");
     }
-    for (uint32_t h = 0; h < f->n_hosts; h++) TRY(check_range(f, h, reason));
-    TRY(check_owners(f, reason));
-    for (uint32_t cell = 0; cell < f->n_cells; cell++) TRY(check_cell(f, cell, reason));
-    for (uint32_t h = 0; h < f->n_hosts; h++) {
-        uint64_t cells = nf_host_cells(f, h), at = f->host_distance_at[h];
-        TRY(check_pools(f, h, reason));
-        TRY(check_ids(f, h, reason));
-        if (nf_removed(f, h))
-            HOLD(!cells && !nf_host_pools(f, h), "host_class: removed, beside cells or pools");
-        else
-            HOLD(f->host_class[h] < f->n_host_classes, "host_class: no such class");
-        for (uint32_t r = 0; r < f->n_resources; r++)
-            HOLD(f->resource_limit[nf_resource_at(f, r, h)] >= -1 &&
-                     f->resource_limit[nf_resource_at(f, r, h)] <= NF_MAX_AMOUNT,
-                 "resource_limit: below -1, or too many units");
-        HOLD(ratio_holds(f->host_cpu_ratio[h]), "host_cpu_ratio: expected 0 or more, or NaN");
-        HOLD(ratio_holds(f->host_ram_ratio[h]), "host_ram_ratio: expected 0 or more, or NaN");
-        HOLD(at == NF_NO_DISTANCES || within(at, cells * cells, f->n_distances),
-             "host_distance_at: beyond distances");
-        for (uint64_t i = 0; at != NF_NO_DISTANCES && i < cells * cells; i++)
-            HOLD(f->distances[at + i] >= 0, "distances: negative");
-    }
     return NF_OK;
 }
 
-static nf_status check_usage(const nf_fleet *f, uint32_t host, uint32_t cell,
-                             const char **reason) {
+/* What of a host claims do not change. */
+static nf_status check_still(const nf_fleet *f, uint32_t host, const char **reason) {
+    TRY(check_range(f, host, reason));
+    uint64_t cells = nf_host_cells(f, host), at = f->host_distance_at[host];
+    for (uint32_t c = f->host_first_cell[host]; c < f->host_end_cell[host]; c++)
+        TRY(check_cell(f, c, reason));
+    TRY(check_pools(f, host, reason));
+    TRY(check_ids(f, host, reason));
+    if (nf_removed(f, host))
+        HOLD(!cells && !nf_host_pools(f, host), "host_class: removed, beside cells or pools");
+    else
+        HOLD(f->host_class[host] < f->n_host_classes, "host_class: no such class");
+    for (uint32_t r = 0; r < f->n_resources; r++)
+        HOLD(f->resource_limit[nf_resource_at(f, r, host)] >= -1 &&
+                 f->resource_limit[nf_resource_at(f, r, host)] <= NF_MAX_AMOUNT,
+             "resource_limit: below -1, or too many units");
+    HOLD(ratio_holds(f->host_cpu_ratio[host]), "host_cpu_ratio: expected 0 or more, or NaN");
+    HOLD(ratio_holds(f->host_ram_ratio[host]), "host_ram_ratio: expected 0 or more, or NaN");
+    HOLD(at == NF_NO_DISTANCES || within(at, cells * cells, f->n_distances),
+         "host_distance_at: beyond distances");
+    for (uint64_t i = 0; at != NF_NO_DISTANCES && i < cells * cells; i++)
+        HOLD(f->distances[at + i] >= 0, "distances: negative");
+    return NF_OK;
+}
+
+static nf_status check_usage(const nf_fleet *f, uint32_t cell, const char **reason) {
     const nf_layout *l = &f->layouts[f->cell_layout[cell]];
     const nf_word *pinned = f->pinned + f->cell_mask_at[cell];
-    uint32_t tail = l->n_slots % NF_WORD_BITS, with[NF_WORD_BITS];
+    uint32_t tail = l->n_slots % NF_WORD_BITS;
     if (tail) HOLD(!(pinned[l->n_words - 1] >> tail), "pinned: a CPU beyond the last slot");
-    HOLD(f->cell_free[cell] == (int32_t)nf_count_threads(f, cell, with),
-         "cell_free: not the count of its mask");
-    for (uint32_t k = 0; k < f->max_threads; k++)
-        HOLD(f->cell_cores[(size_t)k * f->n_cells + cell] == (int32_t)with[k],
-             "cell_cores: not the count of its mask");
     for (uint32_t s = 0; s < f->n_page_sizes; s++) {
         size_t at = (size_t)s * f->n_cells + cell;
         HOLD(f->pages_used[at] >= 0, "pages_used: negative");
@@ -249,6 +252,17 @@ static nf_status check_usage(const nf_fleet *f, uint32_t host, uint32_t cell,
          "cell_memory_used, cell_cpu_used: negative");
     HOLD(f->cell_memory_used[cell] <= NF_MAX_AMOUNT && f->cell_cpu_used[cell] <= INT32_MAX,
          "cell_memory_used, cell_cpu_used: too much");
+    return NF_OK;
+}
+
+static nf_status check_derived(const nf_fleet *f, uint32_t host, uint32_t cell,
+                               const char **reason) {
+    uint32_t with[NF_WORD_BITS];
+    HOLD(f->cell_free[cell] == (int32_t)nf_count_threads(f, cell, with),
+         "cell_free: not the count of its mask");
+    for (uint32_t k = 0; k < f->max_threads; k++)
+        HOLD(f->cell_cores[(size_t)k * f->n_cells + cell] == (int32_t)with[k],
+             "cell_cores: not the count of its mask");
     nf_rooms rooms = nf_find_rooms(f, host, cell);
     HOLD(f->cell_cpu_room[cell] == rooms.cpus && f->cell_memory_room[cell] == rooms.memory,
          "cell_cpu_room, cell_memory_room: not what the host's ratios leave");
@@ -262,7 +276,8 @@ static bool excluded(const nf_fleet *f, uint32_t host, uint32_t pool) {
     return false;
 }
 
-nf_status nf_check_host(const nf_fleet *f, uint32_t host, const char **reason) {
+/* What is in use of the host, as far as it is not derived. */
+static nf_status check_used(const nf_fleet *f, uint32_t host, const char **reason) {
     uint32_t first = f->host_first_pool[host], last = f->host_end_pool[host];
     for (uint32_t p = first; p < last; p++) {
         HOLD(f->pool_count[p] >= NF_POOL_GONE, "pool_count: negative");
@@ -278,10 +293,6 @@ nf_status nf_check_host(const nf_fleet *f, uint32_t host, const char **reason) {
         size_t at = nf_resource_at(f, r, host);
         HOLD(f->resource_used[at] >= 0 && f->resource_used[at] <= NF_MAX_AMOUNT,
              "resource_used: negative, or too many units");
-        HOLD(f->resource_room[at] == nf_resource_room(f->resource_limit[at], f->resource_used[at]),
-             "resource_room: not what the limit leaves");
-        HOLD(f->resource_few[at] == nf_resource_few(f->resource_room[at]),
-             "resource_few: not what resource_room says");
     }
     for (uint32_t c = f->host_first_cell[host]; c < f->host_end_cell[host]; c++) {
         int64_t devices = 0;
@@ -289,15 +300,36 @@ nf_status nf_check_host(const nf_fleet *f, uint32_t host, const char **reason) {
             if (f->pool_cell[p] == (int32_t)(c - f->host_first_cell[host]) && f->pool_count[p] > 0)
                 devices += f->pool_count[p];
         HOLD(devices == f->cell_devices[c], "cell_devices: not the sum of its pools");
-        TRY(check_usage(f, host, c, reason));
+        TRY(check_usage(f, c, reason));
     }
+    return NF_OK;
+}
+
+nf_status nf_check_given(const nf_fleet *f, uint32_t host, const char **reason) {
+    TRY(check_still(f, host, reason));
+    return check_used(f, host, reason);
+}
+
+nf_status nf_check_host(const nf_fleet *f, uint32_t host, const char **reason) {
+    TRY(nf_check_given(f, host, reason));
+    for (uint32_t r = 0; r < f->n_resources; r++) {
+        size_t at = nf_resource_at(f, r, host);
+        HOLD(f->resource_room[at] == nf_resource_room(f->resource_limit[at], f->resource_used[at]),
+             "resource_room: not what the limit leaves");
+        HOLD(f->resource_few[at] == nf_resource_few(f->resource_room[at]),
+             "resource_few: not what resource_room says");
+    }
+    for (uint32_t c = f->host_first_cell[host]; c < f->host_end_cell[host]; c++)
+        TRY(check_derived(f, host, c, reason));
     return NF_OK;
 }
 
 nf_status nf_fleet_check(const nf_fleet *f, const char **reason) {
     const char *unused;
     if (!reason) reason = &unused;
-    TRY(nf_check_still(f, reason));
+    TRY(nf_check_tables(f, reason));
+    for (uint32_t h = 0; h < f->n_hosts; h++) TRY(check_range(f, h, reason));
+    TRY(check_owners(f, reason));
     for (uint32_t h = 0; h < f->n_hosts; h++) TRY(nf_check_host(f, h, reason));
     return NF_OK;
 }

@@ -9,11 +9,16 @@
 /* All that nf_derive() reads of these cells: every index, shift and count stands where it may. */
 nf_status nf_check_derivable(const nf_fleet *f, uint32_t first, uint32_t count,
                              const char **reason);
-/* All but what claims change, and that of one host: for a fleet that is at work. */
-nf_status nf_check_still(const nf_fleet *f, const char **reason);
+/* Counts, and tables that hosts share. */
+nf_status nf_check_tables(const nf_fleet *f, const char **reason);
+/* All of one host; the tables hold. */
 nf_status nf_check_host(const nf_fleet *f, uint32_t host, const char **reason);
+/* The same but for what is derived. */
+nf_status nf_check_given(const nf_fleet *f, uint32_t host, const char **reason);
 
-/* derive.c: free dedicated CPUs of a cell, and in with[k - 1] its cores with at least k of them. */
+/* derive.c: all derived columns of one host. */
+void nf_derive_host(const nf_fleet *f, uint32_t host);
+/* Free dedicated CPUs of a cell, and in with[k - 1] its cores with at least k of them. */
 uint32_t nf_count_threads(const nf_fleet *f, uint32_t cell, uint32_t with[NF_WORD_BITS]);
 
 #endif

@@ -52,6 +52,7 @@ static const entry MISUSE[] = {
     {"NF_ESPACE", "the scratch memory or an output array is too small"},
     {"NF_EFLEET", "the request was prepared for another fleet"},
     {"NF_ENOMEM", "the caller's allocator gave no memory"},
+    {"NF_EMOVED", "another fleet has taken this one's place"},
 };
 
 static const entry UNKNOWN = {"unknown", "unknown"};

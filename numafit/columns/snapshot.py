@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,38 +17,43 @@ from numafit.model.hostinfo import HostCell, HostInfo, PagePool, PciPool
 from numafit.model.resources import Provider
 
 
+class Values(Protocol):
+    """Columns of one host by their names."""
+
+    def __getitem__(self, name: str, /) -> npt.NDArray[Any]: ...
+
+
 class HostNow:
     """A host's part of the columns, of one moment.
 
-    ``now``: copies of what claims change, the host's part alone, as the engine makes them under
-    the host's lock (``Engine.host_copy``). Who makes it holds ``devices_lock`` from before
+    ``now``: copies of the columns, the host's part alone, as the engine makes them under the host's
+    lock (``Engine.host_copy``). Who makes it holds ``devices_lock`` from before
     that copy on, so that addresses and counts of devices agree.
     """
 
-    def __init__(self, columns: Columns, host: int, now: Mapping[str, npt.NDArray[Any]]) -> None:
+    def __init__(self, columns: Columns, host: int, now: Values) -> None:
         self._columns = columns
         self._host = host
         self._now = now
-        self._first = int(columns.host_first_cell[host])
-        self._last = int(columns.host_end_cell[host])
-        self._pools = range(int(columns.host_first_pool[host]), int(columns.host_end_pool[host]))
+        self._n = len(now["cell_id"])
+        first = int(columns.host_first_pool[host])
         counts = now["pool_count"].tolist()
+        self._pools = range(first, first + len(counts))
         self._devices = [
             tuple(columns.devices_left(pool, count))
             for pool, count in zip(self._pools, counts, strict=True)
         ]
+        self._layouts: list[Layout] = [
+            columns.cpu_layouts[layout] for layout in now["cell_layout"].tolist()
+        ]
         self._masks = self._pinned_masks()
-
-    def _layout(self, cell: int) -> Layout:
-        layouts: list[Layout] = self._columns.cpu_layouts
-        return layouts[int(self._columns.cell_layout[self._first + cell])]
 
     def _pinned_masks(self) -> list[int]:
         """A mask of slots for each cell."""
         words = self._now["pinned"].tobytes()
         masks, at = [], 0
-        for cell in range(self._last - self._first):
-            size = 8 * self._layout(cell).n_words
+        for layout in self._layouts:
+            size = 8 * layout.n_words
             masks.append(int.from_bytes(words[at : at + size], "little"))
             at += size
         return masks
@@ -56,12 +61,12 @@ class HostNow:
     def pinned_cpus(self, cell: int) -> list[int]:
         """CPU ids pinned in the host's n-th cell, ascending."""
         mask = self._masks[cell]
-        cpus = self._layout(cell).cpus
+        cpus = self._layouts[cell].cpus
         return sorted(cpu for slot, cpu in enumerate(cpus) if cpu >= 0 and mask >> slot & 1)
 
     def _page_sizes(self, cell: int) -> list[tuple[int, int]]:
         """(row of the page columns, KiB) of the sizes that the cell has, ascending."""
-        present = int(self._columns.cell_page_sizes[self._first + cell])
+        present = int(self._now["cell_page_sizes"][cell])
         sizes = enumerate(self._columns.page_kib.tolist())
         return [(s, size) for s, size in sizes if present >> s & 1]
 
@@ -70,7 +75,7 @@ class HostNow:
         used = self._now["pages_used"]
         return [
             {
-                "id": int(self._columns.cell_id[self._first + n]),
+                "id": int(self._now["cell_id"][n]),
                 "cpu_usage": int(self._now["cell_cpu_used"][n]),
                 "memory_usage": int(self._now["cell_memory_used"][n]),
                 "pinned_cpus": self.pinned_cpus(n),
@@ -78,7 +83,7 @@ class HostNow:
                     {"size_kb": size, "used": int(used[s, n])} for s, size in self._page_sizes(n)
                 ],
             }
-            for n in range(self._last - self._first)
+            for n in range(self._n)
         ]
 
     def free_pools(self, draws: Iterable[tuple[int, int, int]] = ()) -> tuple[PciPool, ...]:
@@ -114,14 +119,14 @@ class HostNow:
         Page sizes stand in ascending order, PCI pools in nova's; a cell that came without
         siblings has a core of its own for each CPU.
         """
-        columns, host = self._columns, self._host
-        kind = columns.host_kinds[columns.host_class[host]]
+        columns, host, now = self._columns, self._host, self._now
+        kind = columns.host_kinds[now["host_class"][0]]
         return HostInfo(
-            cells=tuple(map(self._cell, range(self._last - self._first))),
+            cells=tuple(map(self._cell, range(self._n))),
             name=columns.names[host],
             pci_pools=self.free_pools(),
-            cpu_allocation_ratio=_known(columns.host_cpu_ratio[host]),
-            ram_allocation_ratio=_known(columns.host_ram_ratio[host]),
+            cpu_allocation_ratio=_known(now["host_cpu_ratio"][0]),
+            ram_allocation_ratio=_known(now["host_ram_ratio"][0]),
             distances=self._distances(),
             provider=self.provider(),
             zone=kind.zone,
@@ -130,39 +135,39 @@ class HostNow:
         )
 
     def _distances(self) -> tuple[tuple[int, ...], ...]:
-        at, cells = int(self._columns.host_distance_at[self._host]), self._last - self._first
+        at, cells = int(self._now["host_distance_at"][0]), self._n
         if at == NO_DISTANCES:
             return ()
         matrix = self._columns.distances[at : at + cells * cells].reshape(cells, cells)
         return tuple(tuple(row) for row in matrix.tolist())
 
     def _cell(self, n: int) -> HostCell:
-        columns, cell = self._columns, self._first + n
-        layout = self._layout(n)
-        socket = int(columns.cell_socket[cell])
+        columns, now = self._columns, self._now
+        layout = self._layouts[n]
+        socket = int(now["cell_socket"][n])
         return HostCell(
-            id=int(columns.cell_id[cell]),
+            id=int(now["cell_id"][n]),
             cpuset=layout.shared,
             pcpuset=layout.dedicated,
-            memory_mb=int(columns.cell_memory[cell]),
+            memory_mb=int(now["cell_memory"][n]),
             cpu_usage=int(self._now["cell_cpu_used"][n]),
             memory_usage=int(self._now["cell_memory_used"][n]),
             pinned_cpus=frozenset(self.pinned_cpus(n)),
             siblings=layout.siblings,
             page_pools=tuple(self._page_pools(n)),
-            physnets=frozenset(name for name, net in columns.nets.items() if self._near(cell, net)),
-            tunneled=self._near(cell, TUNNEL_NET),
+            physnets=frozenset(name for name, net in columns.nets.items() if self._near(n, net)),
+            tunneled=self._near(n, TUNNEL_NET),
             socket=None if socket < 0 else socket,
         )
 
     def _near(self, cell: int, net: int) -> bool:
-        word = int(self._columns.cell_nets[cell, net // WORD_BITS])
+        word = int(self._now["cell_nets"][cell, net // WORD_BITS])
         return bool(word >> net % WORD_BITS & 1)
 
     def _page_pools(self, n: int) -> list[PagePool]:
         pools = []
         for s, size in self._page_sizes(n):
-            total = int(self._columns.pages_total[s, self._first + n])
+            total = int(self._now["pages_total"][s, n])
             used, free = int(self._now["pages_used"][s, n]), int(self._now["pages_free"][s, n])
             pools.append(PagePool(size, total, used, total - used - free))
         return pools

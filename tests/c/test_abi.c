@@ -12,7 +12,7 @@ static void structs(void) {
     CHECK(NF_ABI_VERSION == 3);
     CHECK(sizeof(nf_reason) == 24 && sizeof(nf_layout) == 48 && sizeof(nf_guest_cell) == 32);
     CHECK(sizeof(nf_provider) == 8 && sizeof(nf_pci_request) == 40 && sizeof(nf_request) == 96 && sizeof(nf_resource) == 8);
-    CHECK(sizeof(nf_options) == 40 && sizeof(nf_placed_cell) == 20 && sizeof(nf_draw) == 12);
+    CHECK(sizeof(nf_options) == 40 && sizeof(nf_placed_cell) == 28 && sizeof(nf_draw) == 12);
     CHECK(sizeof(nf_placement) == 40 && sizeof(nf_scratch) == 16 && sizeof(nf_hosts) == 16);
     CHECK(sizeof(nf_lock) == 64 && sizeof(nf_shared) == 24 && sizeof(nf_claim_item) == 40);
     AT(nf_fleet, abi, 0);

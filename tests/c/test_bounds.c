@@ -127,7 +127,7 @@ static void hosts_beyond_the_largest(void) {
 
 static void claims_with_short_arrays(void) {
     fixture f;
-    nf_lock locks[1] = {{0, 0, {0}}};
+    nf_lock locks[1] = {{0}};
     fixture_make(&f, 2);
     nf_shared shared = {&f.fleet, locks, 1, 2};
     nf_guest_cell cells[2] = {pinned(1, 64), pinned(1, 64)};

@@ -221,7 +221,7 @@ static void cpus_outside_sibling_sets_are_taken_one_by_one(void) {
     nf_guest_cell cell = pinned(3, 64);
     nf_request r = request_of(&cell, 1);
     answer_make(&a);
-    a.cells[0] = (nf_placed_cell){1, 0, 0, 3, -1};
+    a.cells[0] = (nf_placed_cell){.cell = 1, .n_slots = 3, .reserved = -1};
     a.slots[0] = 6;
     a.slots[1] = 0;
     a.slots[2] = 4;

@@ -103,7 +103,7 @@ static void requests_of_other_fleets(void) {
     all_say(&s, &f, &s.r, &s.o, NF_EFLEET);
     CHECK(nf_claim(&f, 0, &s.r, &s.a.placement, NULL) == NF_EFLEET);
     CHECK(nf_release(&f, 0, &s.r, &s.a.placement, NULL) == NF_EFLEET);
-    nf_lock locks[1] = {{0, 0, {0}}};
+    nf_lock locks[1] = {{0}};
     nf_shared shared = {&f, locks, 1, 2};
     nf_hosts both = {NULL, 0, 2};
     nf_claim_item item = {0, 0, &s.r, &s.o, &s.a.placement};
@@ -327,7 +327,7 @@ static void columns_that_do_not_hold(void) {
 static void shared_without_sense(void) {
     stage s;
     set(&s);
-    nf_lock locks[1] = {{0, 0, {0}}};
+    nf_lock locks[1] = {{0}};
     nf_shared good = {&s.f.fleet, locks, 1, 2};
     nf_shared wrong[] = {{NULL, locks, 1, 2}, {&s.f.fleet, NULL, 1, 2}, {&s.f.fleet, locks, 0, 2},
                          {&s.f.fleet, locks, 1, 0}, {&s.f.fleet, locks, 1, 1},

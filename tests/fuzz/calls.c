@@ -468,7 +468,7 @@ static void ask(stage *s, bytes *b) {
 
 void play_calls(nf_fleet *fleet, bytes *b) {
     stage s = {.fleet = fleet};
-    s.shared = (nf_shared){s.fleet, s.locks, N_LOCKS, s.fleet->n_hosts / N_LOCKS + 1};
+    s.shared = (nf_shared){s.fleet, s.locks, N_LOCKS, s.fleet->host_room / N_LOCKS + 1};
     is_sound(s.fleet);
     uint64_t before = world_digest(s.fleet);
     for (int step = 0; step < MOST_STEPS && b->left; step++) {

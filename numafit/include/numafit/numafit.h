@@ -99,6 +99,7 @@ typedef enum nf_status {
     NF_ESPACE = -3,     /* the scratch memory or an output array is too small */
     NF_EFLEET = -4,     /* the request was prepared for another fleet */
     NF_ENOMEM = -5,     /* the caller's allocator gave no memory; builder.h alone asks it for some */
+    NF_EMOVED = -6,     /* another fleet has taken this one's place: nf_shared_move() */
 } nf_status;
 
 /** Why not: quantities in the unit that the status names. */
@@ -169,7 +170,8 @@ typedef struct nf_fleet {
     const uint32_t *host_class;       /* what requests choose hosts by, interned: traits,
                                          aggregates, zone...; NF_REMOVED_CLASS: a host without
                                          cells and pools that is refused whatever is asked */
-    uint64_t *host_generation;        /* counts claims and releases */
+    uint64_t *host_generation;        /* counts claims, releases and changes; its upper half how often
+                                         the host has become another one (nf_shared_replace()) */
 
     /* placement's inventories of the hosts themselves: VCPU, PCPU, MEMORY_MB, DISK_GB... */
     const int64_t *resource_limit; /* [resource][host]: units that may be in use, (total - reserved)
@@ -354,6 +356,8 @@ typedef struct nf_placed_cell {
     uint32_t first_slot;
     uint32_t n_slots;
     int32_t reserved;   /* slot for the emulator threads, -1: none */
+    int32_t id;         /* cell_id and cell_layout of the cell when the placement was made: what its */
+    uint32_t layout;    /* slots stand for, whatever becomes of the host */
 } nf_placed_cell;
 
 /** count devices of a pool for one of the request's PCI requests */
@@ -545,20 +549,29 @@ nf_status nf_release(const nf_fleet *fleet, uint32_t host, const nf_request *req
 size_t nf_host_copy_bytes(const nf_fleet *fleet);
 
 /**
- * One host as a fleet of its own: what claims change is copied into memory (nf_host_copy_bytes(),
- * aligned for uint64_t), the rest still points into the fleet.
+ * One host as a fleet of its own: all that is the host's is copied into memory (nf_host_copy_bytes(),
+ * aligned for uint64_t), tables that hosts share still point into the fleet.
  */
 nf_status nf_copy_host(const nf_fleet *fleet, uint32_t host, const nf_scratch *memory,
                        nf_fleet *copy);
 
 /**
  * A fleet that several threads read and change: hosts are cut into ranges with a lock each, which
- * a call holds for as long as it looks at the range. Every reader sees a claim whole or not at all.
+ * a call holds for as long as it looks at the range. Every reader sees a claim, and a change of a
+ * host, whole or not at all.
+ *
+ * A fleet at work changes by the nf_shared_* functions alone. All counts of its struct but n_hosts
+ * stay as they are, and so do its tables as far as they are in use: who needs more (a wider host,
+ * another layout, page size or class, more room) makes another nf_fleet, with arrays of its own or
+ * the same ones where these have room, another nf_shared, and sends everybody there by
+ * nf_shared_move(). It has another identity where what requests are prepared in has grown:
+ * networks, classes of pools or hosts, resource classes.
  */
 typedef struct nf_lock {
-    uint32_t held;    /* 0 to begin with */
-    uint32_t waiting; /* 0 to begin with: callers that have waited long, others let them go first */
-    uint32_t apart[14];
+    uint32_t held;    /* all 0 to begin with */
+    uint32_t waiting; /* callers that have waited long, others let them go first */
+    uint32_t moved;   /* 1: who comes gets NF_EMOVED */
+    uint32_t apart[13];
 } nf_lock;
 
 enum { NF_MAX_LOCKS = 256 };
@@ -566,7 +579,7 @@ enum { NF_MAX_LOCKS = 256 };
 typedef struct nf_shared {
     const nf_fleet *fleet;
     nf_lock *locks;
-    uint32_t n_locks; /* at most NF_MAX_LOCKS; n_locks * hosts_per_lock covers the fleet */
+    uint32_t n_locks; /* at most NF_MAX_LOCKS; n_locks * hosts_per_lock covers host_room */
     uint32_t hosts_per_lock;
 } nf_shared;
 
@@ -624,12 +637,13 @@ nf_status nf_shared_choose(const nf_shared *shared, const nf_hosts *hosts,
 /**
  * Claim all of these items or none. Where a host has changed since a placement was made, its cells
  * are judged again, limits included, before what is physical is checked: NF_STALE if it no longer
- * holds, and failed (may be NULL) tells which one.
+ * holds, or the host has become another one, and failed (may be NULL) tells which one.
  */
 nf_status nf_shared_claim(const nf_shared *shared, const nf_claim_item *items, uint32_t count,
                           uint32_t *failed, nf_reason *why);
 
-/** Give all of these items back or none. */
+/** Give all of these items back or none. NF_STALE: it is not taken, or the host has become another
+ * one since the item's generation. */
 nf_status nf_shared_release(const nf_shared *shared, const nf_claim_item *items, uint32_t count,
                             uint32_t *failed, nf_reason *why);
 
@@ -638,23 +652,74 @@ nf_status nf_shared_copy_host(const nf_shared *shared, uint32_t host, const nf_s
                               nf_fleet *copy);
 
 /**
- * Everything that claims change, of one moment: those columns of the fleet are copied into the
- * arrays of to, which are as long. All locks are held meanwhile: for about 1 ms with 100,000 hosts
- * of two cells (16 MB), and several times that where the arrays' memory is touched for the first time.
+ * The fleet of one moment: its columns are copied into the arrays of to, which are as long. Those
+ * that claims change must be there, others are copied where to has an array. All locks are held
+ * meanwhile: for about 1 ms with 100,000 hosts of two cells (16 MB of what claims change), and several
+ * times that where the arrays' memory is touched for the first time.
  */
 nf_status nf_shared_copy(const nf_shared *shared, const nf_fleet *to);
 
-/** nf_fleet_check() beside threads that claim: host after host under its lock. */
+/** nf_fleet_check() beside threads that claim and hosts that change: host after host under its
+ * lock. */
 nf_status nf_shared_check(const nf_shared *shared, const char **reason);
+
+/** Where a host's rows begin; as many follow as it has cells and pools. */
+typedef struct nf_place {
+    uint32_t first_cell;
+    uint32_t first_pool;
+} nf_place;
+
+/**
+ * Put another host at this index, below host_room: one, which is a fleet of one host (nf_copy_host()
+ * makes such) in the numbering of this fleet, with its identity. Used are its columns of the host,
+ * its cells, its pools and their masks, but for derived ones, generation and where they stand; what
+ * they point to (layouts, distances, page sizes) are this fleet's tables. Usage is part of it.
+ *
+ * Its rows are those that place names, which are void or have been the host's own until now; its
+ * masks stand at cell_mask_at of the first of them, and end before the row behind the last. What the
+ * host leaves becomes void. Where it keeps its place, and its cells their ids and layouts, and its
+ * pools all but their counts, placements made before are judged again as after a claim; else it has
+ * become another host, and they are stale: neither taken nor given back.
+ *
+ * generation: the host's when one was made of a copy of it, so that no claim is lost that came between:
+ * NF_STALE where it is another one by now. NF_ANY_GENERATION: whatever has happened.
+ *
+ * An index from n_hosts on is filled this way before nf_shared_publish().
+ *
+ * Cost: that of the host. Beside readers and claims; changes of hosts are made one at a time, which
+ * is the caller's to see to. All is checked before: NF_EINVAL names the column at fault (reason may
+ * be NULL); NF_EFLEET: another identity; NF_ESPACE: it has more cells or pools than max_cells and
+ * max_pools, or masks that do not fit there. Nothing is changed then.
+ */
+nf_status nf_shared_replace(const nf_shared *shared, uint32_t host, const nf_fleet *one,
+                            const nf_place *place, uint64_t generation, const char **reason);
+
+/** The host is there no more: its index stays, of class NF_REMOVED_CLASS, its rows become void. As
+ * nf_shared_replace() otherwise, which can put a host there again. */
+nf_status nf_shared_remove(const nf_shared *shared, uint32_t host);
+
+/** Indices up to n_hosts, which is not less than before, have been filled: from now on they are
+ * hosts, all of them at once. NF_EINVAL names what does not hold of one. Takes all locks for it. */
+nf_status nf_shared_publish(const nf_shared *shared, uint32_t n_hosts, const char **reason);
+
+/**
+ * Another fleet has taken this one's place: from now on each call on this one is NF_EMOVED, and
+ * changes nothing. What it has filled until then (the first entries of fits or counts) is not to
+ * be used. The caller holds the locks, under which it has copied the arrays or taken them over, and
+ * gives them back by nf_shared_unlock().
+ */
+nf_status nf_shared_move(const nf_shared *shared);
 
 /**
  * Wait until no other thread is inside a call on this fleet, and keep all out until
- * nf_shared_unlock(): for pthread_atfork(), so that a child process sees no claim by half. The
- * thread that holds the locks makes no call on the fleet meanwhile.
+ * nf_shared_unlock(): for pthread_atfork(), so that a child process sees no claim by half, and for
+ * nf_shared_move(). The thread that holds the locks makes no other call on the fleet meanwhile.
+ * NF_EMOVED: held all the same.
  */
 nf_status nf_shared_lock(const nf_shared *shared);
 
-/** Let the others in again. A child process, where nobody waits any more, zeroes the locks instead. */
+/** Let the others in again. A child process, where nobody waits any more, zeroes held and waiting of
+ * the locks instead. */
 nf_status nf_shared_unlock(const nf_shared *shared);
 
 /**
@@ -704,6 +769,10 @@ typedef struct nf_api {
     NF_FUNCTION(shared_copy_host);
     NF_FUNCTION(shared_copy);
     NF_FUNCTION(shared_check);
+    NF_FUNCTION(shared_replace);
+    NF_FUNCTION(shared_remove);
+    NF_FUNCTION(shared_publish);
+    NF_FUNCTION(shared_move);
     NF_FUNCTION(shared_lock);
     NF_FUNCTION(shared_unlock);
     /* From the capsule alone; NULL in a C program. With the GIL held; NULL and a Python error where
