@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 import click
@@ -22,12 +23,17 @@ from numafit.cli.output import (
 from numafit.cli.requests import Guests, guest_options
 from numafit.cli.shares import shares_of
 from numafit.cli.sources import HostSources, host_sources
+from numafit.errors import printable
 from numafit.fleet import Fleet
 from numafit.model.flavor import Flavor
+from numafit.model.options import FitOptions
 from numafit.model.request import Request
 from numafit.planning.headroom import reached_by
 from numafit.spans import DEFAULT_CAP
+from numafit.views.refused import Reason, reasons
 
+MOST_ASKED = 2000
+"""Hosts that are asked why a flavor has no room on any."""
 MOST_COLUMNS = 20
 """A terminal has no room for more hosts beside each other; with more only sums are shown."""
 
@@ -35,12 +41,14 @@ MOST_COLUMNS = 20
 @dataclass(frozen=True, slots=True)
 class Count:
     """``counts``: one number per host; those at ``cap`` say that there is room for that many or
-    more. ``None`` for an entry of the list that is no flavor: ``error`` says why."""
+    more. ``None`` for an entry of the list that is no flavor: ``error`` says why. ``none``: why
+    there is room for none on any host: what most of them refuse it for."""
 
     name: str
     counts: npt.NDArray[np.uint32] | None
     cap: int
     error: str = ""
+    none: Reason | None = None
 
     @property
     def total(self) -> int | None:
@@ -133,6 +141,10 @@ def command(
         counts = _count_mix(fleets, wanted, options, list(mix.values()))
     else:
         counts = [Count(flavor.name, _count(fleets, one, options), cap) for flavor, one in wanted]
+    counts = [
+        one if one.total else replace(one, none=_why_none(fleets, request, guests.options))
+        for one, (_flavor, request) in zip(counts, wanted, strict=True)
+    ]
     notes = Notes([(fleet, None) for fleet in fleets])
     room = [one for one, count in zip(wanted, counts, strict=True) if count.total]
     for broken in guests.broken:
@@ -161,6 +173,14 @@ def _count(
     fleets: list[Fleet], request: Request, options: dict[str, Any]
 ) -> npt.NDArray[np.uint32]:
     return np.concatenate([reached_by(fleet, request, **options) for fleet in fleets])
+
+
+def _why_none(fleets: list[Fleet], request: Request, options: FitOptions) -> Reason | None:
+    """The commonest reason; ``None`` where a host refuses it for the others of a mix alone."""
+    asked = ((fleet, host) for fleet in fleets for host in range(len(fleet)))
+    found = (fleet.explain(request, host, options) for fleet, host in islice(asked, MOST_ASKED))
+    # a Refusal is false
+    return next(iter(reasons(one for one in found if one is not None)), None)
 
 
 def _count_mix(
@@ -195,7 +215,7 @@ def _show_flavors(names: list[str], counts: list[Count]) -> None:
             (*row[:3], count.shown(count.most)) for row, count in zip(rows, counts, strict=True)
         ]
     print_table(heads, rows, numbers=heads[1:])
-    _notes(counts)
+    _notes(counts, len(names))
 
 
 def _show_hosts(names: list[str], counts: list[Count]) -> None:
@@ -208,7 +228,7 @@ def _show_hosts(names: list[str], counts: list[Count]) -> None:
         fit = max(columns_that_fit(_widths(heads, rows)), 2)
         print_table(heads[:fit], (row[:fit] for row in rows), numbers=heads[1:])
         rest = rest[fit - 1 :]
-    _notes(counts)
+    _notes(counts, len(names))
 
 
 def _widths(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
@@ -225,12 +245,20 @@ def _total(count: Count) -> str:
     return f"{count.total}+" if count.capped else str(count.total)
 
 
-def _notes(counts: list[Count]) -> None:
+def _notes(counts: list[Count], hosts: int) -> None:
     if any(count.capped for count in counts):
         click.echo(f"+: counting stopped at {counts[0].cap} on a host (--cap)")
     for count in counts:
         if count.error:
             click.echo(f"{count.name}: {count.error}")
+        if count.none is not None:
+            click.echo(printable(f"{count.name}: {_none_words(count.none, hosts)}"))
+
+
+def _none_words(why: Reason, hosts: int) -> str:
+    asked = min(hosts, MOST_ASKED)
+    some = "" if why.hosts == asked else f" ({why.hosts} of {asked} hosts)"
+    return f"no room: {why.words}{some}" + (f"; {why.miss}" if why.miss else "")
 
 
 def _described(count: Count, not_judged: list[dict[str, Any]]) -> dict[str, Any]:
@@ -243,6 +271,7 @@ def _described(count: Count, not_judged: list[dict[str, Any]]) -> dict[str, Any]
         "hosts_with_room": count.hosts,
         "hosts_at_cap": count.capped,
         "counts": None if count.counts is None else count.counts.tolist(),
+        "no_room": count.none and {"reason": count.none.code, "message": count.none.words},
         "not_judged": not_judged,
     }
 

@@ -70,7 +70,7 @@ def command(guests: Guests, sources: HostSources, glance: Glance, pins: bool, ou
     flavor of the list among it.
     """
     wanted = guests.read(sources.aliases(), sources.filters())
-    hosts = glance.hosts(sources.fleets(guests.ratios, glance.patterns))
+    hosts = glance.hosts(sources.fleets(guests.ratios, glance.patterns), sources.services)
     notes = Notes(hosts.parts)
     asked = [
         (
@@ -118,7 +118,7 @@ def _show(one: Answer, pins: bool = False) -> None:
     placement = answer.placement
     floats = "; it asks for no NUMA topology, so its CPUs and memory float"
     click.echo(f"{where}: fits{'' if placement.cells else floats}")
-    for line in answer.lines():
+    for line in answer.lines(pins):
         click.echo(f" {line}")
     if placement.cells:
         print_table(

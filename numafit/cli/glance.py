@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from itertools import chain
 from typing import Any, NamedTuple
 
 import click
@@ -48,9 +49,29 @@ _OPTIONS = (
 )
 
 
-def name_matches(name: str, patterns: Sequence[str]) -> bool:
-    """Whether a host of this name is asked; without patterns every host is."""
-    return not patterns or any(fnmatchcase(name, one) for one in patterns)
+Services = Mapping[str, str]
+"""Name of a host -> that of its nova-compute, where a source tells another one."""
+
+
+def name_matches(name: str, patterns: Sequence[str], service: str = "") -> bool:
+    """Whether a host of this name is asked, by it or by the name of its nova-compute; without
+    patterns every host is."""
+    known = (name, service or name)
+    return not patterns or any(fnmatchcase(word, one) for one in patterns for word in known)
+
+
+def need_matches(
+    option: str, patterns: Sequence[str], names: Iterable[str], services: Services
+) -> None:
+    """A pattern that matches no host is a UsageError."""
+    known = list(dict.fromkeys(filter(None, names)))
+    for pattern in patterns:
+        if not any(name_matches(name, (pattern,), services.get(name, "")) for name in known):
+            hint = nearest(pattern, [*known, *services.values()]) or (
+                f"There are {', '.join(known[:MOST_NAMES])}"
+                + (", ..." if len(known) > MOST_NAMES else "")
+            )
+            raise click.UsageError(f"{option} {shorten(pattern)}: no host matches. {hint}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,19 +85,18 @@ class Glance:
     by_host: bool = False
     option: str = "--match"
 
-    def hosts(self, fleets: Sequence[Fleet]) -> ChosenHosts:
+    def hosts(self, fleets: Sequence[Fleet], services: Services) -> ChosenHosts:
         """Those that match; a pattern that matches none is a UsageError."""
         names = [fleet.names for fleet in fleets]
-        for pattern in self.patterns:
-            if not any(fnmatchcase(name, pattern) for some in names for name in some):
-                known = list(dict.fromkeys(name for some in names for name in some if name))
-                hint = nearest(pattern, known) or f"There are {', '.join(known[:MOST_NAMES])}" + (
-                    ", ..." if len(known) > MOST_NAMES else ""
-                )
-                raise click.UsageError(f"{self.option} {shorten(pattern)}: no host matches. {hint}")
+        need_matches(self.option, self.patterns, chain.from_iterable(names), services)
         return ChosenHosts(
             [
-                (fleet, np.flatnonzero([name_matches(name, self.patterns) for name in some]))
+                (
+                    fleet,
+                    np.flatnonzero(
+                        [name_matches(name, self.patterns, services.get(name, "")) for name in some]
+                    ),
+                )
                 for fleet, some in zip(fleets, names, strict=True)
             ]
         )

@@ -41,7 +41,8 @@ from numafit.views.refused import reasons
     "patterns",
     metavar="GLOB",
     multiple=True,
-    help="Hosts to ask about, by name; may be given several times. Default: all but its own.",
+    help="Hosts to ask about, by their names or those of their nova-compute; may be given several "
+    "times. Default: all but its own.",
 )
 @click.option(
     "--resize",
@@ -115,7 +116,9 @@ def command(
     glance = Glance(tuple(patterns), option="--to")
     parts = [
         (fleet, list(moves(fleet, server, request, hosts=indices, **how)))
-        for fleet, indices in glance.hosts(sources.fleets(patterns=glance.patterns)).parts
+        for fleet, indices in glance.hosts(
+            sources.fleets(patterns=glance.patterns), sources.services
+        ).parts
     ]
     notes = Notes([(fleet, [one.host for one in some]) for fleet, some in parts])
     placed = [(fleet, one) for fleet, some in parts for one in some]

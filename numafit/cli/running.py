@@ -14,7 +14,12 @@ from numafit.model.guest import GuestTopology
 from numafit.model.hostinfo import HostInfo
 from numafit.model.placement import Placement
 from numafit.rules.cpu_policy import realtime_vcpus
-from numafit.rules.emulator_threads import EmulatorThreads, emulator_threads, vcpu_cpus
+from numafit.rules.emulator_threads import (
+    EmulatorThreads,
+    emulator_threads,
+    floating_cpus,
+    vcpu_cpus,
+)
 from numafit.rules.extra_specs import asked_for
 from numafit.rules.topology import CpuTopology, cpu_topology
 
@@ -30,6 +35,7 @@ _WHOSE = {
 class Shape:
     """What is the same on every host. ``guest``: ``None`` where the guest has no topology."""
 
+    vcpus: int
     topology: CpuTopology
     realtime: frozenset[int]
     guest: GuestTopology | None
@@ -38,7 +44,7 @@ class Shape:
     def of(cls, flavor: Flavor, image: Image | None, guest: GuestTopology | None) -> Shape:
         """Raises InvalidRequest."""
         realtime = realtime_vcpus(asked_for(flavor, image)) if guest else frozenset[int]()
-        return cls(cpu_topology(flavor, image), realtime, guest)
+        return cls(flavor.vcpus, cpu_topology(flavor, image), realtime, guest)
 
     def __str__(self) -> str:
         sockets, cores, threads = self.topology
@@ -67,10 +73,14 @@ class Running:
             shape.guest, shape.realtime, self.placement, self._host, self._shared
         )
 
-    def lines(self) -> Iterator[str]:
+    def lines(self, pins: bool = False) -> Iterator[str]:
         emulator = self.emulator
         if emulator is None:
             yield f"{self.shape}"
+            if pins:
+                cpus = cpu_text(floating_cpus(self._host))
+                where = f"CPUs {cpus}, those of the host's shared guests"
+                yield f"each vCPU may run on {where if cpus else 'any CPU of the host'}"
             return
         cpus = f"{'CPU' if len(emulator.cpus) == 1 else 'CPUs'} {cpu_text(emulator.cpus)}"
         yield f"{self.shape}; emulator threads on {_WHOSE[emulator.whose].format(cpus)}"
@@ -97,6 +107,8 @@ class Running:
         }
         if pins:
             cpus = vcpu_cpus(self.placement, self._host)
+            if self.shape.guest is None and (shared := floating_cpus(self._host)):
+                cpus = dict.fromkeys(range(self.shape.vcpus), shared)
             found["vcpu_cpus"] = {str(vcpu): sorted(on) for vcpu, on in cpus.items()}
         return found
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from numafit.cli.glance import name_matches, need_matches
 from numafit.cli.output import print_json
 from numafit.cli.sources import HostSources, host_sources
 from numafit.readers.hostfile import host_to_mapping
@@ -15,6 +16,13 @@ from numafit.views.text import host_text
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources
 @click.option(
+    "--match",
+    "patterns",
+    metavar="GLOB",
+    multiple=True,
+    help="Only hosts whose name matches, such as 'xeon-*'; may be given several times.",
+)
+@click.option(
     "--format",
     "output",
     type=click.Choice(["text", "json", "svg"]),
@@ -22,8 +30,9 @@ from numafit.views.text import host_text
     show_default=True,
     help="A tree of text, the host file that all commands read, or a picture.",
 )
-def command(sources: HostSources, output: str) -> int:
-    """Show hosts: NUMA cells, cores with their threads, memory pages, networks and devices.
+def command(sources: HostSources, patterns: tuple[str, ...], output: str) -> int:
+    """Show hosts: NUMA cells, cores with their threads, memory pages, networks and devices; and
+    what placement and the scheduler know of them, where the source tells it.
 
     HOST is a host file. With --format svg there is one picture, so one host.
 
@@ -33,10 +42,14 @@ def command(sources: HostSources, output: str) -> int:
       numafit show examples/hosts/epyc-nps4.yaml --format svg
       numafit show --hwloc 'pack:2 numa:2 core:8 pu:2' --format json
       numafit show --sysfs /sys
+      numafit show examples/hosts/* --match '*-xeon'
 
     Exit status: 0 shown, 2 bad input.
     """
-    hosts = sources.read()
+    hosts = sources.read(patterns)
+    services = sources.services
+    need_matches("--match", patterns, (host.name for host in hosts), services)
+    hosts = [one for one in hosts if name_matches(one.name, patterns, one.service)]
     if output == "text":
         click.echo("\n\n".join(map(host_text, hosts)))
         return 0

@@ -9,8 +9,9 @@ from __future__ import annotations
 import functools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,6 +29,7 @@ from numafit.model.guest import Limits
 from numafit.model.hostinfo import HostInfo
 from numafit.model.interface import NetInterface, netdevs_of
 from numafit.model.pci_device import PciDevice
+from numafit.readers.node_totals import SERVICE
 from numafit.rules.device_spec import parse_device_specs
 from numafit.rules.filters import NOVAS_OWN, Filters
 from numafit.rules.offline import off_remark
@@ -90,10 +92,11 @@ def _fleet_of_rows(path: str, given: Given) -> Fleet:
     from numafit.readers.row_files import stored_rows
 
     try:
-        return Fleet.from_nova_rows(
+        rows = (
             (name, topology, pools, *others)
             for _way, (topology, pools, name, *others) in stored_rows(path)
         )
+        return Fleet.from_nova_rows(_noted(rows, given))
     except (InputError, MissingExtra):
         # the careful reader names the place in the file, and needs no msgspec
         return Fleet(read_nova_rows(path))
@@ -164,8 +167,8 @@ def _nova_db(url: str, given: Given) -> list[HostInfo]:
     from numafit.readers.nova_db import NovaDb, database_url
 
     with NovaDb(database_url(url)) as database:
+        hosts = list(map(partial(_service_noted, given), database.hosts()))
         _say(database.differences(), given)
-        hosts = list(database.hosts())
         if not given["count_disabled"]:
             _say_without_services(database)
     return hosts
@@ -175,14 +178,31 @@ def _fleet_of_db(url: str, given: Given) -> Fleet:
     from numafit.readers.nova_db import NovaDb, database_url
 
     with NovaDb(database_url(url)) as database:
-        _say(database.differences(), given)
         try:
-            fleet = Fleet.from_nova_rows(database.rows())
+            fleet = Fleet.from_nova_rows(_noted(database.rows(), given))
         except (InputError, MissingExtra):
             # the careful reader names the row, and needs no msgspec
-            fleet = Fleet(database.hosts())
+            fleet = Fleet(map(partial(_service_noted, given), database.hosts()))
+        _say(database.differences(), given)
         _say_without_services(database)
     return fleet
+
+
+def _noted(rows: Iterable[Any], given: Given) -> Iterator[Any]:
+    """The same rows, once the names of their nova-computes are noted."""
+    for row in rows:
+        _note(given, row[0], row[-1].get(SERVICE))
+        yield row
+
+
+def _service_noted(given: Given, host: HostInfo) -> HostInfo:
+    _note(given, host.name, host.service)
+    return host
+
+
+def _note(given: Given, name: str, service: str | None) -> None:
+    if service and service != name:
+        given[SERVICES][name] = service
 
 
 def _say_without_services(database: NovaDb) -> None:
@@ -203,7 +223,10 @@ def _saved(path: str, given: Given) -> list[HostInfo]:
 
 
 def _say(found: Sequence[Difference], given: Given) -> None:
-    differences = [one for one in found if name_matches(one.host, given[PATTERNS])]
+    services = given[SERVICES]
+    differences = [
+        one for one in found if name_matches(one.host, given[PATTERNS], services.get(one.host, ""))
+    ]
     for difference in differences[:MOST_DIFFERENCES]:
         click.echo(f"numafit: {difference}", err=True)
     more = len(differences) - MOST_DIFFERENCES
@@ -211,6 +234,8 @@ def _say(found: Sequence[Difference], given: Given) -> None:
         click.echo(f"numafit: {more} more differences of this kind", err=True)
 
 
+SERVICES = "services"
+"""Key in ``Given`` of what hosts' nova-computes are called, as far as it is known so far."""
 PATTERNS = "patterns"
 """Key in ``Given`` of the patterns of hosts that are asked about; none: all are."""
 
@@ -298,7 +323,13 @@ class HostSources:
         self.configs = Configs(given)
         self.placement = PlacementSources(given)
         self.aggregates = AggregateSources(given)
-        self.given: Given = {**given, "configs": self.configs, PATTERNS: ()}
+        self.services: dict[str, str] = {}
+        self.given: Given = {
+            **given,
+            "configs": self.configs,
+            PATTERNS: (),
+            SERVICES: self.services,
+        }
 
     @property
     def given_any(self) -> bool:
@@ -324,9 +355,11 @@ class HostSources:
         config = self.configs.for_all
         return NOVAS_OWN if config is None else config.filters
 
-    def read(self) -> list[HostInfo]:
-        """All hosts. Raises InputError for what cannot be read, UsageError for no host at all."""
+    def read(self, patterns: tuple[str, ...] = ()) -> list[HostInfo]:
+        """All hosts; ``patterns``: of those that are asked about, so that nothing is remarked of
+        others. Raises InputError for what cannot be read, UsageError for no host at all."""
         self._need_any()
+        self.given = {**self.given, PATTERNS: patterns}
         hosts = [
             host
             for source in SOURCES
@@ -390,8 +423,9 @@ class HostSources:
                 host = replace(host, disabled="")
             host = self.configs.applied(host, source.hardware)
             host = self.aggregates.applied(self.placement.applied(host))
+            _note(self.given, host.name, host.service)
             for remark in (*host.remarks, off_remark(host)):
-                if remark and name_matches(host.name, self.given[PATTERNS]):
+                if remark and name_matches(host.name, self.given[PATTERNS], host.service):
                     click.echo(printable(f"numafit: {host.name or value}: {remark}"), err=True)
             yield host
 

@@ -69,10 +69,15 @@ def vcpu_cpus(placement: Placement, host: HostInfo) -> dict[int, Cpus]:
     return dict(sorted(found.items()))
 
 
+def floating_cpus(host: HostInfo) -> Cpus:
+    """Host CPUs that the vCPUs of a guest without a topology may run on."""
+    return Cpus().union(*(cell.cpuset for cell in host.cells))
+
+
 def shared_cpus(host: HostInfo) -> Cpus:
     """CPUs of ``[compute] cpu_shared_set`` as the cells tell it: without that option, and under
     ``vcpu_pin_set``, floating and dedicated vCPUs get the same CPUs."""
-    shared = Cpus().union(*(cell.cpuset for cell in host.cells))
+    shared = floating_cpus(host)
     dedicated = Cpus().union(*(cell.pcpuset for cell in host.cells))
     return Cpus() if shared == dedicated else shared
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from numafit.cpuset import format_cpu_list
 from numafit.model.hostinfo import HostCell, HostInfo, PagePool
+from numafit.model.resources import Inventory
+from numafit.rules.versions import dotted
 from numafit.views import words
 
 
@@ -80,6 +82,52 @@ def _rest(host: HostInfo) -> Iterator[str]:
     if any(ratio is not None for ratio in ratios):
         cpus, ram = ("none" if ratio is None else f"{ratio:g}" for ratio in ratios)
         yield f"allocation ratios: CPUs {cpus}, memory {ram}"
+    yield from _placement(host)
+    yield from _state(host)
+
+
+def _placement(host: HostInfo) -> Iterator[str]:
+    known = host.provider
+    if known is not None:
+        for name, one in sorted(known.inventories.items()):
+            yield _inventory(name, one)
+        for what in ("traits", "aggregates"):
+            names = getattr(known, what)
+            if names is not None:
+                yield f"{what}: {', '.join(sorted(names)) or 'none'}"
+    if host.zone is not None:
+        yield f"availability zone {host.zone}"
+    if host.service and host.service != host.name:
+        yield f"compute service {host.service}"
+    if host.disabled:
+        yield f"takes no guests: {host.disabled}"
+
+
+def _inventory(name: str, one: Inventory) -> str:
+    parts = [f"{one.total} in all"]
+    if one.reserved:
+        parts.append(f"{one.reserved} reserved")
+    if one.allocation_ratio != 1.0:
+        parts.append(f"given out {one.allocation_ratio:g} times")
+    parts.append(f"{one.used} used")
+    parts.append(f"{max(one.limit - one.used, 0)} free")
+    return f"{name}: {', '.join(parts)}{' (derived)' if one.derived else ''}"
+
+
+def _state(host: HostInfo) -> Iterator[str]:
+    state = host.state
+    if state.aggregate_metadata is not None:
+        pairs = (
+            f"{key}={'|'.join(sorted(values))}"
+            for key, values in sorted(state.aggregate_metadata.items())
+        )
+        yield f"aggregate metadata: {', '.join(pairs) or 'none'}"
+    version = state.hypervisor_version
+    words = [state.hypervisor_type or "", dotted(version) if version else ""]
+    instances = ("/".join(one) for one in dict.fromkeys(state.instances or ()))
+    words.append(f"for {', '.join(instances)}" if state.instances else "")
+    if any(words):
+        yield f"hypervisor {' '.join(filter(None, words))}"
 
 
 def _distances(host: HostInfo) -> list[str]:

@@ -36,6 +36,47 @@ def expected() -> dict[str, list[int]]:
     return {name: [by_hand(path, request) for path in HOSTS] for name, request in requests.items()}
 
 
+def flavors_of(tmp_path: Path, *flavors: dict[str, Any]) -> Path:
+    path = tmp_path / "flavors.json"
+    path.write_text(json.dumps([{"vcpus": 1, "memory_mb": 512, **one} for one in flavors]))
+    return path
+
+
+def test_why_a_flavor_has_no_room_anywhere_is_said_below_the_table(
+    numafit: Run, tmp_path: Path
+) -> None:
+    gpu = {"extra_specs": {"pci_passthrough:alias": "a:1,b:1"}}
+    flavors = flavors_of(
+        tmp_path, {"name": "m"}, {"name": "monster", "vcpus": 4000}, {"name": "gpu", **gpu}
+    )
+    alias = '{"name": "%s", "vendor_id": "10de", "product_id": "20b5"}'
+    aliases = [word for name in "ab" for word in ("--alias", alias % name)]
+    hosts = []
+    for name, devices in (("a-1", 1), ("a-2", 1), ("b-1", 0)):
+        pool = {"vendor_id": "10de", "product_id": "20b5", "count": devices}
+        cell = {"id": 0, "cpus": "0-7", "memory_mb": 8192 + 1024 * devices}
+        hosts.append(tmp_path / f"{name}.json")
+        data = {"version": 1, "name": name, "cells": [cell], "pci": [pool] if devices else []}
+        hosts[-1].write_text(json.dumps(data))
+    done = numafit("capacity", flavors, *hosts, *aliases)
+    assert done.status == 1
+    said = done.out.partition("\n\n")[2].splitlines()
+    # one device serves one of two aliases: Launchpad 1986838
+    assert said[:2] == [
+        "monster: no room: VCPU: more than a guest gets at once; 3992 VCPU short on a-1",
+        "gpu: no room: no choice of cells serves all PCI requests at once (2 of 3 hosts)",
+    ]
+    answer = json.loads(numafit("capacity", flavors, *hosts, *aliases, "--format", "json").out)
+    assert [one["no_room"] and one["no_room"]["reason"] for one in answer["flavors"]] == [
+        None,
+        "host_class",
+        "pci_together",
+    ]
+    pinned = flavors_of(tmp_path, {"name": "big", "memory_mb": 9000})
+    out = numafit("capacity", pinned, *hosts).out
+    assert "big: no room: MEMORY_MB: too little free" in out
+
+
 def test_json(numafit: Run, expected: dict[str, list[int]]) -> None:
     done = numafit("capacity", FLAVORS, *HOSTS, "--format", "json")
     answer = json.loads(done.out)

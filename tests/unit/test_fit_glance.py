@@ -101,7 +101,7 @@ def test_a_summary_of_two_thousand_hosts_takes_less_than_a_second(
     (flavor,) = read_flavors(flavors(tmp_path))
     fleet = Fleet.load(many)
     start = time.perf_counter()
-    asked = Glance().hosts([fleet]).asked(Request.for_server(flavor), FitOptions())
+    asked = Glance().hosts([fleet], {}).asked(Request.for_server(flavor), FitOptions())
     print_summary(flavor.name, asked, Glance())
     assert time.perf_counter() - start < 1.0
     assert "on 100 of 2000 hosts" in capsys.readouterr().out

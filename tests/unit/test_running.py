@@ -152,3 +152,13 @@ def test_pins_has_a_row_for_each_vcpu(ask: Run) -> None:
         ["3", "1", "1", "11"],
     ]
     assert "vCPU" not in ask(PINNED).out.replace("vCPUs", "")
+
+
+def test_pins_of_a_guest_without_a_topology_are_one_line(ask: Callable[..., Any]) -> None:
+    said = " each vCPU may run on CPUs 0-1,8-9, those of the host's shared guests\n"
+    assert said in ask({}, "--pins").out
+    assert "each vCPU" not in ask({}).out
+    (answer,) = json.loads(ask({}, "--pins", "--format", "json").out)
+    assert answer["vcpu_cpus"] == {str(n): [0, 1, 8, 9] for n in range(4)}
+    bare = {"version": 1, "name": "h", "cells": []}
+    assert " each vCPU may run on any CPU of the host\n" in ask({}, "--pins", host=bare).out

@@ -266,6 +266,17 @@ def test_a_host_that_is_not_there_is_a_fault_of_the_option_that_named_it(
     assert "numafit: --to 'xeon-9': no host matches." in done.err
 
 
+def test_hosts_are_named_by_their_compute_services_too(numafit: Run, cell: str) -> None:
+    for n in (1, 2, 3):
+        changed(cell, "UPDATE compute_nodes SET host = 'svc-' || id WHERE id = ?", n)
+    done = numafit("move", "web", "--nova-db", cell, "--to", "svc-2", "--format", "json")
+    assert [one["host"] for one in json.loads(done.out)] == ["xeon-2"]
+    done = numafit("show", "--nova-db", cell, "--match", "svc-3")
+    assert done.out.startswith("xeon-3\n")
+    assert "compute service svc-3" in done.out
+    assert numafit("move", "web", "--nova-db", cell, "--to", "svc-9").status == 2
+
+
 def test_nothing_is_remarked_of_hosts_that_are_not_asked(numafit: Run, cell: str) -> None:
     changed(cell, "UPDATE compute_nodes SET numa_topology = ? WHERE id = 2", host_row(2, [5])[3])
     asked = ("move", "web", "--nova-db", cell)

@@ -60,6 +60,42 @@ def test_text_of_a_host_in_use(capsys: pytest.CaptureFixture[str]) -> None:
         assert words in out
 
 
+def test_what_placement_and_the_scheduler_know_is_shown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = {
+        "resources": {"VCPU": {"total": 8, "reserved": 1, "allocation_ratio": 4.0, "used": 3}},
+        "traits": ["CUSTOM_B", "CUSTOM_A"],
+        "aggregates": [],
+        "zone": "az1",
+        "disabled": "new disk",
+        "aggregate_metadata": {"ssd": "true", "gpu": ["h100", "a100"]},
+        "hypervisor": {"type": "QEMU", "version": "8.2.0", "instances": ["x86_64 kvm hvm"]},
+    }
+    path = tmp_path / "h.json"
+    path.write_text(json.dumps({"version": 1, "name": "h", "cells": [], **told}))
+    assert main(["show", str(path)]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        "h",
+        "└─ no NUMA topology",
+        "├─ VCPU: 8 in all, 1 reserved, given out 4 times, 3 used, 25 free",
+        "├─ traits: CUSTOM_A, CUSTOM_B",
+        "├─ aggregates: none",
+        "├─ availability zone az1",
+        "├─ takes no guests: new disk",
+        "├─ aggregate metadata: gpu=a100|h100, ssd=true",
+        "└─ hypervisor QEMU 8.2.0 for x86_64/kvm/hvm",
+    ]
+
+
+def test_hosts_are_shown_by_pattern(capsys: pytest.CaptureFixture[str]) -> None:
+    files = list(map(str, HOSTS))
+    assert main(["show", *files, "--match", "edge*", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "edge-gold"
+    assert main(["show", *files, "--match", "edge", "--match", "dual*"]) == 2
+    assert "--match 'edge': no host matches. Did you mean 'edge-gold'?" in capsys.readouterr().err
+
+
 def odd_host() -> HostInfo:
     cell = HostCell(
         id=3,
