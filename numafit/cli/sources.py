@@ -22,7 +22,7 @@ from numafit.cli.glance import name_matches
 from numafit.cli.output import listed
 from numafit.cli.placement import OPTIONS, PlacementSources
 from numafit.diagnosis.usage import Difference
-from numafit.errors import InputError, MissingExtra, printable
+from numafit.errors import InputError, printable
 from numafit.fleet import Fleet
 from numafit.model.guest import Limits
 from numafit.model.hostinfo import HostInfo
@@ -94,8 +94,8 @@ def _fleet_of_rows(path: str, given: Given) -> Fleet:
             (name, topology, pools, *others)
             for _way, (topology, pools, name, *others) in stored_rows(path)
         )
-    except (InputError, MissingExtra):
-        # the careful reader names the place in the file, and needs no msgspec
+    except InputError:
+        # the careful reader names the place in the file
         return Fleet(read_nova_rows(path))
 
 
@@ -178,8 +178,8 @@ def _fleet_of_db(url: str, given: Given) -> Fleet:
         _say(database.differences(), given)
         try:
             fleet = Fleet.from_nova_rows(database.rows())
-        except (InputError, MissingExtra):
-            # the careful reader names the row, and needs no msgspec
+        except InputError:
+            # the careful reader names the row
             fleet = Fleet(database.hosts())
         _say_without_services(database)
     return fleet

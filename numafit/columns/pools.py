@@ -58,26 +58,47 @@ class Pools:
         """What stands behind the numbers, by the names of Columns' attributes."""
         return {"classes": self.classes, "providers": self.providers, "pools": self.infos}
 
-    def add_host(self, pools: Iterable[PciPool], cells: Iterable[int], first_cell: int) -> None:
-        """``cells``: ids of the host's cells, which stand in the fleet from ``first_cell`` on."""
-        places = {cell: n for n, cell in enumerate(cells)} if pools else {}
+    def add_host(
+        self,
+        pools: Iterable[PciPool],
+        cells: Iterable[int],
+        first_cell: int,
+        classes: Iterable[int] | None = None,
+    ) -> None:
+        """``cells``: ids of the host's cells, which stand in the fleet from ``first_cell`` on.
+        ``classes``: of pools that stand in nova's order already, where they are known."""
+        if pools:
+            if classes is None:
+                pools = sorted(pools, key=rank)
+                classes = map(self.class_of, pools)
+            self._add(pools, classes, {cell: n for n, cell in enumerate(cells)}, first_cell)
+        self._edges.append(len(self.infos))
+
+    def _add(
+        self,
+        pools: Iterable[PciPool],
+        classes: Iterable[int],
+        places: Mapping[int, int],
+        first_cell: int,
+    ) -> None:
         families: dict[Any, int] = {}
         columns = self._columns
-        for pool in sorted(pools, key=lambda pool: len(pool.tags)):
+        for pool, number in zip(pools, classes, strict=True):
             self.infos.append(pool)
+            tags = pool.tags
             cell = POOL_ANYWHERE
             if pool.numa_node is not None:
                 cell = places.get(pool.numa_node, POOL_ELSEWHERE)
             self.fleet_cell.append(first_cell + cell if cell >= 0 else -1)
-            columns["pool_class"].append(self._class(pool))
+            columns["pool_class"].append(number)
             columns["pool_cell"].append(cell)
-            columns["pool_provider"].append(_number(pool.tags.get("rp_uuid"), self.providers))
+            columns["pool_provider"].append(_number(tags.get("rp_uuid"), self.providers))
             columns["pool_family"].append(_family(pool, families))
-            columns["pool_kind"].append(_KINDS.get(str(pool.tags.get("dev_type")), KIND_OTHER))
+            columns["pool_kind"].append(_KINDS.get(str(tags.get("dev_type")), KIND_OTHER))
             columns["pool_count"].append(pool.count)
-        self._edges.append(len(self.infos))
 
-    def _class(self, pool: PciPool) -> int:
+    def class_of(self, pool: PciPool) -> int:
+        """The number of a pool's property set."""
         found = properties(pool)
         key = class_key(found)
         known = self._class_ids.get(key)
@@ -85,6 +106,11 @@ class Pools:
             known = self._class_ids[key] = len(self.classes)
             self.classes.append(found)
         return known
+
+
+def rank(pool: PciPool) -> int:
+    """Nova goes through a host's pools by this, and as the host lists them."""
+    return len(pool.tags)
 
 
 def _number(name: Any, known: dict[Any, int]) -> int:
