@@ -37,8 +37,10 @@ def measure(count: int = ROWS) -> list[Row]:
     ours, decoder = take_turns(
         [
             lambda: cpu_time(lambda: Fleet.from_nova_rows(unlike)) / DISTINCT,
-            lambda: cpu_time(lambda: [json.loads(text) for row in unlike for text in row[1:]])
-            / DISTINCT,
+            lambda: (
+                cpu_time(lambda: [json.loads(text) for row in unlike for text in row[1:]])
+                / DISTINCT
+            ),
         ],
         5,
     )
