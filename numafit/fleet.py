@@ -136,9 +136,9 @@ class Fleet(PlacementHalf, FilledHalf):
         are passed over. Raises InputError that names the row, the key and the value at fault.
         Needs nanoarrow (``numafit[arrow]``).
         """
-        from numafit.columns import from_arrow, to_arrow
+        from numafit.columns import from_arrow
 
-        gatherer, generations = from_arrow.gather(to_arrow.rows(source))
+        gatherer, generations = from_arrow.gather(source)
         columns = Columns(gatherer)
         columns.host_generation[:] = generations
         return cls._of(columns)

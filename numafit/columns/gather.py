@@ -119,14 +119,16 @@ class Gatherer:
 
     def near(self, cell: int, physnets: Collection[str], tunneled: bool) -> None:
         """Networks whose NIC is near a cell of the columns."""
+        nets = self.numbers_of(physnets)
         if tunneled:
-            self._near(cell, TUNNEL_NET)
-        for physnet in sorted(physnets):
-            self._near(cell, self.nets.setdefault(physnet, FIRST_PHYSNET + len(self.nets)))
+            nets.append(TUNNEL_NET)
+        self.net_cell.extend([cell] * len(nets))
+        self.net.extend(nets)
 
-    def _near(self, cell: int, net: int) -> None:
-        self.net_cell.append(cell)
-        self.net.append(net)
+    def numbers_of(self, physnets: Iterable[str]) -> list[int]:
+        """Those of networks; new ones get the next."""
+        nets = self.nets
+        return [nets.setdefault(name, FIRST_PHYSNET + len(nets)) for name in sorted(physnets)]
 
     def end_host(
         self,
@@ -145,11 +147,12 @@ class Gatherer:
         self.names.append(name)
         self.cpu_ratio.append(NAN if cpu_ratio is None else cpu_ratio)
         self.ram_ratio.append(NAN if ram_ratio is None else ram_ratio)
-        self.distance_at.append(self._distance(distances) if distances else NO_DISTANCES)
+        self.distance_at.append(self.distance(distances) if distances else NO_DISTANCES)
         self.pools.add_host(pools, self.cell_id[first:] if pools else (), first, classes)
         self.resources.add(*told)
 
-    def _distance(self, matrix: tuple[tuple[int, ...], ...]) -> int:
+    def distance(self, matrix: tuple[tuple[int, ...], ...]) -> int:
+        """Where a matrix stands among the distances."""
         if matrix not in self._known_distances:
             self._known_distances[matrix] = len(self.distances)
             for row in matrix:

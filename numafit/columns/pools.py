@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,9 @@ from numafit.columns.schema import COLUMNS
 from numafit.model.hostinfo import PciPool
 
 UNKNOWN = 0  # of providers and families
+NO_NODE = -2
+
+Numbers = npt.NDArray[np.int64]
 
 _KINDS = {"type-PF": KIND_PF, "type-VF": KIND_VF, "vdpa": KIND_VF}
 
@@ -96,6 +99,44 @@ class Pools:
             columns["pool_family"].append(_family(pool, families))
             columns["pool_kind"].append(_KINDS.get(str(tags.get("dev_type")), KIND_OTHER))
             columns["pool_count"].append(pool.count)
+
+    def add_hosts(
+        self,
+        pools: Sequence[PciPool],
+        classes: Sequence[int],
+        lengths: Numbers,
+        hosts: Numbers,
+        cells: Numbers,
+        first_cell: int,
+    ) -> None:
+        """Pools of many hosts, ``lengths`` of them each, whose devices have no addresses.
+        ``cells``: ids of the cells, ``hosts``: whose each of these is."""
+        owners = np.repeat(np.arange(len(lengths)), lengths)
+        order = np.lexsort((np.array([rank(pool) for pool in pools], np.int64), owners)).tolist()
+        ours = [pools[n] for n in order]
+        given = [NO_NODE if pool.numa_node is None else pool.numa_node for pool in ours]
+        nodes = np.array(given, np.int64)
+        # a cell and a pool that names it have one key
+        keys = hosts << 32 | cells
+        by_key = np.argsort(keys, kind="stable")
+        wanted = owners << 32 | np.maximum(nodes, 0)
+        at = np.searchsorted(keys, wanted, sorter=by_key)
+        there = at < len(keys)
+        at = by_key[np.where(there, at, 0)] if len(keys) else at
+        there &= nodes >= 0
+        there[there] = keys[at[there]] == wanted[there]
+        cell = np.where(there, at - np.searchsorted(hosts, owners), POOL_ELSEWHERE)
+        tags = [pool.tags for pool in ours]
+        self.infos += ours
+        self.fleet_cell += np.where(there, first_cell + at, -1).tolist()
+        columns = self._columns
+        columns["pool_class"] += [classes[n] for n in order]
+        columns["pool_cell"] += np.where(nodes == NO_NODE, POOL_ANYWHERE, cell).tolist()
+        columns["pool_provider"] += [_number(one.get("rp_uuid"), self.providers) for one in tags]
+        columns["pool_family"] += [UNKNOWN] * len(ours)
+        columns["pool_kind"] += [_KINDS.get(str(one.get("dev_type")), KIND_OTHER) for one in tags]
+        columns["pool_count"] += [pool.count for pool in ours]
+        self._edges += (self._edges[-1] + np.cumsum(lengths)).tolist()
 
     def class_of(self, pool: PciPool) -> int:
         """The number of a pool's property set."""

@@ -64,6 +64,11 @@ class HostResources:
 =======
         self.add(*(NOTHING_TOLD if host is None else (host.provider, host.zone, host.disabled)))
 
+    def add_unknown(self, hosts: int) -> None:
+        """So many hosts of which nothing is known."""
+        for _ in range(hosts):
+            self.add(*NOTHING_TOLD)
+
     def add(self, provider: Provider | None, zone: str | None, disabled: str) -> None:
         if provider is None:
             number = self._bare.get((zone, disabled))
