@@ -49,7 +49,14 @@ class Part:
         self._need("+s")
         self.need_all()
         children = list(zip(self._view.children, self._schema.children, strict=True))
-        found = {schema.name: Part(view, schema, self._first, self.n) for view, schema in children}
+        try:
+            names = [schema.name for _view, schema in children]
+        except UnicodeDecodeError:
+            raise Unlike from None
+        found = {
+            name: Part(view, schema, self._first, self.n)
+            for name, (view, schema) in zip(names, children, strict=True)
+        }
         if len(found) != len(children):
             raise Unlike
         return found
