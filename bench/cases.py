@@ -98,9 +98,13 @@ def topology(
     )
 
 
-def pools(seed: int, cells: int = 2, count: int = 4, vendor: str = "8086") -> str:
-    """``compute_nodes.pci_stats``: ``count`` pools of VFs, spread over the cells."""
+def pools(
+    seed: int, cells: int = 2, count: int = 4, vendor: str = "8086", provider: str | None = None
+) -> str:
+    """``compute_nodes.pci_stats``: ``count`` pools of VFs, spread over the cells. ``provider``:
+    begins the names of their resource providers."""
     rng = random.Random(seed)
+    own = [{} if provider is None else {"rp_uuid": f"{provider}-{n}"} for n in range(count)]
     return json.dumps(
         _object(
             "PciDevicePoolList",
@@ -115,7 +119,11 @@ def pools(seed: int, cells: int = 2, count: int = 4, vendor: str = "8086") -> st
                             "product_id": f"15{n % 4:02}",
                             "numa_node": n % cells,
                             "count": rng.randint(1, 8),
-                            "tags": {"dev_type": "type-VF", "physical_network": f"net{n % 2}"},
+                            "tags": {
+                                "dev_type": "type-VF",
+                                "physical_network": f"net{n % 2}",
+                                **own[n],
+                            },
                         },
                     )
                     for n in range(count)

@@ -90,8 +90,7 @@ class Fleet(PlacementHalf, FilledHalf):
         ``ram_allocation_ratio`` behind them where they are known, or a mapping of the columns'
         names. ``progress`` is called with the number of rows now and then, and at the end.
 
-        Needs msgspec (``numafit[rows]``). Raises InputError that names the row, the key and the
-        value at fault.
+        Raises InputError that names the row, the key and the value at fault.
         """
         from numafit.columns.nova_rows import gather_rows
 
@@ -137,9 +136,9 @@ class Fleet(PlacementHalf, FilledHalf):
         are passed over. Raises InputError that names the row, the key and the value at fault.
         Needs nanoarrow (``numafit[arrow]``).
         """
-        from numafit.columns import from_arrow, to_arrow
+        from numafit.columns import from_arrow
 
-        gatherer, generations = from_arrow.gather(to_arrow.rows(source))
+        gatherer, generations = from_arrow.gather(source)
         columns = Columns(gatherer)
         columns.host_generation[:] = generations
         return cls._of(columns)

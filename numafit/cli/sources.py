@@ -23,7 +23,7 @@ from numafit.cli.glance import name_matches
 from numafit.cli.output import listed
 from numafit.cli.placement import OPTIONS, PlacementSources
 from numafit.diagnosis.usage import Difference
-from numafit.errors import InputError, MissingExtra, printable
+from numafit.errors import InputError, printable
 from numafit.fleet import Fleet
 from numafit.model.guest import Limits
 from numafit.model.hostinfo import HostInfo
@@ -97,8 +97,8 @@ def _fleet_of_rows(path: str, given: Given) -> Fleet:
             for _way, (topology, pools, name, *others) in stored_rows(path)
         )
         return Fleet.from_nova_rows(_noted(rows, given))
-    except (InputError, MissingExtra):
-        # the careful reader names the place in the file, and needs no msgspec
+    except InputError:
+        # the careful reader names the place in the file
         return Fleet(read_nova_rows(path))
 
 
@@ -180,8 +180,8 @@ def _fleet_of_db(url: str, given: Given) -> Fleet:
     with NovaDb(database_url(url)) as database:
         try:
             fleet = Fleet.from_nova_rows(_noted(database.rows(), given))
-        except (InputError, MissingExtra):
-            # the careful reader names the row, and needs no msgspec
+        except InputError:
+            # the careful reader names the row
             fleet = Fleet(map(partial(_service_noted, given), database.hosts()))
         _say(database.differences(), given)
         _say_without_services(database)

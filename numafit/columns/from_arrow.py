@@ -1,13 +1,22 @@
-"""Rows of Arrow data, as ``numafit.columns.to_arrow`` writes them -> HostInfo."""
+"""Arrow data, as ``numafit.columns.to_arrow`` writes them -> columns: whole columns at once, or row
+by row where something is wrong or unusual."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
+from numafit.columns.arrow_bulk import Batches
+from numafit.columns.arrow_cpus import Sets
+from numafit.columns.arrow_parts import Part, Unlike
 from numafit.columns.gather import Gatherer
 from numafit.cpuset import parse_cpu_list
 from numafit.errors import InputError
+from numafit.extras import need
 from numafit.model.guest import MAX_MEMORY_MB
 from numafit.model.hostinfo import MAX_ID, HostCell, HostInfo, PagePool, PciPool
 from numafit.readers import bounds, checks
@@ -18,29 +27,78 @@ _REMEMBERED = 4096
 _TYPE = "Arrow data with the columns that a Fleet gives"
 
 
-def gather(rows: Iterable[Any]) -> tuple[Gatherer, list[int]]:
+def gather(source: Any) -> tuple[Gatherer, npt.ArrayLike]:
     """All hosts, and the generation of each; an error names row, key and value."""
+    batches = _batches(source)
+    with bounds.document():
+        try:
+            return _in_columns(batches)
+        except Unlike:
+            pass
+    with bounds.document():
+        return _row_by_row(_rows(batches))
+
+
+def _batches(source: Any) -> list[Any]:
+    """The arrays of anything with ``__arrow_c_stream__``."""
+    na = need("nanoarrow", "arrow")
+    if not hasattr(source, "__arrow_c_stream__"):
+        expected = "a table or frame with __arrow_c_stream__"
+        raise InputError(None, None, type(source).__name__, expected)
+    with _readable():
+        return list(na.c_array_stream(source))
+
+
+def _rows(batches: list[Any]) -> Iterator[Any]:
+    """Each row of them, as plain values. The arrays are gone then."""
+    if not batches:
+        return
+    na = need("nanoarrow", "arrow")
+    made = need("nanoarrow.c_array_stream", "arrow").CArrayStream
+    with _readable():
+        # copies of views of text would end the process
+        stream = made.from_c_arrays(batches, batches[0].schema, move=True, validate=False)
+        yield from na.ArrayStream(stream).iter_py()
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
+    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        expected = "columns of numbers, text, lists and structs"
+        raise InputError(None, None, str(error), expected) from None
+
+
+def _in_columns(batches: Iterable[Any]) -> tuple[Gatherer, npt.ArrayLike]:
+    reader = _Reader()
+    gatherer = Gatherer()
+    adding = Batches(gatherer, reader.sets, _pool)
+    generations = [adding.add(Part.of(batch)) for batch in batches]
+    return gatherer, np.concatenate(generations) if generations else ()
+
+
+def _row_by_row(rows: Iterable[Any]) -> tuple[Gatherer, list[int]]:
     gatherer = Gatherer()
     generations = []
     reader = _Reader()
     empty = 0
-    with bounds.document():
-        for n, row in enumerate(rows):
-            try:
-                data = checks.mapping(None, row, _TYPE)
-                host = reader.host(data)
-                if not host.cells and not host.name:
-                    empty += 1
-                    if empty > bounds.ARROW_EMPTY_HOSTS:
-                        expected = (
-                            f"at most {bounds.ARROW_EMPTY_HOSTS} hosts without name and cells"
-                        )
-                        raise InputError(None, None, "one more", expected)
-                gatherer.add_host(host)
-                generation = data.get("generation", 0)
-                generations.append(checks.whole("generation", generation, 0, MAX_GENERATION))
-            except InputError as error:
-                raise error.within(f"row {n}") from None
+    for n, row in enumerate(rows):
+        try:
+            data = checks.mapping(None, row, _TYPE)
+            host = reader.host(data)
+            if not host.cells and not host.name:
+                empty += 1
+                if empty > bounds.ARROW_EMPTY_HOSTS:
+                    expected = f"at most {bounds.ARROW_EMPTY_HOSTS} hosts without name and cells"
+                    raise InputError(None, None, "one more", expected)
+            gatherer.add_host(host)
+            generation = data.get("generation", 0)
+            generations.append(checks.whole("generation", generation, 0, MAX_GENERATION))
+        except InputError as error:
+            raise error.within(f"row {n}") from None
     return gatherer, generations
 
 
@@ -88,6 +146,10 @@ class _Reader:
             tunneled=checks.flag("tunneled", data.get("tunneled")),
             socket=data.get("socket"),
         )
+
+    def sets(self, cpuset: str, pcpuset: str, siblings: str) -> Sets:
+        """A cell's three CPU sets."""
+        return self._cpus("cpuset", cpuset), self._cpus("pcpuset", pcpuset), self._cores(siblings)
 
     def _cores(self, text: str) -> tuple[frozenset[int], ...]:
         found = self._cores_by_text.get(text)

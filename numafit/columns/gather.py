@@ -15,7 +15,7 @@ from numafit.columns import ranges
 from numafit.columns.layouts import Layouts
 from numafit.columns.names import Names
 from numafit.columns.pools import Pools
-from numafit.columns.resources import HostResources
+from numafit.columns.resources import NOTHING_TOLD, HostResources, Told
 from numafit.columns.schema import COLUMNS
 from numafit.errors import InputError
 from numafit.model.hostinfo import UNKNOWN_MEMORY, HostInfo, PciPool
@@ -115,15 +115,20 @@ class Gatherer:
         for pool in pages:
             self.page_cell.append(n)
             self.page_numbers.extend(pool)
-        if tunneled:
-            self._near(n, TUNNEL_NET)
-        if physnets:
-            for physnet in sorted(physnets):
-                self._near(n, self.nets.setdefault(physnet, FIRST_PHYSNET + len(self.nets)))
+        self.near(n, physnets, tunneled)
 
-    def _near(self, cell: int, net: int) -> None:
-        self.net_cell.append(cell)
-        self.net.append(net)
+    def near(self, cell: int, physnets: Collection[str], tunneled: bool) -> None:
+        """Networks whose NIC is near a cell of the columns."""
+        nets = self.numbers_of(physnets)
+        if tunneled:
+            nets.append(TUNNEL_NET)
+        self.net_cell.extend([cell] * len(nets))
+        self.net.extend(nets)
+
+    def numbers_of(self, physnets: Iterable[str]) -> list[int]:
+        """Those of networks; new ones get the next."""
+        nets = self.nets
+        return [nets.setdefault(name, FIRST_PHYSNET + len(nets)) for name in sorted(physnets)]
 
     def end_host(
         self,
@@ -132,19 +137,22 @@ class Gatherer:
         ram_ratio: float | None,
         pools: Iterable[PciPool],
         distances: tuple[tuple[int, ...], ...] = (),
-        known: HostInfo | None = None,
+        told: Told = NOTHING_TOLD,
+        classes: Iterable[int] | None = None,
     ) -> None:
-        """All cells since the last host are this one's. ``known``: holds what placement knows."""
+        """All cells since the last host are this one's. ``told``: what is known of it as a whole.
+        ``classes``: of the pools, as ``Pools.add_host`` takes them."""
         first = self.cell_edges[-1]
         self.cell_edges.append(len(self.cell_id))
         self.names.append(name)
         self.cpu_ratio.append(NAN if cpu_ratio is None else cpu_ratio)
         self.ram_ratio.append(NAN if ram_ratio is None else ram_ratio)
-        self.distance_at.append(self._distance(distances) if distances else NO_DISTANCES)
-        self.pools.add_host(pools, self.cell_id[first:], first)
-        self.resources.add_host(known)
+        self.distance_at.append(self.distance(distances) if distances else NO_DISTANCES)
+        self.pools.add_host(pools, self.cell_id[first:] if pools else (), first, classes)
+        self.resources.add(*told)
 
-    def _distance(self, matrix: tuple[tuple[int, ...], ...]) -> int:
+    def distance(self, matrix: tuple[tuple[int, ...], ...]) -> int:
+        """Where a matrix stands among the distances."""
         if matrix not in self._known_distances:
             self._known_distances[matrix] = len(self.distances)
             for row in matrix:
@@ -182,7 +190,7 @@ class Gatherer:
             host.ram_allocation_ratio,
             host.pci_pools or (),
             host.distances,
-            host,
+            (host.provider, host.zone, host.disabled),
         )
 
     def _pages(self) -> dict[str, npt.NDArray[Any]]:

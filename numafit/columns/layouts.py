@@ -18,16 +18,10 @@ from numafit.columns.schema import COLUMNS, LAYOUT_DTYPE
 from numafit.model.hostinfo import HostCell
 from numafit.readers import bounds
 
-WIDE = 1024
-"""Slots; one number per CPU, each as wide as all slots, takes quadratic memory."""
-
 
 @dataclass(slots=True)
 class Layout:
-    """One interned CPU layout: ``slot_of`` maps a CPU id to its slot, ``cpus`` maps back.
-
-    ``dedicated_bits``: the bit of each dedicated CPU in a mask; empty beyond ``WIDE`` slots.
-    """
+    """One interned CPU layout: ``slot_of`` maps a CPU id to its slot, ``cpus`` maps back."""
 
     shift: int
     threads: int
@@ -36,14 +30,9 @@ class Layout:
     dedicated: frozenset[int]
     shared: frozenset[int]
     slot_of: dict[int, int] = field(init=False)
-    dedicated_bits: dict[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
         self.slot_of = {cpu: slot for slot, cpu in enumerate(self.cpus) if cpu >= 0}
-        wide = len(self.cpus) > WIDE
-        self.dedicated_bits = {
-            cpu: 1 << self.slot_of[cpu] for cpu in (() if wide else self.dedicated)
-        }
 
     @property
     def siblings(self) -> tuple[frozenset[int], ...]:

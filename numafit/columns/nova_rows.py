@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from numafit.columns._nova_text import NovaPools, NovaText
 from numafit.columns.gather import Gatherer
-from numafit.columns.layouts import Layout
+from numafit.columns.pools import rank
+from numafit.columns.resources import NOTHING_TOLD, Told
 from numafit.errors import InputError
-from numafit.model.hostinfo import MAX_CELL_CPUS, HostCell, HostInfo, PciPool
+from numafit.model.hostinfo import MAX_CELL_CPUS, HostCell, PciPool
 from numafit.readers import bounds, checks
 from numafit.readers.node_totals import node_columns, read_node
-from numafit.readers.nova_bulk import Cell, cpu_sets, decode
-from numafit.readers.nova_rows import host_from_nova, pools_from_nova, ratio
+from numafit.readers.nova_rows import cpu_ids, host_from_nova, pools_from_nova, ratio
+from numafit.readers.textfile import parse_json
 from numafit.rules.inventories import CellTotals, derived_provider
 
 Row = (
@@ -25,30 +27,23 @@ PROGRESS_STEP = 1000
 _REMEMBERED = 4096
 
 
-class _Irregular(Exception):
-    """A row that the careful reader has to look at."""
-
-
 class RowGatherer(Gatherer):
     """Takes rows as they are stored."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._layout_by_text: dict[tuple[bytes, bytes, bytes], int] = {}
-        self._new_texts: list[tuple[bytes, bytes, bytes]] = []
-        """Those of the row that is being added."""
-        self._pools_by_text: dict[str, tuple[PciPool, ...]] = {}
+        self._text = NovaText(self, self._learn)
+        self._pools_text = NovaPools()
+        self._kinds: dict[bytes, _Kinds] = {}
 
     def add_any(self, row: Row) -> None:
         """A row in any of its forms."""
-        if isinstance(row, Mapping):
-            self.add_row(*_columns(row))
-            return
-        try:
-            # rows of database drivers are sequences of their own kinds; text would be one too
-            parts: tuple[Any, ...] = () if isinstance(row, str | bytes) else tuple(row)
-        except TypeError:
-            parts = ()
+        if type(row) is tuple:
+            parts: tuple[Any, ...] = row
+        elif isinstance(row, Mapping):
+            parts = _columns(row)
+        else:
+            parts = _parts(row)
         if not 3 <= len(parts) <= 6:
             expected = "name, numa_topology, pci_stats, two ratios and a mapping of other columns"
             raise InputError(None, None, row, expected)
@@ -63,123 +58,120 @@ class RowGatherer(Gatherer):
         ram_ratio: float | None = None,
         node: Mapping[str, Any] | None = None,
     ) -> None:
-        cells = None
-        if isinstance(numa_topology, str | bytes):
-            bounds.grant_cpus(len(numa_topology) // 8)
-            cells = decode(numa_topology)
-        parts = None if cells is None else self._all_parts(cells)
-        if cells is None or parts is None:
+        if not self._reads(numa_topology):
             parts_of_row = (numa_topology, pci_stats, name, cpu_ratio, ram_ratio)
             self.add_host(host_from_nova(*parts_of_row, node=node))
             return
         label = checks.label("name", name)
         cpus = ratio("cpu_allocation_ratio", cpu_ratio)
         ram = ratio("ram_allocation_ratio", ram_ratio)
-        pools = self._pools(pci_stats) if pci_stats else ()
-        told = self._told(cells, parts, cpus, ram, node) if node else None
-        for cell, (layout, pinned) in zip(cells, parts, strict=True):
-            network = cell.network_metadata.data
-            self.add_cell(
-                cell.id,
-                cell.socket,
-                layout,
-                pinned,
-                (cell.memory, cell.memory_usage),
-                cell.cpu_usage,
-                [
-                    (p.data.size_kb, p.data.total, p.data.used, p.data.reserved)
-                    for p in cell.mempages
-                ],
-                network.physnets,
-                network.tunneled,
+        pools, classes = self._pools(pci_stats) if pci_stats else ((), None)
+        told = self._told(cpus, ram, node) if node else NOTHING_TOLD
+        self._text.add()
+        self.end_host(label, cpus, ram, pools, told=told, classes=classes)
+
+    def _reads(self, numa_topology: object) -> bool:
+        """Is it an ordinary topology, whose cells can be added?"""
+        if not isinstance(numa_topology, str | bytes):
+            return False
+        bounds.grant_cpus(len(numa_topology) // 8)
+        known = len(self.layouts.all)
+        if self._text.read(numa_topology):
+            return True
+        if len(self.layouts.all) > known:
+            self.layouts.cut(known)
+            self._text.forget()
+        return False
+
+    def _learn(self, texts: list[bytes]) -> tuple[int, int, dict[int, int]] | None:
+        """A layout from the texts of ``cpuset``, ``pcpuset`` and ``siblings``: its number, bytes
+        of a mask, the slot of each dedicated CPU. ``None``: the careful reader has to judge it."""
+        try:
+            cpuset, pcpuset, siblings = (parse_json(text.decode()) for text in texts)
+            if len(siblings) > MAX_CELL_CPUS:
+                return None
+            number = self.layouts.of(
+                HostCell(
+                    id=0,
+                    cpuset=cpu_ids("cpuset", cpuset),
+                    pcpuset=cpu_ids("pcpuset", pcpuset),
+                    memory_mb=0,
+                    siblings=tuple(cpu_ids("siblings", core) for core in siblings),
+                )
             )
-        self.end_host(label, cpus, ram, pools, known=told)
+        except (InputError, UnicodeError):
+            return None
+        layout = self.layouts.all[number]
+        slots = {cpu: layout.slot_of[cpu] for cpu in layout.dedicated}
+        return number, 8 * layout.n_words, slots
 
     def _told(
-        self,
-        cells: list[Cell],
-        parts: list[tuple[int, bytes]],
-        cpu_ratio: float | None,
-        ram_ratio: float | None,
-        columns: Mapping[str, Any],
-    ) -> HostInfo:
+        self, cpu_ratio: float | None, ram_ratio: float | None, columns: Mapping[str, Any]
+    ) -> Told:
         """What the row says of the host as a whole."""
+<<<<<<< HEAD
         node = read_node(columns)
         if node.totals is None:
             return HostInfo((), disabled=node.disabled, state=node.state)
         layouts = [self.layouts.all[layout] for layout, _pinned in parts]
+=======
+        node, disabled = read_node(columns)
+        if node is None:
+            return None, None, disabled
+        numbers, memory_mb, pinned, floating, memory_used = self._text.totals()
+        layouts = [self.layouts.all[number] for number in numbers]
+>>>>>>> 2f64c06 (Rows of nova are read in one pass by a compiled reader: 2.6 to 4.9 times faster, and without msgspec)
         totals = CellTotals(
             sum(len(layout.shared) for layout in layouts),
             sum(len(layout.dedicated) for layout in layouts),
             all(layout.alike for layout in layouts),
-            sum(cell.memory for cell in cells),
-            sum(len(cell.pinned_cpus) for cell in cells),
-            sum(cell.cpu_usage for cell in cells),
-            sum(cell.memory_usage for cell in cells),
+            memory_mb,
+            pinned,
+            floating,
+            memory_used,
         )
+<<<<<<< HEAD
         provider = derived_provider(totals, node.totals, cpu_ratio, ram_ratio)
         return HostInfo((), disabled=node.disabled, state=node.state, provider=provider)
+=======
+        provider = derived_provider(totals, node, cpu_ratio, ram_ratio)
+        return provider, None, disabled
+>>>>>>> 2f64c06 (Rows of nova are read in one pass by a compiled reader: 2.6 to 4.9 times faster, and without msgspec)
 
-    def _all_parts(self, cells: list[Cell]) -> list[tuple[int, bytes]] | None:
-        known = len(self.layouts.all)
-        self._new_texts.clear()
-        try:
-            return [self._parts(cell) for cell in cells]
-        except _Irregular:
-            if len(self.layouts.all) > known:
-                self.layouts.cut(known)
-                for key in self._new_texts:
-                    self._layout_by_text.pop(key, None)
-            return None
+    def _pools(self, text: Any) -> tuple[Sequence[PciPool], list[int] | None]:
+        """A host's pools, and their classes where those are known."""
+        found = self._pools_text.read(text)
+        if found is None:
+            return pools_from_nova(text) or (), None
+        key, counts, providers = found
+        kinds = self._kinds.get(key)
+        if kinds is None:
+            if len(self._kinds) >= _REMEMBERED:
+                self._kinds.clear()
+            kinds = self._kinds[key] = _Kinds(pools_from_nova(text) or (), self.pools.class_of)
+        return kinds.with_now(counts, providers), kinds.classes
 
-    def _parts(self, cell: Cell) -> tuple[int, bytes]:
-        """The cell's layout, and its pinned CPUs as words."""
-        key = (bytes(cell.siblings), bytes(cell.cpuset), bytes(cell.pcpuset))
-        number = self._layout_by_text.get(key)
-        if number is None:
-            number = self._layout_of(cell)
-            if len(self._layout_by_text) >= _REMEMBERED:
-                self._layout_by_text.clear()
-            self._layout_by_text[key] = number
-            self._new_texts.append(key)
-        layout: Layout = self.layouts.all[number]
-        pinned = cell.pinned_cpus
-        try:
-            mask = sum(map(layout.dedicated_bits.__getitem__, pinned))
-        except KeyError:
-            # pinned outside the dedicated set: such a cell has a layout of its own
-            raise _Irregular from None
-        if mask.bit_count() != len(pinned):
-            raise _Irregular  # a CPU stands twice
-        return number, layout.words(mask)
 
-    def _layout_of(self, cell: Cell) -> int:
-        sets = cpu_sets(cell)
-        if sets is None or len(sets.siblings) > MAX_CELL_CPUS:
-            raise _Irregular
-        try:
-            return self.layouts.of(
-                HostCell(
-                    id=0,
-                    cpuset=frozenset(sets.cpuset),
-                    pcpuset=frozenset(sets.pcpuset),
-                    memory_mb=0,
-                    siblings=tuple(map(frozenset, sets.siblings)),
-                )
-            )
-        except InputError:
-            raise _Irregular from None
+class _Kinds:
+    """Pools of hosts that differ in counts and resource providers alone. ``classes``: in nova's
+    order, which is that of the answers too."""
 
-    def _pools(self, text: Any) -> tuple[PciPool, ...]:
-        if not isinstance(text, str):
-            return pools_from_nova(text) or ()
-        # hosts without devices all say so in the same words
-        known = self._pools_by_text.get(text)
+    def __init__(self, pools: Sequence[PciPool], class_of: Callable[[PciPool], int]) -> None:
+        self._pools = sorted(enumerate(pools), key=lambda one: rank(one[1]))
+        self._known: dict[tuple[int, int], PciPool] = {}
+        self.classes = [class_of(pool) for _n, pool in self._pools]
+
+    def with_now(self, counts: list[int], providers: list[str | None]) -> list[PciPool]:
+        return [self._with(n, pool, counts[n], providers[n]) for n, pool in self._pools]
+
+    def _with(self, n: int, pool: PciPool, count: int, provider: str | None) -> PciPool:
+        if provider is not None:
+            return pool.now(count, {**pool.tags, "rp_uuid": provider})
+        known = self._known.get((n, count))
         if known is None:
-            known = pools_from_nova(text) or ()
-            if len(self._pools_by_text) >= _REMEMBERED:
-                self._pools_by_text.clear()
-            self._pools_by_text[text] = known
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            known = self._known[n, count] = pool.now(count, dict(pool.tags))
         return known
 
 
@@ -198,6 +190,15 @@ def gather_rows(rows: Iterable[Row], progress: Callable[[int], object] | None) -
     if progress is not None:
         progress(n + 1)
     return gatherer
+
+
+def _parts(row: Any) -> tuple[Any, ...]:
+    """None where there are none."""
+    try:
+        # rows of database drivers are sequences of their own kinds; text would be one too
+        return () if isinstance(row, str | bytes) else tuple(row)
+    except TypeError:
+        return ()
 
 
 def _is_sequence(row: object) -> bool:

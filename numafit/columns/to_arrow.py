@@ -7,7 +7,7 @@ blanks between them); what changes is numbers. Arrays are built and read by nano
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,6 @@ from numafit.columns.columns import Columns
 from numafit.columns.gather import FIRST_PHYSNET
 from numafit.columns.in_order import edges_of, in_order
 from numafit.cpuset import format_cpu_list
-from numafit.errors import InputError
 from numafit.extras import need
 
 BATCH = 65536
@@ -288,18 +287,3 @@ def _bitmap(bits: Bits) -> npt.NDArray[np.uint8]:
 
 def _offsets(lengths: Any) -> npt.NDArray[np.int32]:
     return np.concatenate([[0], np.cumsum(lengths, dtype=np.int64)]).astype(np.int32)
-
-
-def rows(source: Any) -> Iterator[Any]:
-    """Each row of anything with ``__arrow_c_stream__``, as plain values."""
-    na = need("nanoarrow", "arrow")
-    if not hasattr(source, "__arrow_c_stream__"):
-        expected = "a table or frame with __arrow_c_stream__"
-        raise InputError(None, None, type(source).__name__, expected)
-    try:
-        yield from na.ArrayStream(source).iter_py()
-    except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
-        if isinstance(error, InputError):
-            raise
-        expected = "columns of numbers, text, lists and structs"
-        raise InputError(None, None, str(error), expected) from None

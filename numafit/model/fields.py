@@ -103,6 +103,8 @@ def are_ids(numbers: frozenset[Any]) -> bool:
 
 def names(key: str, values: Any) -> frozenset[str]:
     """A set of names; one name alone is none."""
+    if type(values) is frozenset and not values:
+        return values
     return frozenset(many(key, values, str, "a name", "a set of names"))
 
 

@@ -154,6 +154,19 @@ class PciPool:
         put(self, "tags", fields.mapping("tags", self.tags))
         put(self, "devices", fields.many("devices", self.devices, str, _ADDRESS, _ADDRESSES))
 
+    def now(self, count: int, tags: dict[str, Any]) -> PciPool:
+        """The same kind of pool with so many devices, whose addresses are not known. Number and
+        tags are checked already: large fleets are read so."""
+        made = object.__new__(PciPool)
+        put = object.__setattr__
+        put(made, "vendor_id", self.vendor_id)
+        put(made, "product_id", self.product_id)
+        put(made, "numa_node", self.numa_node)
+        put(made, "count", count)
+        put(made, "tags", tags)
+        put(made, "devices", ())
+        return made
+
     def as_dict(self) -> dict[str, Any]:
         """Flat, as nova's ``PciDevicePool.to_dict`` has it: tags beside the other properties."""
         return {

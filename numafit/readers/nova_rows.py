@@ -175,7 +175,7 @@ def _cell(value: object) -> HostCell:
     for name in _CELL_REQUIRED[minor]:
         if name not in data:
             checks.required(data, name, f"a field of every NUMACell 1.{minor}")
-    cpuset = _cpus("cpuset", data["cpuset"])
+    cpuset = cpu_ids("cpuset", data["cpuset"])
     physnets, tunneled = _network(data.get("network_metadata"))
     pages = checks.sequence("mempages", data.get("mempages", ()))
     siblings = checks.sequence("siblings", data.get("siblings", ()))
@@ -184,12 +184,12 @@ def _cell(value: object) -> HostCell:
     return HostCell(
         id=data["id"],
         cpuset=cpuset,
-        pcpuset=_cpus("pcpuset", data["pcpuset"]) if "pcpuset" in data else cpuset,
+        pcpuset=cpu_ids("pcpuset", data["pcpuset"]) if "pcpuset" in data else cpuset,
         memory_mb=checks.whole("memory", data["memory"], 0, MAX_MEMORY_MB, "MiB"),
         cpu_usage=data["cpu_usage"],
         memory_usage=data["memory_usage"],
-        pinned_cpus=_cpus("pinned_cpus", data.get("pinned_cpus", ())),
-        siblings=tuple(_cpus(f"siblings[{n}]", core) for n, core in enumerate(siblings)),
+        pinned_cpus=cpu_ids("pinned_cpus", data.get("pinned_cpus", ())),
+        siblings=tuple(cpu_ids(f"siblings[{n}]", core) for n, core in enumerate(siblings)),
         page_pools=_page_pools(pages),
         physnets=physnets,
         tunneled=tunneled,
@@ -197,7 +197,8 @@ def _cell(value: object) -> HostCell:
     )
 
 
-def _cpus(key: str, value: object) -> frozenset[int]:
+def cpu_ids(key: str, value: object) -> frozenset[int]:
+    """A list of CPU ids, of which HostCell asks whether they can be."""
     cpus = checks.sequence(key, value, "a list of CPU ids")
     # the model asks for the range of each; here only for what a set can hold
     if not _INTS.issuperset(map(type, cpus)):

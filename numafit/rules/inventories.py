@@ -25,6 +25,7 @@ from numafit.rules.nova_config import (
 )
 
 CPU_CLASSES = frozenset(("VCPU", "PCPU"))
+_DEFAULTS = NovaConfig()
 
 
 INVENTORY_OPTIONS: Mapping[str, dict[str, Any]] = {
@@ -204,7 +205,7 @@ def derived_provider(
 ) -> Provider:
     """Inventories that follow from a host's cells, and from what ``compute_nodes`` adds."""
     node = node or NodeTotals()
-    config = config or NovaConfig()
+    config = config or _DEFAULTS
     vcpus, pcpus = _cpus(cells, node, config)
     if ratios is not None:
         cpu_ratio, ram_ratio = ratios.cpu_allocation_ratio, ratios.ram_allocation_ratio

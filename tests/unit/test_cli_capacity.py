@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -162,16 +161,10 @@ def test_a_saved_fleet(numafit: Run, tmp_path: Path) -> None:
 ROWS = Path(__file__).parent / "data" / "nova_rows.json"
 
 
-def test_rows_are_read_the_fast_way_with_the_same_answer(
-    numafit: Run, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_stand_beside_host_files(numafit: Run) -> None:
     asked = ("capacity", FLAVORS, *HOSTS, "--nova-rows", ROWS, "--format", "json")
     fast = json.loads(numafit(*asked).out)
     assert fast["hosts"][3:] == ["compute1"] * 3
-    monkeypatch.setitem(sys.modules, "msgspec", None)
-    for name in ("numafit.columns.nova_rows", "numafit.readers.nova_bulk"):
-        monkeypatch.delitem(sys.modules, name, raising=False)
-    assert json.loads(numafit(*asked).out) == fast
 
 
 def test_broken_rows_name_their_place(numafit: Run, tmp_path: Path) -> None:
