@@ -21,7 +21,7 @@ import itertools
 import os
 from collections import Counter
 from threading import Lock, RLock
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 import numpy as np
 
@@ -98,6 +98,7 @@ cdef class Engine(Lent):
 
     def __cinit__(self, columns, bint holds=False):
         self.read_only = columns.read_only
+        columns.engine = ref(self)
         self.cache = {}
         self.spec_masks = pci_filter.Masks(columns.classes)
 
@@ -138,6 +139,7 @@ cdef class Engine(Lent):
     cdef Prepared prepare_parts(self, tuple cells, bint isolated, object networks, tuple pci,
                                 object mapping, object resources=None):
         cdef Prepared p = Prepared.__new__(Prepared)
+        p.columns = self.columns
         prepare_cells(p, cells, isolated)
         prepare_nets(p, networks, self.columns.nets)
         prepare_pci(p, pci, self.columns, self.spec_masks, mapping)

@@ -32,6 +32,7 @@ cdef class Prepared:
     cdef uint64_t *second_kinds
     cdef nf_resource *second_resources
     cdef readonly object request
+    cdef readonly object columns  # those in whose numbers it is
     cdef readonly tuple guest
     cdef readonly tuple pci
     cdef readonly list vcpus
@@ -47,6 +48,12 @@ cdef class Prepared:
             if self.c.pci[i].count:
                 return True
         return self.c.n_cells + self.c.n_resources + self.c.n_fallback > 0
+
+    def __copy__(self):
+        return self
+
+    def __deepcopy__(self, memo):
+        return self
 
     def __dealloc__(self):
         free(self.cells)

@@ -35,6 +35,7 @@ from numafit.spans import (
     mix_shares,
 )
 from numafit.stream import CLAIM_ATTEMPTS, Chooser, schedule
+from numafit.travel import parcel_of
 
 if TYPE_CHECKING:
     from numafit.columns.nova_rows import Row
@@ -169,6 +170,9 @@ class Fleet(PlacementHalf, FilledHalf):
 
     def __deepcopy__(self, memo: object) -> Fleet:
         return self.fork()
+
+    def __reduce__(self) -> Any:
+        return _arrived, (type(self), parcel_of(self._columns))
 
     def __len__(self) -> int:
         return self._columns.n_hosts
@@ -489,6 +493,10 @@ class Fleet(PlacementHalf, FilledHalf):
         for host, fit in zip(everything, fits.tolist(), strict=True):
             if fit:
                 yield host
+
+
+def _arrived(cls: type[Fleet], columns: Columns) -> Fleet:
+    return cls._of(columns, holds=True)
 
 
 def path_of(path: Any) -> str:

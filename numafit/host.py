@@ -75,6 +75,9 @@ class Host:
     def __deepcopy__(self, memo: object) -> Host:
         return self.fork()
 
+    def __reduce__(self) -> Any:
+        return _arrived, (self._fleet, self._pools_known)
+
     @property
     def name(self) -> str:
         return self._fleet.names[0]
@@ -203,3 +206,7 @@ class Host:
 
     def __repr__(self) -> str:
         return f"Host({self.name!r}, {self._engine.columns.n_cells} cells)"
+
+
+def _arrived(fleet: Fleet, pools_known: bool) -> Host:
+    return Host._of(fleet, pools_known)

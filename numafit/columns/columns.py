@@ -43,7 +43,8 @@ class Columns:
     page sizes in KiB, ascending; ``cpu_layouts`` holds the interned CPU layouts. ``slab``: the
     block that the arrays of a large fleet lie in. ``identity``: the same in all requests that are
     prepared in these numbers; the engine gives it out, and forks keep it. ``read_only``: they stand
-    in memory that others see, and are not claimed from.
+    in memory that others see, and are not claimed from. ``engine``, ``parcel``: weak references to
+    the Engine that they are lent to, and to what stands for them in a pickle.
     """
 
     names: Names
@@ -114,6 +115,8 @@ class Columns:
         self._shared: set[str] = set()
         self.identity: int | None = None
         self.read_only = False
+        self.engine: Callable[[], Any] | None = None
+        self.parcel: Callable[[], Any] | None = None
         self._later: Mapping[str, Callable[[], Mapping[str, Any]]] = {}
 
     def _fill(self, arrays: dict[str, npt.NDArray[Any]], known: Mapping[str, Any]) -> None:
@@ -264,6 +267,7 @@ class Columns:
         fork.devices_lock = threading.RLock()
         fork.slab = slab
         fork.read_only = False
+        fork.engine = fork.parcel = None
         for name, value in arrays.items():
             setattr(fork, name, value)
         fork.devices_taken = dict(self.devices_taken)

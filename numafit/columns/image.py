@@ -220,7 +220,8 @@ def _arrays(image: _Image) -> dict[str, npt.NDArray[Any]]:
 def load_columns(memory: memoryview) -> Columns:
     """What ``pack`` packed, in memory of its own. Raises InputError for all that could not have
     come from hosts."""
-    image = _read_head(memory)
+    # what is checked is what is used, whoever writes to the buffer meanwhile
+    image = _read_head(memoryview(bytearray(memory)))
     arrays = _arrays(image)
     held = {
         name: arrays[name] if name in arrays else image.apart(name, column.dtype)

@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parents[2] / "numafit"
 MAY_USE_THE_ENGINE = {
     "__init__", "claims", "columns.image", "columns.npz", "devices", "moments", "fleet", "host",
     "linking", "placement_half", "planning.course", "stream", "sweeping.lent", "sweeping.points",
+    "travel",
 }  # fmt: skip
 
 

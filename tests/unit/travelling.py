@@ -82,3 +82,11 @@ def capacities(source: str | os.PathLike[str] | shared.Shared) -> list[int]:
 
 def sums(fleet: Fleet, hosts: Any) -> int:
     return int(fleet.capacity(REQUEST, hosts=hosts).sum())
+
+
+def asked(given: tuple[Fleet, Any]) -> tuple[list[int], Fleet]:
+    """What a worker does with its own."""
+    fleet, ready = given
+    found: list[int] = fleet.capacity(ready).tolist()
+    fleet.claim(ready, 0)
+    return found, fleet
