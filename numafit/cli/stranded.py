@@ -18,6 +18,7 @@ from numafit.cli.output import (
 from numafit.cli.requests import Guests, guest_options
 from numafit.cli.shares import shares_of
 from numafit.cli.sources import HostSources, host_sources
+from numafit.planning.reasons import NOTHING_ASKS
 from numafit.planning.stranded import Stranded, stranded
 from numafit.planning.stranded_course import Course, stranded_over
 from numafit.planning.tables import rows_of
@@ -137,14 +138,26 @@ def _show(answer: Stranded, by_host: bool) -> None:
     print_table(heads, rows, numbers=heads[1:])
     if by_host:
         _show_hosts(answer)
-    elif answer.causes:
-        causes = [
-            (one.kind, one.units, one.hosts, one.lacks, one.freed_by) for one in answer.causes
-        ]
-        print_table(
-            ("what", "stranded", "hosts", "lacks", "freed by"), causes, ("stranded", "hosts")
-        )
+    else:
+        _show_causes(answer)
     click.echo(str(answer))
+
+
+def _show_causes(answer: Stranded) -> None:
+    """A row for each, and one line for what stands in no flavor at all."""
+    units = dict(zip(answer.kinds, answer.units, strict=True))
+    idle = [one for one in answer.causes if one.lacks == NOTHING_ASKS]
+    rows = [
+        (_of_unit(one.kind, units[one.kind]), one.units, one.hosts, one.lacks, one.freed_by)
+        for one in answer.causes
+        if one not in idle
+    ]
+    if rows:
+        heads = ("what", "stranded", "hosts", "lacks", "freed by")
+        print_table(heads, rows, numbers=heads[1:3])
+    if idle:
+        named = [f"{one.kind} ({one.units:,}{' MiB' * (units[one.kind] == 'MiB')})" for one in idle]
+        click.echo(f"asked for by no flavor: {', '.join(named)}")
 
 
 def _of_unit(kind: str, unit: str) -> str:

@@ -15,7 +15,7 @@ from numafit.columns import ranges
 from numafit.columns.layouts import Layouts
 from numafit.columns.names import Names
 from numafit.columns.pools import Pools
-from numafit.columns.resources import NOTHING_TOLD, HostResources, Told
+from numafit.columns.resources import NOTHING_TOLD, HostResources, Told, told_of
 from numafit.columns.schema import COLUMNS
 from numafit.errors import InputError
 from numafit.model.hostinfo import UNKNOWN_MEMORY, HostInfo, PciPool
@@ -190,7 +190,7 @@ class Gatherer:
             host.ram_allocation_ratio,
             host.pci_pools or (),
             host.distances,
-            (host.provider, host.zone, host.disabled),
+            told_of(host),
         )
 
     def _pages(self) -> dict[str, npt.NDArray[Any]]:

@@ -110,9 +110,10 @@ class Stranded:
         at = self.kinds.index(main.kind)
         hosts = counted(int((self.stranded[at] > 0).sum()), "host")
         unit = " MiB of" if self.units[at] == "MiB" else ""
+        them = "all of them" if main.units == lost[at] else f"{main.units:,}"
         return (
             f"{int(lost[at]):,} of {int(self.free_in_all[at]):,} free{unit} {main.kind} are "
-            f"stranded on {hosts}: {main.units:,} {main.in_words}."
+            f"stranded on {hosts}: {them} {main.in_words}."
         )
 
     def _part(self, cause: Cause) -> float:

@@ -165,6 +165,8 @@ MORE_OF_A_FLEET = {
     "disabled",
     "disabled_of",
     "with_inventories",
+    "filled",
+    "cell_by_cell",
 }
 
 

@@ -410,6 +410,7 @@ def verbs(make: Callable[[], Any], on_one: bool) -> Iterator[tuple[str, Call]]:
     some = {} if on_one else {"hosts": HOSTS["hosts"]}
     yield "not_judged", (of("not_judged"), {**request, **some})
     if not on_one:
+        yield "filled", (of("filled"), {**request, **OPTIONS, **many, "cap": (5, set())})
         yield "derived_of", (of("derived_of"), some)
         yield "disabled_of", (of("disabled_of"), some)
     yield "explain", (of("explain"), {**request, **OPTIONS, **host})
