@@ -131,9 +131,9 @@ static nf_status take_image(nf_image *out, uint32_t flags, const char **reason) 
     if (status == NF_OK) status = take_names(head, out->memory, out, reason);
     if (status == NF_OK && !(flags & NF_OPEN_UNCHECKED)) status = nf_fleet_check(f, reason);
     if (status != NF_OK) return status;
-    uint32_t each = f->n_hosts / NF_MAX_LOCKS + 1;
+    uint32_t each = f->host_room / NF_MAX_LOCKS + 1;
     if (each < HOSTS_PER_LOCK) each = HOSTS_PER_LOCK;
-    out->shared = (nf_shared){f, out->locks, f->n_hosts / each + 1, each};
+    out->shared = (nf_shared){f, out->locks, f->host_room / each + 1, each};
     return NF_OK;
 }
 

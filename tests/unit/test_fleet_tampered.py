@@ -223,7 +223,7 @@ def test_is_refused(case: str, tmp_path: Path) -> None:
 
 
 def test_any_generation_is_one(tmp_path: Path) -> None:
-    """It tells whether a host has changed: the last of its lower half is followed by 0 in it."""
+    """It only tells whether a host has changed: the last of its lower half is followed by 0."""
     path = tmp_path / "fleet.npz"
     path.write_bytes(FILE)
     rewrite(path, put("host_generation", 2**64 - 1))
