@@ -41,6 +41,25 @@ def test_the_first_program_of_the_guide_says_where_and_why_not(
     ]
 
 
+def test_a_saved_fleet_opens_in_c_and_answers_as_in_python(python: Path, tmp_path: Path) -> None:
+    lines = by_the_guide(python, "first_c", "opened.c", tmp_path).splitlines()
+    said = [line.split(", ")[0] for line in lines]
+    script = """
+from pathlib import Path
+from numafit import Fleet, GuestCell, GuestTopology, Request
+from numafit.readers.hostfile import read_host_file
+fleet = Fleet(map(read_host_file, sorted(Path("../hosts").glob("*.yaml"))))
+request = Request(GuestTopology([GuestCell((), range(4), 1024, cpu_policy="dedicated")]))
+for name, count in zip(fleet.names, fleet.capacity(request), strict=True):
+    print(f"{name}: {count}")
+"""
+    folder = tmp_path / "examples" / "first_c"
+    assert run(python, "-c", script, cwd=folder).splitlines() == said
+    assert len(said) > 1
+    done = subprocess.run([folder / "opened", "gone", "4"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (1, "gone: No such file or directory\n")
+
+
 def test_the_scheduler_in_c_is_built_by_the_commands_of_the_guide(
     python: Path, tmp_path: Path
 ) -> None:

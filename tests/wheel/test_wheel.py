@@ -191,6 +191,7 @@ def test_wheel_holds_what_it_should(wheel: Path) -> None:
         "numafit/_engine.pxd",
         "numafit/_engine.pyi",
         "numafit/include/numafit/builder.h",
+        "numafit/include/numafit/image.h",
         "numafit/include/numafit/numafit.h",
         "numafit/lib/libnumafit.a",
         "numafit/lib/libnumafit.so",
