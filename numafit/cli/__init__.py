@@ -12,6 +12,7 @@ from numafit.errors import ENGINE, NOT_BUILT, MissingExtra, NumafitError, printa
 
 COMMANDS = {
     "fit": "Where a guest lands on each host, or why it does not fit.",
+    "explain": "Why a guest does not fit, and the smallest changes by which it would.",
     "capacity": "How many more of each flavor fit, on each host and in all.",
     "headroom": "How much room each flavor has, what ends it, and what fragments will cost.",
     "stranded": "What is free on hosts and yet in reach of no flavor, and what would free it.",

@@ -22,7 +22,7 @@ from numafit.cli.requests import Guests, broken_rows, guest_options, show_broken
 from numafit.cli.running import Running, Shape
 from numafit.cli.sources import HostSources, host_sources
 from numafit.model.flavor import Flavor
-from numafit.model.placement import PciAllocation, PlacementCell
+from numafit.model.placement import PciAllocation, Placement, PlacementCell
 from numafit.model.refusal import CellRefusal, Refusal
 from numafit.readers.hostcell import page_size_text
 
@@ -111,9 +111,7 @@ def _show(one: Answer, pins: bool = False) -> None:
     answer = one.found
     if isinstance(answer, Refusal):
         click.echo(f"{where}: does not fit: {answer.message}")
-        alone = all(cell.reason == "fits" for cell in answer.cells)
-        if not alone and answer.reason not in _WHOLE_HOST:
-            print_table(("guest cells", "host cells", "first in the way"), _grouped(answer.cells))
+        print_pairs(answer)
         return
     placement = answer.placement
     floats = "; it asks for no NUMA topology, so its CPUs and memory float"
@@ -138,6 +136,14 @@ def _show(one: Answer, pins: bool = False) -> None:
             map(_pci_row, placement.pci),
             numbers=("PCI request", "devices", "node", "distance"),
         )
+
+
+def print_pairs(answer: Placement | Refusal) -> None:
+    """What is in the way of each pair of cells, where pairs have to do with it."""
+    if not isinstance(answer, Refusal) or answer.reason in _WHOLE_HOST:
+        return
+    if any(cell.reason != "fits" for cell in answer.cells):
+        print_table(("guest cells", "host cells", "first in the way"), _grouped(answer.cells))
 
 
 def _cell_row(n: int, cell: PlacementCell) -> tuple[object, ...]:

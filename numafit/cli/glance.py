@@ -28,14 +28,15 @@ MOST_HOSTS = 20
 MOST_NAMES = 3
 """Hosts with room that a summary names."""
 
+match_option = click.option(
+    "--match",
+    "patterns",
+    metavar="GLOB",
+    multiple=True,
+    help="Only hosts whose name matches, such as 'xeon-*'; may be given several times.",
+)
 _OPTIONS = (
-    click.option(
-        "--match",
-        "patterns",
-        metavar="GLOB",
-        multiple=True,
-        help="Only hosts whose name matches, such as 'xeon-*'; may be given several times.",
-    ),
+    match_option,
     click.option(
         "--only",
         type=click.Choice(["fits", "refused"]),

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from numafit.cli.glance import match_option
 from numafit.cli.output import cpu_text, format_option, print_json, print_table, size_text
 from numafit.errors import InputError, printable, shorten
 from numafit.model.server import Server
@@ -25,13 +26,7 @@ from numafit.views.seats import Seat, seats
     required=True,
     help="A cell database of nova, by URL, env:VARIABLE or a nova.conf, as for other commands.",
 )
-@click.option(
-    "--match",
-    "patterns",
-    metavar="GLOB",
-    multiple=True,
-    help="Only hosts whose name matches, such as 'xeon-*'; may be given several times.",
-)
+@match_option
 @format_option("json")
 def command(source: str, patterns: Sequence[str], output: str) -> int:
     """Who sits on which CPU, cell and device of each host, as nova's instances say it.

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from numafit.model.refusal import Refusal, page_words, size_words
 from numafit.model.resources import is_resource_class
+
+_T = TypeVar("_T")
 
 # each reason with a quantity, in words for many hosts, and the unit of what is missing; memory in
 # pages of a size comes in KiB
@@ -58,35 +61,31 @@ class Reason:
 
 def reasons(refusals: Iterable[Refusal]) -> list[Reason]:
     """The reasons of these refusals, one of a host, those of most hosts first."""
-    groups: dict[tuple[str, str], _Group] = {}
-    for refusal in refusals:
+    return [reason for reason, _refused in by_reason(refusals, lambda one: one)]
+
+
+def by_reason(
+    refused: Iterable[_T], refusal_of: Callable[[_T], Refusal]
+) -> list[tuple[Reason, list[_T]]]:
+    """Each reason with those that it refuses: the reason of most hosts first, of each the host
+    first that lacks least."""
+    groups: dict[tuple[str, str, str], list[tuple[int, int, _T]]] = {}
+    for n, one in enumerate(refused):
+        refusal = refusal_of(one)
         words, unit = _words(refusal)
-        group = groups.setdefault((refusal.reason, words), _Group(unit))
-        group.add(refusal)
-    found = [group.reason(code, words) for (code, words), group in groups.items()]
-    return sorted(found, key=lambda one: -one.hosts)
-
-
-class _Group:
-    def __init__(self, unit: str) -> None:
-        self._unit = unit
-        self._hosts = 0
-        self._least: int | None = None
-        self._nearest = ""
-
-    def add(self, refusal: Refusal) -> None:
-        self._hosts += 1
-        if not self._unit:
-            return
-        missing = refusal.missing
-        if self._least is None or missing < self._least:
-            self._least = missing
-            self._nearest = refusal.host_name or f"host {refusal.host}"
-
-    def reason(self, code: str, words: str) -> Reason:
-        if self._least is None:
-            return Reason(code, words, self._hosts)
-        return Reason(code, words, self._hosts, _amount(self._least, self._unit), self._nearest)
+        missing = refusal.missing if unit else 0
+        groups.setdefault((refusal.reason, words, unit), []).append((missing, n, one))
+    found = []
+    for (code, words, unit), group in groups.items():
+        group.sort(key=lambda entry: entry[:2])
+        least, _n, nearest = group[0]
+        reason = Reason(code, words, len(group))
+        if unit:
+            refusal = refusal_of(nearest)
+            name = refusal.host_name or f"host {refusal.host}"
+            reason = replace(reason, short=_amount(least, unit), nearest=name)
+        found.append((reason, [one for _missing, _n, one in group]))
+    return sorted(found, key=lambda entry: -entry[0].hosts)
 
 
 def _words(refusal: Refusal) -> tuple[str, str]:

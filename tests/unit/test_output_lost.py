@@ -27,6 +27,7 @@ QUEUES = ["multiqueue", "examples/flavor-router.json", "examples/images/vnf-rout
 MOVED = ["move", "examples/server.json", HOST]
 REPLAYED = ["replay", "tests/vectors/data/capacity.jsonl.gz"]
 COUNTED = ["capacity", "examples/flavors.json", HOST]
+EXPLAINED = ["explain", "examples/flavors.json", "examples/planning/busy-xeon.yaml"]
 
 LINES = [
     ["--version"],
@@ -34,7 +35,17 @@ LINES = [
     *([name, "--help"] for name in COMMANDS),
     *(
         [*command, "--format", form]
-        for command in (FITS, DOES_NOT, FOUND, CHECKED, QUEUES, REPLAYED, COUNTED, MOVED)
+        for command in (
+            FITS,
+            DOES_NOT,
+            FOUND,
+            CHECKED,
+            QUEUES,
+            REPLAYED,
+            COUNTED,
+            EXPLAINED,
+            MOVED,
+        )
         for form in ("table", "json")
     ),
     [*COUNTED, "--format", "csv"],

@@ -317,6 +317,18 @@ def flavor_file(path: Path, vcpus: int) -> Path:
     return made
 
 
+def test_servers_that_would_have_to_leave_are_named(
+    numafit: Run, cell: str, tmp_path: Path
+) -> None:
+    asked = ("explain", flavor_file(tmp_path, 6), "--nova-db", cell, "--match", "xeon-1")
+    done = numafit(*asked, "--change", "guest", "--format", "json")
+    (answer,) = json.loads(done.out)
+    (host,) = answer["nearest"]
+    # "plain" has no CPUs of its own to give back
+    assert [one["text"] for one in host["suggestions"]] == ["web leaves (4 vCPUs, 2 GiB)"]
+    assert (done.status, host["host"], host["verdict"]) == (1, "xeon-1", "not now")
+
+
 def test_a_resize_on_its_own_host_stands_beside_the_old_claim(
     numafit: Run, cell: str, tmp_path: Path
 ) -> None:

@@ -1,0 +1,1 @@
+"""Are the smallest changes that ``explain`` names the smallest there are?"""
