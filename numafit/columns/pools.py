@@ -39,20 +39,20 @@ class Pools:
     """Columns of pools in nova's order: by number of properties, else as the host lists them
     (``nova.pci.stats.PciDeviceStats`` sorts them so)."""
 
-    def __init__(self) -> None:
-        self.classes: list[dict[str, Any]] = []
-        self.providers: dict[str, int] = {}
+    def __init__(self, beside: Pools | None = None) -> None:
+        self.classes: list[dict[str, Any]] = beside.classes if beside else []
+        self.providers: dict[str, int] = beside.providers if beside else {}
+        self.class_ids: dict[Any, int] = beside.class_ids if beside else {}
         self.infos: list[PciPool] = []
         self.fleet_cell: list[int] = []
-        self._edges = [0]
-        self._columns: defaultdict[str, list[int]] = defaultdict(list)
-        self._class_ids: dict[Any, int] = {}
+        self.edges = [0]
+        self.columns: defaultdict[str, list[int]] = defaultdict(list)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         made = {
-            name: np.array(values, COLUMNS[name].dtype) for name, values in self._columns.items()
+            name: np.array(values, COLUMNS[name].dtype) for name, values in self.columns.items()
         }
-        return made | ranges.from_edges("pool", np.array(self._edges))
+        return made | ranges.from_edges("pool", np.array(self.edges))
 
     def known(self) -> dict[str, Any]:
         """What stands behind the numbers, by the names of Columns' attributes."""
@@ -62,7 +62,7 @@ class Pools:
         """``cells``: ids of the host's cells, which stand in the fleet from ``first_cell`` on."""
         places = {cell: n for n, cell in enumerate(cells)} if pools else {}
         families: dict[Any, int] = {}
-        columns = self._columns
+        columns = self.columns
         for pool in sorted(pools, key=lambda pool: len(pool.tags)):
             self.infos.append(pool)
             cell = POOL_ANYWHERE
@@ -75,14 +75,14 @@ class Pools:
             columns["pool_family"].append(_family(pool, families))
             columns["pool_kind"].append(_KINDS.get(str(pool.tags.get("dev_type")), KIND_OTHER))
             columns["pool_count"].append(pool.count)
-        self._edges.append(len(self.infos))
+        self.edges.append(len(self.infos))
 
     def _class(self, pool: PciPool) -> int:
         found = properties(pool)
         key = class_key(found)
-        known = self._class_ids.get(key)
+        known = self.class_ids.get(key)
         if known is None:
-            known = self._class_ids[key] = len(self.classes)
+            known = self.class_ids[key] = len(self.classes)
             self.classes.append(found)
         return known
 

@@ -17,6 +17,7 @@ from numafit.rules.candidates import UNLIMITED, HostKind, kind_with
 
 MAX_CLASSES = 4096
 NO_KIND = HostKind(None, None, None, None, None, "")
+REMOVED_KIND = NO_KIND._replace(disabled="it was removed from the fleet")
 
 
 class HostResources:
@@ -24,11 +25,11 @@ class HostResources:
     ``kinds``: the distinct kinds of hosts, by their numbers;
     ``providers``: host -> what was said of it."""
 
-    def __init__(self) -> None:
-        self.classes: dict[str, int] = {}
-        self.kinds: list[HostKind] = []
+    def __init__(self, beside: HostResources | None = None) -> None:
+        self.classes: dict[str, int] = beside.classes if beside else {}
+        self.kinds: list[HostKind] = beside.kinds if beside else []
+        self.numbers: dict[HostKind, int] = beside.numbers if beside else {}
         self.kind = array("I")
-        self._numbers: dict[HostKind, int] = {}
         self.providers: dict[int, Provider] = {}
 
     def add_host(self, host: HostInfo | None) -> None:
@@ -46,9 +47,9 @@ class HostResources:
         state: HostState = NOTHING_KNOWN,
     ) -> None:
         kind = kind_with(provider, zone, disabled, state)
-        number = self._numbers.get(kind)
+        number = self.numbers.get(kind)
         if number is None:
-            number = self._numbers[kind] = len(self.kinds)
+            number = self.numbers[kind] = len(self.kinds)
             self.kinds.append(kind)
         if provider is not None:
             self.providers[len(self.kind)] = provider
