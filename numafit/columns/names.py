@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import chain, pairwise, repeat
 from typing import Any, overload
 
 import numpy as np
@@ -94,11 +94,15 @@ class Names(Sequence[str]):
         return self._text[self._ends[n] : self._ends[n + 1]].decode("utf-8", "surrogatepass")
 
     def __iter__(self) -> Iterator[str]:
-        text = bytes(self._text)
-        return (
+        text, late = bytes(self._text), self._late
+        built = (
             text[first:end].decode("utf-8", "surrogatepass")
             for first, end in pairwise(tuple(self._ends))
         )
+        if not late:
+            return built
+        whole = chain(built, repeat("", self._length - (len(self._ends) - 1)))
+        return (late.get(n, name) for n, name in enumerate(whole))
 
     def index(self, name: str, start: int = 0, stop: int | None = None) -> int:
         """As of any sequence, and in a time that does not grow with it, once the first name was
