@@ -30,8 +30,8 @@ _REMEMBERED = 4096
 class RowGatherer(Gatherer):
     """Takes rows as they are stored."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, beside: Gatherer | None = None) -> None:
+        super().__init__(beside)
         self._text = NovaText(self, self._learn)
         self._pools_text = NovaPools()
         self._kinds: dict[bytes, _Kinds] = {}
@@ -48,6 +48,13 @@ class RowGatherer(Gatherer):
             expected = "name, numa_topology, pci_stats, two ratios and a mapping of other columns"
             raise InputError(None, None, row, expected)
         self.add_row(*parts)
+
+    def add_named(self, row: Row) -> None:
+        """As ``add_any``; an error names the host."""
+        try:
+            self.add_any(row)
+        except InputError as error:
+            raise error.within(_name_of(row).strip(" ()") or None) from None
 
     def add_row(
         self,
@@ -161,6 +168,18 @@ class _Kinds:
                 self._known.clear()
             known = self._known[n, count] = pool.now(count, dict(pool.tags))
         return known
+
+
+def name_of(row: Row) -> str:
+    """The host's name in a row, ``""`` where there is none."""
+    return _name_of(row)[2:-1]
+
+
+def hostinfo_of(row: Row) -> HostInfo:
+    """A row that was gathered before, as a value."""
+    parts: tuple[Any, ...] = _columns(row) if isinstance(row, Mapping) else tuple(row)
+    name, topology, pools, cpu, ram, node = (*parts, *(None,) * (6 - len(parts)))
+    return host_from_nova(topology, pools, name, cpu, ram, node=node)
 
 
 def gather_rows(rows: Iterable[Row], progress: Callable[[int], object] | None) -> RowGatherer:
