@@ -1,5 +1,5 @@
-# One host of a fleet that lives is changed: what it is to be was made apart, and is put in its place
-# under its lock.
+# One host of a fleet that lives is changed: what it is to be was made apart, and is put in its
+# place under its lock.
 
 
 cdef class Changing(Engine):
@@ -7,7 +7,7 @@ cdef class Changing(Engine):
     but for ``draft``."""
 
     def draft(self, gathered, uint32_t n, dict page_rows):
-        """The n-th of the hosts that were gathered in this fleet's numbers, which C knows by now."""
+        """The n-th of the hosts that were gathered in this fleet's numbers, which C knows."""
         return draft_of(self.c, gathered, n, page_rows, self.body.lent)
 
     def derive(self, HostDraft draft):
@@ -96,7 +96,7 @@ cdef class Changing(Engine):
     def go_on(self, dict others):
         """With other arrays, in which hosts have other indices; without any: as before."""
         cdef Body old = self.body, new
-        columns = copy(self.columns)
+        columns = copy_of(self.columns)
         vars(columns).update(others)
         new = Body(columns)
         reason = derive_and_check(&new.c) if others else None
@@ -142,7 +142,7 @@ cdef class Changing(Engine):
             rows[i] = row
         others["identity"] = None
         others["identities"] = self.columns.identities | {old.c.identity}
-        columns = copy(self.columns)
+        columns = copy_of(self.columns)
         vars(columns).update(others)
         new = Body(columns)
         others["identity"] = columns.identity

@@ -23,7 +23,7 @@ import time
 from collections import Counter
 from threading import Lock, RLock
 from bisect import bisect_left
-from copy import copy
+from copy import copy as copy_of
 from weakref import WeakSet, ref
 
 import numpy as np
@@ -221,6 +221,7 @@ cdef class Engine(Lent):
         if status == NF_EMOVED:
             wait_for(self, body)
         placed.generation = item.generation
+        placed.became = item.generation >> 32
         return status
 
     cdef object refusal(self, Placed placed, nf_reason *why):

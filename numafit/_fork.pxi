@@ -102,7 +102,7 @@ def unlock_columns_in_child():
     ours = set(map(id, held))
     for columns in list(of_this_process):
         for name in LOCKS:
-            if id(getattr(columns, name)) not in ours:  # made meanwhile, by a thread that is not here
+            if id(getattr(columns, name)) not in ours:  # made meanwhile, by a thread that is gone
                 setattr(columns, name, RLock())
     unlock_columns()
 

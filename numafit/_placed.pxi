@@ -11,7 +11,8 @@ cdef class Placed:
     cdef readonly uint32_t host
     cdef nf_options options
     cdef readonly uint64_t generation
-    cdef uint32_t epoch
+    cdef uint32_t epoch  # of the engine, when it was made
+    cdef uint32_t became  # how often the host had become another one by then
 
     def __dealloc__(self):
         free(self.out.cells)
@@ -24,12 +25,24 @@ cdef class Placed:
         item.options = &self.options
         item.placement = &self.out
 
+    cdef int there(self) except -1:
+        """Raise StalePlacement where its numbers stand for something else by now."""
+        if self.epoch != self.engine.epoch:
+            raise StalePlacement("hosts have other indices since compact()")
+        if self.became != self.engine.c.host_generation[self.host] >> 32:
+            raise StalePlacement(
+                f"{self.engine.known_as(self.host)}: it has become another host since the "
+                "placement was made")
+        return 0
+
     def decode(self):
         cdef uint32_t g, i
         cdef nf_placed_cell *placed
         cdef const int32_t *cpus
         cdef list cells = [], vcpus
         cdef dict pinning
+        if self.epoch != self.engine.epoch:  # cells and layouts have kept their numbers until then
+            self.there()
         for g in range(self.prepared.c.n_cells):
             placed = &self.out.cells[g]
             cpus = self.engine.cpus_of(placed.layout)
@@ -57,14 +70,18 @@ cdef class Placed:
     @property
     def host_name(self):
         """Name of the host; empty where it has none."""
-        return self.engine.columns.names[self.host]
+        with self.engine.columns.devices_lock:
+            self.there()
+            return self.engine.columns.names[self.host]
 
     def not_judged(self):
         """What placement's half of the answer leaves open, in sentences."""
         request = self.prepared.request
         if request is None:  # a placement that was made elsewhere
             return ()
-        return self.engine.columns.not_judged(self.host, request.resources)
+        with self.engine.columns.devices_lock:
+            self.there()
+            return self.engine.columns.not_judged(self.host, request.resources)
 
     def amounts(self):
         """Units that it takes, by resource class: what the query asks that finds the host."""
@@ -80,17 +97,21 @@ cdef class Placed:
 
     def decode_pci(self):
         """The pools it draws on, and the devices where the host came with a list of them."""
+        if not self.out.n_draws:
+            return ()
+        with self.engine.columns.devices_lock:  # names of one moment
+            self.there()
+            return self.drawn()
+
+    cdef object drawn(self):
         cdef uint32_t i
         cdef nf_draw *d
         cdef list found = []
         cdef dict free = {}
-        if not self.out.n_draws:
-            return ()
         columns = self.engine.columns
-        with columns.devices_lock:  # names of one moment
-            for i in range(self.out.n_draws):
-                pool = self.out.draws[i].pool
-                free[pool] = columns.free_devices(pool)
+        for i in range(self.out.n_draws):
+            pool = self.out.draws[i].pool
+            free[pool] = columns.free_devices(pool)
         for i in range(self.out.n_draws):
             d = &self.out.draws[i]
             pool = columns.pools[d.pool]
@@ -190,6 +211,7 @@ cdef Placed new_placed(Engine engine, Prepared prepared, uint32_t host, uint32_t
     p.host = host
     p.generation = NF_ANY_GENERATION
     p.epoch = engine.epoch
+    p.became = engine.c.host_generation[host] >> 32 if host < engine.c.n_hosts else 0
     return p
 
 

@@ -148,7 +148,8 @@ class Adopting:
         engine = self._engine
         if claim.host not in self._copies:
             still, named = engine.host_copy(claim.host), set[str]()
-            for other in engine.claims_of(claim.host):
+            others = [one for one in engine.claims_of(claim.host) if isinstance(one, Claim)]
+            for other in others:
                 engine.turn_on(still, other.placed, False)
                 named.update(device for one in other.pci for device in one.devices)
             self._copies[claim.host] = still, named
@@ -187,4 +188,6 @@ def all_or_error(found: Sequence[Lost], path: str) -> None:
     if found:
         hint = "Load the fleet without claims; adopt() then says which no longer hold."
         expected = "claims that the fleet's hosts hold"
-        raise InputError(path, f"claim on {found[0].holding.host_name}", found[0].why, expected, hint)
+        raise InputError(
+            path, f"claim on {found[0].holding.host_name}", found[0].why, expected, hint
+        )

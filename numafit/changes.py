@@ -1,25 +1,24 @@
-"""A fleet that lives: hosts come, change and go, beside those who read and claim."""
+"""A fleet that lives: hosts come, change and go, beside who reads and claims."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from numafit._engine import ManyHosts
 from numafit._header import REMOVED_CLASS
 from numafit.adopting import IN_USAGE, counted
 from numafit.changing import Change, Kind, Target, freeze, move_claims
 from numafit.claims import Claim
-from numafit.columns import Columns
 from numafit.columns.in_order import tidy
 from numafit.columns.snapshot import HostNow
 from numafit.errors import InvalidValue, MisuseError
 from numafit.holding import Holding
+from numafit.kept_claims import KeptClaims
 from numafit.model import fields
 from numafit.model.guest import Limits
 from numafit.model.hostinfo import HostInfo
@@ -56,34 +55,29 @@ def info_of(key: str, host: HostInfo | HasHostInfo) -> HostInfo:
     return info
 
 
-class Changes:
+class Changes(KeptClaims):
     """Part of a Fleet.
 
-    Each verb is atomic for each host beside readers and claims of it, and of all hosts that it adds;
-    its cost is that of the hosts that change, but for the times at which the arrays have to grow. A
-    host that cannot be (InputError) leaves the fleet as it was. Indices stay what they are until
-    ``compact``. Verbs that change hosts wait for each other.
+    Each verb is atomic for each host beside who reads it and claims from it, and for all hosts that
+    it adds; its cost is that of the hosts that change, but for the times at which the arrays have
+    to grow. A host that cannot be (InputError) leaves the fleet as it was. Indices stay what they
+    are until ``compact``. Verbs that change hosts wait for each other.
 
     ``claims`` says what the usage of a host that comes means for the claims that are held on it:
 
-    - ``"in usage"`` (the default, for who follows nova's database): its usage has them already. None
-      is counted twice. Each has to be found there: its CPUs pinned, its pages and memory used,
-      its devices not among the free ones. Those that are not found, as nova-compute has not told of
-      them yet or no longer has them, are lost: the host's usage is as it came, and who still
+    - ``"in usage"`` (the default, for who follows nova's database): its usage has them already.
+      None is counted twice. Each has to be found there: its CPUs pinned, its pages and memory used,
+      its devices not among the free ones. Those that are not found, as nova-compute has not told
+      of them yet or no longer has them, are lost: the host's usage is as it came, and who still
       wants them claims again. Shared guests are told by their amounts alone.
-    - ``"on top"``: its usage has none of them. Each is taken again in the same way, on the same CPUs,
-      pages and devices; those for which that cannot be are lost.
+    - ``"on top"``: its usage has none of them. Each is taken again in the same way, on the same
+      CPUs, pages and devices; those for which that cannot be are lost.
 
     Units of resource classes are judged alike, where the host has an inventory of the class. Claims
     that C code made are not known, and their usage goes where the host that had it goes.
     """
 
-    _columns: Columns
-    _engine: ManyHosts
     _followed: dict[str, Seen]
-
-    def index(self, name: str) -> int:
-        raise NotImplementedError
 
     def add(self, hosts: Iterable[HostInfo | HasHostInfo] | HostInfo) -> list[int]:
         """Hosts behind those that are there; their indices. All appear at once."""
@@ -135,7 +129,7 @@ class Changes:
         with self._columns.changes_lock:
             return self._put_rows(list(given), with_usage, [])
 
-    def _put_rows(self, rows: list[Row], with_usage: bool, removed: list[str]) -> Changed:
+    def _put_rows(self, rows: Sequence[Row], with_usage: bool, removed: list[str]) -> Changed:
         from numafit.columns.nova_rows import RowGatherer, hostinfo_of, name_of
 
         columns = self._columns
@@ -170,8 +164,8 @@ class Changes:
         ratios: Limits | None = None,
         traits: Iterable[str] | None = None,
     ) -> Changed:
-        """Hosts (indices, ``None``: all; an index; a name) as if they were configured otherwise, and
-        what of their claims no longer holds then.
+        """Hosts (indices, ``None``: all; an index; a name) as if they were configured otherwise,
+        and what of their claims no longer holds then.
 
         ``dedicated_cpus``, ``shared_cpus``: CPU ids or a list such as ``"2-15,18-31"``, of which
         each host cell takes those that it has; ``reserved_pages``: pages that guests do not get,
@@ -225,9 +219,7 @@ class Changes:
             move_claims(engine, claims, becomes)
         return becomes
 
-    def sync(
-        self, database: NovaDb | str, claims: str = IN_USAGE, alone: bool = False
-    ) -> Changed:
+    def sync(self, database: NovaDb | str, claims: str = IN_USAGE, alone: bool = False) -> Changed:
         """Follow a cell database of nova: compute nodes that were updated since the last call with
         it are put in place by name, new ones added, and those removed that it no longer has.
 
@@ -271,8 +263,9 @@ class Changes:
         found = []
         for host in engine.claimed_hosts():
             for claim in engine.still_held(host):
-                freeze(claim)
-                found.append((claim, claim.holding()))
+                if isinstance(claim, Claim):
+                    freeze(claim, self._columns.names[host])
+                    found.append((claim, claim.holding()))
         return found
 
     def _without_claims(self, host: int) -> HostInfo:
@@ -282,8 +275,8 @@ class Changes:
             with columns.devices_lock:
                 generation = engine.generation(host)
                 copy = engine.host_copy(host)
-                devices = set()
-                for claim in engine.claims_of(host):
+                devices: set[str] = set()
+                for claim in self.claims([host]):
                     engine.turn_on(copy, claim.placed, False)
                     devices.update(one for drawn in claim.pci for one in drawn.devices)
                 if generation is not None and engine.generation(host) == generation:

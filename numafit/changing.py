@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from numafit.columns import Columns
 from numafit.columns.gather import Gatherer
 from numafit.columns.growing import grown
 from numafit.columns.living import Living, Place
+from numafit.errors import StalePlacement
 from numafit.holding import Holding
 from numafit.judging import Judged, in_usage, on_top
 from numafit.model.hostinfo import HostInfo, PciPool
@@ -79,8 +81,9 @@ class Change:
             (cell, pool, word), sizes = engine.place_of(host)
             engine.take_out(host)
             claims, _generation = self._claims(host)  # from here on there are no more
+            name = columns.names[host]
             for claim in claims:
-                freeze(claim)
+                freeze(claim, name)
             self._living.give_back(Place(cell, pool, word), *sizes)
             self._forget_pools(pool, sizes[2])
             columns.own("providers_of_hosts").pop(host, None)
@@ -104,7 +107,9 @@ class Change:
                 apart.append(sizes)
             elif self._engine.place_of(target.host)[1] != sizes:
                 apart.append(sizes)
-        self._grow(gathered, apart, new, page_kib, living.size() != before)
+        learned = living.size() != before or len(page_kib) != len(columns.page_kib)
+        if learned or apart or new:
+            self._grow(gathered, apart, new, page_kib, learned)
         return gathered
 
     def _grow(
@@ -130,15 +135,14 @@ class Change:
             with columns.devices_lock:
                 claims, generation = ([], None) if new else self._claims(target.host)
                 for claim in claims:
-                    freeze(claim)
+                    freeze(claim, columns.names[target.host])
                 judged, gathered_now, at = self._judge(gathered, n, target, claims)
                 draft = judged.draft
                 old = None if new else engine.place_of(target.host)
                 sizes = (draft.cells, draft.words, draft.pools)
                 place = Place(*old[0]) if old and old[1] == sizes else self._living.take(*sizes)
-                if old is None or old[1] != sizes:
-                    if draft.cells:
-                        columns.cell_mask_at[place.cell] = place.word
+                if draft.cells and (old is None or old[1] != sizes):
+                    columns.cell_mask_at[place.cell] = place.word
                 if not engine.put(target.host, draft, place.cell, place.pool, generation):
                     if old is None or old[1] != sizes:
                         self._living.give_back(place, *sizes)
@@ -251,9 +255,7 @@ class Change:
                 journal.write(give=gone)
 
 
-def move_claims(
-    engine: ManyHosts, claims: Sequence[tuple[Claim, Holding]], becomes: Any
-) -> None:
+def move_claims(engine: ManyHosts, claims: Sequence[tuple[Claim, Holding]], becomes: Any) -> None:
     """Claims on hosts that have other indices from now on, and are what they were."""
     columns = engine.columns
     kept = []
@@ -283,9 +285,14 @@ def _sizes(gathered: Gatherer, n: int) -> tuple[int, int, int]:
     return end - first, words, gathered.pools.edges[n + 1] - gathered.pools.edges[n]
 
 
-def freeze(claim: Claim) -> None:
-    """What the placement says is read while the host is what it was."""
+def freeze(claim: Claim, name: str) -> None:
+    """What the placement says is what it was on the host that it was made for."""
     placement = claim.placement
-    _ = placement.cells, placement.pci, placement.host_name, placement.not_judged
-
-
+    if placement._host_name is None:
+        placement._host_name = name
+    if placement._pci is None:
+        placement._pci = claim.pci
+    if placement._not_judged is None:
+        with suppress(StalePlacement):  # the host was removed just now
+            _ = placement.not_judged
+    _ = placement.cells

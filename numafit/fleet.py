@@ -20,7 +20,6 @@ from numafit.devices import pci_support
 from numafit.errors import InvalidValue, MisuseError, StalePlacement, shorten
 from numafit.filled import FilledHalf
 from numafit.journal import Journal
-from numafit.kept_claims import KeptClaims
 from numafit.model import fields
 from numafit.model.guest import PciRequest
 from numafit.model.hostinfo import HostInfo, PciPool
@@ -43,8 +42,8 @@ from numafit.stream import CLAIM_ATTEMPTS, Chooser, schedule
 from numafit.travel import parcel_of
 
 if TYPE_CHECKING:
-    from numafit.following import Seen
     from numafit.columns.nova_rows import Row
+    from numafit.following import Seen
 
 Asked = Request | Prepared
 _ONE = (Request, Prepared, str, bytes)
@@ -57,7 +56,7 @@ def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return view
 
 
-class Fleet(Changes, KeptClaims, PlacementHalf, FilledHalf):
+class Fleet(Changes, PlacementHalf, FilledHalf):
     """Hosts as columns.
 
     Every verb that fits takes ``options``, or the fields of FitOptions as keywords of its own:

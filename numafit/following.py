@@ -1,4 +1,4 @@
-"""A nova database that a fleet follows: which of its compute nodes have changed since the last look?"""
+"""A nova database that a fleet follows: which compute nodes have changed since the last look?"""
 
 from __future__ import annotations
 

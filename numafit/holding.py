@@ -106,8 +106,8 @@ class Holding:
                     found.append(PciAllocation(*parts))
                     break
             else:
-                devices = f" with {', '.join(draw.devices)}" if draw.devices else ""
-                return f"the host has no PCI pool {shorten(draw.pool.as_dict())}{devices}"
+                those = f" with {', '.join(draw.devices)}" if draw.devices else ""
+                return f"the host has no PCI pool {shorten(draw.pool.as_dict())}{those}"
         return tuple(found)
 
 

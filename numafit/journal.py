@@ -58,6 +58,7 @@ class Journal:
         self._fsync = fields.yes_or_no("fsync", fsync)
         self.lock = threading.RLock()
         self._owner = os.getpid()
+        self._id, self._from, self._line, self._next, self._end = "", 0, 0, 1, 0
         self._file = _open(self.path)
         try:
             self._read()

@@ -1,5 +1,5 @@
-"""Which claims does a host hold after it has changed? What is physical decides: CPUs, pages, memory,
-devices, units of resource classes."""
+"""Which claims does a host hold after it has changed? What is physical decides: CPUs, pages,
+memory, devices, units of resource classes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from numafit.model.placement import PciAllocation
 
 @dataclass(slots=True)
 class Judged:
-    """``draft``: the host with the claims that it holds; ``pools``: what it came with. ``kept``: each
-    with what it draws, pools by their number in the host, and its units; ``lost``: each with the
-    reason."""
+    """``draft``: the host with the claims that it holds; ``pools``: what it came with. ``kept``:
+    each with what it draws, pools by their number in the host, and its units; ``lost``: each with
+    the reason."""
 
     draft: HostDraft
     pools: Sequence[PciPool]
@@ -58,8 +58,8 @@ def in_usage(
     claims: Sequence[Claim],
     classes: Callable[[], frozenset[str]],
 ) -> Judged:
-    """Claims that the host's usage has: each must be in use there, beside the others. Its pools have
-    what is free, so devices that claims hold are added to them (``again`` makes the host so).
+    """Claims that the host's usage has: each must be in use there, beside the others. Its pools
+    have what is free, so devices that claims hold are added to them (``again`` makes the host so).
     ``classes``: those of which the host has an inventory: its usage tells of no others."""
     made, pools = draft()
     judged = Judged(made, pools)

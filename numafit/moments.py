@@ -18,8 +18,8 @@ def device_lists(columns: Columns) -> AbstractContextManager[object]:
     could be granted a device whose address another has not given back yet.
 
     The order of locks, for whoever takes several: ``changes_lock``, this one, the journal's, then
-    those of the engine, in the order of their hosts. No call of the engine waits for another one, or
-    for the GIL, while it holds a lock.
+    those of the engine, in the order of their hosts. No call of the engine waits for another one,
+    or for the GIL, while it holds a lock.
     """
     return columns.devices_lock if columns.knows_devices else _NO_DEVICES
 

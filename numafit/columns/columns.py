@@ -305,9 +305,7 @@ class Columns:
             self._shared.discard(name)
         return getattr(self, name)
 
-    def devices_left(
-        self, pool: int, count: int, released: Collection[str] = ()
-    ) -> list[str]:
+    def devices_left(self, pool: int, count: int, released: Collection[str] = ()) -> list[str]:
         """Addresses of the ``count`` devices that are free, in the pool's order.
 
         Claims from C take devices without naming them. Those that Python has not named are then

@@ -37,9 +37,9 @@ class Gatherer:
     def __init__(self, beside: Gatherer | None = None) -> None:
         self._grown: dict[str, array[Any]] = {}
         self.names = Names()
-        self.layouts = beside.layouts if beside else Layouts()
-        self.pools = Pools(beside.pools if beside else None)
-        self.resources = HostResources(beside.resources if beside else None)
+        self.layouts: Layouts = beside.layouts if beside else Layouts()
+        self.pools: Pools = Pools(beside.pools if beside else None)
+        self.resources: HostResources = HostResources(beside.resources if beside else None)
         self.nets: dict[str, int] = beside.nets if beside else {}
         self.cell_edges = array("q", [0])
         self.cpu_ratio = self._grow("host_cpu_ratio")

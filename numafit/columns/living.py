@@ -1,5 +1,5 @@
-"""How do a fleet's columns change once it lives? The tables that its numbers stand for learn what is
-new, and ranges of cells and pools are given out and taken back."""
+"""How do a fleet's columns change once it lives? The tables that its numbers stand for learn what
+is new, and ranges of cells and pools are given out and taken back."""
 
 from __future__ import annotations
 
@@ -185,7 +185,9 @@ class Living:
 
     def size(self) -> tuple[int, ...]:
         """Others, once the tables have learned something."""
-        return tuple(len(known) for known in (*_grown_by_hosts(self.tables), self.tables.layouts.all))
+        return tuple(
+            len(known) for known in (*_grown_by_hosts(self.tables), self.tables.layouts.all)
+        )
 
 
 def _grown_by_hosts(tables: Gatherer) -> tuple[Any, ...]:
@@ -237,4 +239,3 @@ def _matrices(columns: Columns) -> Iterator[tuple[Any, int]]:
     for start, size in zip(starts.tolist(), cells.tolist(), strict=True):
         matrix = columns.distances[start : start + size * size].reshape(size, size)
         yield tuple(map(tuple, matrix.tolist())), start
-

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 _PRIME = 2860486313  # no power of 256 is near it: letters of unlike places weigh unlike
 _SPREAD = 0x9E3779B97F4A7C15
-"""Odd, its bits as if by chance: the upper half of a product with it spreads names that are alike."""
+"""Odd, its bits as if by chance: the upper half of a product with it spreads similar names."""
 _STEP = 1 << 16
 """Names that are hashed at a time."""
 

@@ -178,7 +178,8 @@ def name_of(row: Row) -> str:
 def hostinfo_of(row: Row) -> HostInfo:
     """A row that was gathered before, as a value."""
     parts: tuple[Any, ...] = _columns(row) if isinstance(row, Mapping) else tuple(row)
-    name, topology, pools, cpu, ram, node = (*parts, *(None,) * (6 - len(parts)))
+    parts += (None,) * (6 - len(parts))
+    name, topology, pools, cpu, ram, node = parts
     return host_from_nova(topology, pools, name, cpu, ram, node=node)
 
 

@@ -28,9 +28,9 @@ class HostNow:
     """A host's part of the columns, of one moment.
 
     ``now``: copies of the columns, the host's part alone, as the engine makes them under the host's
-    lock (``Engine.host_copy``). ``released``: devices that claims hold which were given back in them.
-    Who makes it holds ``devices_lock`` from before that copy on, so that addresses and counts of
-    devices agree.
+    lock (``Engine.host_copy``). ``released``: devices that claims hold which were given back in
+    them. Who makes it holds ``devices_lock`` from before that copy on, so that addresses and counts
+    of devices agree.
     """
 
     def __init__(

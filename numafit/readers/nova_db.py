@@ -32,6 +32,7 @@ KIND = Kind(
 _REASON = 200
 NO_SERVICE = "nova knows of no nova-compute there"
 
+
 @dataclass(frozen=True, slots=True)
 class Stamp:
     """``id`` of a compute node's row, when it was ``updated`` last (to the second, as nova stores
@@ -59,9 +60,8 @@ class NovaDb(Database):
 
     def stamps(self) -> dict[str, Stamp]:
         """Of each compute node, by name: what is another once it has changed."""
-        table = self.table(
-            "compute_nodes", "id", "host", "hypervisor_hostname", "created_at", "updated_at", "deleted"
-        )
+        names = ("id", "host", "hypervisor_hostname", "created_at", "updated_at", "deleted")
+        table = self.table("compute_nodes", *names)
         one = table.c
         columns = (one.id, one.host, one.hypervisor_hostname, one.created_at, one.updated_at)
         resting = self.services_without_guests()

@@ -64,9 +64,11 @@ class Variant:
                 expected = "a size of pages that the host has"
                 raise InputError(host.name or None, "reserved_pages", size, expected)
         pages = tuple(
-            ReservedPages(cell.id, pool.size_kib, self.reserved_pages.get(pool.size_kib, pool.reserved))
+            ReservedPages(
+                cell.id, one.size_kib, self.reserved_pages.get(one.size_kib, one.reserved)
+            )
             for cell in host.cells
-            for pool in cell.page_pools
+            for one in cell.page_pools
         )
         config = replace(self.config, reserved_pages=pages)
         made = apply_over(host, config).host if config.given else host

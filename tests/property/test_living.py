@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import tempfile
-import threading
 from contextlib import suppress
 from dataclasses import fields, replace
 from pathlib import Path
@@ -106,7 +104,7 @@ def assert_alike(fleet: Fleet, other: Fleet, rng: random.Random) -> None:
             if one:
                 assert one.cells == two.cells  # type: ignore[union-attr]
             else:
-                assert one.reason == two.reason  # type: ignore[union-attr]
+                assert (one.reason, str(one)) == (two.reason, str(two)), (request, options)  # type: ignore[union-attr]
 
 
 class Living(RuleBasedStateMachine):
@@ -334,5 +332,3 @@ TestLiving.settings = settings(
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
-assert json
-assert threading

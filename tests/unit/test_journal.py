@@ -163,7 +163,7 @@ def test_a_damaged_line_in_the_middle_is_an_error_that_names_it(tmp_path: Path) 
         fleet.claim(REQUEST, host=1)
     lines = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(lines[0] + lines[1].replace(b"h0", b"h1") + lines[2])
-    with pytest.raises(InputError, match="line 2.*changed or damaged"):
+    with pytest.raises(InputError, match=r"line 2.*changed or damaged"):
         Journal(path)
     assert path.read_bytes().splitlines(keepends=True)[2] == lines[2]
 
