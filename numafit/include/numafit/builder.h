@@ -199,9 +199,9 @@ const char *nf_guest_why(nf_guest *g, const nf_reason *why);
 #pragma GCC visibility pop
 #endif
 
-/** The CPU id of a slot of a cell (index in the fleet), such as a placement holds. */
-static inline int32_t nf_cpu_id(const nf_fleet *fleet, uint32_t cell, uint32_t slot) {
-    return fleet->layout_cpus[fleet->layouts[fleet->cell_layout[cell]].cpu_at + slot];
+/** The id of the host CPU behind a slot that a placement gives a guest cell. */
+static inline int32_t nf_cpu_id(const nf_fleet *fleet, const nf_placed_cell *cell, uint32_t slot) {
+    return fleet->layout_cpus[fleet->layouts[cell->layout].cpu_at + slot];
 }
 
 #ifdef __cplusplus
