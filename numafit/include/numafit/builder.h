@@ -29,7 +29,10 @@ extern "C" {
 #endif
 
 #define NF_MAX_NAME 255u       /* bytes of a host's name, and of any other text */
-#define NF_MAX_CELL_CPUS 8192u /* CPUs of one cell: Linux numbers no more */
+#define NF_MAX_CELL_CPUS 8192u /* CPUs of one cell: Linux numbers no more (CONFIG_NR_CPUS) */
+#define NF_MAX_PAGE_KIB (1u << 30)
+#define NF_MAX_PAGES_KIB ((int64_t)1 << 50) /* in pages of one size in a cell: more than any has */
+#define NF_MAX_DISTANCE 65535
 
 /** Where memory comes from, aligned as malloc() does. allocate() returns NULL where there is none;
  * release() is never called with NULL. */
