@@ -4,7 +4,7 @@
 Imports nothing of numafit, so that every room may import it.
 """
 
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memset
 
 from numafit._c cimport *
@@ -14,6 +14,13 @@ cdef extern from "numafit/numafit.h" nogil:
     uint32_t nf_column_shape(const nf_fleet *fleet, uint32_t i, uint64_t *shape)
     const nf_count_info *nf_count(uint32_t i)
     const nf_count_info *nf_layout_field(uint32_t i)
+
+cdef extern from "numafit/builder.h" nogil:
+    enum:
+        NF_MAX_CELL_CPUS
+        NF_MAX_PAGE_KIB
+        NF_MAX_DISTANCE
+    const int64_t NF_MAX_PAGES_KIB
 
 cdef extern from "numafit/image.h" nogil:
     const char *NF_IMAGE_MAGIC
@@ -43,6 +50,10 @@ MAX_SLOTS = NF_MAX_SLOTS
 MAX_THREADS = NF_MAX_THREADS
 MAX_PAGE_SIZES = NF_MAX_PAGE_SIZES
 MAX_AMOUNT = NF_MAX_AMOUNT
+MAX_CELL_CPUS = NF_MAX_CELL_CPUS
+MAX_PAGE_KIB = NF_MAX_PAGE_KIB
+MAX_PAGES_KIB = NF_MAX_PAGES_KIB
+MAX_DISTANCE = NF_MAX_DISTANCE
 TUNNEL_NET = NF_TUNNEL_NET
 NO_DISTANCES = NF_NO_DISTANCES
 NO_HOST = NF_NO_HOST

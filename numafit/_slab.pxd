@@ -4,7 +4,7 @@ cdef class Slab:
     cdef object backing  # the file that it is mapped on, shared with its forks
     cdef int handle  # of that file
     cdef bint fresh  # the file is written to
-    cdef size_t copied  # pages that its last fork had to copy
+    cdef size_t copied  # pages that forks had to copy since it is on this file
     cdef int seal_now(self) noexcept nogil
     cdef Slab twin(self)
     cdef bint holds(self, const void *at, size_t size) noexcept nogil

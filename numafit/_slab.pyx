@@ -39,8 +39,6 @@ cdef extern from "<unistd.h>" nogil:
 
 cdef enum:
     ENTRIES = 4096  # of the page map that are read at once
-    MANY = 8  # one page in so many has changed: the next fork begins with a new file
-
     OWN = MAP_PRIVATE | MAP_NORESERVE
 
 cdef size_t PAGE = os.sysconf("SC_PAGESIZE")
@@ -128,9 +126,9 @@ cdef class Slab:
         return 0
 
     cdef Slab twin(self):
-        """A Slab for ``copy_changes`` to fill: on the same file, or on a new one where much of
-        this one has changed since it was made."""
-        if self.copied * MANY * PAGE > self.bytes:
+        """A Slab for ``copy_changes`` to fill: on the same file, or on a new one where forks have
+        copied as much as that costs, so that those to come copy less."""
+        if self.copied * PAGE > self.bytes:
             return slab_on(Backing(unnamed_file(self.bytes)), self.bytes, MAP_SHARED)
         return slab_on(self.backing, self.bytes, OWN)
 
@@ -151,7 +149,7 @@ cdef class Slab:
             self.copied = 0
             return 0
         handle = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC)
-        self.copied = self.copy_pages(to, handle)
+        self.copied += self.copy_pages(to, handle)
         if handle >= 0:
             close(handle)
         return 0

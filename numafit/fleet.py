@@ -16,6 +16,7 @@ from numafit.changes import Changes, HasHostInfo, info_of
 from numafit.claims import Claim, give_back, take, take_all
 from numafit.columns import Columns, npz
 from numafit.columns.snapshot import HostNow
+from numafit.copied import CopiedHalf
 from numafit.devices import pci_support
 from numafit.errors import InvalidValue, MisuseError, StalePlacement, shorten
 from numafit.filled import FilledHalf
@@ -39,7 +40,6 @@ from numafit.spans import (
     mix_shares,
 )
 from numafit.stream import CLAIM_ATTEMPTS, Chooser, schedule
-from numafit.travel import parcel_of
 
 if TYPE_CHECKING:
     from numafit.columns.nova_rows import Row
@@ -56,7 +56,7 @@ def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return view
 
 
-class Fleet(Changes, PlacementHalf, FilledHalf):
+class Fleet(Changes, PlacementHalf, FilledHalf, CopiedHalf):
     """Hosts as columns.
 
     Every verb that fits takes ``options``, or the fields of FitOptions as keywords of its own:
@@ -154,28 +154,6 @@ class Fleet(Changes, PlacementHalf, FilledHalf):
         fleet._held = fleet._engine.keep()
         fleet._followed = {}
         return fleet
-
-    def fork(self) -> Fleet:
-        """A fleet that is like this one at this moment, and goes its own way from then on.
-
-        Memory is shared until one of them changes it, page by page: a fork of 1,000,000 hosts
-        takes milliseconds. Claims of this fleet count as usage in the fork; what ``prepare`` made
-        here is good there.
-        """
-        return self._of(columns_now(self._engine), holds=True)
-
-    def copy(self) -> Fleet:
-        """As ``fork``, under the name that it has elsewhere."""
-        return self.fork()
-
-    def __copy__(self) -> Fleet:
-        return self.fork()
-
-    def __deepcopy__(self, memo: object) -> Fleet:
-        return self.fork()
-
-    def __reduce__(self) -> Any:
-        return _arrived, (type(self), parcel_of(self._columns))
 
     def __len__(self) -> int:
         return self._columns.n_hosts
@@ -510,10 +488,6 @@ class Fleet(Changes, PlacementHalf, FilledHalf):
         for host, fit in zip(everything, fits.tolist(), strict=True):
             if fit:
                 yield host
-
-
-def _arrived(cls: type[Fleet], columns: Columns) -> Fleet:
-    return cls._of(columns, holds=True)
 
 
 def path_of(path: Any) -> str:

@@ -4,12 +4,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "fleet_check.h"
-
-#define MOST_PAGES_KIB ((int64_t)1 << 50) /* of one size in a cell: more than any has */
-#define MOST_PAGE_KIB (1u << 30)
-#define MOST_DISTANCE 65535
-
 nf_status nf_builder_new(const nf_allocator *allocator, nf_builder **out) {
     if (!out || !nf_allocator_ok(allocator)) return NF_EINVAL;
     nf_allocator memory = nf_allocator_of(allocator);
@@ -204,8 +198,9 @@ nf_status nf_builder_add_core(nf_builder *b, const uint32_t *cpus, uint32_t coun
 nf_status nf_builder_add_pages(nf_builder *b, uint32_t page_kib, int64_t total, int64_t used,
                                int64_t reserved) {
     OF_CELL(b);
-    WITHIN(b, "page size in KiB", page_kib, 1, MOST_PAGE_KIB);
-    int64_t most = MOST_PAGES_KIB / page_kib < INT32_MAX ? MOST_PAGES_KIB / page_kib : INT32_MAX;
+    WITHIN(b, "page size in KiB", page_kib, 1, NF_MAX_PAGE_KIB);
+    int64_t most = NF_MAX_PAGES_KIB / page_kib;
+    if (most > INT32_MAX) most = INT32_MAX; /* pages are counted in 32 bits */
     WITHIN(b, "pages in all", total, 0, most);
     WITHIN(b, "pages used", used, 0, most);
     int64_t reservable = INT32_MAX - used + total; /* what is free is a number of 32 bits too */
@@ -251,7 +246,7 @@ nf_status nf_builder_set_distances(nf_builder *b, const int32_t *matrix, uint32_
     if (!matrix || !n_cells || n_cells > NF_MAX_CELLS)
         REFUSE("distances of %u cells: expected 1 to %u", n_cells, NF_MAX_CELLS);
     size_t count = (size_t)n_cells * n_cells;
-    for (size_t i = 0; i < count; i++) WITHIN(b, "distance", matrix[i], 0, MOST_DISTANCE);
+    for (size_t i = 0; i < count; i++) WITHIN(b, "distance", matrix[i], 0, NF_MAX_DISTANCE);
     uint32_t before = nf_kept_count(&b->kept[NF_KEPT_MATRICES]);
     uint32_t number = nf_kept_add(&b->memory, &b->kept[NF_KEPT_MATRICES], matrix,
                                   count * sizeof *matrix);

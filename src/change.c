@@ -124,6 +124,7 @@ static bool same_shape(const change *c) {
 }
 
 /* Whose rows these are: read without a lock by nf_shared_check(). */
+// NOLINTNEXTLINE(readability-non-const-parameter): it is stored to
 static void give(uint32_t *owner, uint32_t first, uint32_t end, uint32_t host) {
     for (uint32_t row = first; row < end; row++)
         __atomic_store_n(&owner[row], host, __ATOMIC_RELAXED);

@@ -277,10 +277,10 @@ nf_status nf_shared_copy(const nf_shared *s, const nf_fleet *to) {
     if (!nf_lock_all(s)) return NF_EMOVED;
     for (uint32_t i = 0; (c = nf_column(i)) != NULL; i++) {
         uint64_t shape[2];
-        void *into = nf_column_data(to, c);
+        void *into = nf_column_data(to, c), *from = nf_column_data(s->fleet, c);
         nf_column_shape(s->fleet, i, shape);
-        if (into && shape[0] && shape[1])
-            memcpy(into, nf_column_data(s->fleet, c), shape[0] * shape[1] * c->size);
+        if (into && into != from && shape[0] && shape[1])
+            memcpy(into, from, shape[0] * shape[1] * c->size);
     }
     nf_drop_all(s);
     return NF_OK;

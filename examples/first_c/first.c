@@ -28,9 +28,9 @@ static void place(nf_guest *g, const nf_shared *fleet, nf_claim_item *item, nf_s
         return;
     }
     const nf_placed_cell *cell = item->placement->cells;
-    printf(" cell %" PRId32 ", CPUs", fleet->fleet->cell_id[cell->cell]);
+    printf(" cell %" PRId32 ", CPUs", cell->id);
     for (uint32_t i = 0; i < cell->n_slots; i++)
-        printf(" %" PRId32, nf_cpu_id(fleet->fleet, cell->cell, item->placement->slots[i]));
+        printf(" %" PRId32, nf_cpu_id(fleet->fleet, cell, item->placement->slots[i]));
     printf("\n");
 }
 

@@ -37,9 +37,7 @@ int main(int n, char **words) {
             continue;
         }
         nf_shared_capacity(&image.shared, &one, item.request, item.options, 1000, &scratch, &count);
-        const nf_placed_cell *placed = item.placement->cells;
-        printf(" %" PRIu32 ", the first on cell %" PRId32 "\n", count,
-               image.fleet.cell_id[placed->cell]);
+        printf(" %" PRIu32 ", the first on cell %" PRId32 "\n", count, item.placement->cells->id);
     }
     nf_guest_free(g);
     nf_close(&image);

@@ -110,7 +110,7 @@ public:
             const nf_placed_cell &placed = item.placement->cells[cell];
             for (uint32_t i = 0; i < placed.n_slots; i++)
                 found.push_back(
-                    nf_cpu_id(fleet, placed.cell, item.placement->slots[placed.first_slot + i]));
+                    nf_cpu_id(fleet, &placed, item.placement->slots[placed.first_slot + i]));
         }
         return found;
     }

@@ -103,6 +103,13 @@ class Layouts:
         self.all: list[Layout] = list(layouts)
         self.ids: dict[Any, int] = {}
 
+    @classmethod
+    def holding(cls, layouts: Iterable[Layout]) -> Layouts:
+        """Of these, for ``arrays``."""
+        made = cls()
+        made.all.extend(layouts)
+        return made
+
     def of(self, cell: HostCell) -> int:
         """The number of the cell's layout."""
         extra = cell.pinned_cpus - cell.pcpuset

@@ -16,18 +16,18 @@ from numafit.model.resources import Provider
 
 MAX_CELLS = _header.MAX_CELLS
 """Linux numbers at most 1024 NUMA nodes (``CONFIG_NODES_SHIFT`` is at most 10)."""
-MAX_CELL_CPUS = 8192
+MAX_CELL_CPUS = _header.MAX_CELL_CPUS
 """Linux numbers at most 8192 CPUs (``CONFIG_NR_CPUS``)."""
 MAX_THREADS = _header.MAX_THREADS
 """Threads of one core: a core's threads share one word of a CPU mask."""
-MAX_CELL_SLOTS = 65536
+MAX_CELL_SLOTS = _header.MAX_SLOTS
 """Bits of the engine's mask of a cell: each core has as many as the widest of them needs."""
-MAX_PAGES = 1 << 50
+MAX_PAGES = _header.MAX_PAGES_KIB
 """KiB in all: more than any cell has."""
 MAX_PAGE_COUNT = (1 << 31) - 1
 """Pages of one size in a cell that the engine counts: 8 TiB of 4 KiB pages."""
-MAX_PAGE_KIB = 1 << 30
-MAX_DISTANCE = 65535
+MAX_PAGE_KIB = _header.MAX_PAGE_KIB
+MAX_DISTANCE = _header.MAX_DISTANCE
 _ADDRESS, _ADDRESSES = "the address of a device", "a list of addresses"
 UNKNOWN_MEMORY = "the cell's memory in MiB, which the source of this host does not tell"
 """What is expected where ``HostCell.memory_mb`` is ``None`` and a number is needed."""

@@ -196,11 +196,13 @@ static void cpus_get_their_slots(void) {
     const nf_layout *l = &f->layouts[f->cell_layout[0]], *other = &f->layouts[f->cell_layout[1]];
     CHECK(l->n_slots == 6 && l->n_cores == 2 && l->threads == 2 && l->shift == 1 && l->n_words == 1);
     CHECK(l->n_shared == 2 && l->n_dedicated == 4 && !l->same_sets);
-    for (uint32_t slot = 0; slot < 6; slot++) CHECK(nf_cpu_id(f, 0, slot) == EXPECTED[slot]);
+    for (uint32_t slot = 0; slot < 6; slot++)
+        CHECK(f->layout_cpus[l->cpu_at + slot] == EXPECTED[slot]);
     CHECK(f->layout_words[l->mask_at] == 0x2b); /* slots 0, 1, 3, 5 */
     CHECK(f->pinned[f->cell_mask_at[0]] == 0x38 && f->cell_free[0] == 2); /* slots 3, 4, 5 */
     CHECK(other->n_slots == 2 && other->n_cores == 2 && other->threads == 1 && other->same_sets);
-    CHECK(nf_cpu_id(f, 1, 0) == 10 && nf_cpu_id(f, 1, 1) == 12 && f->cell_free[1] == 2);
+    const nf_placed_cell placed = {.cell = 1, .id = 1, .layout = f->cell_layout[1]};
+    CHECK(nf_cpu_id(f, &placed, 0) == 10 && nf_cpu_id(f, &placed, 1) == 12 && f->cell_free[1] == 2);
     nf_builder_free(b);
 }
 

@@ -68,6 +68,8 @@ class PlacedCell(ctypes.Structure):
         ("first_slot", c_uint32),
         ("n_slots", c_uint32),
         ("reserved", c_int32),
+        ("id", c_int32),
+        ("layout", c_uint32),
     ]
 
 

@@ -170,6 +170,8 @@ MORE_OF_A_FLEET = {
     "with_inventories",
     "filled",
     "cell_by_cell",
+    "of",
+    "with_hosts",
 }
 
 

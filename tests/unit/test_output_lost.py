@@ -27,6 +27,8 @@ QUEUES = ["multiqueue", "examples/flavor-router.json", "examples/images/vnf-rout
 MOVED = ["move", "examples/server.json", HOST]
 REPLAYED = ["replay", "tests/vectors/data/capacity.jsonl.gz"]
 COUNTED = ["capacity", "examples/flavors.json", HOST]
+ROOM = ["headroom", "examples/flavors.json", HOST]
+LOST = ["stranded", "examples/flavors.json", HOST]
 EXPLAINED = ["explain", "examples/flavors.json", "examples/planning/busy-xeon.yaml"]
 
 LINES = [
@@ -44,6 +46,8 @@ LINES = [
             REPLAYED,
             COUNTED,
             EXPLAINED,
+            ROOM,
+            LOST,
             MOVED,
         )
         for form in ("table", "json")

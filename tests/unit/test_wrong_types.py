@@ -488,6 +488,10 @@ FLEETS: dict[str, Call] = {
         {"host": (INFO, set()), "config": (None, {"none"}), "ratios": (None, {"none"})},
     ),
     "Fleet.load": (Fleet.load, {"path": ("/nowhere/at/all", set())}),
+    **{
+        f"Fleet.{name}": (call, {"host": (INFO, set()), "n": (2, set()), "names": (None, {"none"})})
+        for name, call in (("of", Fleet.of), ("with_hosts", fleet().with_hosts))
+    },
     "Fleet.from_arrow": (Fleet.from_arrow, {"source": (fleet(), set())}),
 }
 PATH: Argument = (None, {"none", "text", "digits"})

@@ -29,7 +29,10 @@ extern "C" {
 #endif
 
 #define NF_MAX_NAME 255u       /* bytes of a host's name, and of any other text */
-#define NF_MAX_CELL_CPUS 8192u /* CPUs of one cell: Linux numbers no more */
+#define NF_MAX_CELL_CPUS 8192u /* CPUs of one cell: Linux numbers no more (CONFIG_NR_CPUS) */
+#define NF_MAX_PAGE_KIB (1u << 30)
+#define NF_MAX_PAGES_KIB ((int64_t)1 << 50) /* in pages of one size in a cell: more than any has */
+#define NF_MAX_DISTANCE 65535
 
 /** Where memory comes from, aligned as malloc() does. allocate() returns NULL where there is none;
  * release() is never called with NULL. */
@@ -199,9 +202,9 @@ const char *nf_guest_why(nf_guest *g, const nf_reason *why);
 #pragma GCC visibility pop
 #endif
 
-/** The CPU id of a slot of a cell (index in the fleet), such as a placement holds. */
-static inline int32_t nf_cpu_id(const nf_fleet *fleet, uint32_t cell, uint32_t slot) {
-    return fleet->layout_cpus[fleet->layouts[fleet->cell_layout[cell]].cpu_at + slot];
+/** The id of the host CPU behind a slot that a placement gives a guest cell. */
+static inline int32_t nf_cpu_id(const nf_fleet *fleet, const nf_placed_cell *cell, uint32_t slot) {
+    return fleet->layout_cpus[fleet->layouts[cell->layout].cpu_at + slot];
 }
 
 #ifdef __cplusplus

@@ -1,0 +1,121 @@
+"""Fleets made of fleets: copies, parts, sums, and hosts that are all alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+
+from numafit._engine import ManyHosts
+from numafit.columns import Columns
+from numafit.columns.gather import Gatherer
+from numafit.columns.joined import joined
+from numafit.columns.names import Names
+from numafit.columns.selected import selected
+from numafit.errors import InvalidValue, MisuseError
+from numafit.model import fields
+from numafit.model.hostinfo import HostInfo
+from numafit.moments import columns_now
+from numafit.spans import Hosts, host_indices
+from numafit.travel import parcel_of
+
+_MOST = 0xFFFF_FFFF
+
+
+class CopiedHalf:
+    """Part of a Fleet."""
+
+    _columns: Columns
+    _engine: ManyHosts
+
+    @classmethod
+    def _of(cls, columns: Columns, holds: bool = False) -> Self:
+        raise NotImplementedError
+
+    def fork(self) -> Self:
+        """A fleet that is like this one at this moment, and goes its own way from then on.
+
+        Memory is shared until one of them changes it, page by page: a fork of 1,000,000 hosts
+        takes milliseconds. Claims of this fleet count as usage in the fork; what ``prepare`` made
+        here is good there.
+        """
+        return self._of(columns_now(self._engine), holds=True)
+
+    def copy(self) -> Self:
+        """As ``fork``, under the name that it has elsewhere."""
+        return self.fork()
+
+    def __copy__(self) -> Self:
+        return self.fork()
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self.fork()
+
+    def __reduce__(self) -> Any:
+        return arrived, (type(self), parcel_of(self._columns))
+
+    def __add__(self, other: Self) -> Self:
+        """A fleet of the hosts of both with their usage, those of ``other`` behind; a name may
+        stand in both. Raises InputError for more page sizes than a fleet may have."""
+        if not isinstance(other, CopiedHalf):
+            return NotImplemented
+        return self._of(joined(columns_now(self._engine), columns_now(other._engine)))
+
+    def __getitem__(self, hosts: Hosts | slice) -> Self:
+        """A fleet of these hosts with their usage, in this order: indices, a slice, or an array of
+        one bool per host, such as ``scan`` gives. One may stand more than once."""
+        n = self._columns.n_hosts
+        if isinstance(hosts, slice):
+            hosts = range(*hosts.indices(n))
+        elif isinstance(hosts, np.ndarray) and hosts.dtype == bool:
+            if hosts.shape != (n,):
+                raise MisuseError(f"hosts: {hosts.shape} bools, expected one for each of {n} hosts")
+            hosts = np.flatnonzero(hosts)
+        elif hosts is None or isinstance(hosts, int | np.integer | str):
+            raise InvalidValue(
+                "hosts", hosts, "a list of host indices", "hostinfo(host) is one host's."
+            )
+        indices = host_indices(hosts, n)
+        assert indices is not None
+        return self._of(selected(columns_now(self._engine), indices))
+
+    # one host is no fleet: without this Python would ask for fleet[0], fleet[1]...
+    __iter__ = None
+
+    @classmethod
+    def of(cls, host: Any, n: int, names: Iterable[str] | None = None) -> Self:
+        """A fleet of ``n`` hosts like this one (a HostInfo or a Host), its usage included, stored
+        side by side and not built one by one.
+
+        ``names``: one for each; else the host's name, or ``host``, with a number from 1 on:
+        ``host-0001``.
+        """
+        info = host if isinstance(host, HostInfo) else getattr(host, "hostinfo", None)
+        if not isinstance(info, HostInfo):
+            raise InvalidValue("host", host, "a HostInfo, or a Host")
+        n = fields.number("n", n, 0, _MOST, "hosts")
+        if names is None:
+            stem, width = info.name or "host", max(4, len(str(n)))
+            names = (f"{stem}-{number:0{width}}" for number in range(1, n + 1))
+        else:
+            names = fields.listed("names", names, "a list of names")
+            if len(names) != n:
+                raise MisuseError(f"names: {len(names)} of them, expected {n}")
+            for name in names:
+                fields.text("names", name)
+        gathered = Gatherer()
+        gathered.add_host(replace(info, name=""))
+        columns = selected(Columns(gathered), np.zeros(n, np.int64))
+        columns.names = Names(names)
+        return cls._of(columns)
+
+    def with_hosts(self, host: Any, n: int, names: Iterable[str] | None = None) -> Self:
+        """This fleet with ``n`` more hosts, as ``of`` makes them."""
+        return self + self.of(host, n, names)
+
+
+def arrived(cls: type[Any], columns: Columns) -> Any:
+    """A fleet whose columns came in a pickle."""
+    return cls._of(columns, holds=True)
