@@ -10,7 +10,7 @@ from numafit.columns.gather import Gatherer
 from numafit.columns.pools import rank
 from numafit.columns.resources import NOTHING_TOLD, Told
 from numafit.errors import InputError
-from numafit.model.hostinfo import MAX_CELL_CPUS, HostCell, PciPool
+from numafit.model.hostinfo import MAX_CELL_CPUS, HostCell, HostInfo, PciPool
 from numafit.readers import bounds, checks
 from numafit.readers.node_totals import node_columns, read_node
 from numafit.readers.nova_rows import cpu_ids, host_from_nova, pools_from_nova, ratio
