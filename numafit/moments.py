@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from numafit._engine import Engine, HostCopy
 from numafit.columns import Columns
@@ -29,7 +30,14 @@ def writing(engine: Engine) -> AbstractContextManager[Journal | None]:
     of ``device_lists``, and before those of the engine. ``None``: there is none, or it is the
     parent's of this process."""
     journal: Journal | None = engine.journal
-    return _NOT_WRITTEN if journal is None or not journal.here else journal.locked()
+    return _NOT_WRITTEN if journal is None or not journal.here else _written(engine, journal)
+
+
+@contextmanager
+def _written(engine: Engine, journal: Journal) -> Iterator[Journal]:
+    # what is written down names hosts and devices: who holds their lock may wait for the journal
+    with unchanged(engine), journal.locked():
+        yield journal
 
 
 def unchanged(engine: Engine) -> AbstractContextManager[object]:
