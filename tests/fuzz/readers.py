@@ -19,6 +19,8 @@ from numafit.model.flavor import Flavor, Image
 from numafit.model.hostinfo import HostCell, HostInfo
 from numafit.model.interface import netdevs_of
 from numafit.readers.addresses import addresses_of, read_links, with_links
+from numafit.readers.aggregates_json import read_aggregates
+from numafit.readers.api_db import read_api_db
 from numafit.readers.flavors import read_flavors, read_image
 from numafit.readers.hostfile import host_to_mapping, read_host_file
 from numafit.readers.hwloc import read_hwloc
@@ -38,6 +40,7 @@ from numafit.readers.server_show import read_server
 from numafit.readers.synthetic import host_of_synthetic
 from numafit.readers.sysfs import read_sysfs
 from numafit.replaying.cases import read as read_cases
+from numafit.rules.aggregates import Aggregates
 from numafit.rules.device_spec import parse_device_specs
 from numafit.rules.nova_config import apply_config
 from numafit.rules.pci_alias import parse_aliases
@@ -124,6 +127,14 @@ def _database(path: Path) -> None:
 
 def _placement_database(path: Path) -> None:
     read_placement_db(f"sqlite:///{path}")
+
+
+def _aggregates(path: Path) -> None:
+    Aggregates(read_aggregates([path])).applied(HostInfo((), "h"))
+
+
+def _api_database(path: Path) -> None:
+    Aggregates(read_api_db(f"sqlite:///{path}")).applied(HostInfo((), "h"))
 
 
 def _placement_file(path: Path) -> None:
@@ -276,6 +287,8 @@ READERS: dict[str, Reader] = {
     "database": Reader(_database, seeds.databases, ".db"),
     "row-tables": Reader(_rows, texts(*seeds.TABLES)),
     "placement": Reader(_placement_file, texts(*seeds.PLACEMENT), ".json"),
+    "aggregates": Reader(_aggregates, texts(*seeds.AGGREGATES), ".json"),
+    "api-database": Reader(_api_database, seeds.api_databases, ".db"),
     "placement-database": Reader(_placement_database, seeds.placement_databases, ".db"),
     "capabilities": Reader(
         _capabilities,

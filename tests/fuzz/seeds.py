@@ -38,7 +38,15 @@ DEVICES = (
 RESOURCES = (
     '{"version": 1, "cells": [], "resources": {"DISK_GB": 100, "CUSTOM_A": {"total": 3, '
     '"reserved": 1, "min_unit": 1, "max_unit": 2, "step_size": 1, "allocation_ratio": 1.5, '
-    '"used": 1}}, "traits": ["HW_CPU_X86_VMX"], "aggregates": ["a"], "other_classes": ["VCPU"]}'
+    '"used": 1}}, "traits": ["HW_CPU_X86_VMX"], "aggregates": ["a"], "other_classes": ["VCPU"], '
+    '"aggregate_metadata": {"ssd": "true, no", "gpu": ["a100"]}, "hypervisor": {"type": "QEMU", '
+    '"version": "8.2.0", "instances": ["x86_64 kvm hvm"], "cpu_info": {"vendor": "Intel"}}}'
+)
+AGGREGATES = (
+    '[{"ID": 1, "Name": "a", "Availability Zone": "az", "Properties": {"ssd": "true"}, '
+    '"Hosts": ["h"]}]',
+    '{"name": "a", "hosts": "h, i", "availability_zone": null, '
+    "\"properties\": \"a='b', c='d, e'\"}",
 )
 SERVER = "\n".join(
     (
@@ -117,19 +125,30 @@ def databases() -> list[bytes]:
     with sqlite3.connect(":memory:") as connection:
         connection.execute(
             "CREATE TABLE compute_nodes (id, host, hypervisor_hostname, numa_topology, pci_stats, "
-            "cpu_allocation_ratio, ram_allocation_ratio, deleted)"
+            "cpu_allocation_ratio, ram_allocation_ratio, deleted, vcpus, vcpus_used, memory_mb, "
+            "memory_mb_used, running_vms, supported_instances, hypervisor_type, "
+            "hypervisor_version, cpu_info)"
         )
         connection.execute(
-            "CREATE TABLE instances (uuid, host, node, vm_state, task_state, deleted)"
+            "CREATE TABLE instances (uuid, host, node, vm_state, task_state, deleted, vcpus, "
+            "memory_mb)"
+        )
+        connection.execute(
+            "CREATE TABLE migrations (source_compute, source_node, dest_compute, dest_node, "
+            "status, deleted)"
         )
         connection.execute(
             "CREATE TABLE instance_extra (instance_uuid, numa_topology, migration_context, deleted)"
         )
         connection.execute(
-            "INSERT INTO compute_nodes VALUES (1, 'h', 'h', ?, ?, 1.0, 1.0, 0)",
+            "INSERT INTO compute_nodes VALUES (1, 'h', 'h', ?, ?, 1.0, 1.0, 0, 8, 6, 8192, 2048, "
+            """1, '[["x86_64", "kvm", "hvm"]]', 'QEMU', 8002000, '{"vendor": "Intel"}')""",
             (row["numa_topology"], row["pci_stats"]),
         )
-        connection.execute("INSERT INTO instances VALUES ('u', 'h', 'h', 'active', NULL, 0)")
+        connection.execute(
+            "INSERT INTO instances VALUES ('u', 'h', 'h', 'active', NULL, 0, 4, 1024)"
+        )
+        connection.execute("INSERT INTO migrations VALUES ('h', 'h', 'i', 'i', 'confirmed', 0)")
         connection.execute("INSERT INTO instance_extra VALUES ('u', ?, NULL, 0)", (INSTANCE,))
         connection.commit()
         return [connection.serialize()]
@@ -164,6 +183,21 @@ def placement_databases() -> list[bytes]:
             INSERT INTO resource_provider_traits VALUES (1, 2);
             INSERT INTO placement_aggregates VALUES (1, 'a');
             INSERT INTO resource_provider_aggregates VALUES (1, 1);
+        """)
+        connection.commit()
+        return [connection.serialize()]
+
+
+def api_databases() -> list[bytes]:
+    with sqlite3.connect(":memory:") as connection:
+        connection.executescript("""
+            CREATE TABLE aggregates (id, name);
+            CREATE TABLE aggregate_hosts (id, aggregate_id, host);
+            CREATE TABLE aggregate_metadata (id, aggregate_id, key, value);
+            INSERT INTO aggregates VALUES (1, 'a'), (2, 'b');
+            INSERT INTO aggregate_hosts VALUES (1, 1, 'h'), (2, 2, 'h');
+            INSERT INTO aggregate_metadata VALUES (1, 1, 'ssd', 'true, no'),
+              (2, 2, 'availability_zone', 'az');
         """)
         connection.commit()
         return [connection.serialize()]

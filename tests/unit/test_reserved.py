@@ -16,6 +16,44 @@ from numafit.rules.nova_config import NovaConfig
 from tests.unit.test_inventories import units
 
 
+def test_what_an_empty_host_has_in_use_is_reserved() -> None:
+    node = {"vcpus": 8, "memory_mb": 8192, "memory_mb_used": 3000, "running_vms": 0}
+    info = host_from_nova(None, name="h", node={**node, "local_gb": 50, "local_gb_used": 7})
+    assert units(info) == {
+        "VCPU": (8, 0, 4.0, 0),
+        "MEMORY_MB": (8192, 3000, 1.0, 0),
+        "DISK_GB": (50, 7, 1.0, 0),
+    }
+    on_top = with_inventories(info, NovaConfig(reserved_host_disk_mb=10241))
+    assert units(on_top)["DISK_GB"] == (50, 11, 1.0, 0)
+    assert units(on_top)["MEMORY_MB"] == (8192, 3000, 1.0, 0)
+
+
+def test_a_new_reservation_takes_nothing_from_guests() -> None:
+    # a guest of 6 vCPUs, 8192 MiB and 60 GiB; nova stored its 512 MiB with the guest's
+    node = {
+        "vcpus": 8, "vcpus_used": 6, "memory_mb": 16384, "memory_mb_used": 8704, "running_vms": 1,
+        "local_gb": 100, "local_gb_used": 60,
+    }  # fmt: skip
+    info = host_from_nova(None, name="h", node=node)
+    config = NovaConfig(
+        reserved_host_memory_mb=4096, reserved_host_cpus=1, reserved_host_disk_mb=10 * 1024
+    )
+    found = with_inventories(info, config)
+    assert units(found) == {
+        "VCPU": (8, 1, 4.0, 6),
+        "MEMORY_MB": (16384, 4096, 1.0, 8192),
+        "DISK_GB": (100, 10, 1.0, 60),
+    }
+    # 16384 - 4096 - 8192 MiB are free, and 100 - 10 - 60 GiB
+    assert Host(found).scan(Request.for_server(Flavor("f", 1, 4096, {}, disk_gb=30)))
+    refused = Host(found).explain(Request.for_server(Flavor("f", 1, 4097)))
+    assert str(refused) == "MEMORY_MB: 4097 wanted, 4096 free of 12288"
+    less = with_inventories(info, NovaConfig(reserved_host_memory_mb=0))
+    assert units(less)["MEMORY_MB"] == (16384, 0, 1.0, 8192)
+    assert with_inventories(found, config).provider == found.provider
+
+
 def in_use(**more: Any) -> dict[str, Any]:
     """nova.conf reserves 2 CPUs and 2048 MiB; a guest has 4 vCPUs and 4096 MiB."""
     return {
