@@ -75,7 +75,7 @@ tsan: $(VENV)/.tools ## a million claims by four threads under ThreadSanitizer
 	$(call C_TESTS,tsan,thread)
 
 # a fuzzer and a million claims take minutes in valgrind, and have sanitizers of their own
-MEMCHECKED ?= $(filter-out fuzz threads,$(patsubst tests/c/test_%.c,%,$(wildcard tests/c/test_*.c)))
+MEMCHECKED ?= $(filter-out fuzz threads churn,$(patsubst tests/c/test_%.c,%,$(wildcard tests/c/test_*.c)))
 memcheck: test-c ## the C tests under valgrind: nothing undefined is read, nothing is lost
 	@for name in $(MEMCHECKED); do \
 	  echo "memcheck: $$name"; \

@@ -274,13 +274,14 @@ nf_status nf_shared_publish(const nf_shared *s, uint32_t n_hosts, const char **r
     if (!reason) reason = &unused;
     if (!may_change(s, 0) || n_hosts < nf_n_hosts(s->fleet) || n_hosts > s->fleet->host_room)
         FAIL(NF_EINVAL, "n_hosts: fewer than there are, or more than host_room");
-    if (!nf_lock_all(s)) FAIL(NF_EMOVED, "fleet: another has taken its place");
     nf_fleet *f = (nf_fleet *)(uintptr_t)s->fleet;
     for (uint32_t h = f->n_hosts; h < n_hosts && status == NF_OK; h++)
-        status = nf_check_host(f, h, reason);
-    if (status == NF_OK) __atomic_store_n(&f->n_hosts, n_hosts, __ATOMIC_RELEASE);
+        status = nf_check_host(f, h, reason); /* nobody else looks at them yet */
+    if (status != NF_OK) return status;
+    if (!nf_lock_all(s)) FAIL(NF_EMOVED, "fleet: another has taken its place");
+    __atomic_store_n(&f->n_hosts, n_hosts, __ATOMIC_RELEASE);
     nf_drop_all(s);
-    return status;
+    return NF_OK;
 }
 
 nf_status nf_shared_move(const nf_shared *s) {

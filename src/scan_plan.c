@@ -8,7 +8,7 @@
 
 #include "resources.h"
 
-#define ENOUGH 32u /* hosts that are alike, which are worth a block of their own */
+#define ENOUGH 16u /* hosts that are alike, which are worth a block of their own */
 
 static void find_kinds(nf_scan_plan *q) {
     const nf_request *r = q->request;
@@ -48,21 +48,33 @@ void nf_scan_plan_make(nf_scan_plan *q, const nf_fleet *f, const nf_request *r,
     q->nearby = nf_two_cell_hosts_can(q);
 }
 
-/* Hosts of as many cells each, which follow one another from the first one's on: how many of n?
- * Ranges do not overlap: where each begins as many cells behind the one before it, none has more,
- * and the sum of their ends tells whether one has fewer. */
-static uint32_t alike_run(const nf_fleet *f, uint32_t host, uint32_t cells, uint32_t n) {
-    const uint32_t *first = f->host_first_cell + host, *end = f->host_end_cell + host;
-    uint32_t other = 0, ends = 0, at = first[0], same = 0;
+/* Have n hosts as many cells each, which follow one another from the first one's on? Ranges do not
+ * overlap: where each begins as many cells behind the one before it, none has more, and the sum of
+ * their ends tells whether one has fewer. */
+static inline bool are_alike(const uint32_t *first, const uint32_t *end, uint32_t cells, uint32_t n) {
+    uint32_t other = 0, ends = 0, at = first[0];
 #pragma GCC unroll 4
     for (uint32_t h = 0; h < n; h++) { /* a loop that becomes vector code */
         other |= first[h] ^ at;
         ends += end[h];
         at += cells;
     }
-    if (!other && ends == n * first[0] + n * (n + 1) / 2 * cells && end[n - 1] == at) return n;
-    for (at = first[0]; first[same] == at && end[same] == at + cells; at += cells) same++;
-    return same;
+    return !other && ends == n * first[0] + n * (n + 1) / 2 * cells && end[n - 1] == at;
+}
+
+/* How many of n hosts, from the first on, are alike? */
+static uint32_t alike_run(const nf_fleet *f, uint32_t host, uint32_t cells, uint32_t n) {
+    enum { STEP = 16 };
+    const uint32_t *first = f->host_first_cell + host, *end = f->host_end_cell + host;
+    if (n > 1 && first[1] != end[0]) return 1; /* it stands alone */
+    if (are_alike(first, end, cells, n)) return n;
+    uint32_t h = 0, at = first[0];
+    while (h + STEP < n && first[h] == at && are_alike(first + h, end + h, cells, STEP)) {
+        h += STEP;
+        at += STEP * cells;
+    }
+    for (; h < n && first[h] == at && end[h] == at + cells; at += cells) h++;
+    return h;
 }
 
 /* Hosts whose cells follow one another, no more of them than a block holds. */
@@ -86,7 +98,9 @@ static void find_run(const nf_fleet *f, uint32_t n, nf_block *b) {
     b->count = most ? alike_run(f, b->first, cells, most) : 0;
     b->n_cells = b->count * cells;
     b->pairs = cells == 2;
-    if (b->count && (b->count == most || b->count >= ENOUGH)) return;
+    if (!cells) /* those without cells by themselves: others may be alike behind them */
+        while (b->count < n && !nf_host_cells(f, b->first + b->count)) b->count++;
+    if (b->count && (b->count == most || b->count >= ENOUGH || !cells)) return;
     uint32_t alike = b->count;
     any_run(f, n, b);
     b->pairs &= b->count == alike;

@@ -202,7 +202,28 @@ static void *make_many_near(void) {
     return ready(d);
 }
 
-/* claims and decisions */
+static void swap_ranges(const uint32_t *firsts, const uint32_t *ends, const uint32_t *owners,
+                        uint32_t n, uint32_t one, uint32_t two) {
+    uint32_t *first = (uint32_t *)(uintptr_t)firsts, *end = (uint32_t *)(uintptr_t)ends;
+    uint32_t *owner = (uint32_t *)(uintptr_t)owners, at = first[one];
+    first[one] = first[two], first[two] = at;
+    end[one] = first[one] + n, end[two] = first[two] + n;
+    for (uint32_t i = 0; i < n; i++) owner[first[one] + i] = one, owner[first[two] + i] = two;
+}
+
+/* One host in fifty stands where another did, as after months of changes. */
+static void *make_many_moved(void) {
+    desk *d = make_many_pinned();
+    const nf_fleet *f = &d->w->fleet;
+    for (uint32_t one = 0, half = HOSTS / 2; one < half; one += 50) {
+        swap_ranges(f->host_first_cell, f->host_end_cell, f->cell_host, many.cells, one, one + half);
+        swap_ranges(f->host_first_pool, f->host_end_pool, f->pool_host, many.pools, one, one + half);
+    }
+    if (nf_derive(f, 0, f->n_cells, NULL) != NF_OK || nf_fleet_check(f, NULL) != NF_OK) exit(2);
+    return d;
+}
+
+/* claims, changes and decisions */
 
 static void *make_claim(void) {
     desk *d = make_fit_1();
@@ -215,6 +236,26 @@ static unsigned run_claim(void *state) {
     const nf_fleet *f = &d->w->fleet;
     return nf_claim(f, 0, &d->guest.request, &d->out, NULL) == NF_OK &&
            nf_release(f, 0, &d->guest.request, &d->out, NULL) == NF_OK;
+}
+
+/* A host is copied, and put in its own place. */
+static void *make_replace(void) {
+    desk *d = desk_new(many);
+    d->scratch.bytes = nf_host_copy_bytes(&d->w->fleet);
+    d->scratch.memory = malloc(d->scratch.bytes);
+    if (!d->scratch.memory) exit(2);
+    return d;
+}
+
+static unsigned run_replace(void *state) {
+    desk *d = state;
+    const nf_fleet *f = &d->w->fleet;
+    static nf_lock lock;
+    nf_shared shared = {f, &lock, 1, HOSTS};
+    nf_fleet one;
+    nf_place place = {f->host_first_cell[7], f->host_first_pool[7]};
+    return nf_shared_copy_host(&shared, 7, &d->scratch, &one) == NF_OK &&
+           nf_shared_replace(&shared, 7, &one, &place, NF_ANY_GENERATION, NULL) == NF_OK;
 }
 
 static bool decide(desk *d, const nf_request *r, uint32_t by) {
@@ -252,12 +293,14 @@ const operation operations[] = {
     {"scan_two_cells", "1,000 hosts", make_many_two, run_scan, desk_end},
     {"scan_unlike_cells", "1,000 hosts", make_many_unlike, run_scan, desk_end},
     {"scan_near", "1,000 hosts", make_many_near, run_scan, desk_end},
+    {"scan_moved", "1,000 hosts, 20 of them moved", make_many_moved, run_scan, desk_end},
     {"capacity_pinned", "1,000 hosts", make_many_plain, run_capacity, desk_end},
     {"capacity_shared", "1,000 hosts", make_many_shared, run_capacity, desk_end},
     {"capacity_huge", "1,000 hosts", make_many_huge, run_capacity, desk_end},
     {"capacity_two_cells", "1,000 hosts", make_many_two, run_capacity, desk_end},
     {"capacity_unlike_cells", "1,000 hosts", make_many_unlike, run_capacity, desk_end},
     {"claim_release", "claim and release", make_claim, run_claim, desk_end},
+    {"replace_host", "copy and replace", make_replace, run_replace, desk_end},
     {"decide_best", "10 decisions over 1,000 hosts", make_many_plain, run_decide, desk_end},
     {"decide_first", "10 decisions over 1,000 hosts", make_many_plain, run_decide_first, desk_end},
 };

@@ -252,8 +252,10 @@ static void hosts_that_do_not_hold(void) {
     CHECK(nf_shared_remove(&s.shared, HOSTS) == NF_EINVAL && nf_shared_remove(NULL, 0) == NF_EINVAL);
     CHECK(nf_shared_publish(NULL, 1, NULL) == NF_EINVAL && nf_shared_move(NULL) == NF_EINVAL);
     /* derived columns are not asked for, and a copy of a host will do */
+    int32_t *derived = s.other.fleet.cell_free;
     s.other.fleet.cell_free = NULL;
     CHECK(replace(&s, 1, 2, 2) == NF_OK);
+    s.other.fleet.cell_free = derived;
     nf_fleet copy;
     CHECK(nf_shared_copy_host(&s.shared, 3, &s.copy, &copy) == NF_OK);
     CHECK(nf_shared_replace(&s.shared, 0, &copy, &(nf_place){8, 8}, NF_ANY_GENERATION, NULL) == NF_OK);

@@ -675,14 +675,14 @@ typedef struct nf_place {
  * its cells, its pools and their masks, but for derived ones, generation and where they stand; what
  * they point to (layouts, distances, page sizes) are this fleet's tables. Usage is part of it.
  *
- * Its rows are those that place names, which are void or have been the host's own until now; its
- * masks stand at cell_mask_at of the first of them, and end before the row behind the last. What the
- * host leaves becomes void. Where it keeps its place, and its cells their ids and layouts, and its
- * pools all but their counts, placements made before are judged again as after a claim; else it has
- * become another host, and they are stale: neither taken nor given back.
+ * Its rows are those that place names (NULL will do where it has none), which are void or have been
+ * the host's own until now; its masks stand at cell_mask_at of the first of them, and end before the
+ * row behind the last. What the host leaves becomes void. Where it keeps its place, its cells their
+ * ids and layouts, and its pools all but their counts, placements made before are judged again as
+ * after a claim; else it has become another host, and they are stale: neither taken nor given back.
  *
- * generation: the host's when one was made of a copy of it, so that no claim is lost that came between:
- * NF_STALE where it is another one by now. NF_ANY_GENERATION: whatever has happened.
+ * generation: the host's when one was made of a copy of it, so that no claim is lost that came
+ * between: NF_STALE where it is another one by now. NF_ANY_GENERATION: whatever has happened.
  *
  * An index from n_hosts on is filled this way before nf_shared_publish().
  *
@@ -698,8 +698,11 @@ nf_status nf_shared_replace(const nf_shared *shared, uint32_t host, const nf_fle
  * nf_shared_replace() otherwise, which can put a host there again. */
 nf_status nf_shared_remove(const nf_shared *shared, uint32_t host);
 
-/** Indices up to n_hosts, which is not less than before, have been filled: from now on they are
- * hosts, all of them at once. NF_EINVAL names what does not hold of one. Takes all locks for it. */
+/**
+ * Indices up to n_hosts, which is not less than before, have been filled: from now on they are
+ * hosts, all of them at once. NF_EINVAL names what does not hold of one. All locks are held for a
+ * moment, after that check.
+ */
 nf_status nf_shared_publish(const nf_shared *shared, uint32_t n_hosts, const char **reason);
 
 /**
