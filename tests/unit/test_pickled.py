@@ -8,6 +8,7 @@ import io
 import multiprocessing
 import pickle
 import random
+import sys
 import weakref
 from concurrent.futures import ProcessPoolExecutor
 from typing import Any
@@ -16,7 +17,7 @@ import pytest
 
 from numafit import Fleet, Host, InputError, MisuseError
 from numafit.columns import slabs
-from tests.unit.travelling import REQUEST, asked, make_fleet, make_host, same
+from tests.unit.travelling import REQUEST, ROOT, asked, make_fleet, make_host, same
 
 PROTOCOLS = range(2, pickle.HIGHEST_PROTOCOL + 1)
 SPAWN = multiprocessing.get_context("spawn")
@@ -132,7 +133,8 @@ def test_a_damaged_buffer_is_an_input_error(fleet: Fleet) -> None:
         pickle.loads(pickle.dumps(fleet, 4).replace(b"kinds", b"kinda"))
 
 
-def test_processes_get_fleets_as_arguments(fleet: Fleet) -> None:
+def test_processes_get_fleets_as_arguments(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, ROOT])  # spawned processes take it over
     fleet.claim(REQUEST, 3)
     with ProcessPoolExecutor(2, mp_context=SPAWN) as pool:
         answers = list(pool.map(asked, [(fleet, fleet.prepare(REQUEST))] * 4))

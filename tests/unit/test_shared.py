@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import random
 import signal
+import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 
 from numafit import Fleet, InputError, MisuseError, shared
 from numafit.columns import image
-from tests.unit.travelling import REQUEST, capacities, make_fleet, same, sums
+from tests.unit.travelling import REQUEST, ROOT, capacities, make_fleet, same, sums
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -89,7 +90,10 @@ def test_fleets_of_few_hosts(hosts: int, tmp_path: Path) -> None:
     assert list(opened.hostinfos()) == list(fleet.hostinfos())
 
 
-def test_four_processes_open_one_file_and_one_memory(fleet: Fleet, tmp_path: Path) -> None:
+def test_four_processes_open_one_file_and_one_memory(
+    fleet: Fleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path, ROOT])  # spawned processes take it over
     fleet.claim(REQUEST, 2)
     shared.write(fleet, tmp_path / "fleet")
     with shared.share(fleet) as lent, ProcessPoolExecutor(4, mp_context=SPAWN) as pool:

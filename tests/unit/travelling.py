@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ from numafit import (
     shared,
 )
 from numafit.model.resources import Inventory, Provider, ResourceGroup, Resources
+
+ROOT = str(Path(__file__).parents[2])
+"""For other processes, which are to find this module."""
 
 
 def make_host(n: int) -> HostInfo:
