@@ -52,10 +52,9 @@ static nf_fleet count(const nf_builder *b) {
     return f;
 }
 
-/* Locks, each on a cache line of its own, then each column. Without memory: how many bytes. */
-static size_t lay_out(nf_fleet *f, nf_shared *shared, void *memory) {
+/* Each column. Without memory: how many bytes. */
+static size_t lay_out(nf_fleet *f, void *memory) {
     nf_arena a = {memory, 0};
-    shared->locks = nf_carve(&a, shared->n_locks, sizeof *shared->locks);
     uint64_t shape[2];
     uint32_t i = 0;
 #define LAY_OUT(column, per, derived) \
@@ -178,12 +177,15 @@ static nf_status make_fleet(nf_builder *b) {
     if (shared.hosts_per_lock < LEAST_HOSTS_PER_LOCK) shared.hosts_per_lock = LEAST_HOSTS_PER_LOCK;
     shared.n_locks = f.n_hosts / shared.hosts_per_lock + 1;
     if (shared.n_locks > NF_MAX_LOCKS) shared.n_locks = NF_MAX_LOCKS;
-    size_t bytes = lay_out(&f, &shared, NULL) + sizeof(nf_lock);
+    size_t columns = lay_out(&f, NULL), bytes = columns + (shared.n_locks + 1) * sizeof(nf_lock);
     b->slab = b->memory.allocate(b->memory.context, bytes);
     if (!b->slab) return complain(b, NF_ENOMEM, "the allocator gave no memory");
     memset(b->slab, 0, bytes);
-    uintptr_t start = (uintptr_t)b->slab + sizeof(nf_lock) - 1;
-    lay_out(&f, &shared, (void *)(start - start % sizeof(nf_lock)));
+    lay_out(&f, b->slab);
+    /* each lock has a cache line to itself */
+    char *behind = (char *)b->slab + columns;
+    size_t beyond = (uintptr_t)behind % sizeof(nf_lock);
+    shared.locks = (nf_lock *)(void *)(behind + sizeof(nf_lock) - beyond);
     fill_hosts(b, &f);
     fill_cells(b, &f);
     fill_pages(b, &f);
