@@ -39,8 +39,9 @@ class Suggestion:
 
     ``host`` and ``request``: both as they are then, with the change, and ``placement``: where the
     guest lands. ``units``: of all parts together, the second measure of its
-    size. ``smallest``: that no smaller set would do is proven too; false where the search was given
-    up before, and each part is only as small as it can be beside the others.
+    size. ``smallest``: that no set smaller than the first of its kind would do is proven; false
+    where the search was given up before, and each part is only as small as it can be beside the
+    others.
     """
 
     kind: str

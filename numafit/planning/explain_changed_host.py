@@ -18,6 +18,9 @@ POOL, DEVICE = "pool", "device"
 UNITS, TRAIT, NO_TRAIT = "units", "trait", "no trait"
 JOIN, LEAVE, METADATA = "join", "leave", "metadata"
 ZONE, SERVICE = "zone", "service"
+FREED = frozenset((FREE, PAGES, MEMORY, FLOATING))
+OF_CELLS = FREED | {DEDICATED, SHARED}
+"""What is counted on single cells."""
 KIB = 1024
 CPU_CLASSES = {"PCPU": DEDICATED, "VCPU": SHARED}
 """Classes of which a host has as many as its cells have CPUs in a set (times the ratio)."""
@@ -98,7 +101,7 @@ def most_of(info: HostInfo, key: Key) -> int:
     what, *about = key
     if what == UNITS:
         return _in_use(info, about[0]) if about[0] in CPU_CLASSES and info.cells else MAX_UNITS
-    if what not in (FREE, DEDICATED, SHARED, PAGES, MEMORY, FLOATING):
+    if what not in OF_CELLS:
         return 1
     cell = cell_of(info, about[0])
     if what == FREE:
@@ -127,7 +130,7 @@ def changed_host(info: HostInfo, changes: Changes, spare: Mapping[Key, PciPool])
         return info
     by_cell: dict[int, dict[Key, int]] = {}
     for key, amount in changes.items():
-        if key[0] in (FREE, DEDICATED, SHARED, PAGES, MEMORY, FLOATING, NEAR, FAR):
+        if key[0] in OF_CELLS or key[0] in (NEAR, FAR):
             by_cell.setdefault(key[1], {})[key] = amount
     cells = tuple(_cell(cell, by_cell.get(cell.id, {})) for cell in info.cells)
     return replace(

@@ -25,9 +25,9 @@ from numafit.views.refused import Reason, by_reason
 
 NEAREST = 5
 """Hosts that miss the guest least, each with the smallest changes."""
-CANDIDATES = 3
+CANDIDATES = 2
 """So many times more hosts are looked at closely, those of each cause that lack least of it."""
-FEWER = 400
+FEWER = 250
 """Sets of changes that are tried for each host and kind."""
 WANTED = 3
 

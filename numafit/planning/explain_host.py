@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 
 from numafit.host import Host
-from numafit.model.guest import GuestCell, PciRequest
+from numafit.model.guest import GuestCell, GuestTopology, PciRequest
 from numafit.model.hostinfo import HostCell, HostInfo, PciPool
 from numafit.model.options import FitOptions
 from numafit.model.placement import Placement
@@ -21,6 +21,7 @@ from numafit.planning.explain_changed_host import (
     FAR,
     FLOATING,
     FREE,
+    FREED,
     JOIN,
     KIB,
     LEAVE,
@@ -51,16 +52,6 @@ Step = tuple[Key, int]
 
 TOO_FEW_FREE = ("free_cpus", "unlisted_cpus")
 WRONG_CORES = ("isolate_cores", "require_cores", "emulator_cpu")
-ABOUT_CELLS = (
-    "assignment",
-    "physnet",
-    "tunnel",
-    "networks",
-    "pci_numa",
-    "pci_together",
-    "together",
-)
-"""Reasons of a whole host that more room in some cell can mend."""
 ABOUT_DEVICES = ("pci_devices", "pci_numa", "pci_together", "together")
 ABOUT_NETWORKS = ("physnet", "tunnel", "networks", "together")
 LARGE_KIB = 2048
@@ -74,6 +65,33 @@ def failing(refusal: Refusal) -> list[CellRefusal]:
     placed = {pair.guest_cell for pair in refusal.cells if pair.reason == "fits"}
     stuck = [pair.guest_cell for pair in pairs if pair.guest_cell not in placed]
     return [pair for pair in pairs if not stuck or pair.guest_cell == stuck[0]]
+
+
+def must_mend(refusal: Refusal) -> bool:
+    """Have guest cells no host cells of their own, whatever else there is? What mends that may
+    give units back: how many are missing shows later."""
+    guests = {pair.guest_cell for pair in refusal.cells}
+    fits = [pair for pair in refusal.cells if pair.reason == "fits"]
+    placed = {pair.guest_cell for pair in fits}
+    return placed != guests or len({pair.host_cell for pair in fits}) < len(guests)
+
+
+def are_alike(cells: Sequence[GuestCell]) -> bool:
+    return len(set(map(_kind_of, cells))) == 1
+
+
+def are_twins(guest: GuestTopology | None) -> bool:
+    """Does it not matter which guest cell is where? Isolated emulator threads are with the
+    first."""
+    if guest is None or not are_alike(guest.cells):
+        return False
+    return len(guest.cells) == 1 or guest.emulator_threads_policy != "isolate"
+
+
+def _kind_of(cell: GuestCell) -> tuple[object, ...]:
+    """Equal for cells that are alike in all but the numbers of their vCPUs."""
+    policies = cell.cpu_policy, cell.cpu_thread_policy
+    return len(cell.cpuset), len(cell.pcpuset), cell.memory_mb, cell.pagesize, policies
 
 
 class HostSpace:
@@ -122,17 +140,35 @@ class HostSpace:
         if reason == "host_class":
             yield from self._of_kind(info, changes)
             return
-        if reason == "resource":
-            short = refusal.wanted - refusal.available
-            yield from self._raised(changes, (UNITS, refusal.subject), short)
-            yield from self._of_sets(changes, refusal.subject, 1)
+        if reason == "resource" and not must_mend(refusal):
+            yield from self._of_units(changes, refusal.subject, refusal.wanted - refusal.available)
         if reason in ABOUT_DEVICES:
             yield from self._of_devices(changes, refusal)
         if reason in ABOUT_NETWORKS:
             yield from self._of_networks(info, changes)
         if reason != "pci_devices":
-            for pair in failing(refusal):
+            for pair in self._in_turn(changes, failing(refusal)):
                 yield from self._of_pair(info, changes, pair)
+
+    def _in_turn(self, changes: Changes, pairs: list[CellRefusal]) -> list[CellRefusal]:
+        """Where it does not matter which guest cell is where, host cells are made to take one in
+        their order, each before the next: any other order comes to the same."""
+        begun = [self._places[key[1]] for key in changes if key[0] in FREED]
+        if not self._one_by_one or not begun:
+            return pairs
+        last = max(begun)
+        unfinished = [pair for pair in pairs if self._places[pair.host_cell] == last]
+        return unfinished or [pair for pair in pairs if self._places[pair.host_cell] > last]
+
+    @cached_property
+    def _one_by_one(self) -> bool:
+        """Nothing but cells and units is asked for, and these give out units in any order."""
+        asked = self.request
+        return are_twins(asked.guest) and not (asked.resources and (asked.networks or asked.pci))
+
+    @cached_property
+    def _places(self) -> dict[int, int]:
+        return {cell.id: n for n, cell in enumerate(self.info.cells)}
 
     def _raised(self, changes: Changes, key: Key, by: int) -> Iterator[Step]:
         """By so much more, or as far as it goes; a cell's CPUs are freed in one order."""
@@ -247,6 +283,22 @@ class HostSpace:
             for name, short in _too_few(query, provider):
                 yield from self._of_sets(changes, name, short)
                 yield from self._raised(changes, (UNITS, name), short)
+
+    def _of_units(self, changes: Changes, name: str, short: int) -> Iterator[Step]:
+        """Units, or what gives them back where it is freed on a cell."""
+        yield from self._raised(changes, (UNITS, name), short)
+        yield from self._of_sets(changes, name, 1)
+        for cell in self.info.cells:
+            if name == "PCPU":
+                known = [key for key in changes if key[:2] == (FREE, cell.id)]
+                yield from self._raised(changes, known[0] if known else (FREE, cell.id, 1), short)
+            elif name == "VCPU":
+                yield from self._raised(changes, (FLOATING, cell.id), short)
+            elif name == "MEMORY_MB":
+                yield from self._raised(changes, (MEMORY, cell.id), short)
+                for pool in cell.page_pools:
+                    pages = -(-short * KIB // pool.size_kib)
+                    yield from self._raised(changes, (PAGES, cell.id, pool.size_kib), pages)
 
     def _of_sets(self, changes: Changes, name: str, by: int) -> Iterator[Step]:
         """CPUs are more where more stand in the set that they are counted by."""

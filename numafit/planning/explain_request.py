@@ -44,6 +44,8 @@ from numafit.planning.explain_host import (
     ABOUT_DEVICES,
     ABOUT_NETWORKS,
     Step,
+    are_alike,
+    are_twins,
     failing,
     sizes_for,
 )
@@ -111,7 +113,7 @@ class RequestSpace:
         """Of guest cells that are alike it does not matter which has less."""
         common = self.common(changes)
         cells = self.cells(changes)
-        if not self._alike or cells > MOST_TWINS:
+        if not are_twins(self.request.guest) or cells > MOST_TWINS:
             yield common
             return
         for order in permutations(range(cells)):
@@ -119,11 +121,6 @@ class RequestSpace:
                 (key[0], order[key[1]]) if key[0] in NUMBERS else key: amount
                 for key, amount in common.items()
             }
-
-    @cached_property
-    def _alike(self) -> bool:
-        guest = self.request.guest
-        return guest is not None and len(set(map(kind_of, guest.cells))) == 1
 
     def cells(self, changes: Changes) -> int:
         guest = self.request.guest
@@ -189,7 +186,7 @@ class RequestSpace:
     def _splits(self, cells: tuple[GuestCell, ...]) -> Iterator[int]:
         """Other numbers of cells that share all evenly, as flavors do."""
         first = cells[0]
-        if not self._alike or (first.cpuset and first.pcpuset):
+        if not are_alike(cells) or (first.cpuset and first.pcpuset):
             return
         vcpus = len(cells) * len(first.cpuset | first.pcpuset)
         memory = len(cells) * first.memory_mb
@@ -293,12 +290,6 @@ class RequestSpace:
             if name not in provider.inventories and name not in FOLLOWING:
                 gone = changes.get((FEWER_UNITS, name), 0)
                 yield (FEWER_UNITS, name), gone + amount
-
-
-def kind_of(cell: GuestCell) -> tuple[object, ...]:
-    """Equal for cells that are alike in all but the numbers of their vCPUs."""
-    policies = cell.cpu_policy, cell.cpu_thread_policy
-    return len(cell.cpuset), len(cell.pcpuset), cell.memory_mb, cell.pagesize, policies
 
 
 def largest_memory(cell: HostCell, guest: GuestCell, ratio: float | None) -> int | None:

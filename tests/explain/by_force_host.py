@@ -31,15 +31,55 @@ def changes(info: HostInfo, request: Request, options: FitOptions) -> Iterator[C
             yield Change((at, "floating"), n, on(at, lambda c, n=n: less_floating(c, n)))
         yield from of_networks(at, cell, info, request, options)
     yield from of_devices(info, request)
+    yield from of_units(info)
 
 
 def on(at: int, make: Callable[[HostCell], HostCell]) -> Make:
+    """Who gives CPUs, memory and pages back gives back what placement counts of them; CPUs of a
+    set are counted there, too."""
+
     def made(info: HostInfo) -> HostInfo:
         cells = list(info.cells)
-        cells[at] = make(cells[at])
-        return replace(info, cells=tuple(cells))
+        before = cells[at]
+        cells[at] = after = make(before)
+        pages = {pool.size_kib: pool.used for pool in after.page_pools}
+        returned = {
+            "PCPU": len(before.pinned_cpus) - len(after.pinned_cpus),
+            "VCPU": before.cpu_usage - after.cpu_usage,
+            "MEMORY_MB": before.memory_usage
+            - after.memory_usage
+            + sum((p.used - pages[p.size_kib]) * p.size_kib // 1024 for p in before.page_pools),
+        }
+        added = {
+            "PCPU": len(after.pcpuset) - len(before.pcpuset),
+            "VCPU": len(after.cpuset) - len(before.cpuset),
+        }
+        return counted(replace(info, cells=tuple(cells)), returned, added)
 
     return made
+
+
+def counted(info: HostInfo, returned: dict[str, int], added: dict[str, int]) -> HostInfo:
+    if info.provider is None:
+        return info
+    inventories = {
+        name: replace(
+            one,
+            used=max(one.used - returned.get(name, 0), 0),
+            total=max(one.total + added.get(name, 0), 0),
+        )
+        for name, one in info.provider.inventories.items()
+    }
+    return replace(info, provider=replace(info.provider, inventories=inventories))
+
+
+def of_units(info: HostInfo) -> Iterator[Change]:
+    """Units that are free: of those in use, and of memory and shared vCPUs also more than that."""
+    for name, one in () if info.provider is None else info.provider.inventories.items():
+        for n in range(1, one.used + (0 if name == "PCPU" else 6) + 1):
+            freed = min(n, one.used)
+            given = {name: freed}, {name: n - freed}
+            yield Change(("units", name), n, lambda i, given=given: counted(i, *given))
 
 
 def less_memory(cell: HostCell, n: int) -> HostCell:

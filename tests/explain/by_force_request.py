@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 from numafit import GuestCell, GuestTopology, HostInfo, Networks, PciRequest, Request
 
+from .small_worlds import asked_of_placement
+
 Cells = tuple[GuestCell, ...]
 NONE: frozenset[int] = frozenset()
 PINNED = ("dedicated", "mixed")
@@ -43,10 +45,12 @@ def requests(info: HostInfo, request: Request, most: int) -> Iterator[tuple[int,
                 continue
             for parts, units, networks, pci in others:
                 if shape.parts + less.parts + parts <= most:
+                    guest = GuestTopology(cells, shape.emulator)
+                    resources = None if request.resources is None else asked_of_placement(guest)
                     yield (
                         shape.parts + less.parts + parts,
                         shape.units + less.units + units,
-                        Request(GuestTopology(cells, shape.emulator), networks, pci),
+                        Request(guest, networks, pci, resources=resources),
                     )
 
 

@@ -18,6 +18,7 @@ from numafit import (
     PciRequest,
     Request,
 )
+from numafit.model.resources import Inventory, Provider, ResourceGroup, Resources
 
 SMALL, LARGE = 1024, 2048  # KiB of a page
 POLICIES = ("dedicated", "dedicated", "dedicated", "mixed", "shared", None)
@@ -32,7 +33,39 @@ def host(rng: Random) -> HostInfo:
     if rng.random() < 0.4:
         pools = tuple(_pool(rng, numbers) for _ in range(rng.randint(1, 2)))
     ratios: Any = rng.choice(((None, None), (1.0, 1.0), (2.0, 1.5)))
-    return HostInfo(cells, "small", pools, *ratios)
+    provider = _provider(rng, cells) if rng.random() < 0.3 else None
+    return HostInfo(cells, "small", pools, *ratios, provider=provider)
+
+
+def _provider(rng: Random, cells: tuple[HostCell, ...]) -> Provider:
+    """What is in use by placement's count is about what is in use on the cells."""
+    used = {
+        "PCPU": sum(len(cell.pinned_cpus) for cell in cells),
+        "VCPU": sum(cell.cpu_usage for cell in cells),
+        "MEMORY_MB": sum(cell.memory_usage for cell in cells),
+    }
+    total = {
+        "PCPU": sum(len(cell.pcpuset) for cell in cells),
+        "VCPU": sum(len(cell.cpuset) for cell in cells),
+        "MEMORY_MB": sum(cell.memory_mb or 0 for cell in cells),
+    }
+    return Provider(
+        {
+            name: Inventory(total[name], used=max(used[name] + rng.choice((-1, 0, 0, 1)), 0))
+            for name in total
+        },
+        elsewhere=frozenset(),
+    )
+
+
+def asked_of_placement(guest: GuestTopology) -> Resources:
+    emulator = guest.emulator_threads_policy == "isolate"
+    amounts = {
+        "PCPU": sum(len(cell.pcpuset) for cell in guest.cells) + emulator,
+        "VCPU": sum(len(cell.cpuset) for cell in guest.cells),
+        "MEMORY_MB": sum(cell.memory_mb for cell in guest.cells),
+    }
+    return Resources((ResourceGroup("", {name: n for name, n in amounts.items() if n}),))
 
 
 def _cell(rng: Random, n: int) -> HostCell:
@@ -100,7 +133,9 @@ def request(rng: Random, info: HostInfo) -> Request:
         nets = frozenset(net for net in ("foo", "bar") if rng.random() < 0.4)
         networks = Networks(nets, rng.random() < 0.3)
     pci = [_device(rng) for _ in range(rng.choice((1, 1, 2)))] if rng.random() < 0.35 else []
-    return Request(GuestTopology(tuple(cells), emulator), networks, pci)
+    guest = GuestTopology(tuple(cells), emulator)
+    resources = None if info.provider is None else asked_of_placement(guest)
+    return Request(guest, networks, pci, resources=resources)
 
 
 def _wanted(rng: Random, cell: HostCell) -> tuple[Any, int, int]:
