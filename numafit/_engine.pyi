@@ -164,5 +164,16 @@ def fill(
     cap: int,
     counts: Any,
     reasons: Any,
-    left: Mapping[str, Any] | None = None,
+    left: Mapping[str, Any],
+) -> None: ...
+def fill_mix(
+    many: ManyHosts,
+    queries: list[Query],
+    order: Any,
+    hosts: Any,
+    first: int,
+    count: int,
+    counts: Any,
+    reasons: list[Any],
+    left: list[dict[str, Any]],
 ) -> None: ...

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
-from numafit._engine import ManyHosts, Prepared, fill
+from numafit._engine import ManyHosts, Prepared, fill, fill_mix
 from numafit.columns import Columns
 from numafit.columns.apart import apart
 from numafit.model import fields
 from numafit.model.options import FitKeywords, FitOptions, chosen
 from numafit.model.request import Request
 from numafit.moments import columns_now
-from numafit.spans import DEFAULT_CAP, FEW_HOSTS, Hosts, host_indices, in_threads
+from numafit.spans import (
+    DEFAULT_CAP,
+    FEW_HOSTS,
+    Hosts,
+    host_indices,
+    in_threads,
+    mix_shares,
+)
 
 REASON = np.dtype(
     [("status", np.int32), ("detail", np.int32), ("wanted", np.int64), ("available", np.int64)]
@@ -43,11 +51,25 @@ class Filled:
     cells: npt.NDArray[Any]
 
 
+def _turns(counts: npt.NDArray[np.uint32], shares: Sequence[float]) -> npt.NDArray[np.uint32]:
+    """In which order guests of a mix arrive: [turn][kind, which of its guests]. The next is the one
+    with the smallest (arrived + 1) / weight, among equals the first kind."""
+    turns = [
+        ((number + 1) / share, kind, number)
+        for kind, share in enumerate(shares)
+        for number in range(int(counts[:, kind].max(initial=0)))
+    ]
+    order = [(kind, number) for _when, kind, number in sorted(turns)]
+    return np.array(order, np.uint32).reshape(-1, 2)
+
+
 class FilledHalf:
     """Part of a Fleet."""
 
     _columns: Columns
     _engine: ManyHosts
+
+    capacity: Callable[..., npt.NDArray[np.uint32]]
 
     @classmethod
     def _of(cls, columns: Columns) -> Self:
@@ -80,21 +102,61 @@ class FilledHalf:
         cap: int,
     ) -> Filled:
         query = self._engine.query(request, options)
-        n_hosts = self._columns.n_hosts
-        indices = host_indices(hosts, n_hosts)
-        n = n_hosts if indices is None else len(indices)
-        counts, why = np.zeros(n, np.uint32), np.zeros(n, REASON)
-        now = self._engine.copies()
-        left = {name: now[name] for name in LEFT}
-        cells = np.zeros(self._columns.n_cells, REASON)
+        indices = host_indices(hosts, self._columns.n_hosts)
+        n = self._columns.n_hosts if indices is None else len(indices)
+        counts = np.zeros(n, np.uint32)
+        (found,) = self._answers([counts])
+        left = {**found.left, "pairs": found.cells}
 
         def part(first: int, last: int) -> None:
             some = None if indices is None else indices[first:last]
-            span = (some, first, last - first, cap, counts[first:last], why[first:last])
-            fill(self._engine, query, *span, {**left, "pairs": cells})
+            span = (some, first, last - first, cap, counts[first:last], found.why[first:last])
+            fill(self._engine, query, *span, left)
 
         in_threads(part, n, threads, step=FEW_HOSTS)
-        return Filled(counts, why, left, cells)
+        return found
+
+    def filled_mix(
+        self,
+        requests: Sequence[Request | Prepared],
+        options: FitOptions | None = None,
+        threads: int = 1,
+        cap: int = DEFAULT_CAP,
+        weights: Sequence[float] | None = None,
+        **keywords: Unpack[FitKeywords],
+    ) -> list[Filled]:
+        """The same once guests of several kinds have filled it, in turns as ``capacity`` of a mix
+        counts them: one answer for each kind, alike in what is left."""
+        if keywords:
+            options = chosen(options, keywords)
+        asked = fields.listed("requests", requests, "a list of Requests")
+        counts = self.capacity(asked, options, threads=threads, cap=cap, weights=weights)
+        queries = [self._engine.query(one, options) for one in asked]
+        order = _turns(counts, mix_shares(weights, len(queries), True))
+        columns = [np.ascontiguousarray(column) for column in counts.T]
+        found = self._answers(columns)
+        left = [{**one.left, "pairs": one.cells} for one in found]
+
+        def part(first: int, last: int) -> None:
+            whys = [one.why[first:last] for one in found]
+            span = (None, first, last - first, counts[first:last], whys)
+            fill_mix(self._engine, queries, order, *span, left)
+
+        in_threads(part, len(counts), threads, step=FEW_HOSTS)
+        return found
+
+    def _answers(self, counts: Sequence[npt.NDArray[np.uint32]]) -> list[Filled]:
+        """Room for what is found, with the columns as they are now."""
+        now = self._engine.copies()
+        return [
+            Filled(
+                one,
+                np.zeros(len(one), REASON),
+                {name: now[name] if n == 0 else now[name].copy() for name in LEFT},
+                np.zeros(self._columns.n_cells, REASON),
+            )
+            for n, one in enumerate(counts)
+        ]
 
     def cell_by_cell(self) -> Self:
         """A fleet in which each cell is a host of its own, in the order of the hosts and of the

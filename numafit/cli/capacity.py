@@ -11,6 +11,7 @@ import click
 import numpy as np
 import numpy.typing as npt
 
+from numafit.cli.counting import counting_options
 from numafit.cli.notes import Notes
 from numafit.cli.output import (
     NOTHING,
@@ -29,7 +30,6 @@ from numafit.model.flavor import Flavor
 from numafit.model.options import FitOptions
 from numafit.model.request import Request
 from numafit.planning.headroom import reached_by
-from numafit.spans import DEFAULT_CAP
 from numafit.views.refused import Reason, reasons
 
 MOST_ASKED = 2000
@@ -87,20 +87,7 @@ class Count:
     multiple=True,
     help="Count these flavors together, arriving in turns by their weights (default: 1 each).",
 )
-@click.option(
-    "--cap",
-    type=click.IntRange(1, 0xFFFFFFFF),
-    default=DEFAULT_CAP,
-    show_default=True,
-    help="Stop counting on a host when so many fit.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(1, 1024),
-    default=1,
-    show_default=True,
-    help="Threads to count with.",
-)
+@counting_options
 @click.option("--by-host", is_flag=True, help="A row for each host in the table.")
 @format_option("json", "csv")
 def command(

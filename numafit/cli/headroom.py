@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from numafit.cli.counting import counting_options, picture_option
 from numafit.cli.notes import Notes
 from numafit.cli.output import (
     NOTHING,
@@ -20,7 +21,6 @@ from numafit.cli.requests import Guests, guest_options
 from numafit.cli.sources import HostSources, host_sources
 from numafit.planning.headroom import GROUPS, Headroom, headroom
 from numafit.planning.tables import rows_of
-from numafit.spans import DEFAULT_CAP
 
 MOST_ENDS = 2
 """Reasons that a row of the table names."""
@@ -36,21 +36,8 @@ MOST_ENDS = 2
     type=click.Choice(["host", *GROUPS]),
     help="A row for each host, aggregate, zone or kind of host (hosts built alike).",
 )
-@click.option(
-    "--cap",
-    type=click.IntRange(1, 0xFFFFFFFF),
-    default=DEFAULT_CAP,
-    show_default=True,
-    help="Stop counting on a host when so many fit.",
-)
-@click.option(
-    "--threads",
-    type=click.IntRange(1, 1024),
-    default=1,
-    show_default=True,
-    help="Threads to count with.",
-)
-@click.option("--picture", metavar="FILE", help="Draw it: .png, .svg or .pdf (numafit[plot]).")
+@counting_options
+@picture_option
 @format_option("json", "csv")
 def command(
     guests: Guests,

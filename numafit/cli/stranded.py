@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from numafit.cli.counting import counting_options, picture_option
 from numafit.cli.output import (
     NOTHING,
     format_option,
@@ -22,7 +23,6 @@ from numafit.planning.reasons import NOTHING_ASKS
 from numafit.planning.stranded import Stranded, stranded
 from numafit.planning.stranded_course import Course, stranded_over
 from numafit.planning.tables import rows_of
-from numafit.spans import DEFAULT_CAP
 
 
 @click.command()
@@ -38,31 +38,27 @@ from numafit.spans import DEFAULT_CAP
     "each).",
 )
 @click.option(
-    "--cap",
-    type=click.IntRange(1, 0xFFFFFFFF),
-    default=DEFAULT_CAP,
-    show_default=True,
-    help="Fill a host with no more guests than that.",
+    "--mix",
+    "mix_texts",
+    metavar="NAME[=WEIGHT]",
+    multiple=True,
+    help="Fill hosts with these flavors together, arriving in turns by their weights (default: 1 "
+    "each).",
 )
-@click.option(
-    "--threads",
-    type=click.IntRange(1, 1024),
-    default=1,
-    show_default=True,
-    help="Threads to fill hosts with.",
-)
+@counting_options
 @click.option("--by-host", is_flag=True, help="A row for each host that has something stranded.")
 @click.option(
     "--over-time",
     is_flag=True,
     help="Each --fleet, --nova-rows and --nova-db is a moment, in the order of that list.",
 )
-@click.option("--picture", metavar="FILE", help="Draw it: .png, .svg or .pdf (numafit[plot]).")
+@picture_option
 @format_option("json", "csv")
 def command(
     guests: Guests,
     sources: HostSources,
     share_texts: Sequence[str],
+    mix_texts: Sequence[str],
     cap: int,
     threads: int,
     by_host: bool,
@@ -87,14 +83,18 @@ def command(
     Exit status: 0 nothing is stranded, 1 something is, 2 bad input, one flavor of the list among
     it.
     """
-    shares = shares_of("--share", share_texts)
+    if share_texts and mix_texts:
+        raise click.UsageError("--share does not go with --mix: one of them names the flavors.")
+    option = "--mix" if mix_texts else "--share"
+    shares = shares_of(option, mix_texts or share_texts)
     if shares:
-        guests.only(list(shares), "--share")
+        guests.only(list(shares), option)
     wanted = guests.read(sources.aliases(), sources.filters())
     fleets = sources.fleets(guests.ratios)
     catalogue = {flavor.name: request for flavor, request in wanted}
     weights = {name: shares.get(name, 1.0) for name in catalogue}
     options: dict[str, Any] = {"shares": weights, "cap": cap, "threads": threads}
+    options["mixed"] = bool(mix_texts)
     course: Course | None = None
     if over_time:
         series = zip(sources.moments(len(fleets)), fleets, strict=True)

@@ -24,6 +24,7 @@ RAM_RATIO = "ram_allocation_ratio"
 MEMORY = "memory"
 RULED_OUT = "traits, aggregates or zone"
 RESTING = "a service that takes guests"
+REMOVED = "a host that is there"
 CELLS = "NUMA cells"
 OTHER_CELL = "room on another cell"
 NETWORKS = "cells near the networks"
@@ -35,6 +36,7 @@ NOTHING_ASKS = "no flavor asks for it"
 
 _CLASSES = {
     "ok": AT_CAP,
+    "removed": REMOVED,
     "no_topology": CELLS,
     "too_few_cells": CELLS,
     "memory": MEMORY,

@@ -2,12 +2,13 @@
 
 Fill a host with guests of one flavor, as the scheduler places them, until it refuses one: what is
 free then, that flavor cannot reach. What no flavor of the catalogue can reach, each tried by
-itself, is stranded: of each kind of thing, on each host, the least that any of them leaves.
+itself, is stranded: of each kind of thing, on each host, the least that any of them leaves. Of a
+mix it is what is free when guests have come in turns until none of its flavors fits any more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Unpack
 
@@ -127,14 +128,18 @@ def stranded(
     options: FitOptions | None = None,
     *,
     shares: Mapping[str, float] | None = None,
+    mixed: bool = False,
     cap: int = DEFAULT_CAP,
     threads: int = 1,
     **keywords: Unpack[FitKeywords],
 ) -> Stranded:
     """What of the fleets no flavor of the catalogue (name -> Request) can reach, and why.
 
-    ``shares``: of the flavors in the index (default: equal ones). A host that takes ``cap`` guests
-    of a flavor is filled no further. Each host is filled with each flavor, which takes about 3 us.
+    ``shares``: of the flavors in the index (default: equal ones). ``mixed``: they arrive in turns,
+    in these shares, as in ``Fleet.capacity`` of a mix, and stranded is what all of them together
+    leave; ``best`` is then the flavor that asks for least. A host that takes ``cap`` guests of a
+    flavor is filled no further with it. Each host is filled with each flavor, which takes about
+    3 us.
     """
     if keywords:
         options = chosen(options, keywords)
@@ -142,10 +147,33 @@ def stranded(
     several, requests = fleets_of(fleets), catalogue_of(catalogue)
     weights = _weights(shares, requests)
     words = reasons.Words()
-    parts = [
-        _of_fleet(fleet, list(requests.values()), options, cap, threads, words) for fleet in several
-    ]
+    mixed = fields.yes_or_no("mixed", mixed)
+    how = _How(list(requests.values()), options, cap, threads, weights if mixed else None)
+    parts = [_of_fleet(fleet, how, words) for fleet in several]
     return _together(several, tuple(requests), weights, parts, words)
+
+
+@dataclass(frozen=True, slots=True)
+class _How:
+    """How hosts are filled. ``weights``: of a mix, ``None``: with each flavor by itself."""
+
+    requests: Sequence[Request]
+    options: FitOptions | None
+    cap: int
+    threads: int
+    weights: Sequence[float] | None
+
+    def filled(self, fleet: Fleet, wanted: Sequence[bool]) -> Iterator[Filled | None]:
+        """One answer for each request that is ``wanted``."""
+        if self.weights is not None:
+            yield from fleet.filled_mix(
+                self.requests, self.options, self.threads, self.cap, self.weights
+            )
+            return
+        for request, asked in zip(self.requests, wanted, strict=True):
+            yield (
+                fleet.filled(request, self.options, None, self.threads, self.cap) if asked else None
+            )
 
 
 def _weights(shares: Mapping[str, float] | None, requests: Mapping[str, Request]) -> list[float]:
@@ -197,14 +225,7 @@ class _Best:
         self.unit_left[which], self.unit_lacks[which] = units[which], lacks[which]
 
 
-def _of_fleet(
-    fleet: Fleet,
-    requests: Sequence[Request],
-    options: FitOptions | None,
-    cap: int,
-    threads: int,
-    words: reasons.Words,
-) -> list[_Best]:
+def _of_fleet(fleet: Fleet, how: _How, words: reasons.Words) -> list[_Best]:
     cells, pools = behind.cells_of(fleet), behind.pools_of(fleet)
     members = {CELL: cells, HOST: None}
     now = fleet.columns()
@@ -215,17 +236,16 @@ def _of_fleet(
         none, many = np.full(len(fleet), -1), np.full(len(fleet), np.iinfo(np.int64).max)
         lacks = np.zeros(len(units), reasons.LACK)
         lacks["what"] = words.number(reasons.NOTHING_ASKS)
-        unreached = np.full(len(requests), -1)
+        unreached = np.full(len(how.requests), -1)
         found.append(
             _Best(kind, of, left.copy(), left.copy(), many, none, units.copy(), lacks, unreached)
         )
-    for number, request in enumerate(requests):
-        asked = [(best, best.kind.asks(request)) for best in found]
-        if not any(amount for _best, amount in asked):
+    asked = [[best.kind.asks(request) for best in found] for request in how.requests]
+    for number, filled in enumerate(how.filled(fleet, [any(amounts) for amounts in asked])):
+        if filled is None:
             continue
-        filled = fleet.filled(request, options, cap=cap, threads=threads)
-        refused = Lacks(fleet, request, filled, cells, pools, words)
-        for best, amount in asked:
+        refused = Lacks(fleet, how.requests[number], filled, cells, pools, words)
+        for best, amount in zip(found, asked[number], strict=True):
             if amount:
                 best.try_flavor(number, amount, filled, refused.of(best.kind.of))
     return found

@@ -67,6 +67,7 @@ def stranded_over(
     options: FitOptions | None = None,
     *,
     shares: Mapping[str, float] | None = None,
+    mixed: bool = False,
     cap: int = DEFAULT_CAP,
     threads: int = 1,
     **keywords: Unpack[FitKeywords],
@@ -76,9 +77,8 @@ def stranded_over(
     moments, answers = [], []
     for moment, fleet in fields.iterable("series", series, "pairs of a moment's name and a Fleet"):
         fields.text("moment", moment)
-        answer = stranded(
-            fleet, catalogue, options, shares=shares, cap=cap, threads=threads, **keywords
-        )
+        how: dict[str, Any] = {"shares": shares, "mixed": mixed, "cap": cap, "threads": threads}
+        answer = stranded(fleet, catalogue, options, **how, **keywords)
         moments.append(moment)
         answers.append(answer)
     if not moments:

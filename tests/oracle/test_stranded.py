@@ -28,6 +28,22 @@ def filled(host: HostState, request: Request, options: FitOptions) -> HostState:
     return trial
 
 
+def filled_in_turns(host: HostState, requests: list[Request], options: FitOptions) -> HostState:
+    """The same of all of them together, of each one after the other in equal shares."""
+    trial = host.copy()
+    counts, coming = [0] * len(requests), list(range(len(requests)))
+    while coming:
+        number = min(coming, key=lambda one: counts[one])
+        found = fit(trial, requests[number], options)
+        if found is None or not trial.claim(requests[number], found):
+            coming.remove(number)
+            continue
+        counts[number] += 1
+        if counts[number] == CAP:
+            coming.remove(number)
+    return trial
+
+
 def cpus(host: HostState) -> int:
     return sum(len(cell.free) for cell in host.cells)
 
@@ -88,6 +104,11 @@ def test_stranded_is_the_least_that_any_flavor_leaves() -> None:
         found = stranded(Fleet([host]), catalogue, options, cap=CAP)
         before = HostState(host)
         after = [filled(before, request, options) for request in requests]
+        mixed = found
+        together = None
+        if all(one.guest is not None for one in requests):
+            mixed = stranded(Fleet([host]), catalogue, options, cap=CAP, mixed=True)
+            together = filled_in_turns(before, requests, options)
         for kind, free in measures(host).items():
             if kind not in found.kinds:
                 assert free(before) == 0, (made.name, kind)
@@ -99,6 +120,8 @@ def test_stranded_is_the_least_that_any_flavor_leaves() -> None:
             assert int(found.stranded[at, 0]) == least, (made.name, kind)
             causes = [one for one in found.causes if one.kind == kind]
             assert sum(one.units for one in causes) == least, (made.name, kind)
+            if together is not None:
+                assert int(mixed.stranded[at, 0]) == min(free(before), free(together)), made.name
             some[kind if kind in some else kind.split()[0]] += 0 < least < free(before)
     assert some.pop("devices") >= 5
     assert min(some.values()) >= 20, some

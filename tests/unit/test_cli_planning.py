@@ -113,6 +113,22 @@ def test_stranded_by_shares(numafit: Run) -> None:
     assert index("c1.pinned4=3", "nfv.large") == pytest.approx((3 * one + other) / 4)
 
 
+def test_stranded_by_a_mix(numafit: Run) -> None:
+    asked = ("stranded", FLAVORS, HOSTS[1], "--format", "json", "--mix", "nfv.small=3")
+    found = json.loads(numafit(*asked, "--mix", "nfv.large").out)
+    counts = json.loads(
+        numafit(
+            "capacity", FLAVORS, HOSTS[1], "--format", "json", *asked[-2:], "--mix", "nfv.large"
+        ).out
+    )
+    small, large = (one["in_all"] for one in counts["flavors"])
+    cpus = found["kinds"][0]
+    assert cpus["stranded_in_all"] == cpus["free_in_all"] - 4 * small - 8 * large
+    done = numafit(*asked, "--share", "nfv.large")
+    assert done.status == 2
+    assert "--share does not go with --mix" in done.err
+
+
 def test_nothing_is_stranded(numafit: Run, tmp_path: Path) -> None:
     cell = {"id": 0, "dedicated_cpus": "0-3", "memory_mb": 4096}
     units = {"PCPU": {"total": 4}, "MEMORY_MB": {"total": 4096}}

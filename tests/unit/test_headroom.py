@@ -21,9 +21,12 @@ from numafit import (
     PciRequest,
     Request,
 )
+from numafit._engine import reasons
+from numafit.filled import REASON
 from numafit.model.resources import Inventory, Provider, ResourceGroup, Resources
 from numafit.planning.headroom import Headroom, headroom
 from numafit.planning.headroom_most import closed_form
+from numafit.planning.reasons import Words, lacks
 
 
 def cell(number: int, cpus: int, pages: int | None = None, **others: Any) -> HostCell:
@@ -225,6 +228,15 @@ def test_by_zone_aggregate_and_kind() -> None:
     }
     with pytest.raises(MisuseError, match="expected one of aggregate, zone, kind"):
         found.by("rack")
+
+
+def test_every_reason_of_refusal_has_a_class() -> None:
+    found = np.zeros(len(reasons()), REASON)
+    found["status"] = np.arange(len(found))
+    words = Words()
+    lacks(found, words, ["VCPU"], lambda number: "the host")
+    assert "memory" in words.all
+    assert "VCPU of placement" in words.all
 
 
 def test_several_fleets_are_one_answer() -> None:

@@ -169,6 +169,7 @@ MORE_OF_A_FLEET = {
     "disabled_of",
     "with_inventories",
     "filled",
+    "filled_mix",
     "cell_by_cell",
     "of",
     "with_hosts",

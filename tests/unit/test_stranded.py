@@ -100,6 +100,17 @@ def test_the_flavor_that_leaves_least_counts_and_the_index_is_an_average() -> No
     assert shares.in_all.tolist() == found.in_all.tolist()
 
 
+def test_a_mix_takes_what_its_flavors_take_in_turns() -> None:
+    catalogue = {"p2": pinned(2, 2), "p1": pinned(1, 1)}
+    # p2 on cell 1, p1 on cell 0 (most CPUs free), p2 finds none, p1 takes the last CPU of cell 1
+    found = stranded(Fleet([LOPSIDED]), catalogue, mixed=True)
+    assert of(found, "dedicated CPUs") == (11, 7)
+    assert of(found, GIB_PAGES) == (11, 7)
+    assert causes(found, "dedicated CPUs") == [(GIB_PAGES, 7, "1 more on a cell")]
+    assert found.table()["best"][found.kinds.index("dedicated CPUs")] == "p1"
+    assert found.index_of() == pytest.approx(7 / 11)
+
+
 def test_odd_threads() -> None:
     # a thread of each of two cores is taken
     half = replace(cell(0, 8, 64, cores=4), pinned_cpus=frozenset({0, 2}))

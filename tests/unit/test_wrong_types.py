@@ -411,6 +411,10 @@ def verbs(make: Callable[[], Any], on_one: bool) -> Iterator[tuple[str, Call]]:
     yield "not_judged", (of("not_judged"), {**request, **some})
     if not on_one:
         yield "filled", (of("filled"), {**request, **OPTIONS, **many, "cap": (5, set())})
+        threads = {"threads": HOSTS["threads"]}
+        weights = {"weights": ([1.0], {"none", "list of numbers"})}
+        mix = {"requests": ([REQUEST], set()), **OPTIONS, **threads, **weights}
+        yield "filled_mix", (of("filled_mix"), {**mix, "cap": (5, set())})
         yield "derived_of", (of("derived_of"), some)
         yield "disabled_of", (of("disabled_of"), some)
     yield "explain", (of("explain"), {**request, **OPTIONS, **host})

@@ -22,6 +22,7 @@ from numafit import (
     pci_numa_policy,
     pci_requests,
 )
+from numafit.planning.headroom import headroom
 
 DATA = Path(__file__).parent / "data" / "capacity.jsonl.gz"
 Case = dict[str, Any]
@@ -61,6 +62,17 @@ def test_counts_are_those_of_nova() -> None:
         if int(count[0]) != case["expect"]["count"]:
             wrong.append((case["id"], int(count[0]), case["expect"]["count"]))
     assert len(found) == 300
+    assert not wrong, wrong[:5]
+
+
+def test_headroom_reaches_what_nova_does() -> None:
+    wrong = []
+    for case in cases():
+        fleet = Fleet([Host.from_nova(case["host"], case["pci_stats"])])
+        found = headroom(fleet, {"it": request_of(case)}, cap=case["cap"], **options(case))
+        reached, most = int(found.reached[0, 0]), int(found.most[0, 0])
+        if reached != case["expect"]["count"] or most < reached:
+            wrong.append((case["id"], reached, most, case["expect"]["count"]))
     assert not wrong, wrong[:5]
 
 
