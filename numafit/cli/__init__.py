@@ -22,10 +22,11 @@ COMMANDS = {
     "check": "Contradictions between a host, its nova.conf and its neutron agents.",
     "servers": "Who sits on which CPU, cell and device of each host.",
     "move": "Can this server move to another host, or be resized?",
+    "what-if": "How long the hosts last as guests come and go, with more hosts or other choices.",
     "multiqueue": "How many queues a guest's virtio interfaces get.",
 }
-"""Name -> short help. The module of that name in this package is imported when it is asked for; it
-has a click command named ``command``."""
+"""Name -> short help. The module of that name in this package (``_`` for ``-``) is imported when it
+is asked for; it has a click command named ``command``."""
 
 MOST_WORDS = 1200
 """Characters of a complaint; an argument that it repeats may be as long as the system allows."""

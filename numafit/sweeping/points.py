@@ -19,9 +19,12 @@ from numafit.columns import npz
 from numafit.errors import InvalidValue
 from numafit.fleet import Fleet
 from numafit.model import fields
+from numafit.model.request import Request
 from numafit.moments import columns_now
 
 Point = Mapping[str, Any]
+_REQUEST = ("guest", "networks", "pci", "provider_mapping", "resources")
+"""What a Request is made of."""
 
 
 def grid(**axes: Iterable[Any]) -> list[dict[str, Any]]:
@@ -92,6 +95,10 @@ class Texts:
                 return f"Fleet({self.fleet(value)})"
             case Prepared():
                 return self._of(key, value.request)
+            case Request():
+                held = ((name, getattr(value, name)) for name in _REQUEST)
+                said = (f"{name}={self._of(f'{key}.{name}', one)}" for name, one in held)
+                return f"Request({', '.join(said)})"
             case np.ndarray() if value.dtype != object:
                 data = hashlib.blake2b(np.ascontiguousarray(value).tobytes(), digest_size=8)
                 return f"array({value.dtype}, {value.shape}, {data.hexdigest()})"

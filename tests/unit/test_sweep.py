@@ -316,6 +316,12 @@ def test_an_axis_is_a_list() -> None:
         numafit.grid(flavors="ab")
 
 
+def test_a_request_of_a_point_decides_its_seed() -> None:
+    points = numafit.grid(value=[questions.pinned(2), questions.pinned(2), questions.pinned(3)])
+    one, same, other = rows(numafit.sweep(questions.a_seed, points, ThreadPoolExecutor(1)))
+    assert one["answer"] == same["answer"] != other["answer"]
+
+
 def test_no_points_no_rows() -> None:
     assert rows(numafit.sweep(questions.drawn, [])) == []
 

@@ -1,0 +1,77 @@
+"""What if the fleet were another? Changes as values, so that they travel, print and compare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from numafit.errors import InvalidValue, MisuseError
+from numafit.fleet import Fleet
+from numafit.model import fields
+from numafit.model.hostinfo import HostInfo
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """``count`` more hosts like this one."""
+
+    host: HostInfo
+    count: int = 1
+
+    def __post_init__(self) -> None:
+        fields.instance("host", self.host, HostInfo)
+        fields.number("count", self.count, 1, 10_000_000, "hosts")
+
+    def __str__(self) -> str:
+        return f"{self.count:,} more {self.host.name or 'hosts'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """No more hosts whose name is like ``match`` (``*`` and ``?`` as in a shell)."""
+
+    match: str
+
+    def __str__(self) -> str:
+        return f"without {self.match}"
+
+
+@dataclass(frozen=True, slots=True)
+class Set:
+    """Hosts whose name is like ``match`` with other settings: the keywords of ``Fleet.set``."""
+
+    match: str = "*"
+    settings: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        said = ", ".join(f"{name}={value}" for name, value in self.settings.items())
+        return f"{self.match}: {said}"
+
+
+Change = Add | Remove | Set
+
+
+def matching(fleet: Fleet, match: str) -> list[int]:
+    """Indices of hosts by name. Raises MisuseError where there is none."""
+    found = [n for n, name in enumerate(fleet.names) if name and fnmatchcase(name, match)]
+    if not found:
+        raise MisuseError(f"match={match!r}: no host of the fleet has such a name")
+    return found
+
+
+def changed(fleet: Fleet, changes: Sequence[Change]) -> Fleet:
+    """A fork of the fleet with these changes, one after the other."""
+    fork = fleet.fork()
+    for n, change in enumerate(changes):
+        match change:
+            case Add():
+                fork = fork.with_hosts(change.host, change.count)
+            case Remove():
+                fork.remove(matching(fork, change.match))
+            case Set():
+                fork.set(matching(fork, change.match), **change.settings)
+            case _:
+                raise InvalidValue(f"changes[{n}]", change, "an Add, a Remove or a Set")
+    return fork

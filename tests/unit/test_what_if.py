@@ -1,0 +1,142 @@
+"""Plans compared: the same bytes on any number of workers, and what each change does."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from click.testing import CliRunner
+
+from numafit import Flavor, Fleet, HostCell, HostInfo, InvalidValue, MisuseError, Request
+from numafit.cli.group import numafit
+from numafit.planning.changes import Add, Remove, Set, changed
+from numafit.planning.trace import Trace
+from numafit.planning.what_if import Plan, what_if
+
+
+def host(name: str, cpus: int) -> HostInfo:
+    everything = frozenset(range(cpus))
+    cell = HostCell(id=0, cpuset=frozenset(), pcpuset=everything, memory_mb=cpus * 1024)
+    return HostInfo(cells=(cell,), name=name)
+
+
+def pinned(vcpus: int) -> Request:
+    return Request.for_server(
+        Flavor("f", vcpus=vcpus, memory_mb=64, extra_specs={"hw:cpu_policy": "dedicated"})
+    )
+
+
+ROOM = ThreadPoolExecutor(2)
+PLANS = [
+    Plan("as it is"),
+    Plan("packed", "pack"),
+    Plan("random", "random"),
+    Plan("larger", changes=(Add(host("new", 8), 3),)),
+]
+
+
+@pytest.fixture(scope="module")
+def fleet() -> Fleet:
+    return Fleet([host("a", 8), host("b", 4), host("c", 4)])
+
+
+@pytest.fixture(scope="module")
+def traces() -> list[Trace]:
+    mix = {"two": (pinned(2), 3.0), "four": (pinned(4), 1.0), "eight": (pinned(8), 0.5)}
+    return [Trace.of_mix(mix, 300, per_hour=20, stay_hours=0.3, seed=seed) for seed in range(2)]
+
+
+def test_the_same_bytes_on_any_number_of_workers(fleet: Fleet, traces: list[Trace]) -> None:
+    found = [
+        json.dumps(what_if(fleet, traces, PLANS, seed=5, workers=workers).rows)
+        for workers in (1, 2, 8, 2)
+    ]
+    assert len(set(found)) == 1
+    here = what_if(fleet, traces, PLANS, seed=5, executor=ROOM)
+    assert json.dumps(here.rows) == found[0]
+    other = what_if(fleet, traces, PLANS, seed=6, executor=ROOM)
+    # another seed is another random order of hosts, and nothing else
+    changed_plans = {a["plan"] for a, b in zip(here.rows, other.rows, strict=True) if a != b}
+    assert changed_plans <= {"random"}
+
+
+def test_rows_say_what_came_of_each_plan_and_trace(fleet: Fleet) -> None:
+    # 16 CPUs: two guests of 8 want hosts of 8, and there is one; packing keeps it free for one
+    trace = Trace.of({"four": pinned(4), "eight": pinned(8)}, [0, 0, 1, 1], [0, 1, 2, 3])
+    plans = [Plan("spread"), Plan("pack", "pack"), PLANS[3]]
+    found = what_if(fleet, trace, plans, executor=ROOM)
+    assert [(row["plan"], row["trace"], row["came"], row["placed"]) for row in found.rows] == [
+        ("spread", 0, 4, 2),
+        ("pack", 0, 4, 3),
+        ("larger", 0, 4, 4),
+    ]
+    assert [(row["full_by"], row["full_seen"]) for row in found.rows[:2]] == [("eight", True)] * 2
+    assert not found.rows[2]["full_seen"]
+    assert found.best() == "larger"
+    assert str(found) == "larger places most: spread 50.0%, pack 75.0%, larger 100.0%"
+    # the fleet is as it was
+    assert fleet.capacity(pinned(4)).tolist() == [2, 1, 1]
+
+
+def test_changes_make_another_fleet(fleet: Fleet) -> None:
+    more = changed(fleet, [Add(host("new", 6), 2)])
+    assert more.capacity(pinned(2)).tolist() == [4, 2, 2, 3, 3]
+    assert more.names[3:] == ["new-0001", "new-0002"]
+    less = changed(fleet, [Remove("[bc]")])
+    assert less.capacity(pinned(2)).tolist() == [4, 0, 0]
+    other = changed(fleet, [Set("a", {"dedicated_cpus": "0-3"})])
+    assert other.capacity(pinned(2)).tolist() == [2, 2, 2]
+    both = changed(fleet, [Remove("a"), Add(host("a", 2))])
+    assert both.capacity(pinned(2)).tolist() == [0, 2, 2, 1]
+    assert fleet.capacity(pinned(2)).tolist() == [4, 2, 2]
+
+
+def test_changes_that_meet_no_host_are_refused(fleet: Fleet) -> None:
+    with pytest.raises(MisuseError, match="match='z\\*': no host of the fleet has such a name"):
+        changed(fleet, [Remove("z*")])
+    with pytest.raises(InvalidValue, match=r"changes\[0\]: got 'more'"):
+        changed(fleet, ["more"])  # type: ignore[list-item]
+    with pytest.raises(InvalidValue, match="count: got 0"):
+        Add(host("a", 2), 0)
+    with pytest.raises(InvalidValue, match="choose: got 'best'"):
+        Plan("a", "best")
+    with pytest.raises(InvalidValue, match="a name of its own for each plan"):
+        what_if(fleet, Trace.of({"f": pinned(1)}, [], []), [Plan("a"), Plan("a")])
+
+
+ARGUMENTS = [
+    *("what-if", "examples/flavors.json", "examples/hosts/dual-xeon.yaml"),
+    *("--guests", "40", "--mix", "nfv.small=3", "--mix", "nfv.large", "--workers", "1"),
+]
+
+
+def test_the_command_says_the_same_in_every_format() -> None:
+    run = CliRunner().invoke(numafit, [*ARGUMENTS, "--format", "json"])
+    answer = json.loads(run.stdout)
+    (row,) = answer["plans"]
+    assert row["came"] == 40
+    assert row["placed"] + row["refused"] == 40
+    # nfv.large wants 16 of the host's 72 dedicated CPUs, nfv.small 4: not all 40 fit
+    assert 0 < row["placed"] < 40
+    assert answer["best"] == "spread"
+    table = CliRunner().invoke(numafit, ARGUMENTS)
+    assert "spread places most" in table.stdout
+    lines = CliRunner().invoke(numafit, [*ARGUMENTS, "--format", "csv"]).stdout.splitlines()
+    assert lines[0].startswith("plan,trace,came,placed,refused,full_hours")
+    assert lines[1].startswith(f"spread,0,40,{row['placed']},{row['refused']},")
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--add", "examples/hosts/dual-xeon.yaml"], "expected COUNT=HOST_FILE"),
+        (["--add", "0=examples/hosts/dual-xeon.yaml"], "expected COUNT=HOST_FILE"),
+        (["--choose", "best"], "'best' is not one of"),
+        (["--stay", "0"], "0"),
+    ],
+)
+def test_the_command_names_what_is_wrong(more: list[str], message: str) -> None:
+    run = CliRunner().invoke(numafit, [*ARGUMENTS, *more])
+    assert run.exit_code == 2
+    assert message in run.output
