@@ -45,6 +45,7 @@ cdef extern from "numafit/numafit.h" nogil:
         int64_t available
 
     ctypedef struct nf_layout:
+        uint32_t n_words
         uint32_t shift
         uint32_t n_slots
         uint64_t cpu_at
@@ -126,6 +127,16 @@ cdef extern from "numafit/numafit.h" nogil:
         NF_DOUBLE
         NF_LAYOUT_STRUCT
         NF_INT16
+
+    enum:
+        NF_PER_HOST
+        NF_PER_RESOURCE_HOST
+        NF_PER_CELL
+        NF_PER_CELL_NET
+        NF_PER_PAGE_CELL
+        NF_PER_THREAD_CELL
+        NF_PER_POOL
+        NF_PER_MASK_WORD
 
     ctypedef struct nf_column_info:
         const char *name

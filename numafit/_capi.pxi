@@ -8,7 +8,7 @@ cdef const nf_shared *shared_of(object fleet) except NULL:
     engine = getattr(fleet, "_engine", None)
     if not isinstance(engine, Engine):
         raise MisuseError(f"{type(fleet).__name__}: expected a Fleet or a Host")
-    return &(<Engine>engine).shared
+    return (<Engine>engine).hand_out()
 
 
 cdef const nf_request *request_of(object prepared) except NULL:

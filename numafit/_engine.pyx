@@ -19,8 +19,11 @@ cdef extern from "numafit/numafit.h" nogil:
 
 import itertools
 import os
+import time
 from collections import Counter
 from threading import Lock, RLock
+from bisect import bisect_left
+from copy import copy as copy_of
 from weakref import WeakSet, ref
 
 import numpy as np
@@ -41,6 +44,8 @@ cdef enum:
     STACK_WORDS = 2048
     LOCAL_DISTANCE = 10  # ACPI SLIT: of a node to itself
     MOMENTS = 8  # looks at a host that others change meanwhile, before pools are left unnamed
+
+SOON = 0.0005  # seconds; other arrays are made before anybody waits for them
 
 BY = {"first": NF_BY_INDEX, "spread": NF_BY_ROOM, "pack": NF_BY_FULLNESS, "score": NF_BY_SCORE}
 cdef frozenset EMPTY = frozenset()
@@ -78,6 +83,9 @@ include "_fork.pxi"
 include "_host_copy.pxi"
 
 
+include "_draft.pxi"
+
+
 include "_lent.pxi"
 
 
@@ -88,11 +96,27 @@ cdef int settle(dict taken, dict later) except -1:
     return 0
 
 
+cdef bint come_again(int status) noexcept nogil:
+    """Has the fleet learned new numbers, or got other arrays, while the call was on its way?"""
+    return status == NF_EMOVED or status == NF_EFLEET
+
+
+cdef int wait_for(Lent lent, Body body) except -1:
+    """Until the arrays that take the place of these are there."""
+    while lent.body is body:
+        time.sleep(SOON)
+    return 0
+
+
 cdef class Engine(Lent):
     """The calls on one fleet's arrays."""
 
     cdef bint read_only
     cdef dict cache
+    cdef uint32_t epoch  # grows with each compact()
+    cdef set identities  # that requests of before were prepared for
+    cdef public object journal  # of its claims, or None
+    cdef object held_by  # weak: claims know the engine, which does not keep them
     cdef object spec_masks  # specs of a PCI request -> the classes that it matches, and may use
     cdef Prepared last_prepared
 
@@ -100,6 +124,7 @@ cdef class Engine(Lent):
         self.read_only = columns.read_only
         columns.engine = ref(self)
         self.cache = {}
+        self.identities = set(columns.identities)
         self.spec_masks = pci_filter.Masks(columns.classes)
 
     cdef const int32_t *cpus_of(self, uint32_t layout) noexcept:
@@ -112,9 +137,11 @@ cdef class Engine(Lent):
         if last is not None and request is last.request:
             return last
         if type(request) is Prepared:
-            if (<Prepared>request).c.fleet != self.c.identity:
+            if (<Prepared>request).c.fleet == self.c.identity:
+                return request
+            if (<Prepared>request).c.fleet not in self.identities:
                 raise MisuseError("request: it was prepared for another fleet")
-            return request
+            request = (<Prepared>request).request  # the fleet has learned new numbers since
         entry = self.cache.get(id(request))
         if entry is None or (<Prepared>entry).request is not request:
             if len(self.cache) >= 256:  # bounded: a stream of new requests must not pile up
@@ -145,24 +172,24 @@ cdef class Engine(Lent):
         prepare_pci(p, pci, self.columns, self.spec_masks, mapping)
         prepare_resources(p, resources, self.columns)
         p.c.fleet = self.c.identity
-        p.workspace_bytes = nf.fit_bytes(&self.c, &p.c)
+        p.workspace_bytes = nf.fit_bytes(self.c, &p.c)
         p.max_slots = nf.max_slots(&p.c)
-        p.max_draws = nf.max_draws(&self.c, &p.c)
+        p.max_draws = nf.max_draws(self.c, &p.c)
         if not p.workspace_bytes:
             raise misuse(NF_EINVAL, "request")
         return p
 
     def fit(self, uint32_t host, request, options=None):
         """Placement or Refusal."""
-        cdef Prepared p = self.prepared(request)
         cdef nf_reason why
         cdef Placed placed
-        cdef int status
+        cdef int status = NF_EMOVED
         if host >= self.c.n_hosts:
             raise MisuseError(f"host={host}: expected 0 to {self.c.n_hosts - 1}")
-        placed = new_placed(self, p, host)
-        placed.options = native_options(options).c
-        status = self.fit_one(placed, &why)
+        while come_again(status):
+            placed = new_placed(self, self.prepared(request), host)
+            placed.options = native_options(options).c
+            status = self.fit_one(placed, &why)
         if status == NF_OK:
             return placement_of(placed)
         if status < 0:
@@ -173,6 +200,7 @@ cdef class Engine(Lent):
                      size_t n_pairs=0) except? -100:
         """nf_shared_fit() with the GIL released; with ``pairs`` nf_shared_explain()."""
         cdef uint64_t stack[STACK_WORDS]
+        cdef Body body = self.body
         cdef nf_scratch scratch
         cdef nf_claim_item item
         cdef int status
@@ -185,35 +213,36 @@ cdef class Engine(Lent):
                 raise MemoryError
         with nogil:
             if pairs == NULL:
-                status = nf.shared_fit(&self.shared, &item, &scratch, why)
+                status = nf.shared_fit(&body.shared, &item, &scratch, why)
             else:
-                status = nf.shared_explain(&self.shared, &item, &scratch, why, pairs, n_pairs)
+                status = nf.shared_explain(&body.shared, &item, &scratch, why, pairs, n_pairs)
         if scratch.memory != <void *>stack:
             free(scratch.memory)
+        if status == NF_EMOVED:
+            wait_for(self, body)
         placed.generation = item.generation
+        placed.became = item.generation >> 32
         return status
 
     cdef object refusal(self, Placed placed, nf_reason *why):
         """The Refusal, all of one moment; a Placement where another thread has made room since."""
-        cdef Prepared p = placed.prepared
-        cdef uint32_t host = placed.host, first = self.c.host_first_cell[host]
+        cdef Prepared p
+        cdef uint32_t host = placed.host
         cdef int status = why.status, attempt
-        cdef size_t cells = self.c.host_end_cell[host] - first, n = cells * p.c.n_cells
-        cdef PairReasons native = PairReasons.__new__(PairReasons)
-        native.engine = self
-        native.n_host_cells = cells
-        native.ids = &self.c.cell_id[first]
-        native.n = n
-        if n:
-            native.pairs = <nf_reason *>malloc(n * sizeof(nf_reason))
-            if native.pairs == NULL:
-                raise MemoryError
+        cdef PairReasons native
         subject = words = ""
         for attempt in range(MOMENTS):
-            if n or attempt:
-                status = self.fit_one(placed, why, native.pairs, n)
+            if placed.prepared.c.fleet != self.c.identity:
+                placed.prepared = self.prepared(placed.prepared)
+            p = placed.prepared
+            native = pair_reasons(self.c, host, p.c.n_cells)
+            if native.n or attempt:
+                status = self.fit_one(placed, why, native.pairs, native.n)
                 if status == NF_OK:
                     return placement_of(placed)
+                if come_again(status) or status == NF_ESPACE:
+                    why.status = NF_OK
+                    continue  # others have changed the host, or the fleet
                 if status < 0:
                     raise misuse(status, "fit")
             said = self.in_words(placed, why)
@@ -255,25 +284,41 @@ cdef class Engine(Lent):
         native = placement._native
         if native is None or (<Placed>native).engine is not self:
             return None
+        if (<Placed>native).epoch != self.epoch:
+            raise StalePlacement("hosts have other indices since compact()")
         return (<Placed>native).host
 
     def adopt(self, uint32_t host, placement):
         """A Placement that was made elsewhere, in this fleet's numbers."""
+        native = placement._native
+        if native is not None and (<Placed>native).engine is self and \
+                (<Placed>native).host == host and (<Placed>native).epoch == self.epoch:
+            return native
+        with self.columns.devices_lock:  # while the host stays what it is
+            return self.place(host, placement.cells, placement.pci_requests, placement.pci)
+
+    def place(self, uint32_t host, tuple cells, tuple requests, tuple allocations, amounts=None):
+        """Cells of a placement, what its PCI requests draw (nothing: they are served anew) and
+        units of resource classes, in this fleet's numbers."""
+        return self.placed_in(self.c, host, cells, requests, allocations, amounts)
+
+    cdef Placed placed_in(self, const nf_fleet *f, uint32_t host, tuple cells, tuple requests,
+                          tuple allocations, object amounts):
+        """On a host of ``f``, which has this fleet's numbers."""
         cdef Prepared p
         cdef Placed placed
         cdef nf_placed_cell *c
-        cdef uint32_t slot = 0, g, first = self.c.host_first_cell[host]
-        native = placement._native
-        if native is not None and (<Placed>native).engine is self and \
-                (<Placed>native).host == host:
-            return native
-        cells = placement.cells
+        cdef uint32_t slot = 0, g, first = f.host_first_cell[host]
         ids = {}
-        for g in range(first, self.c.host_end_cell[host]):
-            ids[self.c.cell_id[g]] = g
-        p = self.prepare_parts(cells, False, None, tuple(placement.pci_requests), None)
+        for g in range(first, f.host_end_cell[host]):
+            ids[f.cell_id[g]] = g
+        p = self.prepare_parts(cells, False, None, requests, None)
+        if amounts:
+            p.amounts = amounts
+            p.resources = units_of(amounts, self.columns, &p.c.n_resources)
+            p.c.resources = p.resources
         # placement may have allocated more devices than the requests count
-        placed = new_placed(self, p, host, len(placement.pci))
+        placed = new_placed(self, p, host, len(allocations))
         placed.options = PHYSICAL.c
         for g in range(p.c.n_cells):
             cell = cells[g]
@@ -282,8 +327,7 @@ cdef class Engine(Lent):
                 raise MisuseError(
                     f"host_cell={cell.host_cell}: {self.known_as(host)} has {sorted(ids)}")
             c.cell = ids[cell.host_cell]
-            c.id = cell.host_cell
-            c.layout = self.c.cell_layout[c.cell]
+            c.id, c.layout = cell.host_cell, f.cell_layout[c.cell]
             c.page_kib = cell.pagesize or 0
             c.first_slot = slot
             c.reserved = -1
@@ -304,8 +348,8 @@ cdef class Engine(Lent):
                 slot += 1
             for cpu in cell.reserved:
                 c.reserved = slot_of[cpu]
-        if placement.pci:
-            self.redraw(placed, placement.pci)
+        if allocations:
+            self.redraw(f, placed, allocations)
         elif p.c.n_pci:
             self.draw(placed, [placed.out.cells[g].cell for g in range(p.c.n_cells)])
             if not placed.out.n_draws and any(r.count > 0 for r in p.pci):
@@ -313,11 +357,11 @@ cdef class Engine(Lent):
                     f"{self.known_as(host)}: its PCI pools cannot serve the placement")
         return placed
 
-    cdef int redraw(self, Placed placed, tuple allocations) except -1:
+    cdef int redraw(self, const nf_fleet *f, Placed placed, tuple allocations) except -1:
         """The very pools that the placement names."""
         cdef nf_draw *d
-        cdef uint32_t first = self.c.host_first_pool[placed.host]
-        cdef uint32_t last = self.c.host_end_pool[placed.host]
+        cdef uint32_t first = f.host_first_pool[placed.host]
+        cdef uint32_t last = f.host_end_pool[placed.host]
         for allocation in allocations:
             if placed.out.n_draws == placed.out.draws_size:
                 raise MisuseError(f"pci: {len(allocations)} allocations, expected fewer")
@@ -327,7 +371,7 @@ cdef class Engine(Lent):
                     f"{len(placed.prepared.pci)} PCI requests")
             if not 1 <= allocation.count <= 0x7fffffff:
                 raise MisuseError(f"pci: count={allocation.count!r}: expected 1 or more devices")
-            if not first <= allocation.pool < last or \
+            if not first <= allocation.pool < last or f == self.c and \
                     self.columns.pools[allocation.pool] != allocation.info:
                 raise MisuseError(
                     f"pci: the host has no pool {allocation.pool} as in the placement")
@@ -343,6 +387,7 @@ cdef class Engine(Lent):
         cdef Prepared p = placed.prepared
         cdef uint32_t n = len(cells), i
         cdef uint32_t *chosen = <uint32_t *>zeroed(n, sizeof(uint32_t))
+        cdef Body body = self.body
         cdef nf_scratch scratch
         cdef int status
         scratch.memory = NULL
@@ -356,7 +401,7 @@ cdef class Engine(Lent):
                     status = nf.pci(copy, 0, &p.c, &placed.options, chosen, n, &scratch,
                                     &placed.out)
                 else:
-                    status = nf.shared_pci(&self.shared, placed.host, &p.c, &placed.options,
+                    status = nf.shared_pci(&body.shared, placed.host, &p.c, &placed.options,
                                            chosen, n, &scratch, &placed.out)
         finally:
             free(chosen)
@@ -383,61 +428,193 @@ cdef class Engine(Lent):
                   placed.out.draws[i].count) for i in range(placed.out.n_draws)]
         return "" if status == NF_OK else REASONS[status], draws
 
-    def claim(self, list placed, dict later=None):
-        """Take all of these (Placed), or none: then StalePlacement says which. ``later`` becomes
-        part of the columns' ``devices_taken`` with it; no Python runs in between."""
-        cdef dict taken = self.columns.devices_taken if later else None
-        self.turn(placed, True)
+    @cython.critical_section
+    def claim(self, list holds, dict later=None):
+        """Take what all of these (Hold) are to hold, or none: then StalePlacement says which.
+        ``later`` becomes part of the columns' ``devices_taken`` with it; no Python runs in
+        between."""
+        cdef dict taken = getattr(self.columns, "devices_taken") if later else None
+        cdef Hold hold
+        cdef Py_ssize_t linked = 0
+        try:
+            for hold in holds:
+                self.link(hold)
+                linked += 1
+            self.turn([hold.placed for hold in holds], True)
+        except BaseException:
+            for hold in holds[:linked]:
+                self.unlink(hold)
+                hold.now = MADE
+            raise
+        for hold in holds:
+            hold.now = HELD
         if later:
             settle(taken, later)
 
     def release(self, list placed):
-        """Give all of these back, or raise StalePlacement."""
+        """Give all of these (Placed) back, or raise StalePlacement."""
         self.turn(placed, False)
 
-    def give_back(self, list held, dict later):
-        """Empty each of these lists of the one Placed in it, and release all; or raise, with
-        everything as it was. ``later`` as in claim()."""
-        cdef dict taken = self.columns.devices_taken if later else None
-        cdef Py_ssize_t i = 0, n = len(held)
-        cdef list placed = [None] * n
+    @cython.critical_section
+    def give_back(self, list holds, dict later):
+        """Give back what all of these (Hold) hold; or raise, with everything as it was. ``later``
+        as in claim()."""
+        cdef dict taken = getattr(self.columns, "devices_taken") if later else None
+        cdef Hold hold
+        cdef Py_ssize_t turning = 0
+        cdef list placed
         try:
-            while i < n:
-                placed[i] = (<list>held[i]).pop()
-                i += 1
-            self.turn(placed, False)
-        except BaseException as error:
-            while i:
-                i -= 1
-                (<list>held[i]).append(placed[i])
-            if isinstance(error, IndexError):
-                raise MisuseError("claim: it was released before") from None
+            for hold in holds:
+                if hold.placed.engine is not self:
+                    raise MisuseError("claim: it was taken from another host or fleet")
+                if hold.now != HELD:
+                    raise MisuseError(f"claim: {NOT_HELD[hold.now]}")
+                hold.now = GIVING
+                turning += 1
+            placed = None
+            while placed is None:
+                placed = [hold.placed for hold in holds]
+                try:
+                    self.turn(placed, False)
+                except StalePlacement:
+                    if all(hold.placed is one for hold, one in zip(holds, placed)):
+                        raise
+                    placed = None  # the host has changed meanwhile, and has them elsewhere
+        except BaseException:
+            for hold in holds[:turning]:
+                if hold.now == GIVING:
+                    hold.now = HELD
             raise
+        for hold in holds:
+            self.unlink(hold)
+            hold.now = GIVEN
         if later:
             settle(taken, later)
 
+    def keep(self):
+        """The Held that knows this engine's claims; whoever asks is to keep it."""
+        made = Held.__new__(Held)
+        self.held_by = ref(made)
+        return made
+
+    cdef dict kept(self):
+        """host -> its claims; ``None``: nobody keeps them."""
+        held = None if self.held_by is None else self.held_by()
+        return None if held is None else (<Held>held).by_host
+
+    cdef int link(self, Hold hold) except -1:
+        """The host's claims, in the order in which they were made."""
+        cdef dict own, held = self.kept()
+        if hold.now != MADE:
+            raise MisuseError("claim: it was taken before")
+        if held is not None:
+            found = held.get(hold.placed.host)
+            if found is None:
+                found = held[hold.placed.host] = {}
+            own = found
+            own[hold] = None
+        hold.now = TAKING
+        return 0
+
+    cdef int unlink(self, Hold hold) except -1:
+        cdef dict own, held = self.kept()
+        if held is None:
+            return 0
+        own = held[hold.placed.host]
+        del own[hold]
+        if not own:
+            del held[hold.placed.host]
+        return 0
+
+    @cython.critical_section
+    def hold(self, list holds):
+        """These (Hold) hold what is in use already."""
+        cdef Hold hold
+        for hold in holds:
+            self.link(hold)
+            hold.now = HELD
+
+    def turn_on(self, HostCopy still, Placed placed, bint take):
+        """Take what is placed from a copy of its host (from a draft: what is placed on that), or
+        give it back there: "", or in words why that cannot be."""
+        cdef bint apart = isinstance(still, HostDraft)
+        cdef uint32_t cell = 0 if apart else self.c.host_first_cell[placed.host], i
+        cdef uint32_t pool = 0 if apart else self.c.host_first_pool[placed.host]
+        cdef nf_placement moved = placed.out
+        cdef nf_reason why
+        cdef int status
+        cdef size_t cells = placed.prepared.c.n_cells * sizeof(nf_placed_cell)
+        cdef char *memory = <char *>zeroed(cells + moved.n_draws * sizeof(nf_draw), 1)
+        memcpy(memory, moved.cells, cells)
+        memcpy(memory + cells, moved.draws, moved.n_draws * sizeof(nf_draw))
+        moved.cells = <nf_placed_cell *>memory
+        moved.draws = <nf_draw *>(memory + cells)
+        for i in range(placed.prepared.c.n_cells):
+            moved.cells[i].cell -= cell
+        for i in range(moved.n_draws):
+            moved.draws[i].pool -= pool
+        if take:
+            status = nf.claim(&still.c, 0, &placed.prepared.c, &moved, &why)
+        else:
+            status = nf.release(&still.c, 0, &placed.prepared.c, &moved, &why)
+        free(memory)
+        return "" if status == NF_OK else str(self.stale(status, placed, &why))
+
+    def claimed_hosts(self):
+        """Hosts with claims, ascending."""
+        return sorted(self.kept())
+
+    def claims_of(self, uint32_t host):
+        """Claims (Hold) on a host that are held, in the order in which they were made."""
+        return [hold for hold in self.kept().get(host, ()) if (<Hold>hold).now == HELD]
+
     cdef int turn(self, list placed, bint take) except -1:
         cdef nf_reason why
-        cdef uint32_t n = len(placed), i, failed = 0
+        cdef uint32_t n = len(placed), i, failed
         cdef nf_claim_item few[4]
         cdef nf_claim_item *items = few
-        cdef int status
+        cdef int status = NF_EMOVED
+        cdef Body body
+        cdef Placed one = None
         if self.read_only:
             raise MisuseError(
                 "the fleet is open for reading alone: claim from a fork() of it, which is your own")
         if n > 4:
             items = <nf_claim_item *>zeroed(n, sizeof(nf_claim_item))
-        for i in range(n):
-            (<Placed>placed[i]).fill(&items[i])
-        with nogil:
-            if take:
-                status = nf.shared_claim(&self.shared, items, n, &failed, &why)
-            else:
-                status = nf.shared_release(&self.shared, items, n, &failed, &why)
+        while come_again(status):
+            body = self.body
+            failed = 0
+            for i in range(n):
+                one = placed[i]
+                if one.epoch != self.epoch:
+                    status = NF_STALE
+                    break
+                if one.prepared.c.fleet != self.c.identity:
+                    self.renew(one, take)
+                one.fill(&items[i])
+            with nogil:
+                if take:
+                    status = nf.shared_claim(&body.shared, items, n, &failed, &why)
+                else:
+                    status = nf.shared_release(&body.shared, items, n, &failed, &why)
+            if status == NF_EMOVED:
+                wait_for(self, body)
         if n > 4:
             free(items)
+        if one is not None and one.epoch != self.epoch:
+            raise StalePlacement("hosts have other indices since compact()")
         if status != NF_OK:
             raise self.stale(status, <Placed>placed[failed], &why)
+        return 0
+
+    cdef int renew(self, Placed placed, bint take) except -1:
+        """The fleet has learned new numbers since the request was prepared: what is to be taken is
+        asked in these, what is held in those that it was taken in."""
+        cdef Prepared old = placed.prepared
+        if take and old.request is not None:
+            placed.prepared = self.prepared(old)
+        else:
+            placed.prepared = same_again(old, self.c.identity)
         return 0
 
     cdef object stale(self, int status, Placed placed, nf_reason *why):
@@ -446,6 +623,9 @@ cdef class Engine(Lent):
         return StalePlacement(
             f"{self.known_as(placed.host)}: what the placement holds is not there "
             f"({why.wanted} wanted, {why.available} there; see Host.usage())")
+
+
+include "_changing.pxi"
 
 
 include "_many.pxi"

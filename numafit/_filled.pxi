@@ -76,7 +76,8 @@ def fill(ManyHosts many, Query q, hosts, uint32_t first, uint32_t count, uint32_
          reasons, left=None):
     """Fill counts (uint32) and reasons (REASON) of these hosts. ``left``: arrays of the whole fleet
     (those of ``copies()``, and ``pairs``, a REASON for each cell), into which what the full hosts
-    have left is written."""
+    have left is written. No host becomes another meanwhile."""
+    cdef Body body = many.body
     cdef nf_hosts chosen
     cdef nf_scratch memory, scratch
     cdef nf_fleet copy
@@ -96,23 +97,23 @@ def fill(ManyHosts many, Query q, hosts, uint32_t first, uint32_t count, uint32_
         into.pool_count = <int32_t *>address(left["pool_count"])
         into.resource_used = <int64_t *>address(left["resource_used"])
         into.pairs = <nf_reason *>address(left["pairs"])
-    memory.bytes = nf.host_copy_bytes(&many.c)
+    memory.bytes = nf.host_copy_bytes(&body.c)
     scratch.bytes = q.prepared.workspace_bytes
     memory.memory = scratch.memory = NULL
     try:
         memory.memory = zeroed(memory.bytes, 1)
         scratch.memory = zeroed(scratch.bytes, 1)
-        found = <nf_reason *>zeroed(<size_t>many.c.max_cells * q.prepared.c.n_cells,
+        found = <nf_reason *>zeroed(<size_t>body.c.max_cells * q.prepared.c.n_cells,
                                     sizeof(nf_reason))
         with nogil:
             for i in range(count):
                 host = chosen.first + i if chosen.list == NULL else chosen.list[i]
-                status = nf.shared_copy_host(&many.shared, host, &memory, &copy)
+                status = nf.shared_copy_host(&body.shared, host, &memory, &copy)
                 if status == NF_OK:
                     status = fill_one(&copy, q, cap, &scratch, &placed.out, &out[i], &why[i])
                 if status == NF_OK and keep:
-                    keep_left(&many.c, &copy, host, &into)
-                    status = keep_pairs(&many.c, &copy, host, q, found, &into)
+                    keep_left(&body.c, &copy, host, &into)
+                    status = keep_pairs(&body.c, &copy, host, q, found, &into)
                 if status < 0:
                     break
     finally:

@@ -2,7 +2,7 @@
 #
 # The engine's locks are taken inside fork() itself, where the GIL is not let go of any more: a
 # thread that holds them and waits for the GIL would hang with one that has it and waits for them.
-# The lists of devices are Python's, and so are their locks; those are taken before.
+# What stands behind the numbers is Python's, and so are its locks; those are taken before.
 
 cdef extern from "<pthread.h>" nogil:
     ctypedef struct pthread_mutex_t:
@@ -77,31 +77,35 @@ cdef void unlock_fleets_in_child() noexcept nogil:
 if pthread_atfork(lock_fleets, unlock_fleets, unlock_fleets_in_child):
     raise MemoryError
 
-with_devices = WeakSet()  # Columns of this process that name devices
+of_this_process = WeakSet()  # Columns
 forking = Lock()  # of two threads that fork, one waits here with nothing in its hands
 held = []
+LOCKS = ("changes_lock", "devices_lock")  # in the order in which they are taken
 
 
-def lock_devices():
+def lock_columns():
     forking.acquire()
-    for columns in list(with_devices):
-        columns.devices_lock.acquire()
-        held.append(columns.devices_lock)
+    every = list(of_this_process)
+    for name in LOCKS:
+        for columns in every:
+            getattr(columns, name).acquire()
+            held.append(getattr(columns, name))
 
 
-def unlock_devices():
+def unlock_columns():
     while held:
         held.pop().release()
     forking.release()
 
 
-def unlock_devices_in_child():
+def unlock_columns_in_child():
     ours = set(map(id, held))
-    for columns in list(with_devices):
-        if id(columns.devices_lock) not in ours:  # made meanwhile, by a thread that is not here
-            columns.devices_lock = RLock()
-    unlock_devices()
+    for columns in list(of_this_process):
+        for name in LOCKS:
+            if id(getattr(columns, name)) not in ours:  # made meanwhile, by a thread that is gone
+                setattr(columns, name, RLock())
+    unlock_columns()
 
 
-os.register_at_fork(before=lock_devices, after_in_parent=unlock_devices,
-                    after_in_child=unlock_devices_in_child)
+os.register_at_fork(before=lock_columns, after_in_parent=unlock_columns,
+                    after_in_child=unlock_columns_in_child)

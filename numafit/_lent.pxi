@@ -89,21 +89,22 @@ cdef void copy_column(const nf_fleet *c, const nf_fleet *to, uint32_t i) noexcep
         memcpy(into, (<void **>(<char *>c + column.offset))[0], shape[0] * shape[1] * column.size)
 
 
-cdef class Lent:
-    """One fleet's arrays, lent to C under locks of its own, and their copies."""
+@cython.final
+cdef class Body:
+    """A fleet's arrays as C has them, and the locks around them. Calls hold on to the one that they
+    began with: when its arrays have to grow, an Engine gets another."""
 
     cdef nf_fleet c
     cdef nf_shared shared
     cdef Forkable forkable
-    cdef readonly object columns
     cdef readonly dict lent  # arrays by their names in nf_fleet
-    cdef object __weakref__
 
-    def __cinit__(self, columns, bint holds=False):
-        """``holds``: the derived columns are filled, and all of them were checked."""
-        self.columns = columns
+    def __cinit__(self, columns):
         self.lent = {}
-        self.bind(holds)
+        lend(&self.c, columns, self.lent)
+        if columns.identity is None:
+            columns.identity = next(identities)
+        self.c.identity = columns.identity
         self.shared.fleet = &self.c
         # few enough hosts for little contention, enough for their cells to be looked at together
         room = columns.counts()["host_room"]  # Python's number: one of C would wrap around
@@ -111,30 +112,49 @@ cdef class Lent:
         self.shared.n_locks = max(1, -(-room // self.shared.hosts_per_lock))
         self.shared.locks = <nf_lock *>zeroed(self.shared.n_locks, sizeof(nf_lock))
         remember(&self.forkable, &self.shared)
-        if columns.knows_devices:
-            with_devices.add(columns)
 
     def __dealloc__(self):
         forget(&self.forkable)
         free(self.shared.locks)
 
-    cdef int bind(self, bint holds) except -1:
-        """Lend the arrays of ``columns`` to C, fill the derived ones, and check all of them."""
-        lend(&self.c, self.columns, self.lent)
-        if self.columns.identity is None:
-            self.columns.identity = next(identities)
-        self.c.identity = self.columns.identity
-        reason = None if holds else derive_and_check(&self.c)
+
+cdef class Lent:
+    """One fleet's arrays, lent to C under locks of its own, and their copies."""
+
+    cdef Body body
+    cdef nf_fleet *c  # of the body; for who holds the GIL
+    cdef readonly object columns
+    cdef list handed_out  # bodies that C code may use as long as the fleet is there
+    cdef object __weakref__
+
+    def __cinit__(self, columns, bint holds=False):
+        """``holds``: the derived columns are filled, and all of them were checked."""
+        self.columns = columns
+        self.handed_out = []
+        self.body = Body(columns)
+        self.c = &self.body.c
+        reason = None if holds else derive_and_check(self.c)
         if reason is not None:
             raise MisuseError(f"the fleet's columns do not hold together: {reason}")
-        if self.columns.slab is not None:
-            self.columns.slab.seal()
-        return 0
+        if columns.slab is not None:
+            columns.slab.seal()
+        of_this_process.add(columns)
+
+    cdef const nf_shared *hand_out(self) except NULL:
+        if self.body not in self.handed_out:
+            self.handed_out.append(self.body)
+        return &self.body.shared
+
+    @property
+    def lent(self):
+        """Arrays by their names in nf_fleet."""
+        return self.body.lent
 
     def fork(self):
         """All arrays as they are at this moment, by their names, and the slab that they lie in, if
         these do in theirs: nothing that is changed here is seen there."""
         cdef Slab slab = self.columns.slab, twin = None
+        cdef Body body = self.body
         cdef nf_fleet to
         cdef uint32_t i
         cdef int moved = 1
@@ -143,19 +163,19 @@ cdef class Lent:
             twin = None if slab is None else slab.twin()
             made = {}
             memset(&to, 0, sizeof(to))
-            for i, (name, array) in enumerate(self.lent.items()):
+            for i, (name, array) in enumerate(body.lent.items()):
                 column = nf.column(i)
                 made[name] = copy = apart(array, slab, twin)
                 if twin is None or not slab.holds(address(array), array.nbytes):
                     (<void **>(<char *>&to + column.offset))[0] = address(copy)
             with nogil:
-                nf.shared_lock(&self.shared)
+                nf.shared_lock(&body.shared)
                 moved = 0 if twin is None else slab.copy_changes(twin)
                 i = 0
                 while nf.column(i) != NULL:
-                    copy_column(&self.c, &to, i)
+                    copy_column(&body.c, &to, i)
                     i += 1
-                nf.shared_unlock(&self.shared)
+                nf.shared_unlock(&body.shared)
             if moved < 0:
                 raise MemoryError
         if twin is not None and twin.handle == slab.handle:
@@ -164,6 +184,7 @@ cdef class Lent:
 
     def copies(self):
         """Copies of the arrays that claims change, all of one moment."""
+        cdef Body body = self.body
         cdef nf_fleet to
         cdef uint32_t i = 0
         cdef const nf_column_info *column
@@ -172,25 +193,30 @@ cdef class Lent:
         while nf.column(i) != NULL:
             column = nf.column(i)
             if column.claimed:
-                copy = np.empty_like(self.lent[column.name.decode()])
+                copy = np.empty_like(body.lent[column.name.decode()])
                 made[column.name.decode()] = copy
                 (<void **>(<char *>&to + column.offset))[0] = <void *><uintptr_t>copy.ctypes.data
             i += 1
         with nogil:
-            nf.shared_copy(&self.shared, &to)
+            nf.shared_copy(&body.shared, &to)
         return made
 
     def host_copy(self, uint32_t host):
         """The host at this moment: no claim is seen by half."""
         cdef HostCopy made = HostCopy.__new__(HostCopy)
+        cdef Body body
         cdef nf_scratch memory
-        cdef int status
-        memory.bytes = nf.host_copy_bytes(&self.c)
-        made.buffer = np.empty(memory.bytes, np.uint8)
-        memory.memory = made.memory = <char *><uintptr_t>made.buffer.ctypes.data
-        made.host, made.fleet = host, self.lent
-        with nogil:
-            status = nf.shared_copy_host(&self.shared, host, &memory, &made.c)
+        cdef int status = NF_EMOVED
+        while status == NF_EMOVED:
+            body = self.body
+            memory.bytes = nf.host_copy_bytes(&body.c)
+            made.buffer = np.empty(memory.bytes, np.uint8)
+            memory.memory = made.memory = <char *><uintptr_t>made.buffer.ctypes.data
+            made.host, made.fleet = host, body.lent
+            with nogil:
+                status = nf.shared_copy_host(&body.shared, host, &memory, &made.c)
+            if status == NF_EMOVED:
+                wait_for(self, body)
         if status != NF_OK:
             raise misuse(status, "host")
         return made
@@ -198,14 +224,15 @@ cdef class Lent:
     def counts(self):
         """The numbers of nf_fleet that are not arrays. Who takes them elsewhere has another fleet,
         so its identity is not among them."""
+        cdef Body body = self.body
         cdef uint32_t i = 0
         cdef const nf_count_info *count
-        found = {"abi": self.c.abi}
+        found = {"abi": body.c.abi}
         while nf.count(i) != NULL:
             count = nf.count(i)
-            at = <char *>&self.c + count.offset
+            at = <char *>&body.c + count.offset
             i += 1
-            if count.offset == <size_t>(<char *>&self.c.identity - <char *>&self.c):
+            if count.offset == <size_t>(<char *>&body.c.identity - <char *>&body.c):
                 continue
             found[count.name.decode()] = (
                 (<uint32_t *>at)[0] if count.size == 4 else (<uint64_t *>at)[0])
@@ -213,8 +240,9 @@ cdef class Lent:
 
     def check(self):
         """The first broken invariant in words, or ``None``."""
+        cdef Body body = self.body
         cdef const char *reason = NULL
         cdef int status
         with nogil:
-            status = nf.shared_check(&self.shared, &reason)
+            status = nf.shared_check(&body.shared, &reason)
         return None if status == NF_OK else reason.decode()

@@ -19,7 +19,7 @@ cdef void hosts_of(nf_hosts *chosen, object indices, uint32_t first, uint32_t co
     chosen.count = count
 
 
-cdef class ManyHosts(Engine):
+cdef class ManyHosts(Changing):
     """The verbs of a fleet. Arrays are checked by fleet.py: uint32 indices within the fleet."""
 
     def query(self, request, options=None):
@@ -29,18 +29,31 @@ cdef class ManyHosts(Engine):
         q.o = native_options(options).c
         return q
 
+    cdef Prepared prepared_of(self, Query q):
+        """In the numbers that the fleet has now."""
+        cdef Prepared p = q.prepared
+        if p.c.fleet != self.c.identity:
+            p = q.prepared = self.prepared(p)
+        return p
+
     def scan(self, Query q, hosts, uint32_t first, uint32_t count, fits):
         """Fill fits (uint8); false where some host was left undecided."""
         cdef nf_hosts chosen
         cdef nf_scratch scratch
         cdef uint8_t *out = <uint8_t *>address(fits)
-        cdef int status
+        cdef int status = NF_EMOVED
+        cdef Body body
+        cdef Prepared p
         hosts_of(&chosen, hosts, first, count)
-        scratch.bytes = q.prepared.workspace_bytes
-        scratch.memory = zeroed(scratch.bytes, 1)
-        with nogil:
-            status = nf.shared_scan(&self.shared, &chosen, &q.prepared.c, &q.o, &scratch, out)
-        free(scratch.memory)
+        while come_again(status):
+            body, p = self.body, self.prepared_of(q)
+            scratch.bytes = p.workspace_bytes
+            scratch.memory = zeroed(scratch.bytes, 1)
+            with nogil:
+                status = nf.shared_scan(&body.shared, &chosen, &p.c, &q.o, &scratch, out)
+            free(scratch.memory)
+            if status == NF_EMOVED:
+                wait_for(self, body)
         if status < 0:
             raise misuse(status, "scan")
         return status == NF_OK
@@ -50,14 +63,19 @@ cdef class ManyHosts(Engine):
         cdef nf_hosts chosen
         cdef nf_scratch scratch
         cdef uint32_t *out = <uint32_t *>address(counts)
-        cdef int status
+        cdef int status = NF_EMOVED
+        cdef Body body
+        cdef Prepared p
         hosts_of(&chosen, hosts, first, count)
-        scratch.bytes = nf.capacity_bytes(&self.c, &q.prepared.c)
-        scratch.memory = zeroed(scratch.bytes, 1)
-        with nogil:
-            status = nf.shared_capacity(&self.shared, &chosen, &q.prepared.c, &q.o, cap, &scratch,
-                                        out)
-        free(scratch.memory)
+        while come_again(status):
+            body, p = self.body, self.prepared_of(q)
+            scratch.bytes = nf.capacity_bytes(&body.c, &p.c)
+            scratch.memory = zeroed(scratch.bytes, 1)
+            with nogil:
+                status = nf.shared_capacity(&body.shared, &chosen, &p.c, &q.o, cap, &scratch, out)
+            free(scratch.memory)
+            if status == NF_EMOVED:
+                wait_for(self, body)
         if status < 0:
             raise misuse(status, "capacity")
         return status == NF_OK
@@ -71,17 +89,26 @@ cdef class ManyHosts(Engine):
         cdef uint32_t n = len(queries), k
         cdef nf_options *o = &(<Query>queries[0]).o
         cdef nf_arrival *kinds = <nf_arrival *>zeroed(n, sizeof(nf_arrival))
-        cdef int status
+        cdef int status = NF_EMOVED
+        cdef Body body
+        cdef list asked = []
         scratch.memory = NULL
         hosts_of(&chosen, hosts, first, count)
         try:
-            for k in range(n):
-                kinds[k].request = &(<Query>queries[k]).prepared.c
-                kinds[k].weight = weights[k]
-            scratch.bytes = nf.mix_bytes(&self.c, kinds, n)
-            scratch.memory = zeroed(scratch.bytes, 1)
-            with nogil:
-                status = nf.shared_mix(&self.shared, &chosen, kinds, n, o, cap, &scratch, out)
+            while come_again(status):
+                body = self.body
+                asked = [self.prepared_of(<Query>q) for q in queries]
+                for k in range(n):
+                    kinds[k].request = &(<Prepared>asked[k]).c
+                    kinds[k].weight = weights[k]
+                scratch.bytes = nf.mix_bytes(&body.c, kinds, n)
+                scratch.memory = zeroed(scratch.bytes, 1)
+                with nogil:
+                    status = nf.shared_mix(&body.shared, &chosen, kinds, n, o, cap, &scratch, out)
+                free(scratch.memory)
+                scratch.memory = NULL
+                if status == NF_EMOVED:
+                    wait_for(self, body)
         finally:
             free(scratch.memory)
             free(kinds)
@@ -98,30 +125,36 @@ cdef class ManyHosts(Engine):
         cdef nf_best best
         cdef uint64_t stack[STACK_WORDS]
         cdef Placed placed
+        cdef Prepared p
+        cdef Body body
         cdef nf_reason why
-        cdef int status
+        cdef int status = NF_EMOVED
         hosts_of(&chosen, hosts, 0, count)
         preference.by = by
         preference.scores = NULL if scores is None else <double *>address(scores)
-        best.host = 0xffffffff
-        best.score = 0.0
-        scratch.bytes = max(q.prepared.workspace_bytes, sizeof(stack))
-        scratch.memory = stack
-        if q.prepared.workspace_bytes > sizeof(stack):
-            scratch.memory = zeroed(scratch.bytes, 1)
-        with nogil:
-            status = nf.shared_choose(&self.shared, &chosen, &q.prepared.c, &q.o, &preference,
-                                      &scratch, &best)
-        if scratch.memory != <void *>stack:
-            free(scratch.memory)
+        while come_again(status):
+            body, p = self.body, self.prepared_of(q)
+            best.host = 0xffffffff
+            best.score = 0.0
+            scratch.bytes = max(p.workspace_bytes, sizeof(stack))
+            scratch.memory = stack
+            if p.workspace_bytes > sizeof(stack):
+                scratch.memory = zeroed(scratch.bytes, 1)
+            with nogil:
+                status = nf.shared_choose(&body.shared, &chosen, &p.c, &q.o, &preference, &scratch,
+                                          &best)
+            if scratch.memory != <void *>stack:
+                free(scratch.memory)
+            if status == NF_EMOVED:
+                wait_for(self, body)
         if status < 0:
             raise misuse(status, "schedule")
         if best.host == 0xffffffff:
             return None
-        placed = new_placed(self, q.prepared, best.host)
+        placed = new_placed(self, p, best.host)
         placed.options = q.o
         status = self.fit_one(placed, &why)
-        if status < 0:
+        if status < 0 and not come_again(status):
             raise misuse(status, "schedule")
         if status != NF_OK:
             return False

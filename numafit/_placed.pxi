@@ -11,6 +11,8 @@ cdef class Placed:
     cdef readonly uint32_t host
     cdef nf_options options
     cdef readonly uint64_t generation
+    cdef uint32_t epoch  # of the engine, when it was made
+    cdef uint32_t became  # how often the host had become another one by then
 
     def __dealloc__(self):
         free(self.out.cells)
@@ -23,12 +25,24 @@ cdef class Placed:
         item.options = &self.options
         item.placement = &self.out
 
+    cdef int there(self) except -1:
+        """Raise StalePlacement where its numbers stand for something else by now."""
+        if self.epoch != self.engine.epoch:
+            raise StalePlacement("hosts have other indices since compact()")
+        if self.became != self.engine.c.host_generation[self.host] >> 32:
+            raise StalePlacement(
+                f"{self.engine.known_as(self.host)}: it has become another host since the "
+                "placement was made")
+        return 0
+
     def decode(self):
         cdef uint32_t g, i
         cdef nf_placed_cell *placed
         cdef const int32_t *cpus
         cdef list cells = [], vcpus
         cdef dict pinning
+        if self.epoch != self.engine.epoch:  # cells and layouts have kept their numbers until then
+            self.there()
         for g in range(self.prepared.c.n_cells):
             placed = &self.out.cells[g]
             cpus = self.engine.cpus_of(placed.layout)
@@ -56,28 +70,48 @@ cdef class Placed:
     @property
     def host_name(self):
         """Name of the host; empty where it has none."""
-        return self.engine.columns.names[self.host]
+        with self.engine.columns.devices_lock:
+            self.there()
+            return self.engine.columns.names[self.host]
 
     def not_judged(self):
         """What placement's half of the answer leaves open, in sentences."""
         request = self.prepared.request
         if request is None:  # a placement that was made elsewhere
             return ()
-        return self.engine.columns.not_judged(self.host, request.resources)
+        with self.engine.columns.devices_lock:
+            self.there()
+            return self.engine.columns.not_judged(self.host, request.resources)
+
+    def amounts(self):
+        """Units that it takes, by resource class: what the query asks that finds the host."""
+        cdef Prepared p = self.prepared
+        if p.amounts is not None:
+            return p.amounts
+        asked = None if p.request is None else p.request.resources
+        if asked is None:
+            return {}
+        columns = self.engine.columns
+        kind = columns.host_kinds[columns.host_class[self.host]]
+        return asked.second.amounts if second_finds(kind, asked) else asked.amounts
 
     def decode_pci(self):
         """The pools it draws on, and the devices where the host came with a list of them."""
+        if not self.out.n_draws:
+            return ()
+        with self.engine.columns.devices_lock:  # names of one moment
+            self.there()
+            return self.drawn()
+
+    cdef object drawn(self):
         cdef uint32_t i
         cdef nf_draw *d
         cdef list found = []
         cdef dict free = {}
-        if not self.out.n_draws:
-            return ()
         columns = self.engine.columns
-        with columns.devices_lock:  # names of one moment
-            for i in range(self.out.n_draws):
-                pool = self.out.draws[i].pool
-                free[pool] = columns.free_devices(pool)
+        for i in range(self.out.n_draws):
+            pool = self.out.draws[i].pool
+            free[pool] = columns.free_devices(pool)
         for i in range(self.out.n_draws):
             d = &self.out.draws[i]
             pool = columns.pools[d.pool]
@@ -97,7 +131,7 @@ cdef class Placed:
 
     cdef object distance_of(self, uint32_t pool):
         """NUMA distance from the nearest of the guest's cells to a pool; ``None``: not known."""
-        cdef const nf_fleet *f = &self.engine.c
+        cdef const nf_fleet *f = self.engine.c
         cdef int32_t node = f.pool_cell[pool], at, best = -1
         cdef uint64_t matrix = f.host_distance_at[self.host]
         cdef uint32_t first = f.host_first_cell[self.host], place, i
@@ -113,6 +147,47 @@ cdef class Placed:
             if at >= 0 and (best < 0 or at < best):
                 best = at
         return best if best >= 0 else None
+
+
+cdef enum:
+    MADE, TAKING, HELD, GIVING, GIVEN, LOST
+
+cdef tuple NOT_HELD = (
+    "it was never taken", "it is taken at this moment", "", "it is given back at this moment",
+    "it was released before", "it was lost when its host changed",
+)
+
+
+cdef class Hold:
+    """What a claim holds: the base of Claim. Nothing but the engine changes its state."""
+
+    cdef readonly Placed placed
+    cdef int now
+
+    def __cinit__(self, placement, placed, *others):
+        if type(placed) is not Placed:
+            raise MisuseError("Claim: claim() of a Host or a Fleet makes it")
+        self.placed = placed
+
+    @property
+    def host(self):
+        return self.placed.host
+
+    @property
+    def state(self):
+        """``"held"``; ``"released"``; ``"lost"``: its host changed, and no longer has it."""
+        return ("made", "made", "held", "held", "released", "lost")[self.now]
+
+
+@cython.final
+cdef class Held:
+    """Claims by host: {host: {Hold: None}}."""
+
+    cdef dict by_host
+    cdef object __weakref__
+
+    def __cinit__(self):
+        self.by_host = {}
 
 
 cdef Placed new_placed(Engine engine, Prepared prepared, uint32_t host, uint32_t draws=0):
@@ -135,6 +210,8 @@ cdef Placed new_placed(Engine engine, Prepared prepared, uint32_t host, uint32_t
     p.prepared = prepared
     p.host = host
     p.generation = NF_ANY_GENERATION
+    p.epoch = engine.epoch
+    p.became = engine.c.host_generation[host] >> 32 if host < engine.c.n_hosts else 0
     return p
 
 
@@ -153,8 +230,7 @@ cdef class PairReasons:
 
     cdef nf_reason *pairs
     cdef size_t n, n_host_cells
-    cdef const int32_t *ids
-    cdef Engine engine
+    cdef list ids
 
     def __dealloc__(self):
         free(self.pairs)
@@ -168,3 +244,17 @@ cdef class PairReasons:
             rows.append((i // self.n_host_cells, self.ids[i % self.n_host_cells],
                          REASONS[pair.status], pair.wanted, pair.available, pair.detail))
         return rows
+
+
+cdef PairReasons pair_reasons(const nf_fleet *f, uint32_t host, uint32_t guests):
+    """With room for all pairs of the host's cells and so many of a guest."""
+    cdef PairReasons made = PairReasons.__new__(PairReasons)
+    cdef uint32_t first = f.host_first_cell[host], end = f.host_end_cell[host], cell
+    made.ids = [f.cell_id[cell] for cell in range(first, end)]
+    made.n_host_cells = end - first
+    made.n = made.n_host_cells * guests
+    if made.n:
+        made.pairs = <nf_reason *>malloc(made.n * sizeof(nf_reason))
+        if made.pairs == NULL:
+            raise MemoryError
+    return made

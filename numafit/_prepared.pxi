@@ -31,8 +31,10 @@ cdef class Prepared:
     cdef uint64_t *host_kinds
     cdef uint64_t *second_kinds
     cdef nf_resource *second_resources
+    cdef Prepared base  # has the memory, where this is the same in a fleet that has changed
     cdef readonly object request
     cdef readonly object columns  # those in whose numbers it is
+    cdef dict amounts  # of resource classes, where there is no request
     cdef readonly tuple guest
     cdef readonly tuple pci
     cdef readonly list vcpus
@@ -65,6 +67,19 @@ cdef class Prepared:
         free(self.host_kinds)
         free(self.second_kinds)
         free(self.second_resources)
+
+
+cdef Prepared same_again(Prepared old, uint64_t identity):
+    """In numbers that have only been added to."""
+    cdef Prepared p = Prepared.__new__(Prepared)
+    p.base = old if old.base is None else old.base
+    p.c = old.c
+    p.c.fleet = identity
+    p.columns = old.columns
+    p.request, p.amounts, p.guest, p.pci = old.request, old.amounts, old.guest, old.pci
+    p.vcpus, p.net_names = old.vcpus, old.net_names
+    p.workspace_bytes, p.max_slots, p.max_draws = old.workspace_bytes, old.max_slots, old.max_draws
+    return p
 
 
 cdef void *zeroed(size_t count, size_t size) except NULL:
@@ -169,7 +184,7 @@ cdef int prepare_resources(Prepared p, object asked, object columns) except -1:
         return 0
     kinds = columns.host_kinds
     first = [not why_not(kind, asked) for kind in kinds]
-    p.resources = units_of(asked, columns, &p.c.n_resources)
+    p.resources = units_of(asked.amounts, columns, &p.c.n_resources)
     p.c.resources = p.resources
     if all(first):
         return 0
@@ -178,7 +193,7 @@ cdef int prepare_resources(Prepared p, object asked, object columns) except -1:
     second = [second_finds(kind, asked) for kind in kinds]
     if any(second):
         p.second_kinds = bits_of(second)
-        p.second_resources = units_of(asked.second, columns, &p.c.n_fallback)
+        p.second_resources = units_of(asked.second.amounts, columns, &p.c.n_fallback)
         p.c.fallback_classes = p.second_kinds
         p.c.fallback = p.second_resources
     return 0
@@ -193,11 +208,11 @@ cdef uint64_t *bits_of(list flags) except NULL:
     return words
 
 
-cdef nf_resource *units_of(object asked, object columns, uint32_t *count) except NULL:
+cdef nf_resource *units_of(dict wanted, object columns, uint32_t *count) except NULL:
     """What is asked of the classes that some host has an inventory of."""
     cdef nf_resource *units
     cdef uint32_t n = 0
-    amounts = [(columns.resource_classes[name], amount) for name, amount in asked.amounts.items()
+    amounts = [(columns.resource_classes[name], amount) for name, amount in wanted.items()
                if name in columns.resource_classes]
     if len(amounts) > NF_MAX_RESOURCES:
         raise InvalidRequest(

@@ -4,45 +4,58 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from numafit._engine import Engine, Placed
-from numafit.columns import Columns
-from numafit.errors import MisuseError
+from numafit._engine import Engine, Hold, Placed
+from numafit.columns.columns import DevicesTaken
+from numafit.holding import Draw, Holding, bare
+from numafit.journal import Journal
 from numafit.model.placement import PciAllocation, Placement
-from numafit.moments import device_lists
+from numafit.moments import device_lists, writing
 
 
-class Claim:
+class Claim(Hold):
     """What a placement took. ``host``: index in the fleet (0 of a Host), ``host_name``: the host's
-    name, ``""`` where it has none; ``pci``: the pools and devices it holds. Give it back with
-    ``release`` of the Host or Fleet that it was claimed from."""
+    name, ``""`` where it has none; ``pci``: the pools and devices it holds; ``state``: ``"held"``,
+    ``"released"``, or ``"lost"`` where its host was changed or removed and no longer has what it
+    held. Give it back with ``release`` of the Host or Fleet that it was claimed from, which keeps
+    it until then: ``Fleet.claims`` finds it by its host."""
 
-    __slots__ = ("_columns", "_held", "host", "pci", "placement")
+    __slots__ = ("number", "pci", "placement", "why")
+
+    number: int | None
+    """In the fleet's journal."""
+    why: str
+    """Why it was lost; empty while it is not."""
 
     def __init__(
-        self,
-        placement: Placement,
-        placed: Placed,
-        columns: Columns,
-        later: dict[int, set[str]] | None = None,
+        self, placement: Placement, placed: Placed, pci: tuple[PciAllocation, ...] = ()
     ) -> None:
-        if not isinstance(placed, Placed):
-            raise MisuseError("Claim: claim() of a Host or a Fleet makes it")
         self.placement = placement
-        self.host = placed.host
-        self.pci: tuple[PciAllocation, ...] = ()
-        if allocations := placed.decode_pci():
-            self.pci = columns.name_devices(allocations, {} if later is None else later)
-        self._columns = columns
-        # the engine empties it, so that of two threads that release the same claim one is too late
-        self._held = [placed]
+        self.pci = pci
+        self.number = None
+        self.why = ""
 
     @property
     def host_name(self) -> str:
-        return self._columns.names[self.host]
+        return self.placement.host_name
+
+    def holding(self) -> Holding:
+        """What it holds, in names."""
+        return Holding(
+            self.host_name,
+            self.placement.cells,
+            self.placement.pci_requests,
+            tuple(Draw(one.request, one.count, bare(one.info), one.devices) for one in self.pci),
+            self.placed.amounts(),
+        )
+
+    def to_json(self) -> str:
+        """What it holds as one line of JSON, which ``Fleet.adopt`` takes: the host by name, cells
+        with page size (KiB), memory (MiB) and pins by CPU id, PCI devices by the properties of
+        their pool and their addresses, units by resource class."""
+        return self.holding().to_json()
 
     def __repr__(self) -> str:
-        state = "held" if self._held else "released"
-        return f"Claim({self.placement!r}, {state})"
+        return f"Claim({self.placement!r}, {self.state})"
 
 
 # Ctrl-C and want of memory can end what Python does between any two steps. So all that Python does
@@ -51,10 +64,9 @@ class Claim:
 
 def take(engine: Engine, placement: Placement, placed: Placed) -> Claim:
     """Claim one placement, or raise StalePlacement."""
-    columns = engine.columns
-    if not columns.knows_devices:
-        claim = Claim(placement, placed, columns)
-        engine.claim([placed])
+    if not engine.columns.knows_devices and engine.journal is None:
+        claim = Claim(placement, placed, placed.decode_pci())
+        engine.claim([claim])
         return claim
     return take_all(engine, [placement], [placed])[0]
 
@@ -63,22 +75,63 @@ def take_all(engine: Engine, placements: Sequence[Placement], placed: list[Place
     """Claim all of these or, raising StalePlacement, none."""
     columns = engine.columns
     later: dict[int, set[str]] = {}
-    with device_lists(columns):
+    with device_lists(engine), writing(engine) as journal:
         claims = [
-            Claim(placement, native, columns, later)
+            Claim(placement, native, columns.name_devices(native.decode_pci(), later))
             for placement, native in zip(placements, placed, strict=True)
         ]
-        engine.claim(placed, later)
+        take_named(engine, claims, later, journal)
         return claims
+
+
+def take_named(
+    engine: Engine,
+    claims: list[Claim],
+    later: DevicesTaken,
+    journal: Journal | None,
+    instead: Sequence[int] = (),
+) -> None:
+    """Claim all of these, whose devices are named, and write it down. The caller holds
+    ``device_lists`` and ``writing``."""
+    engine.claim(claims, later)
+    if journal is None:
+        return
+    try:
+        write_taken(journal, claims, instead)
+    except BaseException:
+        later = {}
+        for claim in claims:
+            engine.columns.unname_devices(claim.pci, later)
+        engine.give_back(claims, later)
+        raise
+
+
+def write_taken(journal: Journal, claims: Sequence[Claim], instead: Sequence[int] = ()) -> None:
+    """``instead``: of claims with these numbers."""
+    numbers = journal.numbers(len(claims))
+    journal.write(instead, {n: c.holding() for n, c in zip(numbers, claims, strict=True)})
+    for number, claim in zip(numbers, claims, strict=True):
+        claim.number = number
 
 
 def give_back(engine: Engine, claims: Sequence[Claim]) -> None:
     """Release all of these or, raising, none."""
     columns = engine.columns
-    if any(claim._columns is not columns for claim in claims):
-        raise MisuseError("claim: it was taken from another host or fleet")
     later: dict[int, set[str]] = {}
-    with device_lists(columns):
+    with device_lists(engine), writing(engine) as journal:
         for claim in claims:
             columns.unname_devices(claim.pci, later)
-        engine.give_back([claim._held for claim in claims], later)
+        if journal is None:
+            engine.give_back(list(claims), later)
+            return
+        # written first: what a kill leaves behind was to be given back
+        numbers = [claim.number for claim in claims if claim.number is not None]
+        held = {claim.number: claim.holding() for claim in claims if claim.number is not None}
+        if numbers:
+            journal.write(give=numbers)
+        try:
+            engine.give_back(list(claims), later)
+        except BaseException:
+            if held:
+                journal.write(take=held)
+            raise

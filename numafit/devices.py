@@ -10,7 +10,7 @@ from numafit.model import fields
 from numafit.model.options import FitOptions
 from numafit.model.placement import PciSupport
 from numafit.model.request import checked_mapping, pci_list
-from numafit.moments import host_now
+from numafit.moments import host_now, unchanged
 
 
 def pci_support(
@@ -22,6 +22,18 @@ def pci_support(
     options: FitOptions | None,
 ) -> PciSupport:
     """Whether the host's pools serve the requests for a guest on these cells."""
+    with unchanged(engine):
+        return _support(engine, host, requests, cells, provider_mapping, options)
+
+
+def _support(
+    engine: Engine,
+    host: int,
+    requests: Any,
+    cells: Any,
+    provider_mapping: Mapping[str, Sequence[str]] | None,
+    options: FitOptions | None,
+) -> PciSupport:
     copy, now = host_now(engine, host)
     reason, draws = engine.supports_pci(
         copy,

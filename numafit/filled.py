@@ -68,6 +68,17 @@ class FilledHalf:
         if keywords:
             options = chosen(options, keywords)
         cap = fields.number("cap", cap, 0, 0xFFFFFFFF)
+        with self._columns.changes_lock:
+            return self._filled(request, options, hosts, threads, cap)
+
+    def _filled(
+        self,
+        request: Request | Prepared,
+        options: FitOptions | None,
+        hosts: Hosts,
+        threads: int,
+        cap: int,
+    ) -> Filled:
         query = self._engine.query(request, options)
         n_hosts = self._columns.n_hosts
         indices = host_indices(hosts, n_hosts)

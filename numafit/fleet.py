@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 import numpy.typing as npt
 
 from numafit._engine import ManyHosts, Prepared
+from numafit._header import REMOVED_CLASS
+from numafit.adopting import Written, all_or_error
+from numafit.changes import Changes, HasHostInfo, info_of
 from numafit.claims import Claim, give_back, take, take_all
 from numafit.columns import Columns, npz
 from numafit.columns.snapshot import HostNow
@@ -17,6 +20,7 @@ from numafit.copied import CopiedHalf
 from numafit.devices import pci_support
 from numafit.errors import InvalidValue, MisuseError, StalePlacement, shorten
 from numafit.filled import FilledHalf
+from numafit.journal import Journal
 from numafit.model import fields
 from numafit.model.guest import PciRequest
 from numafit.model.hostinfo import HostInfo, PciPool
@@ -24,7 +28,7 @@ from numafit.model.options import FitKeywords, FitOptions, chosen
 from numafit.model.placement import PciSupport, Placement
 from numafit.model.refusal import Refusal
 from numafit.model.request import Request
-from numafit.moments import columns_now, host_now
+from numafit.moments import columns_now, host_now, unchanged
 from numafit.placement_half import PlacementHalf
 from numafit.spans import (
     DEFAULT_CAP,
@@ -39,15 +43,11 @@ from numafit.stream import CLAIM_ATTEMPTS, Chooser, schedule
 
 if TYPE_CHECKING:
     from numafit.columns.nova_rows import Row
+    from numafit.following import Seen
 
 Asked = Request | Prepared
 _ONE = (Request, Prepared, str, bytes)
 """What is not a mix of requests, before a look that takes longer."""
-
-
-class HasHostInfo(Protocol):
-    @property
-    def hostinfo(self) -> HostInfo: ...
 
 
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -56,15 +56,7 @@ def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return view
 
 
-def info_of(key: str, host: HostInfo | HasHostInfo) -> HostInfo:
-    """The HostInfo that a value is or has."""
-    info = host if isinstance(host, HostInfo) else getattr(host, "hostinfo", None)
-    if not isinstance(info, HostInfo):
-        raise InvalidValue(key, host, "a HostInfo, or a Host")
-    return info
-
-
-class Fleet(PlacementHalf, FilledHalf, CopiedHalf):
+class Fleet(Changes, PlacementHalf, FilledHalf, CopiedHalf):
     """Hosts as columns.
 
     Every verb that fits takes ``options``, or the fields of FitOptions as keywords of its own:
@@ -80,6 +72,8 @@ class Fleet(PlacementHalf, FilledHalf, CopiedHalf):
         given = fields.iterable("hosts", hosts, "a list of HostInfo or Host")
         self._columns = Columns(info_of(f"hosts[{n}]", host) for n, host in enumerate(given))
         self._engine = ManyHosts(self._columns)
+        self._held = self._engine.keep()
+        self._followed: dict[str, Seen] = {}
 
     @classmethod
     def from_nova_rows(
@@ -103,17 +97,24 @@ class Fleet(PlacementHalf, FilledHalf, CopiedHalf):
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fleet with its usage to an ``.npz`` file, as a whole or not at all.
 
-        What other threads claim and release meanwhile is not in it. A file that is replaced keeps
-        its mode, and a symlink still points to it. Raises ``OSError``, and ``InputError`` for a
-        path at which there is something else than a regular file.
+        What other threads claim and release meanwhile is not in it. With it goes the place in the
+        fleet's journal, where it has one. A file that is replaced keeps its mode, and a symlink
+        still points to it. Raises ``OSError``, and ``InputError`` for a path at which there is
+        something else than a regular file.
         """
         npz.save(columns_now(self._engine), path_of(path))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> Fleet:
-        """A fleet that ``save`` wrote. Raises InputError for a file that is cut, changed or not
-        one of numafit's."""
-        return cls._of(npz.load(path_of(path)), holds=True)
+    def load(
+        cls, path: str | os.PathLike[str], claims: Iterable[Written] | Journal | None = None
+    ) -> Fleet:
+        """A fleet that ``save`` wrote, with the ``claims`` that were held then, as ``adopt`` takes
+        them. Raises InputError for a file that is cut, changed or not one of numafit's, and for
+        claims that do not hold."""
+        fleet = cls._of(npz.load(path_of(path)), holds=True)
+        if claims is not None:
+            all_or_error(fleet.adopt(claims).lost, os.fspath(path))
+        return fleet
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Arrow's PyCapsule interface: ``pyarrow.table(fleet)``, ``polars.from_arrow(fleet)``.
@@ -150,6 +151,8 @@ class Fleet(PlacementHalf, FilledHalf, CopiedHalf):
         fleet = cls.__new__(cls)
         fleet._columns = columns
         fleet._engine = ManyHosts(columns, holds)
+        fleet._held = fleet._engine.keep()
+        fleet._followed = {}
         return fleet
 
     def __len__(self) -> int:
@@ -157,25 +160,31 @@ class Fleet(PlacementHalf, FilledHalf, CopiedHalf):
 
     @property
     def names(self) -> list[str]:
-        return list(self._columns.names)
+        """Of each host, ``""`` of one that has none, and of one that was removed."""
+        return self._columns.names[: len(self)]
 
     def index(self, name: str) -> int:
-        """Index of the first host of this name. Raises MisuseError where there is none."""
+        """Index of the first host of this name, in a time that does not grow with the fleet.
+        Raises MisuseError where there is none."""
         fields.text("name", name)
         try:
-            return self._columns.names.index(name)
+            index = self._columns.names.index(name)
+            while not name and self._columns.host_class[index] == REMOVED_CLASS:
+                index = self._columns.names.index(name, index + 1)
         except ValueError:
             raise MisuseError(f"name={shorten(name)}: no host of the fleet has it") from None
+        return index
 
     def hostinfo(self, host: int) -> HostInfo:
         """One host with its usage, as it is now: a value that later claims do not change."""
-        return self._now(host).hostinfo()
+        with unchanged(self._engine):
+            return self._now(host).hostinfo()
 
     def hostinfos(self, hosts: Hosts = None) -> Iterator[HostInfo]:
         """``hostinfo`` of each host, one after the other."""
         indices = host_indices(hosts, len(self))
         everything = range(len(self)) if indices is None else indices.tolist()
-        return (self._now(host).hostinfo() for host in everything)
+        return (self.hostinfo(host) for host in everything)
 
     def _now(self, host: int) -> HostNow:
         """The host at this moment: no claim is seen by half."""
@@ -188,18 +197,23 @@ class Fleet(PlacementHalf, FilledHalf, CopiedHalf):
     def columns(self, copy: bool = True) -> dict[str, npt.NDArray[Any]]:
         """The arrays of ``struct nf_fleet`` (numafit.h says what each holds, and in what unit) by
         their names: of this moment, or with ``copy=False`` read-only views that show what claims
-        change, as they change it."""
+        change, as they change it, until the fleet grows and has others."""
         copy = fields.yes_or_no("copy", copy)
-        lent = self._engine.lent
-        arrays = {**lent, **self._engine.copies()} if copy else lent
+        with self._columns.changes_lock:
+            arrays = self._engine.lent
+            if copy:
+                still = self._columns.tidy  # what no claim changes, nothing does
+                kept = {name: a if still else a.copy() for name, a in arrays.items()}
+                arrays = {**kept, **self._engine.copies()}
         return {name: _read_only(array) for name, array in arrays.items()}
 
     def c_columns(self) -> dict[str, Any]:
         """``struct nf_fleet`` of numafit.h, field by field: numbers, and copies of the arrays, all
         of one moment."""
-        now = self._engine.copies()
-        still = {name: a.copy() for name, a in self._engine.lent.items() if name not in now}
-        return {**self._engine.counts(), **still, **now}
+        with self._columns.changes_lock:
+            now = self._engine.copies()
+            still = {name: a.copy() for name, a in self._engine.lent.items() if name not in now}
+            return {**self._engine.counts(), **still, **now}
 
     def scan(
         self,
@@ -442,16 +456,19 @@ class Fleet(PlacementHalf, FilledHalf, CopiedHalf):
         """What is in use in each cell of the host: ``id``, ``cpu_usage`` (shared vCPUs),
         ``memory_usage`` (MiB), ``pinned_cpus`` (host CPU ids, ascending) and ``mempages``
         (``size_kb``, ``used`` pages)."""
-        return self._now(host).usage()
+        with unchanged(self._engine):
+            return self._now(host).usage()
 
     def pools(self, host: int) -> list[PciPool]:
         """The host's PCI pools with what is free in them, in nova's order; those used up are left
         out."""
-        return list(self._now(host).free_pools())
+        with unchanged(self._engine):
+            return list(self._now(host).free_pools())
 
     def check(self) -> str | None:
         """The first invariant that does not hold, in words; ``None``: all is well."""
-        return self._engine.check()
+        with self._columns.changes_lock:
+            return self._engine.check()
 
     def _candidates(
         self,

@@ -9,8 +9,9 @@ from typing import Any, Unpack
 import numpy.typing as npt
 
 from numafit._engine import Prepared
+from numafit.changes import HasHostInfo, info_of
 from numafit.claims import Claim, give_back, take
-from numafit.fleet import Asked, Fleet, HasHostInfo, info_of
+from numafit.fleet import Asked, Fleet
 from numafit.model import fields
 from numafit.model.guest import PciRequest
 from numafit.model.hostinfo import HostInfo, PciPool

@@ -7,28 +7,52 @@ from contextlib import AbstractContextManager, nullcontext
 from numafit._engine import Engine, HostCopy
 from numafit.columns import Columns
 from numafit.columns.snapshot import HostNow
+from numafit.journal import Journal
 
 _NO_DEVICES = nullcontext()
+_NOT_WRITTEN = nullcontext(None)
 
 
-def device_lists(columns: Columns) -> AbstractContextManager[object]:
+def device_lists(engine: Engine) -> AbstractContextManager[object]:
     """Counts are the engine's, addresses are Python's: both change under one lock, or a claim
     could be granted a device whose address another has not given back yet.
 
-    The order of locks, for whoever takes several: this one, then those of the engine, in the order
-    of their hosts. No call of the engine waits for this one, or for the GIL, while it holds a lock.
+    The order of locks, for whoever takes several: ``changes_lock``, this one, the journal's, then
+    those of the engine, in the order of their hosts. No call of the engine waits for another one,
+    or for the GIL, while it holds a lock.
     """
-    return columns.devices_lock if columns.knows_devices else _NO_DEVICES
+    columns = engine.columns
+    # the journal names hosts and devices, under a lock that comes after this one
+    needed = columns.knows_devices or engine.journal is not None
+    return columns.devices_lock if needed else _NO_DEVICES
+
+
+def writing(engine: Engine) -> AbstractContextManager[Journal | None]:
+    """The journal of a fleet's claims, to be written while they change: its lock comes after that
+    of ``device_lists``, and before those of the engine. ``None``: there is none, or it is the
+    parent's of this process."""
+    journal: Journal | None = engine.journal
+    return _NOT_WRITTEN if journal is None or not journal.here else journal.locked()
+
+
+def unchanged(engine: Engine) -> AbstractContextManager[object]:
+    """While no host becomes another, and no device gets or loses its name."""
+    lock: AbstractContextManager[object] = engine.columns.devices_lock
+    return lock
 
 
 def host_now(engine: Engine, host: int) -> tuple[HostCopy, HostNow]:
-    """The host at this moment, for the engine and for Python: no claim is seen by half."""
-    with device_lists(engine.columns):
+    """The host at this moment, for the engine and for Python: no claim is seen by half. What is
+    read of it later is read while it is ``unchanged``."""
+    with unchanged(engine):
         copy = engine.host_copy(host)
         return copy, HostNow(engine.columns, host, copy)
 
 
 def columns_now(engine: Engine) -> Columns:
     """All columns at this moment: others' claims and changes do not reach them."""
-    with device_lists(engine.columns):
-        return engine.columns.forked(*engine.fork())
+    columns = engine.columns
+    with columns.changes_lock, unchanged(engine), writing(engine) as journal:
+        now = columns.forked(*engine.fork())
+        now.saved_at = None if journal is None else journal.position
+        return now

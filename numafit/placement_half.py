@@ -7,6 +7,7 @@ from typing import Self
 import numpy as np
 
 from numafit._engine import ManyHosts, Prepared
+from numafit._header import REMOVED_CLASS
 from numafit.columns import Columns
 from numafit.columns.inventories import with_inventories
 from numafit.model import fields
@@ -42,9 +43,10 @@ class PlacementHalf:
 
     def derived_of(self, hosts: Hosts) -> frozenset[str]:
         """The same of these hosts (indices; ``None``: all)."""
-        kinds = self._columns.host_class
+        kinds = self._columns.host_class[: self._columns.n_hosts]
         indices = host_indices(hosts, self._columns.n_hosts)
-        there = np.unique(kinds if indices is None else kinds[indices]).tolist()
+        found = kinds if indices is None else kinds[indices]
+        there = np.unique(found[found != REMOVED_CLASS]).tolist()
         return frozenset().union(*(self._columns.host_kinds[kind].derived for kind in there))
 
     @property

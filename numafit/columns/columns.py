@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -36,15 +36,26 @@ DevicesTaken = dict[int, set[str]]
 """Pool -> addresses of its devices that claims have been given. A set is replaced, not changed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a journal of claims: after ``line`` lines of the one with this ``id``."""
+
+    id: str
+    line: int
+
+
 class Columns:
     """The arrays of ``struct nf_fleet``, and the names behind its numbers.
 
     ``nets`` maps a physnet to its network id (0 is the tunnel endpoint); ``page_kib`` lists the
     page sizes in KiB, ascending; ``cpu_layouts`` holds the interned CPU layouts. ``slab``: the
     block that the arrays of a large fleet lie in. ``identity``: the same in all requests that are
-    prepared in these numbers; the engine gives it out, and forks keep it. ``read_only``: they stand
-    in memory that others see, and are not claimed from. ``engine``, ``parcel``: weak references to
-    the Engine that they are lent to, and to what stands for them in a pickle.
+    prepared in these numbers; the engine gives it out, and forks keep it. ``identities``: those
+    of before, to whose numbers others were added. ``living``: what their changes need, and
+    ``tidy``: whether there was none. Changes hold ``changes_lock``, and ``devices_lock`` while
+    what stands behind the numbers of a host is another. ``read_only``: they stand in memory that
+    others see, and are not claimed from. ``engine``, ``parcel``: weak references to the Engine that
+    they are lent to, and to what stands for them in a pickle.
     """
 
     names: Names
@@ -110,10 +121,15 @@ class Columns:
 
     def _begin(self, counts: dict[str, int]) -> None:
         self.devices_lock = threading.RLock()
+        self.changes_lock = threading.RLock()
+        self.living: Any = None
+        self.tidy = True
+        self.saved_at: Position | None = None
         self._counts = counts
         self.n_hosts, self.n_cells = counts["n_hosts"], counts["n_cells"]
         self._shared: set[str] = set()
         self.identity: int | None = None
+        self.identities: frozenset[int] = frozenset()
         self.read_only = False
         self.engine: Callable[[], Any] | None = None
         self.parcel: Callable[[], Any] | None = None
@@ -158,6 +174,10 @@ class Columns:
     def given(self) -> dict[str, npt.NDArray[Any]]:
         """The arrays that are not derived."""
         return {name: getattr(self, name) for name in GIVEN}
+
+    def given_and_derived(self) -> dict[str, npt.NDArray[Any]]:
+        """All arrays."""
+        return {name: getattr(self, name) for name in COLUMNS}
 
     def known(self) -> dict[str, Any]:
         """What stands behind their numbers."""
@@ -265,6 +285,9 @@ class Columns:
         shared until ``own`` takes a copy. The caller holds ``devices_lock``."""
         fork = copy(self)
         fork.devices_lock = threading.RLock()
+        fork.changes_lock = threading.RLock()
+        fork.living = None
+        fork._counts = dict(self._counts)
         fork.slab = slab
         fork.read_only = False
         fork.engine = fork.parcel = None
@@ -282,7 +305,7 @@ class Columns:
             self._shared.discard(name)
         return getattr(self, name)
 
-    def devices_left(self, pool: int, count: int) -> list[str]:
+    def devices_left(self, pool: int, count: int, released: Collection[str] = ()) -> list[str]:
         """Addresses of the ``count`` devices that are free, in the pool's order.
 
         Claims from C take devices without naming them. Those that Python has not named are then
@@ -290,7 +313,8 @@ class Columns:
         caller holds ``devices_lock``, or has the columns for itself.
         """
         taken: Collection[str] = self.devices_taken.get(pool, ())
-        free = [device for device in self.pools[pool].devices if device not in taken]
+        held = [device for device in taken if device not in released] if released else taken
+        free = [device for device in self.pools[pool].devices if device not in held]
         return free[: max(count, 0)]
 
     def free_devices(self, pool: int) -> list[str]:

@@ -30,21 +30,25 @@ Pages = Iterable[tuple[int, int, int, int]]
 
 
 class Gatherer:
-    """Columns of hosts so far. A host is added as a whole or, where it is refused, not at all."""
+    """Columns of hosts so far. A host is added as a whole or, where it is refused, not at all.
 
-    def __init__(self) -> None:
+    ``beside``: in whose numbers; it learns those that are new."""
+
+    def __init__(self, beside: Gatherer | None = None) -> None:
         self._grown: dict[str, array[Any]] = {}
         self.names = Names()
-        self.layouts = Layouts()
-        self.pools = Pools()
-        self.resources = HostResources()
-        self.nets: dict[str, int] = {}
+        self.layouts: Layouts = beside.layouts if beside else Layouts()
+        self.pools: Pools = Pools(beside.pools if beside else None)
+        self.resources: HostResources = HostResources(beside.resources if beside else None)
+        self.nets: dict[str, int] = beside.nets if beside else {}
         self.cell_edges = array("q", [0])
         self.cpu_ratio = self._grow("host_cpu_ratio")
         self.ram_ratio = self._grow("host_ram_ratio")
         self.distance_at = self._grow("host_distance_at")
         self.distances = self._grow("distances")
-        self._known_distances: dict[Any, int] = {}
+        self.known_distances: dict[Any, int] = {}
+        if beside:
+            self.distances, self.known_distances = beside.distances, beside.known_distances
         self.cell_id = self._grow("cell_id")
         self.socket = self._grow("cell_socket")
         self.layout = self._grow("cell_layout")
@@ -57,6 +61,10 @@ class Gatherer:
         self.page_numbers = array("q")
         self.net_cell = array("I")
         self.net = array("I")
+
+    def grown(self, name: str) -> array[Any]:
+        """A column whose values stand one after the other, as it is now."""
+        return self._grown[name]
 
     def _grow(self, name: str) -> array[Any]:
         """A column that gets its values one after the other."""
@@ -153,11 +161,11 @@ class Gatherer:
 
     def distance(self, matrix: tuple[tuple[int, ...], ...]) -> int:
         """Where a matrix stands among the distances."""
-        if matrix not in self._known_distances:
-            self._known_distances[matrix] = len(self.distances)
+        if matrix not in self.known_distances:
+            self.known_distances[matrix] = len(self.distances)
             for row in matrix:
                 self.distances.extend(row)
-        return self._known_distances[matrix]
+        return self.known_distances[matrix]
 
     def add_host(self, host: HostInfo) -> None:
         """Raises ``InputError`` for a cell whose memory is not known: it is not 0."""

@@ -22,7 +22,7 @@ from numafit._slab import Slab
 from numafit.columns import npz, npz_meta, trust
 from numafit.columns.columns import Columns
 from numafit.columns.gather import FIRST_PHYSNET
-from numafit.columns.in_order import in_order
+from numafit.columns.in_order import tidy
 from numafit.columns.resources import NO_KIND
 from numafit.columns.schema import COLUMNS, Column
 from numafit.columns.slabs import aligned
@@ -106,7 +106,7 @@ def _lay_out(columns: Columns, parts: Mapping[str, npt.NDArray[Any]]) -> tuple[b
 
 def write(columns: Columns, file: BinaryIO) -> None:
     """The columns are of one moment, which nobody changes any more."""
-    columns = in_order(columns)
+    columns = tidy(columns)
     parts = _parts(columns, checksum=False)
     head, _ = _lay_out(columns, parts)
     file.write(head)
@@ -117,7 +117,7 @@ def write(columns: Columns, file: BinaryIO) -> None:
 
 def pack(columns: Columns) -> npt.NDArray[np.uint8]:
     """The same in memory, for ``load_columns``."""
-    columns = in_order(columns)
+    columns = tidy(columns)
     parts = _parts(columns, checksum=True)
     head, size = _lay_out(columns, parts)
     packed = np.zeros(size, np.uint8)

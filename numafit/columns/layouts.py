@@ -99,9 +99,9 @@ def lay_out(cell: HostCell) -> Layout:
 class Layouts:
     """The distinct layouts of a fleet, in the order in which they were met."""
 
-    def __init__(self) -> None:
-        self.all: list[Layout] = []
-        self._ids: dict[Any, int] = {}
+    def __init__(self, layouts: Iterable[Layout] = ()) -> None:
+        self.all: list[Layout] = list(layouts)
+        self.ids: dict[Any, int] = {}
 
     @classmethod
     def holding(cls, layouts: Iterable[Layout]) -> Layouts:
@@ -114,11 +114,11 @@ class Layouts:
         """The number of the cell's layout."""
         extra = cell.pinned_cpus - cell.pcpuset
         key = (cell.siblings, cell.cpuset, cell.pcpuset, extra)
-        found = self._ids.get(key)
+        found = self.ids.get(key)
         if found is None:
             layout = lay_out(cell)
             bounds.name_cpus("siblings", len(layout.cpus), "")
-            found = self._ids[key] = len(self.all)
+            found = self.ids[key] = len(self.all)
             self.all.append(layout)
         return found
 
@@ -127,7 +127,7 @@ class Layouts:
         while len(self.all) > n:
             self.all.pop()
             # the ids stand in the order in which they were given
-            self._ids.popitem()
+            self.ids.popitem()
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The layouts one after the other, and likewise their masks and their CPU ids."""

@@ -10,7 +10,7 @@ from numafit.columns.gather import Gatherer
 from numafit.columns.pools import rank
 from numafit.columns.resources import NOTHING_TOLD, Told
 from numafit.errors import InputError
-from numafit.model.hostinfo import MAX_CELL_CPUS, HostCell, PciPool
+from numafit.model.hostinfo import MAX_CELL_CPUS, HostCell, HostInfo, PciPool
 from numafit.readers import bounds, checks
 from numafit.readers.node_totals import node_columns, read_node
 from numafit.readers.nova_rows import cpu_ids, host_from_nova, pools_from_nova, ratio
@@ -30,8 +30,8 @@ _REMEMBERED = 4096
 class RowGatherer(Gatherer):
     """Takes rows as they are stored."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, beside: Gatherer | None = None) -> None:
+        super().__init__(beside)
         self._text = NovaText(self, self._learn)
         self._pools_text = NovaPools()
         self._kinds: dict[bytes, _Kinds] = {}
@@ -48,6 +48,13 @@ class RowGatherer(Gatherer):
             expected = "name, numa_topology, pci_stats, two ratios and a mapping of other columns"
             raise InputError(None, None, row, expected)
         self.add_row(*parts)
+
+    def add_named(self, row: Row) -> None:
+        """As ``add_any``; an error names the host."""
+        try:
+            self.add_any(row)
+        except InputError as error:
+            raise error.within(_name_of(row).strip(" ()") or None) from None
 
     def add_row(
         self,
@@ -161,6 +168,19 @@ class _Kinds:
                 self._known.clear()
             known = self._known[n, count] = pool.now(count, dict(pool.tags))
         return known
+
+
+def name_of(row: Row) -> str:
+    """The host's name in a row, ``""`` where there is none."""
+    return _name_of(row)[2:-1]
+
+
+def hostinfo_of(row: Row) -> HostInfo:
+    """A row that was gathered before, as a value."""
+    parts: tuple[Any, ...] = _columns(row) if isinstance(row, Mapping) else tuple(row)
+    parts += (None,) * (6 - len(parts))
+    name, topology, pools, cpu, ram, node = parts
+    return host_from_nova(topology, pools, name, cpu, ram, node=node)
 
 
 def gather_rows(rows: Iterable[Row], progress: Callable[[int], object] | None) -> RowGatherer:

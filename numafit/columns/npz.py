@@ -20,7 +20,7 @@ from numafit import _engine
 from numafit.columns import npz_meta, ranges, trust
 from numafit.columns.columns import Columns
 from numafit.columns.drafts import draft_of
-from numafit.columns.in_order import edges_of, in_order
+from numafit.columns.in_order import edges_of, tidy
 from numafit.columns.schema import GIVEN, Arrays, Column, counts_of
 from numafit.errors import InputError
 from numafit.readers import checks
@@ -79,7 +79,7 @@ def held_arrays(columns: Columns) -> dict[str, Any]:
 
 def digest(columns: Columns) -> str:
     """The same for columns that say the same, however often they were claimed and released."""
-    columns = in_order(columns)
+    columns = tidy(columns)
     arrays = held_arrays(columns)
     del arrays["host_generation"]
     known = json.dumps(npz_meta.write(columns), sort_keys=True)
@@ -89,7 +89,7 @@ def digest(columns: Columns) -> str:
 def save(columns: Columns, path: str | os.PathLike[str]) -> None:
     """Write to a file beside ``path``, then put it in its place: readers see the old file or the
     new one. Raises ``OSError``, and ``InputError`` where no regular file can be."""
-    columns = in_order(columns)
+    columns = tidy(columns)
     arrays = held_arrays(columns)
     arrays[_META] = np.frombuffer(_meta(columns, arrays), np.uint8)
     with draft_of(path) as file:
@@ -231,6 +231,7 @@ def judged(arrays: Arrays, data: Mapping[str, Any]) -> Columns:
             **resources.known(),
         },
     )
+    columns.saved_at = meta.saved_at
     fault = _engine.fault(columns)
     if fault is not None:
         column, _, words = fault.partition(": ")

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from numafit.columns.columns import Columns
+from numafit.columns.columns import Columns, Position
 from numafit.errors import InputError
 from numafit.model.host_state import NOTHING_KNOWN, HostState
 from numafit.model.hostinfo import HostInfo, PciPool
@@ -32,10 +32,13 @@ class Meta:
     devices_taken: dict[int, set[str]]
     resource_classes: list[str]
     hosts: dict[int, HostInfo]
+    saved_at: Position | None
 
 
 def write(columns: Columns) -> dict[str, Any]:
+    at = columns.saved_at
     return {
+        **({} if at is None else {"journal": {"id": at.id, "line": at.line}}),
         "nets": list(columns.nets),
         "providers": list(columns.providers),
         "classes": columns.classes,
@@ -125,7 +128,15 @@ def read(data: Mapping[str, Any]) -> Meta:
         # what files of before there were resources do not have
         resource_classes=part("resource_classes", _names, []),
         hosts=_hosts(data.get("hosts", {}), part("states", _read_states, [])),
+        saved_at=part("journal", _position, None),
     )
+
+
+def _position(key: str, value: Any) -> Position:
+    data = checks.mapping(key, value)
+    checks.known_keys(data, ("id", "line"))
+    line = checks.whole(f"{key}.line", data.get("line"), 0, 1 << 62)
+    return Position(checks.text(f"{key}.id", data.get("id")), line)
 
 
 def _names(key: str, value: Any) -> list[str]:

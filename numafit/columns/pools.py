@@ -42,20 +42,20 @@ class Pools:
     """Columns of pools in nova's order: by number of properties, else as the host lists them
     (``nova.pci.stats.PciDeviceStats`` sorts them so)."""
 
-    def __init__(self) -> None:
-        self.classes: list[dict[str, Any]] = []
-        self.providers: dict[str, int] = {}
+    def __init__(self, beside: Pools | None = None) -> None:
+        self.classes: list[dict[str, Any]] = beside.classes if beside else []
+        self.providers: dict[str, int] = beside.providers if beside else {}
+        self.class_ids: dict[Any, int] = beside.class_ids if beside else {}
         self.infos: list[PciPool] = []
         self.fleet_cell: list[int] = []
-        self._edges = [0]
-        self._columns: defaultdict[str, list[int]] = defaultdict(list)
-        self._class_ids: dict[Any, int] = {}
+        self.edges = [0]
+        self.columns: defaultdict[str, list[int]] = defaultdict(list)
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         made = {
-            name: np.array(values, COLUMNS[name].dtype) for name, values in self._columns.items()
+            name: np.array(values, COLUMNS[name].dtype) for name, values in self.columns.items()
         }
-        return made | ranges.from_edges("pool", np.array(self._edges))
+        return made | ranges.from_edges("pool", np.array(self.edges))
 
     def known(self) -> dict[str, Any]:
         """What stands behind the numbers, by the names of Columns' attributes."""
@@ -75,7 +75,7 @@ class Pools:
                 pools = sorted(pools, key=rank)
                 classes = map(self.class_of, pools)
             self._add(pools, classes, {cell: n for n, cell in enumerate(cells)}, first_cell)
-        self._edges.append(len(self.infos))
+        self.edges.append(len(self.infos))
 
     def _add(
         self,
@@ -85,7 +85,7 @@ class Pools:
         first_cell: int,
     ) -> None:
         families: dict[Any, int] = {}
-        columns = self._columns
+        columns = self.columns
         for pool, number in zip(pools, classes, strict=True):
             self.infos.append(pool)
             tags = pool.tags
@@ -129,22 +129,22 @@ class Pools:
         tags = [pool.tags for pool in ours]
         self.infos += ours
         self.fleet_cell += np.where(there, first_cell + at, -1).tolist()
-        columns = self._columns
+        columns = self.columns
         columns["pool_class"] += [classes[n] for n in order]
         columns["pool_cell"] += np.where(nodes == NO_NODE, POOL_ANYWHERE, cell).tolist()
         columns["pool_provider"] += [_number(one.get("rp_uuid"), self.providers) for one in tags]
         columns["pool_family"] += [UNKNOWN] * len(ours)
         columns["pool_kind"] += [_KINDS.get(str(one.get("dev_type")), KIND_OTHER) for one in tags]
         columns["pool_count"] += [pool.count for pool in ours]
-        self._edges += (self._edges[-1] + np.cumsum(lengths)).tolist()
+        self.edges += (self.edges[-1] + np.cumsum(lengths)).tolist()
 
     def class_of(self, pool: PciPool) -> int:
         """The number of a pool's property set."""
         found = properties(pool)
         key = class_key(found)
-        known = self._class_ids.get(key)
+        known = self.class_ids.get(key)
         if known is None:
-            known = self._class_ids[key] = len(self.classes)
+            known = self.class_ids[key] = len(self.classes)
             self.classes.append(found)
         return known
 

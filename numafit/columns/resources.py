@@ -20,6 +20,7 @@ Told = tuple[Provider | None, str | None, str, HostState]
 """What is known of a host as a whole: its provider, its zone, why it takes no guests, its state."""
 NOTHING_TOLD: Told = (None, None, "", NOTHING_KNOWN)
 NO_KIND = HostKind(None, None, None, None, None, "")
+REMOVED_KIND = NO_KIND._replace(disabled="it was removed from the fleet")
 
 
 def told_of(host: HostInfo) -> Told:
@@ -31,11 +32,11 @@ class HostResources:
     ``kinds``: the distinct kinds of hosts, by their numbers;
     ``providers``: host -> what was said of it."""
 
-    def __init__(self) -> None:
-        self.classes: dict[str, int] = {}
-        self.kinds: list[HostKind] = []
+    def __init__(self, beside: HostResources | None = None) -> None:
+        self.classes: dict[str, int] = beside.classes if beside else {}
+        self.kinds: list[HostKind] = beside.kinds if beside else []
+        self.numbers: dict[HostKind, int] = beside.numbers if beside else {}
         self.kind = array("I")
-        self._numbers: dict[HostKind, int] = {}
         self._bare: dict[tuple[str | None, str], int] = {}
         """Kinds of hosts of which little is known."""
         self.providers: dict[int, Provider] = {}
@@ -70,9 +71,9 @@ class HostResources:
         self.kind.append(number)
 
     def _number(self, kind: HostKind) -> int:
-        number = self._numbers.get(kind)
+        number = self.numbers.get(kind)
         if number is None:
-            number = self._numbers[kind] = len(self.kinds)
+            number = self.numbers[kind] = len(self.kinds)
             self.kinds.append(kind)
         return number
 

@@ -9,10 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from numafit._header import NO_DISTANCES, POOL_GONE, TUNNEL_NET
+from numafit._header import NO_DISTANCES, POOL_GONE, REMOVED_CLASS, TUNNEL_NET
 from numafit.columns.columns import Columns
 from numafit.columns.gather import WORD_BITS
 from numafit.columns.layouts import Layout
+from numafit.columns.resources import REMOVED_KIND
 from numafit.model.hostinfo import HostCell, HostInfo, PagePool, PciPool
 from numafit.model.resources import Provider
 
@@ -27,11 +28,18 @@ class HostNow:
     """A host's part of the columns, of one moment.
 
     ``now``: copies of the columns, the host's part alone, as the engine makes them under the host's
-    lock (``Engine.host_copy``). Who makes it holds ``devices_lock`` from before
-    that copy on, so that addresses and counts of devices agree.
+    lock (``Engine.host_copy``). ``released``: devices that claims hold which were given back in
+    them. Who makes it holds ``devices_lock`` from before that copy on, so that addresses and counts
+    of devices agree.
     """
 
-    def __init__(self, columns: Columns, host: int, now: Values) -> None:
+    def __init__(
+        self,
+        columns: Columns,
+        host: int,
+        now: Values,
+        released: frozenset[str] = frozenset(),
+    ) -> None:
         self._columns = columns
         self._host = host
         self._now = now
@@ -40,7 +48,7 @@ class HostNow:
         counts = now["pool_count"].tolist()
         self._pools = range(first, first + len(counts))
         self._devices = [
-            tuple(columns.devices_left(pool, count))
+            tuple(columns.devices_left(pool, count, released))
             for pool, count in zip(self._pools, counts, strict=True)
         ]
         self._layouts: list[Layout] = [
@@ -120,7 +128,8 @@ class HostNow:
         siblings has a core of its own for each CPU.
         """
         columns, host, now = self._columns, self._host, self._now
-        kind = columns.host_kinds[now["host_class"][0]]
+        number = now["host_class"][0]
+        kind = REMOVED_KIND if number == REMOVED_CLASS else columns.host_kinds[number]
         return HostInfo(
             cells=tuple(map(self._cell, range(self._n))),
             name=columns.names[host],

@@ -207,6 +207,14 @@ class Placement:
         return _rebuild, (*self._parts(), self.not_judged)
 
 
+def with_native(placement: Placement, native: Native, pci: tuple[PciAllocation, ...]) -> Placement:
+    """The placement, as the engine has it; its cells are known."""
+    placement._native = native
+    placement._pci = pci
+    placement._not_judged = None
+    return placement
+
+
 def _rebuild(
     cells: tuple[PlacementCell, ...],
     pci: tuple[PciAllocation, ...],

@@ -6,14 +6,15 @@ memory. Rows that nova deleted softly are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from numafit.diagnosis.usage import Difference, HostSum, Instance, usage_differences
 from numafit.errors import InputError, printable
 from numafit.model.hostinfo import HostInfo
 from numafit.readers import bounds
-from numafit.readers.database import Database, Kind, url_of
+from numafit.readers.database import CHUNK, Database, Kind, url_of
 from numafit.readers.node_totals import DISABLED, NODE_COLUMNS, SERVICE, node_columns
 from numafit.readers.nova_db_reserved import GONE, Reserved
 from numafit.readers.nova_instances import instance_cells
@@ -31,6 +32,17 @@ KIND = Kind(
 _REASON = 200
 NO_SERVICE = "nova knows of no nova-compute there"
 
+
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """``id`` of a compute node's row, when it was ``updated`` last (to the second, as nova stores
+    it), and why its service takes no guests."""
+
+    id: int
+    updated: str
+    disabled: str
+
+
 Row = tuple[str, str | None, str | None, float | None, float | None, dict[str, Any]]
 
 
@@ -45,6 +57,27 @@ class NovaDb(Database):
         ``Fleet.from_nova_rows`` takes them."""
         for _key, row in self._compute_nodes():
             yield row
+
+    def stamps(self) -> dict[str, Stamp]:
+        """Of each compute node, by name: what is another once it has changed."""
+        names = ("id", "host", "hypervisor_hostname", "created_at", "updated_at", "deleted")
+        table = self.table("compute_nodes", *names)
+        one = table.c
+        columns = (one.id, one.host, one.hypervisor_hostname, one.created_at, one.updated_at)
+        resting = self.services_without_guests()
+        found = {}
+        for row, host, node, created, updated in self.stream(
+            self._sa.select(*columns).where(one.deleted == 0).order_by(one.id)
+        ):
+            why = "" if resting is None else resting.get(host, NO_SERVICE)
+            found[node or host or ""] = Stamp(row, str(updated or created or ""), why)
+        return found
+
+    def rows_of(self, ids: Sequence[int]) -> Iterator[Row]:
+        """As ``rows``, of compute nodes with these ids."""
+        for first in range(0, len(ids), CHUNK):
+            for _key, row in self._compute_nodes(ids[first : first + CHUNK]):
+                yield row
 
     def hosts(self) -> Iterator[HostInfo]:
         """The compute nodes with their usage as nova stored it."""
@@ -129,7 +162,9 @@ class NovaDb(Database):
             except InputError as error:
                 raise error.within(self.name, f"compute_nodes of {name}") from None
 
-    def _compute_nodes(self) -> Iterator[tuple[tuple[str, str], Row]]:
+    def _compute_nodes(
+        self, ids: Sequence[int] | None = None
+    ) -> Iterator[tuple[tuple[str, str], Row]]:
         # a view or a copy of the table may lack them; nova's own has them all
         totals = [name for name in NODE_COLUMNS if name in self.columns_of("compute_nodes")]
         resting, reserved = self.services_without_guests(), Reserved(self)
@@ -156,7 +191,7 @@ class NovaDb(Database):
                 one.ram_allocation_ratio,
                 *(one[name] for name in totals),
             )
-            .where(one.deleted == 0)
+            .where(one.deleted == 0, *(() if ids is None else (one.id.in_(ids),)))
             .order_by(one.id)
         )
         for host, node, topology, pools, cpu, ram, *found in self.stream(query):

@@ -158,6 +158,9 @@ def fitted(host: Host, request: Request) -> Placement:
 
 
 MORE_OF_A_FLEET = {
+    "adopt",
+    "claims",
+    "journal",
     "names",
     "fit_on",
     "derived",

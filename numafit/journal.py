@@ -1,0 +1,282 @@
+"""A journal of claims: one line for each change, so that a service restarts where it was.
+
+Each line is a checksum and a JSON object. The first says which journal this is; the others what was
+taken (``take``: number -> claim) and given back (``give``: numbers). A line that a kill or a loss
+of power tore off at the end was never whole, and is cut off when the journal is opened again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import secrets
+import threading
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from io import FileIO
+from typing import Any, Self
+
+from numafit.columns.columns import Position
+from numafit.columns.drafts import draft_of
+from numafit.errors import InputError, MisuseError
+from numafit.holding import Holding
+from numafit.model import fields
+from numafit.readers import checks
+from numafit.readers.textfile import open_regular
+
+FORMAT = "numafit claims"
+VERSION = 1
+_HINT = "The journal was changed or damaged."
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A line: what was given back, then what was taken, each with the number that it has in the
+    journal."""
+
+    line: int
+    give: tuple[int, ...]
+    take: Mapping[int, Holding]
+
+
+class Journal:
+    """An open journal; a context manager. ``fsync``: wait until each line is on the disk, so that
+    it outlives a loss of power too; what is written outlives the process in any case.
+
+    ``Fleet.adopt(journal)`` takes again what it says is held, and writes to it from then on. One
+    process writes to a journal; the child of a fork does not.
+
+    Raises InputError for a file that is no journal, damaged, or open elsewhere; OSError where
+    it cannot be written.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], fsync: bool = False) -> None:
+        self.path = os.fspath(path)
+        self._fsync = fields.yes_or_no("fsync", fsync)
+        self.lock = threading.RLock()
+        self._owner = os.getpid()
+        self._id, self._from, self._line, self._next, self._end = "", 0, 0, 1, 0
+        self._file = _open(self.path)
+        try:
+            self._read()
+        except BaseException:
+            self._file.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *unused: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Claims of a fleet that writes to it raise from then on."""
+        with self.lock:
+            self._file.close()
+
+    @property
+    def here(self) -> bool:
+        """Is this the process that opened it?"""
+        return os.getpid() == self._owner
+
+    @contextmanager
+    def locked(self) -> Iterator[Journal]:
+        """While no other thread writes."""
+        with self.lock:
+            yield self
+
+    @property
+    def position(self) -> Position:
+        """After its last line."""
+        return Position(self._id, self._line)
+
+    def events(self, since: Position | None = None) -> Iterator[Event]:
+        """Its lines in their order. Those up to ``since`` are summed up in the first, which takes
+        what was held there. Raises InputError where the journal does not know that any more."""
+        start = self._from if since is None else since.line
+        if since is not None and (since.id != self._id or not self._from <= start <= self._line):
+            expected = f"journal {since.id} with line {start}, where the fleet was saved"
+            hint = "It is another one, or was trimmed after a later save."
+            raise InputError(self.path, None, f"journal {self._id}", expected, hint)
+        held: dict[int, Holding] = {}
+        events = self._events()
+        for event in events:
+            for number in event.give:
+                held.pop(number, None)
+            held.update(event.take)
+            if event.line == start:
+                break
+        yield Event(start, (), held)
+        yield from events
+
+    def numbers(self, count: int) -> list[int]:
+        """For claims that are taken next."""
+        return list(range(self._next, self._next + count))
+
+    def write(self, give: Sequence[int] = (), take: Mapping[int, Holding] | None = None) -> None:
+        """One line, whole or, raising OSError, not at all. The caller holds ``lock``."""
+        data: dict[str, Any] = {}
+        if give:
+            data["give"] = list(give)
+        if take:
+            data["take"] = {str(number): one.as_dict() for number, one in take.items()}
+        self._append(data)
+        self._line += 1
+        self._next = max((self._next, *(number + 1 for number in take or ())))
+
+    def forget(self, numbers: Sequence[int]) -> None:
+        """Claims that could not be taken again are held no longer."""
+        with self.lock:
+            self.write(give=numbers)
+
+    def trim(self) -> None:
+        """Leave out what was given back: the journal begins anew from here. A fleet that was saved
+        before this no longer goes with it; so save first."""
+        with self.lock:
+            (summed,) = self.events(self.position)
+            with draft_of(self.path) as draft:
+                draft.write(_line(_head(self._id, self._line, self._next, summed.take)))
+            self._file.close()
+            self._file = _open(self.path)
+            self._read()
+
+    def _append(self, data: dict[str, Any]) -> None:
+        if not self.here:
+            raise MisuseError(f"{self.path}: the journal is written by the process that opened it")
+        if self._file.closed:
+            raise MisuseError(f"{self.path}: the journal is closed")
+        text = memoryview(_line(data))
+        try:
+            while text:
+                text = text[os.write(self._file.fileno(), text) :]
+            if self._fsync:
+                os.fdatasync(self._file.fileno())
+        except BaseException:
+            # a part of the line may stand there: the next one must not follow it
+            os.ftruncate(self._file.fileno(), self._end)
+            raise
+        self._end = os.fstat(self._file.fileno()).st_size
+
+    def _read(self) -> None:
+        self._id, self._from, self._line, self._next, self._end = "", 0, 0, 1, 0
+        for n, (data, end) in enumerate(_lines(self.path)):
+            if n == 0:
+                self._id, self._from, self._next = self._head_of(data)
+            self._line = self._from + n
+            self._end = end
+            taken = data.get("take", data.get("held", {}))
+            self._next = max((self._next, *(_number("take", one) + 1 for one in taken)))
+        if not self._id:
+            raise InputError(self.path, None, "something else", f"a journal of {FORMAT}")
+        os.ftruncate(self._file.fileno(), self._end)
+
+    def _events(self) -> Iterator[Event]:
+        """The first is what the head sums up."""
+        for n, (data, _end) in enumerate(_lines(self.path)):
+            found = {"take": data["held"]} if n == 0 else data
+            try:
+                yield _event(self._from + n, found)
+            except InputError as error:
+                raise error.within(self.path, f"line {n + 1}") from None
+
+    def _head_of(self, data: dict[str, Any]) -> tuple[str, int, int]:
+        if data.get("format") != FORMAT:
+            raise InputError(self.path, "format", data.get("format"), f"a journal of {FORMAT}")
+        if data.get("version") != VERSION:
+            hint = "Open it with the numafit that wrote it."
+            raise InputError(self.path, "version", data.get("version"), str(VERSION), hint)
+        try:
+            return (
+                checks.text("id", data.get("id")),
+                checks.whole("from", data.get("from"), 0, 1 << 62),
+                checks.whole("next", data.get("next"), 1, 1 << 62),
+            )
+        except InputError as error:
+            raise error.within(self.path, "line 1") from None
+
+
+def _lines(path: str) -> Iterator[tuple[dict[str, Any], int]]:
+    """Each whole line, and where it ends in the file."""
+    torn, end = "", 0
+    with open_regular(path) as file:
+        for n, raw in enumerate(file):
+            if torn:
+                raise InputError(path, torn, None, "a line that is whole", _HINT)
+            data = _data_of(raw)
+            end += len(raw)
+            if data is None:
+                torn = f"line {n + 1}"  # the last may be
+            else:
+                yield data, end
+
+
+def _head(name: str, line: int, following: int, held: Mapping[int, Holding]) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "id": name,
+        "from": line,
+        "next": following,
+        "held": {str(number): one.as_dict() for number, one in held.items()},
+    }
+
+
+def _line(data: dict[str, Any]) -> bytes:
+    text = json.dumps(data, separators=(",", ":")).encode()
+    return b"%08x %b\n" % (zlib.crc32(text), text)
+
+
+def _data_of(raw: bytes) -> dict[str, Any] | None:
+    """What a line holds; ``None``: it is not whole."""
+    if not raw.endswith(b"\n") or raw[8:9] != b" ":
+        return None
+    text = raw[9:-1]
+    try:
+        if int(raw[:8], 16) != zlib.crc32(text):
+            return None
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _event(line: int, data: Mapping[str, Any]) -> Event:
+    checks.known_keys(data, ("give", "take"))
+    give = checks.sequence("give", data.get("give", []))
+    take = checks.mapping("take", data.get("take", {}))
+    found = {}
+    for number, value in take.items():
+        try:
+            found[_number("", number)] = Holding.from_dict(value)
+        except InputError as error:
+            raise error.within(key=f"take.{number}") from None
+    numbers = tuple(checks.whole(f"give[{n}]", one, 1, 1 << 62) for n, one in enumerate(give))
+    return Event(line, numbers, found)
+
+
+def _number(key: str, text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 18 or str(int(text)) != text:
+        raise InputError(None, key, text, "the number of a claim")
+    return int(text)
+
+
+def _open(path: str) -> FileIO:
+    """The file, which is there from then on, and no other process's."""
+    if not os.path.exists(path) or not os.path.getsize(path):
+        # its head is there as a whole or not at all
+        with draft_of(path) as draft:
+            draft.write(_line(_head(secrets.token_hex(8), 0, 1, {})))
+    open_regular(path).close()  # says what else it may be
+    file = open(path, "ab", buffering=0)  # noqa: SIM115
+    try:
+        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        expected = "a journal that no other process writes to"
+        raise InputError(path, None, "in use", expected, "Stop the other one first.") from None
+    except OSError:
+        pass  # a file system without locks
+    return file
