@@ -75,6 +75,7 @@ cdef Prepared same_again(Prepared old, uint64_t identity):
     p.base = old if old.base is None else old.base
     p.c = old.c
     p.c.fleet = identity
+    p.columns = old.columns
     p.request, p.amounts, p.guest, p.pci = old.request, old.amounts, old.guest, old.pci
     p.vcpus, p.net_names = old.vcpus, old.net_names
     p.workspace_bytes, p.max_slots, p.max_draws = old.workspace_bytes, old.max_slots, old.max_draws

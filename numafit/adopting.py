@@ -90,7 +90,7 @@ class Adopting:
         instead = () if number is None else (number,)
         try:
             host = self._find(holding.host_name)
-            with device_lists(engine.columns), writing(engine) as journal:
+            with device_lists(engine), writing(engine) as journal:
                 claim = self._placed(host, holding, counted)
                 if isinstance(claim, str):
                     return claim

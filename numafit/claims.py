@@ -75,7 +75,7 @@ def take_all(engine: Engine, placements: Sequence[Placement], placed: list[Place
     """Claim all of these or, raising StalePlacement, none."""
     columns = engine.columns
     later: dict[int, set[str]] = {}
-    with device_lists(columns), writing(engine) as journal:
+    with device_lists(engine), writing(engine) as journal:
         claims = [
             Claim(placement, native, columns.name_devices(native.decode_pci(), later))
             for placement, native in zip(placements, placed, strict=True)
@@ -118,7 +118,7 @@ def give_back(engine: Engine, claims: Sequence[Claim]) -> None:
     """Release all of these or, raising, none."""
     columns = engine.columns
     later: dict[int, set[str]] = {}
-    with device_lists(columns), writing(engine) as journal:
+    with device_lists(engine), writing(engine) as journal:
         for claim in claims:
             columns.unname_devices(claim.pci, later)
         if journal is None:

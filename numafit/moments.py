@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 from numafit._engine import Engine, HostCopy
 from numafit.columns import Columns
@@ -14,7 +13,7 @@ _NO_DEVICES = nullcontext()
 _NOT_WRITTEN = nullcontext(None)
 
 
-def device_lists(columns: Columns) -> AbstractContextManager[object]:
+def device_lists(engine: Engine) -> AbstractContextManager[object]:
     """Counts are the engine's, addresses are Python's: both change under one lock, or a claim
     could be granted a device whose address another has not given back yet.
 
@@ -22,7 +21,10 @@ def device_lists(columns: Columns) -> AbstractContextManager[object]:
     those of the engine, in the order of their hosts. No call of the engine waits for another one,
     or for the GIL, while it holds a lock.
     """
-    return columns.devices_lock if columns.knows_devices else _NO_DEVICES
+    columns = engine.columns
+    # the journal names hosts and devices, under a lock that comes after this one
+    needed = columns.knows_devices or engine.journal is not None
+    return columns.devices_lock if needed else _NO_DEVICES
 
 
 def writing(engine: Engine) -> AbstractContextManager[Journal | None]:
@@ -30,14 +32,7 @@ def writing(engine: Engine) -> AbstractContextManager[Journal | None]:
     of ``device_lists``, and before those of the engine. ``None``: there is none, or it is the
     parent's of this process."""
     journal: Journal | None = engine.journal
-    return _NOT_WRITTEN if journal is None or not journal.here else _written(engine, journal)
-
-
-@contextmanager
-def _written(engine: Engine, journal: Journal) -> Iterator[Journal]:
-    # what is written down names hosts and devices: who holds their lock may wait for the journal
-    with unchanged(engine), journal.locked():
-        yield journal
+    return _NOT_WRITTEN if journal is None or not journal.here else journal.locked()
 
 
 def unchanged(engine: Engine) -> AbstractContextManager[object]:

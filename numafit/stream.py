@@ -36,7 +36,7 @@ class Chooser:
         """The best of the hosts that can, taken; ``None``: no host can."""
         engine = self._engine
         for _attempt in range(CLAIM_ATTEMPTS):
-            with device_lists(engine.columns):
+            with device_lists(engine):
                 found = engine.choose(query, self._hosts, self._count, self._by, self._scores)
                 if found is None:
                     return None
