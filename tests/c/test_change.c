@@ -2,6 +2,7 @@
 #include "check.h"
 #include "fixture.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -164,7 +165,13 @@ static void hosts_come_all_at_once(void) {
     stage s;
     const char *reason = NULL;
     set(&s);
+    OWN(s.f, uint32_t, host_first_cell)[4] = 9; /* what an unused index holds is nobody's word */
+    OWN(s.f, uint32_t, host_end_cell)[4] = UINT32_MAX;
+    OWN(s.f, uint32_t, host_first_pool)[4] = UINT32_MAX;
+    OWN(s.f, uint32_t, host_first_cell)[5] = 0;
+    OWN(s.f, uint32_t, host_end_cell)[5] = 3;
     CHECK(replace(&s, 4, 8, 8) == NF_OK && replace(&s, 5, 10, 10) == NF_OK);
+    CHECK(s.fleet->cell_host[0] == 0 && s.fleet->cell_host[2] == 1);
     CHECK(replace(&s, 5, 12, 12) == NF_OK); /* filled anew before anybody saw it */
     CHECK(s.fleet->cell_host[10] == NF_NO_HOST);
     CHECK(s.fleet->n_hosts == HOSTS && who_can(&s) == 0xf);
@@ -213,6 +220,52 @@ static void what_was_placed_before(void) {
     strike(&s);
 }
 
+/* Another host, by its generation, than it was? */
+static bool has_become_another(stage *s) {
+    uint64_t before = s->fleet->host_generation[1] >> 32;
+    CHECK(replace(s, 1, 2, 2) == NF_OK);
+    sound(s);
+    return s->fleet->host_generation[1] >> 32 != before;
+}
+
+static void what_makes_another_host(void) {
+    stage s;
+    set(&s);
+    nf_layout *layouts = OWN(s.f, nf_layout, layouts); /* there is room for one more */
+    layouts[1] = layouts[0];
+    s.fleet->n_layouts = s.fleet->layout_room = 2;
+    CHECK(!has_become_another(&s));
+    s.other.fleet.pool_count[1]++;
+    OWN(s.other, int64_t, cell_memory)[0]++;
+    OWN(s.other, uint64_t, cell_nets)[0] = 2;
+    CHECK(!has_become_another(&s));
+#define ANOTHER(column, type, at, value)                                    \
+    do {                                                                    \
+        OWN(s.other, type, column)[at] = (value);                           \
+        CHECK(has_become_another(&s) && !has_become_another(&s));           \
+    } while (0)
+    ANOTHER(cell_layout, uint32_t, 1, 1);
+    ANOTHER(cell_id, int32_t, 1, 7);
+    ANOTHER(pool_class, uint32_t, 1, 0);
+    ANOTHER(pool_cell, int32_t, 1, NF_POOL_ELSEWHERE);
+    ANOTHER(pool_provider, uint32_t, 0, 3);
+    ANOTHER(pool_family, uint32_t, 0, 3);
+    ANOTHER(pool_kind, uint32_t, 0, NF_KIND_VF);
+    OWN(s.other, uint32_t, host_end_pool)[0] = s.other.fleet.n_pools = 1;
+    CHECK(has_become_another(&s) && !has_become_another(&s));
+    /* without cells and pools it stands nowhere, and is asked all the same */
+    OWN(s.other, uint32_t, host_end_pool)[0] = OWN(s.other, uint32_t, host_end_cell)[0] = 0;
+    s.other.fleet.n_pools = s.other.fleet.n_cells = 0;
+    CHECK(has_become_another(&s) && !has_become_another(&s));
+    CHECK(nf_shared_replace(&s.shared, 1, &s.other.fleet, NULL, NF_ANY_GENERATION, NULL) == NF_OK);
+    CHECK(s.fleet->cell_host[2] == NF_NO_HOST && s.fleet->pool_host[2] == NF_NO_HOST);
+    CHECK(who_can(&s) == 0xd);
+    s.r.n_cells = 0;
+    CHECK(who_can(&s) == 0xf);
+    s.other.fleet.n_cells = s.other.fleet.n_pools = 2; /* for what is freed */
+    strike(&s);
+}
+
 /* A host that says of itself what no host may. */
 static void hosts_that_do_not_hold(void) {
     stage s;
@@ -220,19 +273,22 @@ static void hosts_that_do_not_hold(void) {
     uint64_t before = fixture_digest(&s.f);
     const char *reason = NULL;
     nf_place place = {2, 2};
-#define REFUSED(field, value, status)                                                            \
-    do {                                                                                         \
-        __typeof__(field) kept = (field);                                                        \
-        (field) = (value);                                                                       \
-        reason = NULL;                                                                           \
-        CHECK(nf_shared_replace(&s.shared, 1, &s.other.fleet, &place, NF_ANY_GENERATION, &reason) == (status));     \
-        CHECK(reason && *reason && fixture_digest(&s.f) == before);                              \
-        (field) = kept;                                                                          \
+#define REFUSED(field, value, status)                                                         \
+    do {                                                                                      \
+        __typeof__(field) kept = (field);                                                     \
+        (field) = (value);                                                                    \
+        reason = NULL;                                                                        \
+        CHECK(nf_shared_replace(&s.shared, 1, &s.other.fleet, &place, NF_ANY_GENERATION,      \
+                                &reason) == (status));                                        \
+        CHECK(reason && *reason && fixture_digest(&s.f) == before);                           \
+        (field) = kept;                                                                       \
     } while (0)
     REFUSED(s.other.fleet.abi, 2, NF_EABI);
     REFUSED(s.other.fleet.identity, 9, NF_EFLEET);
     REFUSED(s.other.fleet.n_hosts, 0, NF_EINVAL);
     REFUSED(s.other.fleet.n_resources, 1, NF_EINVAL);
+    REFUSED(s.other.fleet.n_page_sizes, 1, NF_EINVAL);
+    REFUSED(s.other.fleet.net_words, 2, NF_EINVAL);
     REFUSED(s.other.fleet.cell_socket, NULL, NF_EINVAL);
     REFUSED(OWN(s.other, uint32_t, cell_layout)[1], 1, NF_EINVAL); /* its own table may have more */
     REFUSED(OWN(s.other, uint32_t, pool_class)[1], CLASSES, NF_EINVAL);
@@ -328,6 +384,7 @@ int main(void) {
     a_removed_host_takes_nobody();
     hosts_come_all_at_once();
     what_was_placed_before();
+    what_makes_another_host();
     hosts_that_do_not_hold();
     a_fleet_that_has_moved();
     return FAILURES();

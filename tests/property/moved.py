@@ -50,7 +50,9 @@ def moved(fleet: Fleet, rng: random.Random, share: float = 1.0) -> Fleet:
         for n, pool in enumerate(rows["n_pools"])
         if pool in old.devices_taken
     }
-    return Fleet._of(Columns.of(arrays, known))
+    columns = Columns.of(arrays, known)
+    columns.tidy = False
+    return Fleet._of(columns)
 
 
 def _places(
