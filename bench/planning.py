@@ -18,15 +18,15 @@ LIMITS = Limits(16.0, 1.5)
 
 
 def catalogue(count: int = FLAVORS) -> dict[str, Request]:
-    """Flavors of several sizes of each kind that the other questions ask about."""
-    kinds: list[Any] = [*cases.CAPACITY.values(), *cases.MIX]
-    found = {}
-    for number in range(count):
-        kind = kinds[number % len(kinds)]
-        made = dict(kind)
-        if "numa_mem.0" not in str(kind["extra_specs"]):
-            made["memory_mb"] += 2048 * (number // len(kinds))
-        found[f"{kind['name']} {number}"] = cases.request(made)
+    """Flavors of several sizes of each kind that the other questions ask about; the one of unlike
+    cells, whose extra specs say its sizes, is there once."""
+    once = cases.CAPACITY["two cells, unlike"]
+    kinds: list[Any] = [one for one in [*cases.CAPACITY.values(), *cases.MIX] if one is not once]
+    found = {once["name"]: cases.request(once)}
+    for number in range(count - 1):
+        made = dict(kinds[number % len(kinds)])
+        made["memory_mb"] += 2048 * (number // len(kinds))
+        found[f"{made['name']} {number}"] = cases.request(made)
     return found
 
 

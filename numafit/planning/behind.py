@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +95,31 @@ def pool_cells(fleet: Fleet) -> tuple[Ints, Flags]:
     first[pools.members] = cells_of(fleet).first[pools.host_of]
     at = np.where((cell == POOL_ANYWHERE) | (cell == POOL_ELSEWHERE), -1, first + cell)
     return at, cell == POOL_ANYWHERE
+
+
+def smallest_pages(columns: Mapping[str, npt.NDArray[Any]]) -> Ints:
+    """The smallest page size of each cell, by its number; -1 where it has none."""
+    sizes = columns["cell_page_sizes"].astype(np.int64)
+    lowest = np.log2(np.maximum(sizes & -sizes, 1)).astype(np.int64)
+    return np.where(sizes > 0, lowest, -1)
+
+
+def free_kib(columns: Mapping[str, npt.NDArray[Any]], page_kib: int | None = None) -> Ints:
+    """Free memory of each cell, in pages of this size: without one (or with one below 0) in those
+    of its smallest size, or of all of the cell where it has no pages."""
+    kib = columns["page_kib"].astype(np.int64)
+    if page_kib is not None and page_kib > 0:
+        number = np.flatnonzero(kib == page_kib)
+        if not number.size:
+            return np.zeros(len(columns["cell_id"]), np.int64)
+        pages = np.maximum(columns["pages_free"][number[0]].astype(np.int64), 0)
+        return np.asarray(pages * page_kib)
+    bare = np.maximum(columns["cell_memory"] - columns["cell_memory_used"], 0) * 1024
+    if not len(kib):
+        return np.asarray(bare)
+    smallest = smallest_pages(columns)
+    pages = columns["pages_free"][np.maximum(smallest, 0), np.arange(len(smallest))]
+    return np.where(smallest < 0, bare, np.maximum(pages.astype(np.int64), 0) * kib[smallest])
 
 
 def device_labels(fleet: Fleet) -> tuple[list[str], Ints]:

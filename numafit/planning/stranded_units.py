@@ -57,26 +57,14 @@ def _cpus() -> Kind:
     return Kind(reasons.CPUS, "CPU", CELL, lambda now: _positive(now["cell_free"]), asks)
 
 
-def _smallest(columns: Columns) -> npt.NDArray[np.int64]:
-    """The smallest page size of each cell, by its number; -1 where it has none."""
-    sizes = columns["cell_page_sizes"].astype(np.int64)
-    lowest = np.log2(np.maximum(sizes & -sizes, 1)).astype(np.int64)
-    return np.where(sizes > 0, lowest, -1)
-
-
 def _memory(columns: Columns) -> Kind | None:
     """What is not set aside for large pages: pages of the smallest size, or all of a cell."""
-    smallest = _smallest(columns)
-    kib = columns["page_kib"].astype(np.int64)
+    smallest, kib = behind.smallest_pages(columns), columns["page_kib"]
     if not len(smallest):
         return None
 
     def free(now: Columns) -> Ints:
-        bare = _positive(columns["cell_memory"] - now["cell_memory_used"])
-        if not len(kib):
-            return bare
-        pages = now["pages_free"][np.maximum(smallest, 0), np.arange(len(smallest))]
-        return np.where(smallest < 0, bare, _positive(pages) * kib[smallest] // 1024)
+        return behind.free_kib({**columns, **now}) // 1024
 
     small = {int(kib[n]) for n in np.unique(smallest).tolist() if n >= 0}
 
@@ -98,7 +86,7 @@ def _memory_in(request: Request, wanted: Callable[[int], bool]) -> int:
 
 def _pages(columns: Columns) -> list[Kind]:
     """Those of each size but the smallest of their cell."""
-    smallest = _smallest(columns)
+    smallest = behind.smallest_pages(columns)
     found = []
     for n, kib in enumerate(columns["page_kib"].tolist()):
         has = (columns["cell_page_sizes"] >> np.uint32(n) & 1).astype(np.bool_) & (smallest != n)
