@@ -12,6 +12,8 @@ from typing import Any
 from numafit._engine import Prepared
 from numafit.errors import InputError
 from numafit.fleet import Fleet
+from numafit.shared import open as opened
+from numafit.shared import write
 
 KEPT = 8
 """Fleets that a worker keeps open."""
@@ -27,7 +29,7 @@ class Lent:
 @lru_cache(maxsize=KEPT)
 def _opened(path: str) -> Fleet:
     try:
-        return Fleet.load(path)
+        return opened(path, check=False)
     except InputError as error:
         if os.path.exists(path):
             raise
@@ -83,8 +85,8 @@ class Lender:
         if known is None:
             if self._folder is None:
                 self._folder = tempfile.mkdtemp(prefix="numafit-sweep-", dir=self._spool)
-            path = os.path.join(self._folder, f"{len(self._files)}.npz")
-            fleet.save(path)
+            path = os.path.join(self._folder, f"{len(self._files)}.fleet")
+            write(fleet, path)
             known = self._files[id(fleet)] = (fleet, Lent(path))
         return known[1]
 

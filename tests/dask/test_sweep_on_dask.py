@@ -50,7 +50,7 @@ def large(n: int) -> Fleet:
             for cell in range(2)
         )
         kinds.append(HostInfo(cells=cells, name=f"kind-{cpus}"))
-    return Fleet(kinds[host % len(kinds)] for host in range(n))
+    return Fleet(kinds)[np.arange(n) % len(kinds)]
 
 
 def test_two_workers_answer_as_one_process_does(client: Any) -> None:
