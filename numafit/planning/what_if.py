@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -98,6 +98,9 @@ def what_if(
         for plan in plans
         for n, trace in enumerate(given)
     ]
+    if executor is None and len(points) == 1:
+        # not worth the start of a process
+        executor, workers = ThreadPoolExecutor(1), None
     question = partial(_played, samples=fields.number("samples", samples, 1, 100_000))
     asked = sweep(question, points, executor, seed=seed, workers=workers, to=to, progress=progress)
     own = ("point", "seed")

@@ -30,6 +30,7 @@ COUNTED = ["capacity", "examples/flavors.json", HOST]
 ROOM = ["headroom", "examples/flavors.json", HOST]
 LOST = ["stranded", "examples/flavors.json", HOST]
 EXPLAINED = ["explain", "examples/flavors.json", "examples/planning/busy-xeon.yaml"]
+WHAT_IF = ["what-if", "examples/flavors.json", HOST, "--guests", "3", "--workers", "1"]
 
 LINES = [
     ["--version"],
@@ -49,6 +50,7 @@ LINES = [
             ROOM,
             LOST,
             MOVED,
+            WHAT_IF,
         )
         for form in ("table", "json")
     ),
@@ -60,7 +62,7 @@ LINES = [
 
 # once for all children
 for name in (
-    *(f"numafit.cli.{name}" for name in COMMANDS),
+    *(f"numafit.cli.{name.replace('-', '_')}" for name in COMMANDS),
     "rich.console",
     "rich.table",
     "yaml",
