@@ -29,6 +29,7 @@ REPLAYED = ["replay", "tests/vectors/data/capacity.jsonl.gz"]
 COUNTED = ["capacity", "examples/flavors.json", HOST]
 ROOM = ["headroom", "examples/flavors.json", HOST]
 LOST = ["stranded", "examples/flavors.json", HOST]
+COMING = ["what-if", "examples/flavors.json", HOST, "--guests", "5"]
 EXPLAINED = ["explain", "examples/flavors.json", "examples/planning/busy-xeon.yaml"]
 
 LINES = [
@@ -48,6 +49,7 @@ LINES = [
             EXPLAINED,
             ROOM,
             LOST,
+            COMING,
             MOVED,
         )
         for form in ("table", "json")
@@ -60,7 +62,7 @@ LINES = [
 
 # once for all children
 for name in (
-    *(f"numafit.cli.{name}" for name in COMMANDS),
+    *(f"numafit.cli.{name.replace('-', '_')}" for name in COMMANDS),
     "rich.console",
     "rich.table",
     "yaml",
