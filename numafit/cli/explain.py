@@ -95,7 +95,12 @@ def command(
     answers = [(flavor, request, asked.answer(request)) for flavor, request in wanted]
     if output == "json":
         print_json(
-            [_described(flavor, one) for flavor, _request, one in answers] + broken_rows(guests)
+            [
+                _described(flavor, one)
+                | {"not_judged": notes.described(request), "derived": notes.derived}
+                for flavor, request, one in answers
+            ]
+            + broken_rows(guests)
         )
     else:
         for flavor, _request, one in answers:

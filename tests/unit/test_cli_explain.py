@@ -47,6 +47,8 @@ def test_json_of_one_host_that_refuses(numafit: Run) -> None:
     # nova keeps the order of host cells where the guest needs all of them
     assert (change["units"], change["smallest"], change["host_cells"]) == (6, True, [0, 1])
     assert host["all_tried"] == ["host", "request"]
+    assert [one["what"].partition(":")[0] for one in answer["not_judged"]] == ["DISK_GB"]
+    assert answer["derived"] == ["MEMORY_MB", "PCPU"]
 
 
 def test_json_of_several_hosts_has_causes_and_the_nearest(numafit: Run) -> None:

@@ -29,6 +29,7 @@ REPLAYED = ["replay", "tests/vectors/data/capacity.jsonl.gz"]
 COUNTED = ["capacity", "examples/flavors.json", HOST]
 ROOM = ["headroom", "examples/flavors.json", HOST]
 LOST = ["stranded", "examples/flavors.json", HOST]
+COMING = ["what-if", "examples/flavors.json", HOST, "--guests", "5"]
 EXPLAINED = ["explain", "examples/flavors.json", "examples/planning/busy-xeon.yaml"]
 WHAT_IF = ["what-if", "examples/flavors.json", HOST, "--guests", "3", "--workers", "1"]
 
@@ -49,6 +50,7 @@ LINES = [
             EXPLAINED,
             ROOM,
             LOST,
+            COMING,
             MOVED,
             WHAT_IF,
         )
