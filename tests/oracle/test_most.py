@@ -81,12 +81,15 @@ def lopsided(rng: Random) -> HostInfo:
     for number in range(rng.choice((3, 3, 4))):
         cpus = range(8 * number, 8 * number + rng.randint(1, 6))
         pages = rng.randint(2, 8)
+        cores = [frozenset(cpus[n : n + 2]) for n in range(0, len(cpus), 2)]
         cells.append(
             HostCell(
                 number,
                 frozenset(),
                 frozenset(cpus),
                 pages * 1024,
+                # without any, each CPU is a core; with some, the others are given to nobody
+                siblings=cores[: rng.randint(1, 3)] if rng.random() < 0.3 else (),
                 pinned_cpus=frozenset(cpu for cpu in cpus if rng.random() < 0.1),
                 page_pools=(PagePool(1 << 20, pages),) if rng.random() < 0.8 else (),
                 physnets=frozenset(net for net in ("foo", "bar") if rng.random() < 0.5),
