@@ -70,7 +70,8 @@ def _of_one(
 
 
 def _near(question: Question, takes: npt.NDArray[np.bool_], one: PciRequest) -> Ints:
-    """Free devices for the request on each cell's node; with policy socket, on its socket's."""
+    """Free devices for the request on each cell's node; with policy socket those of all the host's
+    cells, for a bound need not know which of them share a socket."""
     free = np.where(takes, np.maximum(_free(question), 0), 0).astype(np.int64)
     cell, _unknown = behind.pool_cells(question.fleet)
     columns = question.fleet.columns(copy=False)
@@ -78,7 +79,6 @@ def _near(question: Question, takes: npt.NDArray[np.bool_], one: PciRequest) -> 
     np.add.at(near, cell[cell >= 0], free[cell >= 0])
     if one.numa_policy != "socket":
         return near
-    # each cell has what its socket has: those of unknown sockets have what their host has
     return question.cells.sums(near)[_host_of_cells(question)]
 
 

@@ -27,6 +27,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from numafit._header import MAX_SLOTS
 from numafit.fleet import Fleet
 from numafit.model.guest import GuestCell, GuestTopology
 from numafit.model.options import FitOptions
@@ -67,10 +68,11 @@ class Question:
         return self._apart
 
     def room(self, cell: GuestCell, isolated: bool = False) -> Ints:
-        """Guest cells like this that each cell of the fleet holds."""
+        """Guest cells like this that each cell of the fleet holds, whatever the cap on guests: at
+        most MAX_SLOTS, and no cell has more CPUs."""
         guest = GuestTopology((cell,), "isolate" if isolated else None)
         counts = self.apart.capacity(
-            Request(guest, pci=[]), self.options, threads=self.threads, cap=self.cap
+            Request(guest, pci=[]), self.options, threads=self.threads, cap=MAX_SLOTS
         )
         return np.asarray(counts.astype(np.int64)[self.place]) if len(counts) else self.place
 

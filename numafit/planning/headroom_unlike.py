@@ -73,7 +73,9 @@ class _Amounts:
     def __init__(self, question: Question, found: Found) -> None:
         columns = question.fleet.columns()
         (first, second), rooms = (kind for kind, _n, _r in found), [room for _k, _n, room in found]
-        self.cpus = np.maximum(columns["cell_free"].astype(np.int64), 0)
+        # CPUs that stand in no sibling set are free, and pinned guests do not get them
+        listed = columns["cell_cores"].sum(axis=0, dtype=np.int64)
+        self.cpus = np.minimum(np.maximum(columns["cell_free"].astype(np.int64), 0), listed)
         self.memory = behind.free_kib(columns, first[0].pagesize)
         self.wants = [
             (cell.pinned + isolated, cell.memory_mb * 1024) for cell, isolated in (first, second)
@@ -82,7 +84,7 @@ class _Amounts:
         nothing = np.zeros_like(everything)
         alone = [self.beside(0, everything, nothing), self.beside(1, everything, nothing)]
         self.agree: Flags = np.logical_and.reduce(
-            [np.minimum(one, question.cap) == room for one, room in zip(alone, rooms, strict=True)]
+            [one == room for one, room in zip(alone, rooms, strict=True)]
         )
 
     def beside(self, kind: int, cells: Ints, others: Ints) -> Ints:

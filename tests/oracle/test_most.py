@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -17,9 +18,11 @@ from numafit import (
     HostInfo,
     Networks,
     PagePool,
+    PciPool,
     Request,
 )
 from numafit.planning.headroom import headroom
+from numafit.planning.stranded import stranded
 
 from .fit import capacity
 from .most import most
@@ -81,12 +84,15 @@ def lopsided(rng: Random) -> HostInfo:
     for number in range(rng.choice((3, 3, 4))):
         cpus = range(8 * number, 8 * number + rng.randint(1, 6))
         pages = rng.randint(2, 8)
+        cores = [frozenset(cpus[n : n + 2]) for n in range(0, len(cpus), 2)]
         cells.append(
             HostCell(
                 number,
                 frozenset(),
                 frozenset(cpus),
                 pages * 1024,
+                # without any, each CPU is a core; with some, the others are given to nobody
+                siblings=cores[: rng.randint(1, 3)] if rng.random() < 0.3 else (),
                 pinned_cpus=frozenset(cpu for cpu in cpus if rng.random() < 0.1),
                 page_pools=(PagePool(1 << 20, pages),) if rng.random() < 0.8 else (),
                 physnets=frozenset(net for net in ("foo", "bar") if rng.random() < 0.5),
@@ -107,6 +113,34 @@ def several_cells(rng: Random) -> Request:
     nets = frozenset(net for net in ("foo", "bar") if rng.random() < 0.4)
     policy = "isolate" if rng.random() < 0.1 else None
     return Request(GuestTopology(tuple(cells), policy), Networks(nets) if nets else None, pci=[])
+
+
+def test_answers_about_a_fleet_that_has_changed_are_those_of_one_made_anew() -> None:
+    """Hosts that were removed, replaced by others and added lie anywhere in the columns."""
+    rng = Random(SEED)
+
+    def host(name: str) -> HostInfo:
+        vfs = PciPool("8086", "1889", 0, rng.randint(1, 3), {"dev_type": "type-VF"})
+        return replace(lopsided(rng), name=name, pci_pools=(vfs,))
+
+    fleet = Fleet(host(f"h{n}") for n in range(12))
+    fleet.remove([3, 7])
+    for n in (1, 5, 9):
+        fleet.replace(n, host(f"other{n}"))
+    fleet.add([host("more"), host("most")])
+    there = [n for n in range(len(fleet)) if n not in (3, 7)]
+    anew = Fleet(fleet.hostinfos(there))
+    catalogue = {str(n): several_cells(rng) for n in range(10)}
+    room, same = headroom(fleet, catalogue), headroom(anew, catalogue)
+    for name in ("reached", "most", "exact"):
+        assert getattr(room, name)[there].tolist() == getattr(same, name).tolist()
+    assert room.most[[3, 7]].tolist() == [[0] * 10] * 2
+    ends = room.table()["ended_by"].reshape(-1, 10)
+    assert ends[there].ravel().tolist() == same.table()["ended_by"].tolist()
+    lost, again = stranded(fleet, catalogue), stranded(anew, catalogue)
+    assert lost.free[:, there].tolist() == again.free.tolist()
+    assert lost.stranded[:, there].tolist() == again.stranded.tolist()
+    assert (lost.causes, lost.index.tolist()) == (again.causes, again.index.tolist())
 
 
 def test_room_that_the_scheduler_loses_is_found_exactly() -> None:
