@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Self
@@ -19,7 +20,7 @@ from numafit.model import fields
 from numafit.model.hostinfo import HostInfo
 from numafit.moments import columns_now
 from numafit.spans import Hosts, host_indices
-from numafit.travel import parcel_of
+from numafit.travel import Arrived, arrived_of, parcel_of
 
 _MOST = 0xFFFF_FFFF
 
@@ -54,7 +55,8 @@ class CopiedHalf:
         return self.fork()
 
     def __reduce__(self) -> Any:
-        return arrived, (type(self), parcel_of(self._columns))
+        columns = self._columns
+        return arrived, (type(self), parcel_of(columns), arrived_of(columns))
 
     def __add__(self, other: Self) -> Self:
         """A fleet of the hosts of both with their usage, those of ``other`` behind; a name may
@@ -116,6 +118,8 @@ class CopiedHalf:
         return self + self.of(host, n, names)
 
 
-def arrived(cls: type[Any], columns: Columns) -> Any:
-    """A fleet whose columns came in a pickle."""
-    return cls._of(columns, holds=True)
+def arrived(cls: type[Any], columns: Columns, known_by: Arrived) -> Any:
+    """A fleet whose columns came in a pickle; claims behind it find it."""
+    fleet = cls._of(columns, holds=True)
+    known_by.engine = weakref.ref(fleet._engine)
+    return fleet

@@ -138,6 +138,7 @@ class Columns:
         self.read_only = False
         self.engine: Callable[[], Any] | None = None
         self.parcel: Callable[[], Any] | None = None
+        self.arrived: Any = None
         self._later: Mapping[str, Callable[[], Mapping[str, Any]]] = {}
 
     def _fill(self, arrays: dict[str, npt.NDArray[Any]], known: Mapping[str, Any]) -> None:
@@ -295,7 +296,7 @@ class Columns:
         fork._counts = dict(self._counts)
         fork.slab = slab
         fork.read_only = False
-        fork.engine = fork.parcel = None
+        fork.engine = fork.parcel = fork.arrived = None
         for name, value in arrays.items():
             setattr(fork, name, value)
         fork.devices_taken = dict(self.devices_taken)
