@@ -84,6 +84,7 @@ cdef class Changing(Engine):
         for hold in lost:
             self.unlink(hold)
             hold.now = LOST
+            hold.giving = hold.given = self.forks
 
     def stop(self):
         """From here on every call waits for the arrays that are to take the place of these."""

@@ -448,6 +448,7 @@ cdef class Engine(Lent):
             raise
         for hold in holds:
             hold.now = HELD
+            hold.taken = self.forks
         if later:
             settle(taken, later)
 
@@ -470,6 +471,7 @@ cdef class Engine(Lent):
                 if hold.now != HELD:
                     raise MisuseError(f"claim: {NOT_HELD[hold.now]}")
                 hold.now = GIVING
+                hold.giving = self.forks
                 turning += 1
             placed = None
             while placed is None:
@@ -484,10 +486,12 @@ cdef class Engine(Lent):
             for hold in holds[:turning]:
                 if hold.now == GIVING:
                     hold.now = HELD
+                    hold.giving = NEVER
             raise
         for hold in holds:
             self.unlink(hold)
             hold.now = GIVEN
+            hold.given = self.forks
         if later:
             settle(taken, later)
 
@@ -514,6 +518,7 @@ cdef class Engine(Lent):
             own = found
             own[hold] = None
         hold.now = TAKING
+        hold.taking = self.forks
         return 0
 
     cdef int unlink(self, Hold hold) except -1:
@@ -533,6 +538,7 @@ cdef class Engine(Lent):
         for hold in holds:
             self.link(hold)
             hold.now = HELD
+            hold.taken = self.forks
 
     def turn_on(self, HostCopy still, Placed placed, bint take):
         """Take what is placed from a copy of its host (from a draft: what is placed on that), or

@@ -1,6 +1,7 @@
 # The columns of a fleet as C has them: which there are, of what type and shape.
 
 cdef object identities = itertools.count(1)
+cdef object numbers = itertools.count(1)
 
 
 cdef object shape_of(const nf_fleet *fleet, uint32_t i):
@@ -124,12 +125,15 @@ cdef class Lent:
     cdef Body body
     cdef nf_fleet *c  # of the body; for who holds the GIL
     cdef readonly object columns
+    cdef readonly uint64_t number  # no other has it
+    cdef uint64_t forks  # that were made of it; grows while all locks are held
     cdef list handed_out  # bodies that C code may use as long as the fleet is there
     cdef object __weakref__
 
     def __cinit__(self, columns, bint holds=False):
         """``holds``: the derived columns are filled, and all of them were checked."""
         self.columns = columns
+        self.number = next(numbers)
         self.handed_out = []
         self.body = Body(columns)
         self.c = &self.body.c
@@ -152,11 +156,13 @@ cdef class Lent:
 
     def fork(self):
         """All arrays as they are at this moment, by their names, and the slab that they lie in, if
-        these do in theirs: nothing that is changed here is seen there."""
+        these do in theirs: nothing that is changed here is seen there. And the how maniest fork of
+        this engine it is."""
         cdef Slab slab = self.columns.slab, twin = None
         cdef Body body = self.body
         cdef nf_fleet to
         cdef uint32_t i
+        cdef uint64_t mine
         cdef int moved = 1
         cdef const nf_column_info *column
         while moved:
@@ -171,6 +177,8 @@ cdef class Lent:
             with nogil:
                 nf.shared_lock(&body.shared)
                 moved = 0 if twin is None else slab.copy_changes(twin)
+                self.forks += 1
+                mine = self.forks
                 i = 0
                 while nf.column(i) != NULL:
                     copy_column(&body.c, &to, i)
@@ -180,7 +188,7 @@ cdef class Lent:
                 raise MemoryError
         if twin is not None and twin.handle == slab.handle:
             slab.backing = twin.backing
-        return twin, made
+        return twin, made, mine
 
     def copies(self):
         """Copies of the arrays that claims change, all of one moment."""

@@ -5,7 +5,7 @@
 cdef class Placed:
     """A placement as the engine wrote it: cells and slots in one block of memory."""
 
-    cdef Engine engine
+    cdef readonly Engine engine
     cdef readonly Prepared prepared
     cdef nf_placement out
     cdef readonly uint32_t host
@@ -158,13 +158,20 @@ cdef tuple NOT_HELD = (
 )
 
 
+cdef uint64_t NEVER = <uint64_t>-1
+
+
 cdef class Hold:
     """What a claim holds: the base of Claim. Nothing but the engine changes its state."""
 
     cdef readonly Placed placed
     cdef int now
+    # how many forks the fleet had when it began and ended to be taken, and to be given back
+    cdef uint64_t taking, taken, giving, given
+    cdef object __weakref__
 
     def __cinit__(self, placement, placed, *others):
+        self.taking = self.taken = self.giving = self.given = NEVER
         if type(placed) is not Placed:
             raise MisuseError("Claim: claim() of a Host or a Fleet makes it")
         self.placed = placed
@@ -172,6 +179,15 @@ cdef class Hold:
     @property
     def host(self):
         return self.placed.host
+
+    def in_fork(self, uint64_t number):
+        """Was it held when the fleet was forked for the so-maniest time? ``None``: it was taken or
+        given back at that very moment."""
+        if self.taking >= number or self.given < number:
+            return False
+        if self.taken >= number or self.giving < number:
+            return None
+        return True
 
     @property
     def state(self):

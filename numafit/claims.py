@@ -19,7 +19,10 @@ class Claim(Hold):
     held. Give it back with ``release`` of the Host or Fleet that it was claimed from, which keeps
     it until then: ``Fleet.claims`` finds it by its host."""
 
-    __slots__ = ("number", "pci", "placement", "why")
+    __slots__ = ("before", "number", "pci", "placement", "why")
+
+    before: Claim | None
+    """That of the fleet that this one is a fork of, whose place it takes here."""
 
     number: int | None
     """In the fleet's journal."""
@@ -32,6 +35,7 @@ class Claim(Hold):
         self.placement = placement
         self.pci = pci
         self.number = None
+        self.before = None
         self.why = ""
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any, Self
@@ -9,6 +10,7 @@ from typing import Any, Self
 import numpy as np
 
 from numafit._engine import ManyHosts
+from numafit._header import REMOVED_CLASS
 from numafit.columns import Columns
 from numafit.columns.gather import Gatherer
 from numafit.columns.joined import joined
@@ -19,7 +21,7 @@ from numafit.model import fields
 from numafit.model.hostinfo import HostInfo
 from numafit.moments import columns_now
 from numafit.spans import Hosts, host_indices
-from numafit.travel import parcel_of
+from numafit.travel import Arrived, arrived_of, parcel_of
 
 _MOST = 0xFFFF_FFFF
 
@@ -38,8 +40,8 @@ class CopiedHalf:
         """A fleet that is like this one at this moment, and goes its own way from then on.
 
         Memory is shared until one of them changes it, page by page: a fork of 1,000,000 hosts
-        takes milliseconds. Claims of this fleet count as usage in the fork; what ``prepare`` made
-        here is good there.
+        takes milliseconds. What ``prepare`` made here is good there; claims that are held may be
+        released there, which leaves them as they are here.
         """
         return self._of(columns_now(self._engine), holds=True)
 
@@ -54,32 +56,41 @@ class CopiedHalf:
         return self.fork()
 
     def __reduce__(self) -> Any:
-        return arrived, (type(self), parcel_of(self._columns))
+        columns = self._columns
+        return arrived, (type(self), parcel_of(columns), arrived_of(columns))
 
     def __add__(self, other: Self) -> Self:
         """A fleet of the hosts of both with their usage, those of ``other`` behind; a name may
-        stand in both. Raises InputError for more page sizes than a fleet may have."""
+        stand in both, and hosts that were removed are left out. Raises InputError for more page
+        sizes than a fleet may have."""
         if not isinstance(other, CopiedHalf):
             return NotImplemented
         return self._of(joined(columns_now(self._engine), columns_now(other._engine)))
 
     def __getitem__(self, hosts: Hosts | slice) -> Self:
         """A fleet of these hosts with their usage, in this order: indices, a slice, or an array of
-        one bool per host, such as ``scan`` gives. One may stand more than once."""
-        n = self._columns.n_hosts
+        one bool per host, such as ``scan`` gives. One may stand more than once. Those that were
+        removed are left out of slices and bools, and MisuseError among indices."""
+        columns = columns_now(self._engine)
+        n = columns.n_hosts
+        there = columns.host_class[:n] != REMOVED_CLASS
+        chosen: Any = hosts
         if isinstance(hosts, slice):
-            hosts = range(*hosts.indices(n))
+            chosen = np.arange(n)[hosts]
+            chosen = chosen[there[chosen]]
         elif isinstance(hosts, np.ndarray) and hosts.dtype == bool:
             if hosts.shape != (n,):
                 raise MisuseError(f"hosts: {hosts.shape} bools, expected one for each of {n} hosts")
-            hosts = np.flatnonzero(hosts)
+            chosen = np.flatnonzero(hosts & there)
         elif hosts is None or isinstance(hosts, int | np.integer | str):
             raise InvalidValue(
                 "hosts", hosts, "a list of host indices", "hostinfo(host) is one host's."
             )
-        indices = host_indices(hosts, n)
+        indices = host_indices(chosen, n)
         assert indices is not None
-        return self._of(selected(columns_now(self._engine), indices))
+        if not there[indices].all():
+            raise MisuseError(f"hosts: {indices[~there[indices]][0]} was removed")
+        return self._of(selected(columns, indices))
 
     # one host is no fleet: without this Python would ask for fleet[0], fleet[1]...
     __iter__ = None
@@ -116,6 +127,8 @@ class CopiedHalf:
         return self + self.of(host, n, names)
 
 
-def arrived(cls: type[Any], columns: Columns) -> Any:
-    """A fleet whose columns came in a pickle."""
-    return cls._of(columns, holds=True)
+def arrived(cls: type[Any], columns: Columns, known_by: Arrived) -> Any:
+    """A fleet whose columns came in a pickle; claims behind it find it."""
+    fleet = cls._of(columns, holds=True)
+    known_by.engine = weakref.ref(fleet._engine)
+    return fleet

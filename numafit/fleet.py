@@ -13,13 +13,14 @@ from numafit._engine import ManyHosts, Prepared
 from numafit._header import REMOVED_CLASS
 from numafit.adopting import Written, all_or_error
 from numafit.changes import Changes, HasHostInfo, info_of
-from numafit.claims import Claim, give_back, take, take_all
+from numafit.claims import Claim, take, take_all
 from numafit.columns import Columns, npz
 from numafit.columns.snapshot import HostNow
 from numafit.copied import CopiedHalf
 from numafit.devices import pci_support
 from numafit.errors import InvalidValue, MisuseError, StalePlacement, shorten
 from numafit.filled import FilledHalf
+from numafit.inherited import release
 from numafit.journal import Journal
 from numafit.model import fields
 from numafit.model.guest import PciRequest
@@ -409,7 +410,8 @@ class Fleet(Changes, PlacementHalf, FilledHalf, CopiedHalf):
     def release(self, what: Claim | Placement | Iterable[Claim], host: int | None = None) -> None:
         """Give a claim back, or several: all of them or, raising StalePlacement, none.
 
-        A Placement too, which was in use when ``host`` was read.
+        A Placement too, which was in use when ``host`` was read. A fork takes the claims too that
+        were held when it was made, and gives them back in itself alone: what if this guest leaves?
         """
         if isinstance(what, Placement):
             self._engine.release([self._engine.adopt(self._host_of(what, host), what)])
@@ -419,7 +421,7 @@ class Fleet(Changes, PlacementHalf, FilledHalf, CopiedHalf):
         if not isinstance(what, Claim):
             expected = "a Claim, a list of Claims or a Placement"
             what = fields.many("claims", what, Claim, "a Claim", expected)
-        give_back(self._engine, (what,) if isinstance(what, Claim) else what)
+        release(self._engine, (what,) if isinstance(what, Claim) else what)
 
     def schedule(
         self,

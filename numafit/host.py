@@ -10,8 +10,9 @@ import numpy.typing as npt
 
 from numafit._engine import Prepared
 from numafit.changes import HasHostInfo, info_of
-from numafit.claims import Claim, give_back, take
+from numafit.claims import Claim, take
 from numafit.fleet import Asked, Fleet
+from numafit.inherited import release
 from numafit.model import fields
 from numafit.model.guest import PciRequest
 from numafit.model.hostinfo import HostInfo, PciPool
@@ -170,7 +171,7 @@ class Host:
     def release(self, what: Claim | Placement | Iterable[Claim]) -> None:
         """Give back a claim, several, or a placement that was in use when the host was read."""
         if isinstance(what, Claim):
-            give_back(self._engine, (what,))
+            release(self._engine, (what,))
         else:
             self._fleet.release(what, 0 if isinstance(what, Placement) else None)
 

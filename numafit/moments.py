@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
+from weakref import WeakSet
 
 from numafit._engine import Engine, HostCopy
 from numafit.columns import Columns
@@ -53,6 +54,9 @@ def columns_now(engine: Engine) -> Columns:
     """All columns at this moment: others' claims and changes do not reach them."""
     columns = engine.columns
     with columns.changes_lock, unchanged(engine), writing(engine) as journal:
-        now = columns.forked(*engine.fork())
+        slab, arrays, number = engine.fork()
+        now = columns.forked(slab, arrays)
+        now.ancestors = (engine.number, number, columns.ancestors)
+        now.gone = columns.gone and WeakSet(columns.gone)
         now.saved_at = None if journal is None else journal.position
         return now

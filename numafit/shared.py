@@ -56,7 +56,8 @@ class Shared:
 def write(fleet: Fleet, path: str | os.PathLike[str]) -> None:
     """Write the fleet as it is now to a file for ``open``, as a whole or not at all.
 
-    Readers of the file that was there before keep what they have. The file is for machines of the
+    Hosts that were removed are left out, as by ``compact``. Readers of the file that was there
+    before keep what they have. The file is for machines of the
     same byte order and the same version of numafit's C structs; ``Fleet.save`` writes one that
     lasts. Raises ``OSError``, and ``InputError`` where something else than a regular file is there.
     """

@@ -1,20 +1,24 @@
 """What goes from one process to another when a fleet is pickled, and what comes of it there.
 
 A fleet's columns go as one block of bytes, out of band where the pickler takes buffers. All that
-is pickled together with the fleet (requests that were prepared for it) belongs to the same fleet
-again on the other side.
+is pickled together with the fleet (requests that were prepared for it, claims behind it) belongs to
+the same fleet again on the other side.
 """
 
 from __future__ import annotations
 
 import copyreg
 import weakref
+from collections.abc import Callable
 from pickle import PickleBuffer
 from typing import Any, SupportsIndex
 
 from numafit._engine import Engine, ManyHosts, Prepared
+from numafit.adopting import Adopting
+from numafit.claims import Claim
 from numafit.columns import Columns, image
 from numafit.errors import InputError
+from numafit.holding import Holding
 from numafit.moments import columns_now
 
 
@@ -56,6 +60,42 @@ def unpacked(data: Any) -> Columns:
     return image.load_columns(memory)
 
 
+class Arrived:
+    """Shared by a fleet and its claims in a pickle: there the claims find the fleet by it."""
+
+    __slots__ = ("engine",)
+
+    def __init__(self) -> None:
+        self.engine: Callable[[], Engine | None] | None = None
+
+    def __reduce__(self) -> Any:
+        return Arrived, ()
+
+
+def arrived_of(columns: Columns) -> Arrived:
+    if columns.arrived is None:
+        columns.arrived = Arrived()
+    found: Arrived = columns.arrived
+    return found
+
+
+def claim_anew(arrived: Arrived, text: str, held: bool) -> Claim | Holding:
+    """The claim of the fleet that came before it in the pickle; else what it holds, in names.
+    Raises InputError where the fleet's hosts do not have that in use."""
+    engine = None if arrived.engine is None else arrived.engine()
+    if engine is None or not held:
+        return Holding.from_json(text)
+    found = Adopting(engine, engine.columns.names.index).written([text], True)
+    if found.lost:
+        raise InputError(None, "claim", found.lost[0].why, "what the fleet's hosts have in use")
+    return found.claims[0]
+
+
+def _reduce_claim(claim: Claim) -> Any:
+    arrived = arrived_of(claim.placed.engine.columns)
+    return claim_anew, (arrived, claim.to_json(), claim.state == "held")
+
+
 def prepared_anew(columns: Columns, request: Any) -> Prepared:
     engine = _engine_of(columns)
     return (ManyHosts(columns, holds=True) if engine is None else engine).prepare(request)
@@ -68,3 +108,4 @@ def _reduce_prepared(prepared: Prepared) -> Any:
 
 
 copyreg.pickle(Prepared, _reduce_prepared)
+copyreg.pickle(Claim, _reduce_claim)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +51,9 @@ class Columns:
     ``nets`` maps a physnet to its network id (0 is the tunnel endpoint); ``page_kib`` lists the
     page sizes in KiB, ascending; ``cpu_layouts`` holds the interned CPU layouts. ``slab``: the
     block that the arrays of a large fleet lie in. ``identity``: the same in all requests that are
-    prepared in these numbers; the engine gives it out, and forks keep it. ``identities``: those
+    prepared in these numbers; the engine gives it out, and forks keep it. ``ancestors``: of a fork
+    (the number of the Engine that it was made of, the how maniest fork of that, its ancestors);
+    ``gone``: claims of theirs that were given back since. ``identities``: those
     of before, to whose numbers others were added. ``living``: what their changes need, and
     ``tidy``: whether there was none. Changes hold ``changes_lock``, and ``devices_lock`` while
     what stands behind the numbers of a host is another. ``read_only``: they stand in memory that
@@ -130,9 +133,12 @@ class Columns:
         self._shared: set[str] = set()
         self.identity: int | None = None
         self.identities: frozenset[int] = frozenset()
+        self.ancestors: Any = None
+        self.gone: WeakSet[Any] | None = None
         self.read_only = False
         self.engine: Callable[[], Any] | None = None
         self.parcel: Callable[[], Any] | None = None
+        self.arrived: Any = None
         self._later: Mapping[str, Callable[[], Mapping[str, Any]]] = {}
 
     def _fill(self, arrays: dict[str, npt.NDArray[Any]], known: Mapping[str, Any]) -> None:
@@ -290,7 +296,7 @@ class Columns:
         fork._counts = dict(self._counts)
         fork.slab = slab
         fork.read_only = False
-        fork.engine = fork.parcel = None
+        fork.engine = fork.parcel = fork.arrived = None
         for name, value in arrays.items():
             setattr(fork, name, value)
         fork.devices_taken = dict(self.devices_taken)

@@ -11,7 +11,7 @@ import numpy as np
 from numafit._header import MAX_PAGE_SIZES, NO_DISTANCES
 from numafit.columns.columns import Columns
 from numafit.columns.gather import FIRST_PHYSNET, WORD_BITS, net_words
-from numafit.columns.in_order import edges_of, in_order
+from numafit.columns.in_order import edges_of, tidy
 from numafit.columns.layouts import Layout, Layouts
 from numafit.columns.names import Names
 from numafit.columns.pools import class_key
@@ -22,9 +22,10 @@ from numafit.rules.candidates import UNLIMITED
 
 
 def joined(first: Columns, second: Columns) -> Columns:
-    """The hosts of both with their usage, the second fleet's behind those of the first. Raises
-    InputError where they have more page sizes than a fleet may have."""
-    pair = in_order(first), in_order(second)
+    """The hosts of both with their usage, the second fleet's behind those of the first, without
+    those that were removed. Raises InputError where they have more page sizes than a fleet may
+    have."""
+    pair = tidy(first), tidy(second)
     one, other = pair
     layouts, layout_of = _interned(_each(pair, "cpu_layouts"), _layout_key)
     # a fleet without hosts has a kind all the same

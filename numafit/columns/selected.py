@@ -18,8 +18,8 @@ PARTS = ("cell", "pool")
 
 
 def selected(columns: Columns, hosts: Array) -> Columns:
-    """The hosts of these indices with their usage, one after the other. What nobody of them has is
-    left out, so that it is as if they had been gathered alone."""
+    """The hosts of these indices, none of them removed, with their usage, one after the other. What
+    nobody of them has is left out, so that it is as if they had been gathered alone."""
     hosts = hosts.astype(np.int64)
     members = {"host_room": hosts, "layout_room": np.arange(len(columns.cpu_layouts))}
     edges = {}
@@ -45,7 +45,7 @@ def selected(columns: Columns, hosts: Array) -> Columns:
     for name, column in COLUMNS.items():
         if "n_resources" in column.axes:
             arrays[name] = picked(getattr(columns, name)[which], column, {"host_room": hosts})
-    uuids = ["", *columns.providers]
+    uuids = {number: name for name, number in columns.providers.items()}
     known: Mapping[str, Any] = {
         **columns.known(),
         "names": _names(columns.names, hosts),

@@ -176,3 +176,19 @@ def test_more_page_sizes_than_a_fleet_may_have() -> None:
     ]  # fmt: skip
     with pytest.raises(InputError, match="at most 32 page sizes"):
         fleets[0] + fleets[1]
+
+
+def test_hosts_that_were_removed_are_left_out(both: tuple[Fleet, Fleet], tmp_path: Path) -> None:
+    fleet, other = both
+    fleet.remove([2, 5])
+    fleet.replace("höst 3", replace(make_host(9), name="höst 3"))
+    fleet.add([replace(make_host(4), name="new")])
+    there = [n for n in range(10) if n not in (2, 5)]
+    ours = [fleet.hostinfo(n) for n in there]
+    alike(fleet[:], ours, tmp_path)
+    alike(fleet[np.ones(10, bool)], ours, tmp_path)
+    alike(fleet[[9, 3, 3]], [ours[7], ours[2], ours[2]], tmp_path)
+    alike(fleet + other, ours + list(other.hostinfos()), tmp_path)
+    alike(other + fleet, list(other.hostinfos()) + ours, tmp_path)
+    with pytest.raises(MisuseError, match="hosts: 5 was removed"):
+        fleet[[1, 5]]

@@ -178,3 +178,32 @@ def test_pickling_keeps_no_fleet_alive() -> None:
         assert engine() is None
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_claims_behind_their_fleet_are_claims_of_it(fleet: Fleet, protocol: int) -> None:
+    claims = [fleet.claim(REQUEST, host) for host in (1, 1, 3)]
+    before = list(make_fleet(7).hostinfos())
+    there, arrived = pickle.loads(pickle.dumps((fleet, claims), protocol))
+    assert there.claims() == arrived
+    assert [one.to_json() for one in arrived] == [one.to_json() for one in claims]
+    assert [one.pci[0].devices for one in arrived] == [one.pci[0].devices for one in claims]
+    there.release(arrived)
+    assert list(there.hostinfos()) == before
+    assert fleet.capacity(REQUEST).tolist() == [2, 0, 2, 1, 2, 2, 2]
+    with pytest.raises(MisuseError, match="another host or fleet"):
+        there.release(claims)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_claim_alone_says_what_it_holds(fleet: Fleet, protocol: int) -> None:
+    claim, given = fleet.claim(REQUEST, 3), fleet.claim(REQUEST, 3)
+    fleet.release(given)
+    data = pickle.dumps(claim, protocol)
+    assert len(data) < 3000
+    alone = pickle.loads(data)
+    assert (alone.host_name, alone.to_json()) == ("höst 3", claim.to_json())
+    other = make_fleet(7)
+    assert other.adopt([alone], "on top").claims[0].pci[0].devices == claim.pci[0].devices
+    there, gone = pickle.loads(pickle.dumps((fleet, given), protocol))
+    assert (gone.to_json(), len(there.claims())) == (given.to_json(), 0)

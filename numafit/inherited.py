@@ -1,0 +1,70 @@
+"""Claims of the fleet that a fork was made of: the fork holds what they held at that moment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from weakref import WeakSet
+
+from numafit._engine import Engine
+from numafit.adopting import Adopting
+from numafit.claims import Claim, give_back
+from numafit.errors import MisuseError, StalePlacement
+from numafit.moments import unchanged
+
+
+def release(engine: Engine, claims: Sequence[Claim]) -> None:
+    """Give all of these back or, raising, none: claims of this fleet, and those that were held when
+    it was forked, which are given back here alone."""
+    if all(claim.placed.engine is engine for claim in claims):
+        give_back(engine, claims)
+        return
+    columns = engine.columns
+    with columns.changes_lock, unchanged(engine):
+        own = [_own(engine, claim) for claim in claims]
+        give_back(engine, own)
+        gone = WeakSet() if columns.gone is None else columns.gone
+        gone.update(claim.before for claim in own if claim.before is not None)
+        columns.gone = gone
+        for claim in own:
+            claim.before = None
+
+
+def _own(engine: Engine, claim: Claim) -> Claim:
+    """The fork's own claim of what a claim held."""
+    if claim.placed.engine is engine:
+        return claim
+    columns = engine.columns
+    origin = columns.ancestors
+    while origin is not None and origin[0] != claim.placed.engine.number:
+        origin = origin[2]
+    if origin is None:
+        raise MisuseError("claim: it was taken from another host or fleet")
+    if columns.gone is not None and claim in columns.gone:
+        raise MisuseError("claim: it was released before")
+    there = claim.in_fork(origin[1])
+    if not there:
+        when = "" if there is None else "not "
+        raise MisuseError(
+            "claim: it was taken or given back while the fork was made, which may have it or not"
+            if not when
+            else "claim: it was not held when the fork was made"
+        )
+    for own in engine.claims_of(claim.host):
+        if isinstance(own, Claim) and own.before is claim:
+            return own
+    found = Adopting(engine, lambda name: _host(engine, claim, name)).written([claim], True)
+    if found.lost:
+        raise StalePlacement(f"claim: {found.lost[0].why}")
+    found.claims[0].before = claim
+    return found.claims[0]
+
+
+def _host(engine: Engine, claim: Claim, name: str) -> int:
+    """Its index; one of the two fleets may have been compacted."""
+    names = engine.columns.names
+    if claim.host < len(names) and names[claim.host] == name:
+        return claim.host
+    try:
+        return names.index(name)
+    except ValueError:
+        raise MisuseError(f"{name}: the fork has no such host any more") from None
