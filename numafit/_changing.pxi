@@ -2,7 +2,7 @@
 # place under its lock.
 
 
-cdef class Changing(Engine):
+cdef class Changing(Claiming):
     """What changes hosts. Whoever calls holds ``changes_lock`` and ``devices_lock`` of the columns,
     but for ``draft``."""
 

@@ -276,10 +276,13 @@ class Changes(KeptClaims):
                 generation = engine.generation(host)
                 copy = engine.host_copy(host)
                 devices: set[str] = set()
+                missing = ""
                 for claim in self.claims([host]):
-                    engine.turn_on(copy, claim.placed, False)
+                    missing = missing or engine.turn_on(copy, claim.placed, False)
                     devices.update(one for drawn in claim.pci for one in drawn.devices)
                 if generation is not None and engine.generation(host) == generation:
+                    if missing:  # of what a claim holds, and nobody has given back
+                        raise AssertionError(missing)
                     return HostNow(columns, host, copy, frozenset(devices)).hostinfo()
             time.sleep(0)
 

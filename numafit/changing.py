@@ -14,7 +14,7 @@ from numafit.columns import Columns
 from numafit.columns.gather import Gatherer
 from numafit.columns.growing import grown
 from numafit.columns.living import Living, Place
-from numafit.errors import StalePlacement
+from numafit.errors import MisuseError, StalePlacement
 from numafit.holding import Holding
 from numafit.judging import Judged, in_usage, on_top
 from numafit.model.hostinfo import HostInfo, PciPool
@@ -54,6 +54,8 @@ class Change:
     def __init__(self, engine: ManyHosts, kind: Kind = INFOS) -> None:
         self._engine = engine
         self._columns: Columns = engine.columns
+        if self._columns.read_only:
+            raise MisuseError("the fleet is open for reading alone: change a fork() of it")
         self._kind = kind
         if self._columns.living is None:
             self._columns.living = Living(self._columns)
