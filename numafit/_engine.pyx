@@ -297,13 +297,15 @@ cdef class Engine(Lent):
         with self.columns.devices_lock:  # while the host stays what it is
             return self.place(host, placement.cells, placement.pci_requests, placement.pci)
 
-    def place(self, uint32_t host, tuple cells, tuple requests, tuple allocations, amounts=None):
+    def place(self, uint32_t host, tuple cells, tuple requests, tuple allocations, amounts=None,
+              counted=None):
         """Cells of a placement, what its PCI requests draw (nothing: they are served anew) and
-        units of resource classes, in this fleet's numbers."""
-        return self.placed_in(self.c, host, cells, requests, allocations, amounts)
+        units of resource classes, in this fleet's numbers. ``counted``: those of the units that
+        the host counts; the others are told of it alone."""
+        return self.placed_in(self.c, host, cells, requests, allocations, amounts, counted)
 
     cdef Placed placed_in(self, const nf_fleet *f, uint32_t host, tuple cells, tuple requests,
-                          tuple allocations, object amounts):
+                          tuple allocations, object amounts, object counted):
         """On a host of ``f``, which has this fleet's numbers."""
         cdef Prepared p
         cdef Placed placed
@@ -315,7 +317,8 @@ cdef class Engine(Lent):
         p = self.prepare_parts(cells, False, None, requests, None)
         if amounts:
             p.amounts = amounts
-            p.resources = units_of(amounts, self.columns, &p.c.n_resources)
+            p.resources = units_of(amounts if counted is None else counted, self.columns,
+                                   &p.c.n_resources)
             p.c.resources = p.resources
         # placement may have allocated more devices than the requests count
         placed = new_placed(self, p, host, len(allocations))

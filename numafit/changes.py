@@ -257,15 +257,16 @@ class Changes(KeptClaims):
         except ValueError:
             return False
 
-    def _claims_with_holdings(self) -> list[tuple[Claim, Holding]]:
-        """All of them; their placements are read before hosts have other indices."""
+    def _claims_with_holdings(self) -> list[tuple[Claim, Holding, dict[str, int]]]:
+        """All of them with the units that hosts count; their placements are read before hosts have
+        other indices."""
         engine = self._engine
         found = []
         for host in engine.claimed_hosts():
             for claim in engine.still_held(host):
                 if isinstance(claim, Claim):
                     freeze(claim, self._columns.names[host])
-                    found.append((claim, claim.holding()))
+                    found.append((claim, claim.holding(), claim.placed.counted()))
         return found
 
     def _without_claims(self, host: int) -> HostInfo:
