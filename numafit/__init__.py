@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 __version__ = "0.1.0"
 
 __all__ = [
+    "Adopted",
     "Alias",
     "Aliases",
     "CellRefusal",
+    "Changed",
     "Claim",
     "CpuTopology",
     "DeviceSpec",
     "FitOptions",
-    "Fleet",
     "Flavor",
+    "Fleet",
     "GuestCell",
     "GuestTopology",
     "Host",
@@ -25,6 +27,7 @@ __all__ = [
     "InputError",
     "InvalidRequest",
     "InvalidValue",
+    "Journal",
     "Limits",
     "MisuseError",
     "Multiqueue",

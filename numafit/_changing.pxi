@@ -2,7 +2,7 @@
 # place under its lock.
 
 
-cdef class Changing(Engine):
+cdef class Changing(Claiming):
     """What changes hosts. Whoever calls holds ``changes_lock`` and ``devices_lock`` of the columns,
     but for ``draft``."""
 
@@ -20,7 +20,7 @@ cdef class Changing(Engine):
     def place_on(self, HostDraft draft, tuple cells, tuple requests, tuple allocations,
                  amounts=None):
         """As ``place``, of a host that is to be: numbers of cells and pools are its own."""
-        return self.placed_in(&draft.c, 0, cells, requests, allocations, amounts)
+        return self.placed_in(&draft.c, 0, cells, requests, allocations, amounts, None)
 
     def generation(self, uint32_t host):
         """Grows with each change of the host; ``None``: a claim is on its way."""

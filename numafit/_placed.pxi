@@ -95,6 +95,19 @@ cdef class Placed:
         kind = columns.host_kinds[columns.host_class[self.host]]
         return asked.second.amounts if second_finds(kind, asked) else asked.amounts
 
+    def counted(self):
+        """Those of the units that the host counts: of classes that the fleet knew when the request
+        was prepared."""
+        cdef Prepared p = self.prepared
+        cdef const nf_resource *units = p.c.resources
+        cdef uint32_t n = p.c.n_resources, i
+        columns = self.engine.columns
+        if p.amounts is None and p.c.n_fallback and second_finds(
+                columns.host_kinds[columns.host_class[self.host]], p.request.resources):
+            units, n = p.c.fallback, p.c.n_fallback
+        names = {number: name for name, number in columns.resource_classes.items()}
+        return {names[units[i].resource]: units[i].amount for i in range(n)}
+
     def decode_pci(self):
         """The pools it draws on, and the devices where the host came with a list of them."""
         if not self.out.n_draws:

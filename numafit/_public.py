@@ -17,7 +17,10 @@ except ModuleNotFoundError as error:
         raise
     raise ImportError(NOT_BUILT) from error
 
+from numafit.adopting import Adopted as Adopted
+from numafit.changes import Changed as Changed
 from numafit.claims import Claim as Claim
+from numafit.journal import Journal as Journal
 from numafit.linking import get_include as get_include
 from numafit.linking import get_library_dir as get_library_dir
 from numafit.model.flavor import Flavor as Flavor

@@ -120,7 +120,10 @@ class Adopting:
             provider = columns.providers_of_hosts.get(host)
             there = {} if provider is None else provider.inventories
             units = {name: amount for name, amount in units.items() if name in there}
-        placed = self._engine.place(host, holding.cells, requests, allocations, units)
+        resources = dict(holding.resources)
+        placed = self._engine.place(
+            host, holding.cells, requests, allocations, resources, counted=units
+        )
         placement = Placement(
             holding.cells, pci_requests=holding.pci_requests, host_name=holding.host_name
         )

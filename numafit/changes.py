@@ -257,15 +257,16 @@ class Changes(KeptClaims):
         except ValueError:
             return False
 
-    def _claims_with_holdings(self) -> list[tuple[Claim, Holding]]:
-        """All of them; their placements are read before hosts have other indices."""
+    def _claims_with_holdings(self) -> list[tuple[Claim, Holding, dict[str, int]]]:
+        """All of them with the units that hosts count; their placements are read before hosts have
+        other indices."""
         engine = self._engine
         found = []
         for host in engine.claimed_hosts():
             for claim in engine.still_held(host):
                 if isinstance(claim, Claim):
                     freeze(claim, self._columns.names[host])
-                    found.append((claim, claim.holding()))
+                    found.append((claim, claim.holding(), claim.placed.counted()))
         return found
 
     def _without_claims(self, host: int) -> HostInfo:
@@ -276,10 +277,13 @@ class Changes(KeptClaims):
                 generation = engine.generation(host)
                 copy = engine.host_copy(host)
                 devices: set[str] = set()
+                missing = ""
                 for claim in self.claims([host]):
-                    engine.turn_on(copy, claim.placed, False)
+                    missing = missing or engine.turn_on(copy, claim.placed, False)
                     devices.update(one for drawn in claim.pci for one in drawn.devices)
                 if generation is not None and engine.generation(host) == generation:
+                    if missing:  # of what a claim holds, and nobody has given back
+                        raise AssertionError(missing)
                     return HostNow(columns, host, copy, frozenset(devices)).hostinfo()
             time.sleep(0)
 

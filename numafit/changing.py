@@ -14,7 +14,7 @@ from numafit.columns import Columns
 from numafit.columns.gather import Gatherer
 from numafit.columns.growing import grown
 from numafit.columns.living import Living, Place
-from numafit.errors import StalePlacement
+from numafit.errors import MisuseError, StalePlacement
 from numafit.holding import Holding
 from numafit.judging import Judged, in_usage, on_top
 from numafit.model.hostinfo import HostInfo, PciPool
@@ -54,6 +54,8 @@ class Change:
     def __init__(self, engine: ManyHosts, kind: Kind = INFOS) -> None:
         self._engine = engine
         self._columns: Columns = engine.columns
+        if self._columns.read_only:
+            raise MisuseError("the fleet is open for reading alone: change a fork() of it")
         self._kind = kind
         if self._columns.living is None:
             self._columns.living = Living(self._columns)
@@ -222,7 +224,8 @@ class Change:
         for claim, holding, drawn, units in judged.kept:
             there = tuple(replace(one, pool=place.pool + one.pool) for one in drawn)
             requests = holding.pci_requests if there else ()
-            placed = engine.place(host, holding.cells, requests, there, units)
+            resources = dict(holding.resources)
+            placed = engine.place(host, holding.cells, requests, there, resources, counted=units)
             kept.append((claim, placed, there, name))
         self._settle(kept, judged.lost)
 
@@ -255,11 +258,13 @@ class Change:
                 journal.write(give=gone)
 
 
-def move_claims(engine: ManyHosts, claims: Sequence[tuple[Claim, Holding]], becomes: Any) -> None:
+def move_claims(
+    engine: ManyHosts, claims: Sequence[tuple[Claim, Holding, dict[str, int]]], becomes: Any
+) -> None:
     """Claims on hosts that have other indices from now on, and are what they were."""
     columns = engine.columns
     kept = []
-    for claim, holding in claims:
+    for claim, holding, units in claims:
         host = int(becomes[claim.host])
         first, end = int(columns.host_first_pool[host]), int(columns.host_end_pool[host])
         pools = {pool: columns.pools[pool] for pool in range(first, end)}
@@ -267,8 +272,9 @@ def move_claims(engine: ManyHosts, claims: Sequence[tuple[Claim, Holding]], beco
         if isinstance(drawn, str):  # the pools are the same
             raise AssertionError(drawn)
         requests = holding.pci_requests if drawn else ()
-        units = dict(holding.resources)
-        kept.append((claim, engine.place(host, holding.cells, requests, drawn, units), drawn))
+        resources = dict(holding.resources)
+        placed = engine.place(host, holding.cells, requests, drawn, resources, counted=units)
+        kept.append((claim, placed, drawn))
     engine.resettle([(claim, placed) for claim, placed, _drawn in kept])
     for claim, placed, drawn in kept:
         claim.pci = drawn

@@ -209,7 +209,9 @@ def _tables(columns: Columns) -> Gatherer:
     """What gathers hosts in the numbers of these columns."""
     tables = Gatherer()
     tables.layouts.all = list(columns.cpu_layouts)
-    tables.layouts.ids = {_layout_key(one): n for n, one in enumerate(columns.cpu_layouts)}
+    tables.layouts.ids = {
+        key: n for n, one in enumerate(columns.cpu_layouts) for key in _layout_keys(one)
+    }
     tables.pools.classes = list(columns.classes)
     tables.pools.class_ids = {class_key(one): n for n, one in enumerate(columns.classes)}
     tables.pools.providers = columns.own("providers")
@@ -222,10 +224,15 @@ def _tables(columns: Columns) -> Gatherer:
     return tables
 
 
-def _layout_key(layout: Layout) -> Any:
-    listed = frozenset().union(*layout.siblings)
-    extra = frozenset(cpu for cpu in layout.cpus if cpu >= 0) - listed - layout.dedicated
-    return (layout.siblings, layout.shared, layout.dedicated, extra)
+def _layout_keys(layout: Layout) -> Iterator[Any]:
+    """As ``Layouts.of`` makes them of cells that are numbered so."""
+    listed = frozenset[int]().union(*layout.siblings)
+    cpus = [cpu for cpu in layout.cpus if cpu >= 0]
+    extra = frozenset(cpus) - listed - layout.dedicated
+    yield layout.siblings, layout.shared, layout.dedicated, extra
+    plain = layout.shared | layout.dedicated
+    if layout.threads == 1 and cpus == sorted(plain):  # a cell without siblings, perhaps
+        yield (), layout.shared, layout.dedicated, frozenset[int]()
 
 
 def _matrices(columns: Columns) -> Iterator[tuple[Any, int]]:

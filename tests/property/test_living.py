@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from numafit import Claim, Fleet, HostInfo, InputError, PciPool, StalePlacement
-from numafit.model.resources import Inventory, Provider
+from numafit import Claim, Fleet, HostInfo, InputError, PciPool, Request, StalePlacement
+from numafit.model.resources import Inventory, Provider, ResourceGroup, Resources
 from tests.property.worlds import make_host, make_options, make_request
 
 SEEDS = st.integers(0, 2**20)
@@ -239,6 +239,15 @@ class Living(RuleBasedStateMachine):
         if host is None:
             return
         request, options = make_request(dice, tied), make_options(dice)
+        if dice.random() < 0.4:
+            names = dice.sample(["PCPU", "VCPU", "DISK_GB", "CUSTOM_A"], dice.randint(1, 2))
+            group = ResourceGroup(resources={name: dice.randint(1, 3) for name in names})
+            request = Request(
+                request.guest,
+                networks=request.networks,
+                pci=request.pci,
+                resources=Resources((group,)),
+            )
         with suppress(StalePlacement):
             if way == "placement":
                 found = self.fleet.fit_on(request, host, **options)

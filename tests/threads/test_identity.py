@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,11 +51,6 @@ def test_a_request_prepared_for_another_fleet_is_refused(
     assert library.taken(fleet, prepared) == 0
     assert fleet.check() is None
     assert library.taken(other, prepared) > 0
-
-
-def test_what_was_prepared_stays_in_its_process() -> None:
-    with pytest.raises((TypeError, AttributeError)):
-        pickle.dumps(Fleet([host("h")]).prepare(asking()))
 
 
 def test_the_table_refuses_what_is_no_fleet_of_its_own(library: Library) -> None:

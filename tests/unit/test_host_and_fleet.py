@@ -158,6 +158,13 @@ def fitted(host: Host, request: Request) -> Placement:
 
 
 MORE_OF_A_FLEET = {
+    "add",
+    "replace",
+    "remove",
+    "update_rows",
+    "set",
+    "sync",
+    "compact",
     "adopt",
     "claims",
     "journal",
