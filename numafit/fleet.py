@@ -96,7 +96,8 @@ class Fleet(Changes, PlacementHalf, FilledHalf, CopiedHalf):
         return cls._of(Columns(gather_rows(given, progress)))
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fleet with its usage to an ``.npz`` file, as a whole or not at all.
+        """Write the fleet with its usage to an ``.npz`` file, as a whole or not at all. Hosts that
+        were removed are left out, so that ``load`` gives those behind them other indices.
 
         What other threads claim and release meanwhile is not in it. With it goes the place in the
         fleet's journal, where it has one. A file that is replaced keeps its mode, and a symlink

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from numafit import (
@@ -283,3 +285,38 @@ def test_a_database_is_followed_by_what_it_updates(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=names[4]):
             fleet.sync(url)
         assert list(fleet.hostinfos()) == before
+
+
+def test_copies_of_a_large_fleet_that_has_changed_are_what_it_is(tmp_path: Path) -> None:
+    """Its columns lie in one block, which grows."""
+    fleet = Fleet(make_host(f"h{n}") for n in range(9000))
+    assert fleet._columns.slab is not None
+    held = [fleet.claim(PINNED, host=host) for host in (1, 7, 8999)]
+    fleet.add(make_host(f"n{n}", cpus=4 + n % 9) for n in range(50))
+    for n in range(0, 300, 3):
+        fleet.replace(n, make_host(f"h{n}", cpus=4 + n % 7), claims="on top")
+    fleet.remove([10, 11, 12])
+    assert fleet.check() is None
+    fork = fleet.fork()
+    before = list(fleet.hostinfos())
+    fork.add(make_host("fork", cpus=60))
+    fork.replace(3, make_host("h3", page_pools=(PagePool(64, 9),)))
+    fork.remove(20)
+    assert (fork.check(), fleet.check(), len(fork)) == (None, None, 9051)
+    assert list(fleet.hostinfos()) == before
+    again = fork.fork()
+    assert list(again.hostinfos()) == list(fork.hostinfos())
+
+    some = fleet[[1, 10, 9010]]  # without the one that was removed
+    assert some.names == ["h1", "n10"]
+    assert [some.hostinfo(n).cells for n in range(2)] == [before[n].cells for n in (1, 9010)]
+    assert (fleet[[1]] + fork[[3]]).names == ["h1", "h3"]
+    there = [info for n, info in enumerate(before) if n not in (10, 11, 12)]
+    fleet.save(tmp_path / "fleet.npz")
+    for other in (pickle.loads(pickle.dumps(fleet)), Fleet.load(tmp_path / "fleet.npz")):
+        assert list(other.hostinfos()) == there
+        assert other.scan(PINNED).tolist() == np.delete(fleet.scan(PINNED), [10, 11, 12]).tolist()
+    assert fleet.compact()[9:14].tolist() == [9, -1, -1, -1, 10]
+    assert [claim.host for claim in fleet.claims()] == [1, 7, 8996]
+    fleet.release(held)
+    assert list(Fleet(fleet.hostinfos()).hostinfos()) == list(fleet.hostinfos())
