@@ -168,7 +168,7 @@ class Adopting:
 
 def counted(usage: object) -> bool:
     """Are the claims in the usage that the host comes with, or on top of it?"""
-    if usage not in (IN_USAGE, ON_TOP):
+    if not isinstance(usage, str) or usage not in (IN_USAGE, ON_TOP):
         raise MisuseError(f"claims={shorten(usage)}: expected '{IN_USAGE}' or '{ON_TOP}'")
     return usage == IN_USAGE
 

@@ -104,7 +104,7 @@ class Fleet(Changes, PlacementHalf, FilledHalf, CopiedHalf):
         still points to it. Raises ``OSError``, and ``InputError`` for a path at which there is
         something else than a regular file.
         """
-        npz.save(columns_now(self._engine), path_of(path))
+        npz.save(columns_now(self._engine), fields.path("path", path))
 
     @classmethod
     def load(
@@ -113,7 +113,7 @@ class Fleet(Changes, PlacementHalf, FilledHalf, CopiedHalf):
         """A fleet that ``save`` wrote, with the ``claims`` that were held then, as ``adopt`` takes
         them. Raises InputError for a file that is cut, changed or not one of numafit's, and for
         claims that do not hold."""
-        fleet = cls._of(npz.load(path_of(path)), holds=True)
+        fleet = cls._of(npz.load(fields.path("path", path)), holds=True)
         if claims is not None:
             all_or_error(fleet.adopt(claims).lost, os.fspath(path))
         return fleet
@@ -491,11 +491,3 @@ class Fleet(Changes, PlacementHalf, FilledHalf, CopiedHalf):
         for host, fit in zip(everything, fits.tolist(), strict=True):
             if fit:
                 yield host
-
-
-def path_of(path: Any) -> str:
-    """A path in text. Raises InvalidValue."""
-    try:
-        return os.fsdecode(path)
-    except TypeError:
-        raise InvalidValue("path", path, "the path of a file") from None

@@ -54,7 +54,7 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike[str], fsync: bool = False) -> None:
-        self.path = os.fspath(path)
+        self.path = fields.path("path", path)
         self._fsync = fields.yes_or_no("fsync", fsync)
         self.lock = threading.RLock()
         self._owner = os.getpid()

@@ -13,7 +13,7 @@ from numafit._slab import Slab, unnamed_file
 from numafit.columns import image
 from numafit.columns.drafts import draft_of
 from numafit.errors import InputError, InvalidValue
-from numafit.fleet import Fleet, path_of
+from numafit.fleet import Fleet
 from numafit.model import fields
 from numafit.moments import columns_now
 
@@ -62,7 +62,7 @@ def write(fleet: Fleet, path: str | os.PathLike[str]) -> None:
     lasts. Raises ``OSError``, and ``InputError`` where something else than a regular file is there.
     """
     columns = columns_now(_fleet(fleet)._engine)
-    with draft_of(path_of(path)) as file:
+    with draft_of(fields.path("path", path)) as file:
         image.write(columns, file)
 
 
@@ -112,7 +112,7 @@ def open(source: str | os.PathLike[str] | Shared, check: bool | None = None) -> 
     Raises ``InputError`` for a file that is cut, foreign or of another version.
     """
     shared = source if isinstance(source, Shared) else None
-    file = path_of(source) if shared is None else shared.path
+    file = fields.path("path", source) if shared is None else shared.path
     check = shared is None if check is None else fields.yes_or_no("check", check)
     try:
         handle = os.open(file, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)

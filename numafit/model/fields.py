@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import operator
+import os
 from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import Any, TypeVar
@@ -140,6 +141,14 @@ def mapping(key: str, value: Any, expected: str = "a mapping with text as keys")
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
         raise InvalidValue(key, value, expected)
     return dict(value)
+
+
+def path(key: str, value: Any) -> str:
+    """A path in text."""
+    try:
+        return os.fsdecode(value)
+    except TypeError:
+        raise InvalidValue(key, value, "the path of a file") from None
 
 
 def instance(key: str, value: Any, kind: type[Any], none: bool = False) -> None:

@@ -46,7 +46,11 @@ class Variant:
             fields.instance("ratios", ratios, Limits)
             given[_CPU_RATIO] = ratios.cpu_allocation_ratio
             given[_RAM_RATIO] = ratios.ram_allocation_ratio
-        pages = {} if reserved_pages is None else dict(reserved_pages)
+        given_pages: object = reserved_pages
+        if not isinstance(given_pages, Mapping | None):
+            expected = "a mapping of page sizes in KiB to pages of each cell, or None"
+            raise InvalidValue("reserved_pages", reserved_pages, expected)
+        pages = dict(reserved_pages or {})
         for size, count in pages.items():
             fields.number("reserved_pages", size, 1, MAX_PAGE_KIB, "KiB")
             fields.number("reserved_pages", count, 0, MAX_PAGE_COUNT, "pages")
