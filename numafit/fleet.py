@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from numafit._engine import ManyHosts, Prepared
-from numafit._header import REMOVED_CLASS
 from numafit.adopting import Written, all_or_error
 from numafit.changes import Changes, HasHostInfo, info_of
 from numafit.claims import Claim, take, take_all
@@ -164,18 +163,6 @@ class Fleet(Changes, PlacementHalf, FilledHalf, CopiedHalf):
     def names(self) -> list[str]:
         """Of each host, ``""`` of one that has none, and of one that was removed."""
         return self._columns.names[: len(self)]
-
-    def index(self, name: str) -> int:
-        """Index of the first host of this name, in a time that does not grow with the fleet.
-        Raises MisuseError where there is none."""
-        fields.text("name", name)
-        try:
-            index = self._columns.names.index(name)
-            while not name and self._columns.host_class[index] == REMOVED_CLASS:
-                index = self._columns.names.index(name, index + 1)
-        except ValueError:
-            raise MisuseError(f"name={shorten(name)}: no host of the fleet has it") from None
-        return index
 
     def hostinfo(self, host: int) -> HostInfo:
         """One host with its usage, as it is now: a value that later claims do not change."""

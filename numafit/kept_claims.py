@@ -1,14 +1,16 @@
-"""The claims that a fleet keeps: found by host, taken over from another process, written down."""
+"""Hosts by their names, and the claims that a fleet keeps: found by host, taken over from another
+process, written down."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from numafit._engine import ManyHosts
+from numafit._header import REMOVED_CLASS
 from numafit.adopting import Adopted, Adopting, Lost, Written, counted
 from numafit.claims import Claim
 from numafit.columns import Columns
-from numafit.errors import MisuseError
+from numafit.errors import MisuseError, shorten
 from numafit.journal import Journal
 from numafit.model import fields
 from numafit.spans import Hosts, host_indices
@@ -21,7 +23,16 @@ class KeptClaims:
     _engine: ManyHosts
 
     def index(self, name: str) -> int:
-        raise NotImplementedError
+        """Index of the first host of this name, in a time that does not grow with the fleet.
+        Raises MisuseError where there is none."""
+        fields.text("name", name)
+        try:
+            index = self._columns.names.index(name)
+            while not name and self._columns.host_class[index] == REMOVED_CLASS:
+                index = self._columns.names.index(name, index + 1)
+        except ValueError:
+            raise MisuseError(f"name={shorten(name)}: no host of the fleet has it") from None
+        return index
 
     def claims(self, hosts: Hosts = None) -> list[Claim]:
         """Claims that are held, those of one host after the other, each in the order in which they
