@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import cases
-from numafit import Fleet, Host, PciRequest, Placement
+from numafit import Fleet, Host, Limits, PciRequest, Placement
 from numafit.model.hostinfo import HostInfo
 
 Verbs = dict[str, Callable[[], Any]]
@@ -35,21 +35,41 @@ def _fleet() -> Verbs:
     rows = [(f"h{seed}", cases.topology(seed), None) for seed in range(4)]
     fleet.save(folder / "saved.npz")
     named = Fleet.from_nova_rows(rows)
+    living = Fleet.from_nova_rows(rows)
+    claim_text = fleet.claim(request, host).to_json()
+    fleet.release(fleet.claims())
+    left = Fleet(_hosts())
+    left.remove(0)
+
+    def added() -> Any:
+        return living.remove(living.add(infos[:1]))
+
+    def adopted() -> Any:
+        taken = fleet.adopt([claim_text], usage="on top").claims
+        return fleet.release(taken)
+
     return {
         "Fleet": lambda: Fleet(infos),
+        "Fleet.add": added,
+        "Fleet.adopt": adopted,
         "Fleet.capacity": lambda: fleet.capacity(request),
         "Fleet.capacity mix": lambda: fleet.capacity([request, refused]),
+        "Fleet.cell_by_cell": fleet.cell_by_cell,
         "Fleet.check": fleet.check,
         "Fleet.claim": lambda: fleet.release(fleet.claim(placement)),
         "Fleet.claim request": lambda: fleet.release(fleet.claim(request, host)),
         "Fleet.claim_all": lambda: fleet.release(fleet.claim_all([placement])),
+        "Fleet.claims": fleet.claims,
         "Fleet.columns": fleet.columns,
+        "Fleet.compact": left.compact,
         "Fleet.c_columns": fleet.c_columns,
         "Fleet.copy": fleet.copy,
         "Fleet.derived_of": lambda: fleet.derived_of(None),
         "Fleet.disabled_of": lambda: fleet.disabled_of(None),
         "Fleet.explain": lambda: fleet.explain(refused, 0),
         "Fleet.explain read": lambda: str(fleet.explain(refused, 0)),
+        "Fleet.filled": lambda: fleet.filled(request),
+        "Fleet.filled_mix": lambda: fleet.filled_mix([request]),
         "Fleet.fit": lambda: fleet.fit(request),
         "Fleet.fit_on": lambda: fleet.fit_on(request, host),
         "Fleet.fork": fleet.fork,
@@ -60,14 +80,20 @@ def _fleet() -> Verbs:
         "Fleet.index": lambda: named.index("h3"),
         "Fleet.load": lambda: Fleet.load(folder / "saved.npz"),
         "Fleet.not_judged": lambda: fleet.not_judged(request),
+        "Fleet.of": lambda: Fleet.of(infos[0], 100),
         "Fleet.pools": lambda: fleet.pools(0),
         "Fleet.prepare": lambda: fleet.prepare(request),
         "Fleet.release": lambda: fleet.release([fleet.claim(request, host)]),
+        "Fleet.remove": added,
+        "Fleet.replace": lambda: living.replace(1, infos[1]),
         "Fleet.save": lambda: fleet.save(folder / "again.npz"),
         "Fleet.scan": lambda: fleet.scan(request),
         "Fleet.schedule": lambda: [fleet.release(c) for c in fleet.schedule([request]) if c],
+        "Fleet.set": lambda: living.set(2, ratios=Limits(2.0, 1.0)),
         "Fleet.supports_pci": lambda: fleet.supports_pci(pci, 0),
+        "Fleet.update_rows": lambda: living.update_rows(rows[:1]),
         "Fleet.usage": lambda: fleet.usage(0),
+        "Fleet.with_hosts": lambda: fleet.with_hosts(infos[0], 100),
         "Fleet.with_inventories": lambda: fleet.with_inventories(),
     }
 
