@@ -248,7 +248,7 @@ test-db: nova-env $(VENV)/.postgresql ## nova's and placement's tables in MariaD
 	NUMAFIT_NOVA_PYTHON=$(abspath $(NOVA_PYTHON)) $(PYTEST) -q -m "nova and db" tests/nova
 
 $(VENV)/.bench: $(VENV)/.installed
-	$(PIP) install -e '.[bench,rows]' $(EDITABLE)
+	$(PIP) install -e '.[bench]' $(EDITABLE)
 	@touch $@
 
 # QUESTIONS names some of them (bench/README.md); NUMAFIT_NOVA_PYTHON is the Python that has nova 34,

@@ -92,9 +92,6 @@ class CopiedHalf:
             raise MisuseError(f"hosts: {indices[~there[indices]][0]} was removed")
         return self._of(selected(columns, indices))
 
-    # one host is no fleet: without this Python would ask for fleet[0], fleet[1]...
-    __iter__ = None
-
     @classmethod
     def of(cls, host: Any, n: int, names: Iterable[str] | None = None) -> Self:
         """A fleet of ``n`` hosts like this one (a HostInfo or a Host), its usage included, stored

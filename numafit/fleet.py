@@ -30,6 +30,7 @@ from numafit.model.refusal import Refusal
 from numafit.model.request import Request
 from numafit.moments import columns_now, host_now, unchanged
 from numafit.placement_half import PlacementHalf
+from numafit.shown import ShownHalf
 from numafit.spans import (
     DEFAULT_CAP,
     FEW_HOSTS,
@@ -56,7 +57,7 @@ def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return view
 
 
-class Fleet(Changes, PlacementHalf, FilledHalf, CopiedHalf):
+class Fleet(Changes, PlacementHalf, FilledHalf, CopiedHalf, ShownHalf):
     """Hosts as columns.
 
     Every verb that fits takes ``options``, or the fields of FitOptions as keywords of its own:

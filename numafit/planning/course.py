@@ -14,10 +14,10 @@ import numpy.typing as npt
 from numafit._engine import Prepared
 from numafit._header import NO_DISTANCES
 from numafit.claims import Claim
+from numafit.columns.totals import Totals, totals
 from numafit.fleet import Fleet
 from numafit.model import fields
 from numafit.model.options import FitOptions
-from numafit.planning.totals import Totals, totals
 from numafit.planning.trace import HOUR, STAYS, Trace
 
 SAMPLES = 24
@@ -224,7 +224,9 @@ class _Run:
             int(self._fleet.capacity(request).sum()) if request.bounded else 0
             for request in self._requests
         )
-        self._samples.append(Sample(time, len(self._held), totals(self._fleet), room))
+        self._samples.append(
+            Sample(time, len(self._held), totals(self._fleet.columns(copy=False)), room)
+        )
 
     def _near(self, claim: Claim) -> None:
         """How close the cells of one guest are to each other, where the host tells."""

@@ -158,6 +158,7 @@ def fitted(host: Host, request: Request) -> Placement:
 
 
 MORE_OF_A_FLEET = {
+    *("table", "to_pandas", "to_polars"),
     "add",
     "replace",
     "remove",

@@ -13,7 +13,8 @@ PACKAGE = Path(__file__).parents[2] / "numafit"
 MAY_USE_THE_ENGINE = {
     "__init__", "adopting", "changes", "changing", "claims", "columns.image", "columns.npz",
     "copied", "devices", "filled", "fleet", "host", "inherited", "judging", "kept_claims",
-    "linking", "moments", "placement_half", "planning.course", "planning.reasons", "stream",
+    "linking", "moments", "placement_half", "planning.course", "planning.reasons", "shown",
+    "stream",
     "sweeping.lent", "sweeping.points", "travel",
 }  # fmt: skip
 
