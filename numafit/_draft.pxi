@@ -14,20 +14,13 @@ cdef class HostDraft(HostCopy):
 
     cdef readonly uint32_t cells, pools
     cdef readonly uint64_t words
-    cdef readonly uint32_t kind
-
-    @property
-    def layouts(self):
-        """Of its cells."""
-        cdef uint32_t i
-        return [self.c.cell_layout[i] for i in range(self.cells)]
 
 
 cdef HostDraft blank_draft(const nf_fleet *f, uint32_t cells, uint32_t pools, uint64_t words):
     """Columns of its own for all that hosts, cells and pools have, filled with 0."""
     cdef HostDraft made = HostDraft.__new__(HostDraft)
     cdef uint32_t i = 0
-    cdef size_t total = 0, at = 0
+    cdef size_t at = 0
     cdef uint64_t shape[2]
     cdef const nf_column_info *column
     made.cells, made.pools, made.words = cells, pools, words
@@ -67,8 +60,6 @@ cdef HostDraft draft_of(const nf_fleet *f, object gathered, uint32_t n, dict pag
     cdef uint64_t word = masks[first] if first < end else 0
     cdef uint64_t words = 0
     cdef HostDraft made
-    cdef int64_t total, used, free_pages
-    cdef size_t at
     cdef const uint8_t *pinned
     if first < end:
         words = (masks[end] if end < <uint32_t>len(masks) else len(gathered.pinned) // 8) - word
@@ -80,8 +71,7 @@ cdef HostDraft draft_of(const nf_fleet *f, object gathered, uint32_t n, dict pag
     slice_of(<void *>c.host_cpu_ratio, gathered.cpu_ratio, n, 1, 8)
     slice_of(<void *>c.host_ram_ratio, gathered.ram_ratio, n, 1, 8)
     slice_of(<void *>c.host_distance_at, gathered.distance_at, n, 1, 8)
-    made.kind = gathered.resources.kind[n]
-    (<uint32_t *>c.host_class)[0] = made.kind
+    (<uint32_t *>c.host_class)[0] = gathered.resources.kind[n]
     for i in range(c.n_resources):
         (<int64_t *>c.resource_limit)[i] = NF_MAX_AMOUNT
     provider = gathered.resources.providers.get(n)

@@ -3,7 +3,7 @@ on; each "hour" the process is killed and starts again from its file and its jou
 each the fleet is the one that is built anew from the same truth.
 
 NUMAFIT_DAY_HOSTS (default: 500) and NUMAFIT_DAY_SECONDS of an hour (default: 0.6) make it longer:
-10000 hosts and 30 seconds are a run of minutes.
+10000 hosts and 8 seconds are a run of minutes.
 """
 
 from __future__ import annotations
