@@ -159,7 +159,7 @@ def answers(workers: Workers, tasks: list[Task]) -> Iterator[tuple[Task, Any]]:
                 workers.broken(broken)
             done, _ = wait(waiting, return_when=FIRST_COMPLETED)
             gone: BaseException | None = None
-            for future in done:
+            for future in sorted(done, key=lambda one: waiting[one].number):
                 task = waiting.pop(future)
                 error = CancelledError("cancelled") if future.cancelled() else future.exception()
                 if error is None:
