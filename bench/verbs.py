@@ -91,6 +91,8 @@ def _fleet() -> Verbs:
         "Fleet.schedule": lambda: [fleet.release(c) for c in fleet.schedule([request]) if c],
         "Fleet.set": lambda: living.set(2, ratios=Limits(2.0, 1.0)),
         "Fleet.supports_pci": lambda: fleet.supports_pci(pci, 0),
+        "Fleet.table": fleet.table,
+        "Fleet.to_pandas": fleet.to_pandas,
         "Fleet.update_rows": lambda: living.update_rows(rows[:1]),
         "Fleet.usage": lambda: fleet.usage(0),
         "Fleet.with_hosts": lambda: fleet.with_hosts(infos[0], 100),
