@@ -96,16 +96,21 @@ def _not_there(name: str, host: int) -> Refusal:
 def _with_its_pages(
     server: Server, found: Placement | Refusal, name: str, host: int
 ) -> Placement | Refusal:
-    """nova looks at the first cell alone: all have pages of one size."""
     held = server.placement
-    if isinstance(found, Refusal) or held is None or not held.cells or not found.cells:
+    if isinstance(found, Refusal) or held is None or keeps_its_pages(held, found):
         return found
-    has, gets = held.cells[0].pagesize, found.cells[0].pagesize
-    if has == gets:
-        return found
-    words = [page_words(size) if size else "no size asked for" for size in (has, gets)]
+    sizes = (held.cells[0].pagesize, found.cells[0].pagesize)
+    words = [page_words(size) if size else "no size asked for" for size in sizes]
     text = f"pages of {words[1]} there, it has {words[0]}: a live migration keeps them"
     return Refusal(OTHER_PAGES, host=host, host_name=name, words=text)
+
+
+def keeps_its_pages(held: Placement, found: Placement) -> bool:
+    """May a guest go live from one to the other? nova looks at the first cell alone: all have pages
+    of one size."""
+    if not held.cells or not found.cells:
+        return True
+    return held.cells[0].pagesize == found.cells[0].pagesize
 
 
 def _after(

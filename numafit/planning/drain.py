@@ -1,0 +1,201 @@
+"""Can a host be emptied by live migrations, where do its guests go, and in which order?"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from numafit.fleet import Fleet
+from numafit.model import fields
+from numafit.model.options import FitOptions
+from numafit.model.refusal import Refusal
+from numafit.planning.move_plan import Step, frame_of_steps, moved_mb, moves_words
+from numafit.planning.movers import Guests, Mover, movers_of
+from numafit.planning.moving import Moving
+from numafit.planning.words import counted
+from numafit.rules.filters import Filters
+from numafit.spans import Hosts, host_index, host_indices
+
+SECONDS = 5.0
+NOWHERE = "it fits on no other host, were these without the guests that can be moved"
+NOT_FOUND = "no place was found for it"
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A guest that would stay on the host, and ``why``. ``proven``: no order of moves helps."""
+
+    guest: str
+    why: str
+    proven: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """True in a condition where the host can be emptied. ``steps``: in this order, each tried with
+    source and destination held at once; those of other hosts' guests make room first. Where
+    it cannot, they are as many of its guests as were brought away; ``left``: those that were not.
+    """
+
+    host: int
+    host_name: str
+    guests: int
+    steps: tuple[Step, ...]
+    left: tuple[Left, ...]
+    seconds: float
+
+    def __bool__(self) -> bool:
+        return not self.left
+
+    @property
+    def proven(self) -> bool:
+        """That it cannot be emptied, of one guest at least."""
+        return any(one.proven for one in self.left)
+
+    @property
+    def moved_mb(self) -> int:
+        """MiB that the steps copy."""
+        return moved_mb(self.steps)
+
+    @property
+    def bound(self) -> int:
+        """No plan has fewer moves: one for each guest of the host that is brought away."""
+        return self.guests - len(self.left)
+
+    def frame(self, library: str | None = None) -> Any:
+        """A row for each step; see ``Headroom.frame`` for ``library``."""
+        return frame_of_steps(self.steps, library)
+
+    def __str__(self) -> str:
+        name = self.host_name or f"host {self.host}"
+        if not self.guests:
+            return f"{name} is empty already"
+        if self:
+            return f"{name} can be emptied: {moves_words(self.steps)}"
+        names = ", ".join(one.guest for one in self.left[:3])
+        more = f" and {counted(len(self.left) - 3, 'other guest')}" * (len(self.left) > 3)
+        if self.proven:
+            return f"{name} cannot be emptied: {names}{more} would stay"
+        return f"no way to empty {name} was found, which is no proof: {names}{more} would stay"
+
+
+def drain(
+    fleet: Fleet,
+    host: int,
+    guests: Guests,
+    options: FitOptions | None = None,
+    *,
+    hosts: Hosts = None,
+    stay: Collection[str] = (),
+    filters: Filters | None = None,
+    seconds: float = SECONDS,
+) -> Drain:
+    """Empty ``host`` (an index). ``guests``: all Servers or Claims that are known, those of other
+    hosts too: they may make room. ``hosts``: indices of those that may take guests (default: all
+    others); ``stay``: names of guests that must not be moved; ``seconds``: how long to try other
+    orders where the first ones fail. Raises InvalidValue and MisuseError for what is none of these.
+    """
+    fields.instance("fleet", fleet, Fleet)
+    started = time.monotonic()
+    host = host_index(host, len(fleet))
+    given = host_indices(hosts, len(fleet))
+    others = [n for n in (range(len(fleet)) if given is None else given.tolist()) if n != host]
+    base = Moving(fleet, movers_of(fleet, guests, stay, filters), options or FitOptions())
+    there = [one for one in base.movers if one.host == host]
+    left = [Left(one.name, one.stays, True) for one in there if one.stays]
+    best, missing = base, base.on(host)
+    lost = set(_nowhere(base, missing, others))
+    left += [Left(base.movers[n].name, NOWHERE, True) for n in missing if n in lost]
+    missing = [n for n in missing if n not in lost]
+    wanted = missing
+    for order in _orders(base, wanted, others):
+        attempt, failed = _in_order(base, order, others, started + seconds)
+        if len(failed) < len(missing) or best is base:
+            best, missing = attempt, failed
+        if not missing or time.monotonic() >= started + seconds:
+            break
+    left += [Left(base.movers[n].name, NOT_FOUND, False) for n in missing]
+    return Drain(
+        host,
+        fleet.names[host],
+        len(there),
+        best.steps,
+        tuple(left),
+        time.monotonic() - started,
+    )
+
+
+def _nowhere(base: Moving, guests: Sequence[int], others: Sequence[int]) -> Iterator[int]:
+    """Those that no other host could take, were all movable guests gone from it."""
+    emptied = base.without([n for n, claim in base.claims.items() if claim.host in set(others)])
+    for n in guests:
+        request = base.movers[n].request
+        assert request is not None
+        if not any(_may(emptied, base, n, host) for host in others):
+            yield n
+
+
+def _may(emptied: Fleet, base: Moving, n: int, host: int) -> bool:
+    """Of its pages nothing is said: what it gets depends on what else is there."""
+    request = base.movers[n].request
+    assert request is not None
+    found = emptied.fit_on(request, host, base.options)
+    return not isinstance(found, Refusal) or found.reason == "undecided"
+
+
+def _orders(base: Moving, guests: Sequence[int], others: Sequence[int]) -> Iterator[list[int]]:
+    """The hardest first: whom fewest hosts take, and the larger of those; then at random."""
+    takers = {n: len(base.takers(n, others)) for n in guests}
+    first = sorted(guests, key=lambda n: (takers[n], -_size(base.movers[n]), n))
+    yield first
+    yield sorted(guests, key=lambda n: (-_size(base.movers[n]), n))
+    dice = random.Random(0)
+    # a guest alone has one order; the search of two or more ends by its time
+    while len(guests) > 1:
+        dice.shuffle(first)
+        yield list(first)
+
+
+def _size(mover: Mover) -> int:
+    guest = mover.request.guest if mover.request is not None else None
+    cpus = sum(len(cell.cpuset | cell.pcpuset) for cell in guest.cells) if guest else 0
+    return cpus * 4096 + mover.memory_mb
+
+
+def _in_order(
+    base: Moving, order: Sequence[int], others: Sequence[int], until: float
+) -> tuple[Moving, list[int]]:
+    """One after the other; the guests that found no place."""
+    attempt, failed = base.fork(), []
+    for n in order:
+        if attempt.move(n, others):
+            continue
+        ejected = _eject(attempt, n, others, until)
+        if ejected is None:
+            failed.append(n)
+        else:
+            attempt = ejected
+    return attempt, failed
+
+
+def _eject(attempt: Moving, n: int, others: Sequence[int], until: float) -> Moving | None:
+    """Another guest goes first, the smallest that makes room: the moves until then and both."""
+    allowed = set(others)
+    request = attempt.movers[n].request
+    assert request is not None
+    rest = [k for k, claim in attempt.claims.items() if claim.host in allowed]
+    for k in sorted(rest, key=lambda k: (_size(attempt.movers[k]), k)):
+        if time.monotonic() >= until:
+            return None
+        host = attempt.claims[k].host
+        if not attempt.takers(k, others):
+            continue
+        if not attempt.without([k]).scan(request, attempt.options, [host])[0]:
+            continue
+        other = attempt.fork()
+        if other.move(k, others) and other.move(n, [host]):
+            return other
+    return None

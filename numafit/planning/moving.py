@@ -1,0 +1,104 @@
+"""A fork of a fleet on which guests are moved: the destination is claimed, then the source is
+given back."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from numafit.claims import Claim
+from numafit.fleet import Fleet
+from numafit.model.options import FitOptions
+from numafit.moves import keeps_its_pages
+from numafit.planning.move_plan import Step
+from numafit.planning.movers import Mover
+
+
+class Moving:
+    """Where the guests are after the ``steps`` so far. ``movers``: all of them; ``claims``: of
+    those that can be moved, by their number in that list."""
+
+    def __init__(self, fleet: Fleet, movers: Sequence[Mover], options: FitOptions) -> None:
+        self.fleet = fleet.fork()
+        self.options = options
+        self.steps: tuple[Step, ...] = ()
+        self.claims: dict[int, Claim] = {}
+        self.movers = list(movers)
+        written: list[tuple[int, Claim]] = []
+        for n, mover in enumerate(movers):
+            if mover.stays or mover.held is None:
+                continue
+            if isinstance(mover.held, Claim):
+                written.append((n, mover.held))
+                continue
+            found = self.fleet.adopt([mover.held])
+            if found.lost:
+                self.movers[n] = replace(mover, stays=found.lost[0].why)
+            else:
+                written.append((n, found.claims[0]))
+        self.claims = dict(written)
+
+    def fork(self) -> Moving:
+        """It goes its own way from here."""
+        other = Moving.__new__(Moving)
+        other.fleet = self.fleet.fork()
+        other.options = self.options
+        other.steps = self.steps
+        other.claims = dict(self.claims)
+        other.movers = self.movers
+        return other
+
+    def on(self, host: int) -> list[int]:
+        """Those that can be moved and are on the host, in their order."""
+        return [n for n, claim in self.claims.items() if claim.host == host]
+
+    def takers(self, n: int, hosts: Sequence[int]) -> list[int]:
+        """Hosts that fit the guest now, its own aside; its pages are not looked at."""
+        request = self.movers[n].request
+        assert request is not None
+        others = [host for host in hosts if host != self.claims[n].host]
+        fits = self.fleet.scan(request, self.options, others)
+        found: list[int] = np.asarray(others, np.intp)[fits].tolist()
+        return found
+
+    def move(self, n: int, hosts: Sequence[int]) -> bool:
+        """To the one of these hosts that has least left of those that can, if there is one."""
+        request = self.movers[n].request
+        assert request is not None
+        left = [host for host in hosts if host != self.claims[n].host]
+        while left:
+            (claim,) = self.fleet.schedule([request], "pack", self.options, hosts=left)
+            if claim is None:
+                return False
+            if keeps_its_pages(self.claims[n].placement, claim.placement):
+                self._leave(n, claim)
+                return True
+            self.fleet.release(claim)
+            left.remove(claim.host)
+        return False
+
+    def _leave(self, n: int, claim: Claim) -> None:
+        """The guest holds both at this moment."""
+        source, mover = self.claims[n], self.movers[n]
+        self.fleet.release(source)
+        names = self.fleet.names
+        step = Step(
+            mover.name,
+            names[source.host],
+            names[claim.host],
+            mover.memory_mb,
+            claim.placement,
+            n,
+            source.host,
+            claim.host,
+        )
+        self.steps = (*self.steps, step)
+        self.claims[n] = claim
+
+    def without(self, leaving: Collection[int]) -> Fleet:
+        """The fleet if these guests left."""
+        fleet = self.fleet.fork()
+        fleet.release([self.claims[n] for n in leaving])
+        return fleet
