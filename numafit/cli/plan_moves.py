@@ -65,12 +65,11 @@ def command(
 
     \b
     Examples:
-      numafit plan-moves examples/planning/flavors.json examples/planning/rack/* \\
-        --claims examples/planning/rack-claims.jsonl --for p8 --room 1
+      numafit plan-moves examples/planning/flavors.json examples/planning/rack/* --claims examples/planning/rack-claims.jsonl --for p8 --room 1
 
     Exit status: 0 there is room, or some is gained; 1 there is not, or nothing to gain; 2 bad
     input.
-    """
+    """  # noqa: E501 the example is one line
     if wanted is None and most_moves is None:
         raise click.UsageError("--room or --moves: say how much room, or how many moves.")
     asked = guests.read(sources.aliases(), sources.filters())
