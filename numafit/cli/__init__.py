@@ -23,6 +23,7 @@ COMMANDS = {
     "servers": "Who sits on which CPU, cell and device of each host.",
     "move": "Can this server move to another host, or be resized?",
     "drain": "Can a host be emptied by live migrations, where to, in which order?",
+    "plan-moves": "The fewest live migrations that make room for guests of a flavor.",
     "what-if": "How long the hosts last as guests come and go, with more hosts or other choices.",
     "multiqueue": "How many queues a guest's virtio interfaces get.",
 }

@@ -3,7 +3,7 @@ given back."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -96,6 +96,30 @@ class Moving:
         )
         self.steps = (*self.steps, step)
         self.claims[n] = claim
+
+    def kind(self, n: int) -> tuple[tuple[int, ...], ...]:
+        """Guests of one host with the same one leave the same behind, but for which CPUs."""
+        return tuple(
+            (one.host_cell, len(one.cpuset), len(one.pcpuset), one.memory_mb, one.pagesize or 0)
+            for one in self.claims[n].placement.cells
+        )
+
+    def state(self) -> Hashable:
+        """Who holds what: alike for two ways that end alike."""
+        return tuple(
+            (claim.host, *((c.host_cell, *sorted(c.pinning.values())) for c in cells))
+            for claim in self.claims.values()
+            for cells in (claim.placement.cells,)
+        )
+
+    def on_each(self, n: int, hosts: Sequence[int]) -> Fleet:
+        """The fleet if each of these hosts had the guest, beside its own."""
+        request = self.movers[n].request
+        assert request is not None
+        fleet = self.fleet.fork()
+        for host in hosts:
+            fleet.claim(request, host, self.options)
+        return fleet
 
     def without(self, leaving: Collection[int]) -> Fleet:
         """The fleet if these guests left."""

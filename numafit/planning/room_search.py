@@ -1,0 +1,184 @@
+"""A search for moves that win room: greedily by the gain of a move, then fewer of them, by trying
+all where the case is small."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Hashable
+from dataclasses import replace
+
+import numpy as np
+
+from numafit.model.request import Request
+from numafit.planning.moving import Moving
+from numafit.planning.room_gains import CAP, Gain, Gains, Ints, fewest, room
+
+SMALL = 4000
+"""Guests times hosts up to which fewer moves are looked for by trying all."""
+
+
+class Search:
+    """``wanted``: room in all that ends it, ``None``: as much as there can be; ``limit``: moves;
+    ``most``: room of each host once it is empty. ``bound``: no fewer moves reach the goal,
+    ``None``: none do. ``proven``: what was found is the best there is."""
+
+    def __init__(
+        self,
+        base: Moving,
+        request: Request,
+        wanted: int | None,
+        limit: int,
+        most: Ints,
+        until: float,
+    ) -> None:
+        self._base, self._request = base, request
+        self._all = wanted is None
+        self._goal = int(most.sum()) if wanted is None else wanted
+        self._limit, self._most, self._until = limit, most, until
+        self._best = base
+        self._lost: dict[Request, dict[int, int | None]] = {}
+        self._tried: dict[Hashable, int] = {}
+        self.bound: int | None = 0
+        self.proven = False
+
+    def room(self, moving: Moving) -> int:
+        return int(self._rooms(moving).sum())
+
+    def _rooms(self, moving: Moving) -> Ints:
+        return room(moving, self._request)
+
+    def run(self, orderly: bool) -> Moving:
+        """``orderly``: bounds hold."""
+        base, now = self._base, self._rooms(self._base)
+        wanted = self._goal - int(now.sum())
+        if wanted <= 0:
+            self.proven = True
+            return base
+        gains = Gains(self._request, self._until)
+        gains.look(base, range(len(base.fleet)), now, self._most)
+        self.bound = fewest(gains, now, self._most, wanted)
+        best = self._greedy(gains)
+        if not orderly:
+            return best
+        if self.bound is None and not self._all:
+            self.proven = True
+            return best
+        reached = self.room(best) >= self._goal
+        if reached and self.bound is not None and len(best.steps) <= self.bound:
+            self.proven = True
+        elif len(base.claims) * len(base.fleet) <= SMALL:
+            best = self._deeper(best, reached)
+        return best
+
+    def _greedy(self, gains: Gains) -> Moving:
+        best, now = self._base, self._rooms(self._base)
+        hopeless: set[tuple[int, ...]] = set()
+        while int(now.sum()) < self._goal:
+            for gain in gains.ranked():
+                if len(best.steps) + len(gain.guests) > self._limit or gain.guests in hopeless:
+                    continue
+                found = self._away(best, gain, now)
+                if found is not None or time.monotonic() >= self._until:
+                    break
+                hopeless.add(gain.guests)
+            else:
+                return best
+            if found is None:
+                return best
+            new = found.steps[len(best.steps) :]
+            touched = {host for step in new for host in (step.source_host, step.target_host)}
+            self._forget(touched)
+            best, now = found, self._rooms(found)
+            gains.look(best, touched, now, self._most)
+        return best
+
+    def _away(self, moving: Moving, gain: Gain, now: Ints) -> Moving | None:
+        """Each to a host that loses least room, with least left; ``None``: nothing is won."""
+        attempt = moving.fork()
+        largest = sorted(gain.guests, key=lambda n: (-attempt.movers[n].memory_mb, n))
+        changed: set[int] = set()
+        for n in largest:
+            losses = self._losses(attempt, n, changed)
+            least = min(losses.values(), default=None)
+            if least is None or least >= gain.amount:
+                return None
+            if not self._step(attempt, n, [host for host in losses if losses[host] == least]):
+                return None
+            changed |= {attempt.steps[-1].source_host, attempt.steps[-1].target_host}
+        return attempt if self.room(attempt) > int(now.sum()) else None
+
+    def _losses(self, attempt: Moving, n: int, changed: set[int]) -> dict[int, int]:
+        """Of each host that takes the guest: room that is lost by that. ``changed``: hosts that are
+        not as they were when it was asked last."""
+        request = attempt.movers[n].request
+        assert request is not None
+        known = self._lost.setdefault(request, {})
+        asked = [host for host in range(len(attempt.fleet)) if host in changed or host not in known]
+        found: dict[int, int | None] = dict.fromkeys(asked)
+        takers = attempt.takers(n, asked)
+        if takers:
+            before = room(attempt, self._request, takers)
+            tried = attempt.on_each(n, takers)
+            after = tried.capacity(self._request, attempt.options, takers, cap=CAP).astype(np.int64)
+            found.update(zip(takers, (before - after).tolist(), strict=True))
+        source = attempt.claims[n].host
+        found.pop(source, None)
+        known.update((host, loss) for host, loss in found.items() if host not in changed)
+        both = known | found
+        return {host: loss for host, loss in both.items() if loss is not None and host != source}
+
+    def _forget(self, hosts: set[int]) -> None:
+        for known in self._lost.values():
+            for host in hosts:
+                known.pop(host, None)
+
+    def _step(self, moving: Moving, n: int, hosts: list[int]) -> bool:
+        before = self.room(moving)
+        if not moving.move(n, hosts):
+            return False
+        *others, last = moving.steps
+        moving.steps = (*others, replace(last, gain=self.room(moving) - before))
+        return True
+
+    def _deeper(self, best: Moving, reached: bool) -> Moving:
+        """By one move, by two, ...: the first that reaches the goal has the fewest. Where none
+        does within the limit, the one with most room."""
+        last = len(best.steps) - 1 if reached else min(self._limit, len(self._base.claims) + 2)
+        self._best = best
+        for depth in range(max(self.bound or 1, 1) if reached else 1, last + 1):
+            self._tried = {}
+            found = self._try(self._base, depth)
+            if found is not None:
+                self.proven = True
+                return found
+            if time.monotonic() >= self._until:
+                return self._best
+        # moves without end were not tried
+        self.proven = reached or last == self._limit
+        return self._best
+
+    def _try(self, moving: Moving, left: int) -> Moving | None:
+        now = self._rooms(moving)
+        total = int(now.sum())
+        if total >= self._goal:
+            return moving
+        best = self.room(self._best)
+        if (total, -len(moving.steps)) > (best, -len(self._best.steps)):
+            self._best = moving
+        # so many moves empty so many hosts at most
+        chances = np.sort(self._most - now)[::-1][:left]
+        could = total + int(chances[chances > 0].sum())
+        if not left or could < (best if self._all else self._goal):
+            return None
+        state = moving.state()
+        if self._tried.get(state, -1) >= left or time.monotonic() >= self._until:
+            return None
+        self._tried[state] = left
+        for n in moving.claims:
+            for host in moving.takers(n, range(len(moving.fleet))):
+                child = moving.fork()
+                if self._step(child, n, [host]):
+                    found = self._try(child, left - 1)
+                    if found is not None:
+                        return found
+        return None

@@ -1,0 +1,190 @@
+"""Room by moves: as few as a search over plain numbers finds, and no step that breaks a guest."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from numafit import Claim, Flavor, Fleet, HostCell, HostInfo, InvalidValue, Request, StalePlacement
+from numafit.planning.make_room import make_room
+
+Run = Callable[..., Any]
+EXAMPLES = Path(__file__).parents[2] / "examples" / "planning"
+
+
+def host(name: str, cpus: int, cells: int = 1) -> HostInfo:
+    return HostInfo(
+        cells=[
+            HostCell(n, (), range(n * cpus, n * cpus + cpus), 1 << 20, page_pools=())
+            for n in range(cells)
+        ],
+        name=name,
+    )
+
+
+def pinned(cpus: int, memory_mb: int = 64) -> Request:
+    return Request(
+        Request.for_server(Flavor("", cpus, memory_mb, {"hw:cpu_policy": "dedicated"})).guest
+    )
+
+
+State = tuple[int, ...]
+
+
+def room_of(cpus: list[int], sizes: list[int], at: State, asks: int) -> int:
+    """Guests of ``asks`` CPUs that hosts of one cell have free."""
+    free = list(cpus)
+    for where, size in zip(at, sizes, strict=True):
+        free[where] -= size
+    return sum(one // asks for one in free)
+
+
+def nearest(cpus: list[int], sizes: list[int], at: State, asks: int, wanted: int) -> int | None:
+    """Fewest moves, one after the other, each to a host that has it free at that moment."""
+    seen, layer, moves = {at}, [at], 0
+    while layer:
+        if any(room_of(cpus, sizes, one, asks) >= wanted for one in layer):
+            return moves
+        after = []
+        for one in layer:
+            for n, size in enumerate(sizes):
+                for target in range(len(cpus)):
+                    used = sum(s for where, s in zip(one, sizes, strict=True) if where == target)
+                    new = (*one[:n], target, *one[n + 1 :])
+                    if target != one[n] and used + size <= cpus[target] and new not in seen:
+                        seen.add(new)
+                        after.append(new)
+        layer, moves = after, moves + 1
+    return None
+
+
+def crowd(dice: random.Random) -> tuple[list[int], Fleet, dict[str, Claim], list[int]]:
+    cpus = [dice.randint(6, 10) for _ in range(dice.randint(2, 4))]
+    fleet = Fleet([host(f"h{n}", one) for n, one in enumerate(cpus)])
+    claims: dict[str, Claim] = {}
+    sizes = []
+    for n in range(dice.randint(3, 7)):
+        size = dice.choice([1, 2, 2, 3, 3, 4])
+        try:
+            claims[f"g{n}"] = fleet.claim(pinned(size), dice.randrange(len(cpus)))
+        except StalePlacement:
+            continue
+        sizes.append(size)
+    return cpus, fleet, claims, sizes
+
+
+def test_as_few_moves_as_there_can_be() -> None:
+    cases = out_of_reach = several = 0
+    for seed in range(1000):
+        dice = random.Random(seed)
+        cpus, fleet, claims, sizes = crowd(dice)
+        asks = dice.choice([4, 5, 6])
+        at = tuple(one.host for one in claims.values())
+        now = room_of(cpus, sizes, at, asks)
+        best = nearest(cpus, sizes, at, asks, now + 1)
+        found = make_room(fleet, pinned(asks), now + 1, claims, seconds=20 if best else 0.05)
+        assert found.before == now
+        if best is None:
+            out_of_reach += 1
+            assert (bool(found), found.after) == (False, now), seed
+        else:
+            assert (bool(found), len(found.steps)) == (True, best), seed
+            assert found.fewest, seed
+            assert found.bound is not None
+            assert found.bound <= best, seed
+            several += best > 1
+        names = list(claims)
+        for step in found.steps:
+            n = names.index(step.guest)
+            used = sum(s for w, s in zip(at, sizes, strict=True) if w == step.target_host)
+            assert at[n] == step.source_host != step.target_host
+            assert used + sizes[n] <= cpus[step.target_host], seed
+            before = room_of(cpus, sizes, at, asks)
+            at = (*at[:n], step.target_host, *at[n + 1 :])
+            assert step.gain == room_of(cpus, sizes, at, asks) - before
+        assert room_of(cpus, sizes, at, asks) == found.after
+        cases += best is not None
+        if cases >= 200 and out_of_reach >= 20:
+            break
+    assert cases >= 200
+    assert several >= 10
+    assert out_of_reach >= 20
+
+
+def test_no_step_takes_a_cpu_that_a_running_guest_has() -> None:
+    dice = random.Random(3)
+    fleet = Fleet([host(f"h{n}", 24, cells=2) for n in range(12)])
+    claims: dict[str, Claim] = {}
+    for n in range(120):
+        try:
+            claims[f"g{n}"] = fleet.claim(pinned(dice.choice([2, 3, 4, 8])), dice.randrange(12))
+        except StalePlacement:
+            continue
+    asks = pinned(16)
+    found = make_room(fleet, asks, None, claims, most_moves=12)
+    at = {
+        name: (one.host, {cpu for cell in one.placement.cells for cpu in cell.pinning.values()})
+        for name, one in claims.items()
+    }
+    assert found.steps
+    for step in found.steps:
+        got = {cpu for cell in step.placement.cells for cpu in cell.pinning.values()}
+        assert len(got) == len(at[step.guest][1])
+        assert not any(got & cpus for where, cpus in at.values() if where == step.target_host)
+        at[step.guest] = (step.target_host, got)
+    # the fragment rate of VMR2L: free CPUs of a cell that no guest of 16 can use, over all free
+    free = [
+        24 - sum(len([c for c in cpus if c // 24 == cell]) for w, cpus in at.values() if w == h)
+        for h in range(12)
+        for cell in (0, 1)
+    ]
+    assert found.fragments is not None
+    assert found.fragments[1] == pytest.approx(sum(one % 16 for one in free) / sum(free))
+    assert found.fragments[1] < found.fragments[0]
+    assert len(found.steps) <= 12
+    assert (
+        found.after
+        == sum(one // 16 for one in free)
+        == found.before + sum(step.gain or 0 for step in found.steps)
+    )
+
+
+def test_there_is_room_already_and_nothing_to_gain() -> None:
+    fleet = Fleet([host("a", 8), host("b", 8)])
+    claims = {"web": fleet.claim(pinned(4), 0)}
+    there = make_room(fleet, pinned(4), 3, claims)
+    assert (str(there), there.steps) == ("there is room already: 3 guests fit", ())
+    none = make_room(fleet, pinned(4), None, claims, most_moves=3)
+    assert (bool(none), none.steps) == (False, ())
+    assert str(none).startswith("nothing to gain")
+
+
+def test_what_cannot_be_is_said_to_be_proven() -> None:
+    fleet = Fleet([host("a", 8), host("b", 8)])
+    claims = {"one": fleet.claim(pinned(4), 0), "two": fleet.claim(pinned(4), 1)}
+    never = make_room(fleet, pinned(8), 3, claims)
+    assert (bool(never), never.fewest, never.bound) == (False, True, None)
+    assert str(never).startswith("no moves make room for 3: ")
+    assert make_room(fleet, pinned(8), 1, claims)
+    stays = make_room(fleet, pinned(8), 1, claims, stay=["one", "two"])
+    assert (bool(stays), stays.fewest) == (False, True)
+    assert not make_room(fleet, pinned(8), 1, claims, most_moves=0)
+    with pytest.raises(InvalidValue, match="a number of moves"):
+        make_room(fleet, pinned(8), None, claims)
+
+
+def test_the_command_answers_as_text_and_json(numafit: Run) -> None:
+    asked = ("plan-moves", EXAMPLES / "flavors.json", *sorted((EXAMPLES / "rack").iterdir()),
+             "--claims", EXAMPLES / "rack-claims.jsonl", "--for", "p8")  # fmt: skip
+    done = numafit(*asked, "--room", "1", "--format", "json")
+    answer = json.loads(done.out)
+    assert (done.status, answer["before"], answer["after"]) == (0, 0, 1)
+    assert len(answer["steps"]) == answer["bound"] == 1
+    assert numafit(*asked, "--room", "6").status == 1
+    assert numafit(*asked).status == 2
+    assert numafit(*asked[:-1], "p9", "--room", "1").status == 2
