@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from numafit._header import PAGES_SMALL
+from numafit.columns.totals import totals
 from numafit.errors import InvalidValue
 from numafit.fleet import Fleet
 from numafit.model import fields
@@ -21,7 +22,6 @@ from numafit.planning.movers import Guests, movers_of
 from numafit.planning.moving import Moving
 from numafit.planning.room_gains import CAP, emptied
 from numafit.planning.room_search import Search
-from numafit.planning.totals import totals
 from numafit.planning.words import counted
 from numafit.rules.filters import Filters
 
@@ -150,7 +150,7 @@ def fragments(
 ) -> tuple[float, float] | None:
     """Free dedicated CPUs that these guests cannot use, over all that are free."""
     pinned = sum(cell.pinned for cell in request.guest.cells) if request.guest is not None else 0
-    now = totals(fleet)
+    now = totals(fleet.columns(copy=False))
     free = now.dedicated_limit - now.dedicated_cpus
     if not pinned or not free:
         return None
