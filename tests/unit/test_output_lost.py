@@ -32,6 +32,13 @@ LOST = ["stranded", "examples/flavors.json", HOST]
 COMING = ["what-if", "examples/flavors.json", HOST, "--guests", "5"]
 EXPLAINED = ["explain", "examples/flavors.json", "examples/planning/busy-xeon.yaml"]
 WHAT_IF = ["what-if", "examples/flavors.json", HOST, "--guests", "3", "--workers", "1"]
+RACK = ["examples/planning/rack/rack-a.yaml", "examples/planning/rack/rack-b.yaml"]
+CLAIMS = ["--claims", "examples/planning/rack-claims.jsonl"]
+DRAINED = ["drain", "rack-a", *RACK, "examples/planning/rack/rack-c.yaml", *CLAIMS]
+PLANNED = [
+    *("plan-moves", "examples/planning/flavors.json", *RACK),
+    *("examples/planning/rack/rack-c.yaml", *CLAIMS, "--for", "p8", "--room", "1"),
+]
 
 LINES = [
     ["--version"],
@@ -53,6 +60,8 @@ LINES = [
             COMING,
             MOVED,
             WHAT_IF,
+            DRAINED,
+            PLANNED,
         )
         for form in ("table", "json")
     ),
