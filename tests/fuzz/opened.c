@@ -53,7 +53,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             const char *name = nf_image_host_name(&image, h, &length);
             for (size_t i = 0; name && i < length; i++) HOLDS(name + i < (char *)image.memory + left);
         }
-        play_calls(&image.fleet, &b);
+        /* the masks of a world's requests are no longer than that */
+        if (image.fleet.n_classes <= 128 && image.fleet.n_host_classes <= 64)
+            play_calls(&image.fleet, &b);
         nf_close(&image);
     } else {
         HOLDS(reason && *reason && !image.memory);
