@@ -12,7 +12,7 @@ from tests.fuzz.bombs import BOMBS, Bomb
 from tests.fuzz.bounded import Taken, taken
 
 CORPUS = Path(__file__).parent / "corpus"
-ENGINE = ("damaged", "engine", "opened")
+ENGINE = ("builder", "damaged", "engine", "opened")
 """Of the C API's fuzzers, which read theirs themselves."""
 FOUND = sorted(path for path in CORPUS.glob("*/*") if path.parent.name not in ENGINE)
 
