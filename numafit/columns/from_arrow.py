@@ -3,6 +3,7 @@ by row where something is wrong or unusual."""
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -68,6 +69,8 @@ def _readable() -> Iterator[None]:
     except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
         if isinstance(error, InputError):
             raise
+        if f"({errno.ENOMEM})" in str(error):  # nanoarrow raises what its C library returns
+            raise MemoryError from None
         expected = "columns of numbers, text, lists and structs"
         raise InputError(None, None, str(error), expected) from None
 
