@@ -40,7 +40,7 @@ from numafit.spans import (
     in_threads,
     mix_shares,
 )
-from numafit.stream import CLAIM_ATTEMPTS, Chooser, schedule
+from numafit.stream import CLAIM_ATTEMPTS, Chooser, schedule, untakable
 
 if TYPE_CHECKING:
     from numafit.columns.nova_rows import Row
@@ -366,7 +366,9 @@ class Fleet(Changes, PlacementHalf, FilledHalf, CopiedHalf, ShownHalf):
             try:
                 return self._take(placement, None)
             except StalePlacement:
-                continue  # another thread was faster; what is left may still do
+                if untakable(self._engine, placement):
+                    raise
+                # another thread was faster; what is left may still do
         raise StalePlacement(
             f"{self._engine.known_as(host)}: changed under {CLAIM_ATTEMPTS} attempts in a row"
         )

@@ -34,17 +34,34 @@ class Chooser:
 
     def take(self, query: Query) -> Claim | None:
         """The best of the hosts that can, taken; ``None``: no host can."""
-        engine = self._engine
-        for _attempt in range(CLAIM_ATTEMPTS):
+        engine, hosts, count = self._engine, self._hosts, self._count
+        attempts = 0
+        while attempts < CLAIM_ATTEMPTS:
             with device_lists(engine):
-                found = engine.choose(query, self._hosts, self._count, self._by, self._scores)
+                found = engine.choose(query, hosts, count, self._by, self._scores)
                 if found is None:
                     return None
                 if isinstance(found, Placement):
-                    # it changed between choice and claim
                     with suppress(StalePlacement):
                         return take(engine, found, found._native)
+                    if untakable(engine, found):
+                        hosts = _without(found._native.host, hosts, count)
+                        count = len(hosts)
+                        continue
+            attempts += 1
         raise StalePlacement(f"{CLAIM_ATTEMPTS} hosts in a row changed between choice and claim")
+
+
+def untakable(engine: ManyHosts, refused: Placement) -> bool:
+    """Can the host, which has not changed since, never take the placement that it has refused?
+    nova finds a few such (docs/nova-differences.md), and so does ``fit``."""
+    placed = refused._native
+    return bool(engine.generation(placed.host) == placed.generation)
+
+
+def _without(host: int, hosts: npt.NDArray[np.uint32] | None, count: int) -> npt.NDArray[np.uint32]:
+    others = np.arange(count, dtype=np.uint32) if hosts is None else hosts
+    return np.ascontiguousarray(others[others != host])
 
 
 def _preference(choose: str | Scores, n_hosts: int) -> tuple[int, Scores | None]:

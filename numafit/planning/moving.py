@@ -4,11 +4,13 @@ given back."""
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
 
 from numafit.claims import Claim
+from numafit.errors import StalePlacement
 from numafit.fleet import Fleet
 from numafit.model.options import FitOptions
 from numafit.moves import keeps_its_pages
@@ -118,7 +120,8 @@ class Moving:
         assert request is not None
         fleet = self.fleet.fork()
         for host in hosts:
-            fleet.claim(request, host, self.options)
+            with suppress(StalePlacement):  # what it found it may not be able to take
+                fleet.claim(request, host, self.options)
         return fleet
 
     def without(self, leaving: Collection[int]) -> Fleet:
