@@ -213,7 +213,7 @@ def _show_fleet(flavor: Flavor, answer: FleetExplanation) -> None:
 
 
 def _described(flavor: Flavor, answer: Answer) -> dict[str, Any]:
-    """For machines: amounts as docs/guide/planning.md says."""
+    """For machines: amounts as docs/guide/why-not.md says."""
     about: dict[str, Any] = {"flavor": flavor.name, "sentence": f"{flavor.name} {answer}"}
     if isinstance(answer, Explanation):
         return (

@@ -1,4 +1,4 @@
-"""Every change to a small request that docs/guide/planning.md lists, made without a look at
+"""Every change to a small request that docs/guide/why-not.md lists, made without a look at
 ``numafit.planning``."""
 
 from __future__ import annotations
