@@ -4,14 +4,15 @@ all where the case is small."""
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
+from heapq import heapify, heappop, heappush, nsmallest
 
 import numpy as np
 
 from numafit.model.request import Request
 from numafit.planning.moving import Moving
-from numafit.planning.room_gains import CAP, Gain, Gains, Ints, fewest, room
+from numafit.planning.room_gains import CAP, Gain, Gains, Ints, Together, fewest, room
 
 SMALL = 4000
 """Guests times hosts up to which fewer moves are looked for by trying all."""
@@ -72,17 +73,21 @@ class Search:
 
     def _greedy(self, gains: Gains) -> Moving:
         best, now = self._base, self._rooms(self._base)
-        hopeless: set[tuple[int, ...]] = set()
-        while int(now.sum()) < self._goal:
-            for gain in gains.ranked():
-                if len(best.steps) + len(gain.guests) > self._limit or gain.guests in hopeless:
-                    continue
-                found = self._away(best, gain, now)
-                if found is not None or time.monotonic() >= self._until:
+        hopeless: set[Together] = set()
+        while (missing := self._goal - int(now.sum())) > 0:
+            spare = self._limit - len(best.steps)
+            found, won = None, 0.0
+            for gain, rate in self._promising(best, gains, missing):
+                if rate <= won or time.monotonic() >= self._until:
                     break
-                hopeless.add(gain.guests)
-            else:
-                return best
+                if len(gain.guests) > spare or gain.guests in hopeless:
+                    continue
+                attempt = self._away(best, gain, gains)
+                more = 0 if attempt is None else min(self.room(attempt) - int(now.sum()), missing)
+                if more <= 0:
+                    hopeless.add(gain.guests)
+                elif more / len(gain.guests) > won:
+                    found, won = attempt, more / len(gain.guests)
             if found is None:
                 return best
             new = found.steps[len(best.steps) :]
@@ -92,20 +97,49 @@ class Search:
             gains.look(best, touched, now, self._most)
         return best
 
-    def _away(self, moving: Moving, gain: Gain, now: Ints) -> Moving | None:
-        """Each to a host that loses least room, with least left; ``None``: nothing is won."""
+    def _promising(
+        self, moving: Moving, gains: Gains, missing: int
+    ) -> Iterator[tuple[Gain, float]]:
+        """What each wins by a move, at best and no more than is missing; most first. Losses are
+        asked for where they matter."""
+        waiting = [(one.rank, False, one) for one in gains.of_all()]
+        heapify(waiting)
+        least: dict[Request, list[tuple[int, int]]] = {}
+        while waiting:
+            rank, judged, gain = heappop(waiting)
+            if judged:
+                yield gain, -rank[0]
+                continue
+            net: int | None = gain.amount
+            for n in gain.guests:
+                request = moving.movers[n].request
+                assert request is not None
+                if request not in least:
+                    losses = self._losses(moving, n, set())
+                    least[request] = nsmallest(2, ((loss, host) for host, loss in losses.items()))
+                source = moving.claims[n].host
+                loss = min((one[0] for one in least[request] if one[1] != source), default=None)
+                net = None if net is None or loss is None else net - loss
+            if net is not None and net > 0:
+                rate = min(net, missing) / len(gain.guests)
+                heappush(waiting, ((-rate, *rank[1:]), True, gain))
+
+    def _away(self, moving: Moving, gain: Gain, gains: Gains) -> Moving | None:
+        """Each to a host that loses least room, of those to one where moves win least, with least
+        left; ``None``: nothing is won."""
         attempt = moving.fork()
         largest = sorted(gain.guests, key=lambda n: (-attempt.movers[n].memory_mb, n))
         changed: set[int] = set()
         for n in largest:
             losses = self._losses(attempt, n, changed)
-            least = min(losses.values(), default=None)
-            if least is None or least >= gain.amount:
+            costs = {host: (loss, gains.best(host, 1)) for host, loss in losses.items()}
+            least = min(costs.values(), default=None)
+            if least is None or least[0] >= gain.amount:
                 return None
-            if not self._step(attempt, n, [host for host in losses if losses[host] == least]):
+            if not self._step(attempt, n, [host for host in costs if costs[host] == least]):
                 return None
             changed |= {attempt.steps[-1].source_host, attempt.steps[-1].target_host}
-        return attempt if self.room(attempt) > int(now.sum()) else None
+        return attempt
 
     def _losses(self, attempt: Moving, n: int, changed: set[int]) -> dict[int, int]:
         """Of each host that takes the guest: room that is lost by that. ``changed``: hosts that are
