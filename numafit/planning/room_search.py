@@ -14,6 +14,7 @@ from numafit.model.request import Request
 from numafit.planning.moving import Moving
 from numafit.planning.room_gains import CAP, Gain, Gains, Ints, Together, fewest, room
 
+NO_LIMIT = 1 << 30
 SMALL = 4000
 """Guests times hosts up to which fewer moves are looked for by trying all."""
 
@@ -37,8 +38,10 @@ class Search:
         self._goal = int(most.sum()) if wanted is None else wanted
         self._limit, self._most, self._until = limit, most, until
         self._best = base
+        self._orderly = True
         self._lost: dict[Request, dict[int, int | None]] = {}
         self._tried: dict[Hashable, int] = {}
+        self._cut: set[Hashable] = set()
         self.bound: int | None = 0
         self.proven = False
 
@@ -49,7 +52,7 @@ class Search:
         return room(moving, self._request)
 
     def run(self, orderly: bool) -> Moving:
-        """``orderly``: bounds hold."""
+        """``orderly``: no host loses room when a guest leaves it, so that counting bounds it."""
         base, now = self._base, self._rooms(self._base)
         wanted = self._goal - int(now.sum())
         if wanted <= 0:
@@ -57,10 +60,9 @@ class Search:
             return base
         gains = Gains(self._request, self._until)
         gains.look(base, range(len(base.fleet)), now, self._most)
-        self.bound = fewest(gains, now, self._most, wanted)
+        self._orderly = orderly
+        self.bound = fewest(gains, now, self._most, wanted) if orderly else 1
         best = self._greedy(gains)
-        if not orderly:
-            return best
         if self.bound is None and not self._all:
             self.proven = True
             return best
@@ -177,18 +179,23 @@ class Search:
     def _deeper(self, best: Moving, reached: bool) -> Moving:
         """By one move, by two, ...: the first that reaches the goal has the fewest. Where none
         does within the limit, the one with most room."""
-        last = len(best.steps) - 1 if reached else min(self._limit, len(self._base.claims) + 2)
+        last = len(best.steps) - 1 if reached else self._limit
         self._best = best
         for depth in range(max(self.bound or 1, 1) if reached else 1, last + 1):
-            self._tried = {}
+            self._tried, self._cut = {}, set()
             found = self._try(self._base, depth)
             if found is not None:
                 self.proven = True
                 return found
             if time.monotonic() >= self._until:
                 return self._best
-        # moves without end were not tried
-        self.proven = reached or last == self._limit
+            if self.bound is not None:
+                self.bound = max(self.bound, depth + 1)
+            if self._cut <= self._tried.keys():
+                # more moves lead nowhere else
+                self.bound = None
+                break
+        self.proven = True
         return self._best
 
     def _try(self, moving: Moving, left: int) -> Moving | None:
@@ -199,13 +206,14 @@ class Search:
         best = self.room(self._best)
         if (total, -len(moving.steps)) > (best, -len(self._best.steps)):
             self._best = moving
-        # so many moves empty so many hosts at most
-        chances = np.sort(self._most - now)[::-1][:left]
-        could = total + int(chances[chances > 0].sum())
-        if not left or could < (best if self._all else self._goal):
+        wanted = best + 1 if self._all else self._goal
+        if not self._may(now, NO_LIMIT, wanted) or time.monotonic() >= self._until:
             return None
         state = moving.state()
-        if self._tried.get(state, -1) >= left or time.monotonic() >= self._until:
+        if not left or not self._may(now, left, wanted):
+            self._cut.add(state)
+            return None
+        if self._tried.get(state, 0) >= left:
             return None
         self._tried[state] = left
         for n in moving.claims:
@@ -216,3 +224,10 @@ class Search:
                     if found is not None:
                         return found
         return None
+
+    def _may(self, now: Ints, left: int, wanted: int) -> bool:
+        """Could so many moves reach it? They empty so many hosts at most."""
+        if not self._orderly:
+            return True
+        chances = np.sort(self._most - now)[::-1][:left]
+        return int(now.sum() + chances[chances > 0].sum()) >= wanted
