@@ -21,11 +21,9 @@ from numafit.planning.move_plan import Step, frame_of_steps, moved_mb, moves_wor
 from numafit.planning.movers import Guests, movers_of
 from numafit.planning.moving import Moving
 from numafit.planning.room_gains import CAP, emptied
-from numafit.planning.room_search import Search
+from numafit.planning.room_search import NO_LIMIT, Search
 from numafit.planning.words import counted
 from numafit.rules.filters import Filters
-
-NO_LIMIT = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,14 +116,13 @@ def make_room(
     known = orderly(request)
     best = search.run(known)
     before, after = search.room(base), search.room(best)
-    bound = search.bound if known else None
-    sure = known and (search.proven or after == before == int(most.sum()))
+    sure = search.proven or (known and after == before == int(most.sum()))
     return MadeRoom(
         before,
         after,
         wanted,
         best.steps,
-        None if wanted is None else bound,
+        None if wanted is None else search.bound,
         sure,
         fragments(request, base.fleet, before, after),
         {name: (_count(base, one), _count(best, one)) for name, one in (catalogue or {}).items()},

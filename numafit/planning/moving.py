@@ -13,6 +13,8 @@ from numafit.claims import Claim
 from numafit.errors import StalePlacement
 from numafit.fleet import Fleet
 from numafit.model.options import FitOptions
+from numafit.model.placement import PlacementCell
+from numafit.model.request import Request
 from numafit.moves import keeps_its_pages
 from numafit.planning.move_plan import Step
 from numafit.planning.movers import Mover
@@ -41,6 +43,10 @@ class Moving:
             else:
                 written.append((n, found.claims[0]))
         self.claims = dict(written)
+        numbers: dict[Request | None, int] = {}
+        self._asks = {
+            n: numbers.setdefault(self.movers[n].request, len(numbers)) for n in self.claims
+        }
 
     def fork(self) -> Moving:
         """It goes its own way from here."""
@@ -50,6 +56,7 @@ class Moving:
         other.steps = self.steps
         other.claims = dict(self.claims)
         other.movers = self.movers
+        other._asks = self._asks
         return other
 
     def on(self, host: int) -> list[int]:
@@ -107,11 +114,13 @@ class Moving:
         )
 
     def state(self) -> Hashable:
-        """Who holds what: alike for two ways that end alike."""
+        """Who holds what, of guests that ask for the same whichever: alike for ways that end
+        alike."""
         return tuple(
-            (claim.host, *((c.host_cell, *sorted(c.pinning.values())) for c in cells))
-            for claim in self.claims.values()
-            for cells in (claim.placement.cells,)
+            sorted(
+                (self._asks[n], claim.host, *map(_held, claim.placement.cells))
+                for n, claim in self.claims.items()
+            )
         )
 
     def on_each(self, n: int, hosts: Sequence[int]) -> Fleet:
@@ -129,3 +138,8 @@ class Moving:
         fleet = self.fleet.fork()
         fleet.release([self.claims[n] for n in leaving])
         return fleet
+
+
+def _held(cell: PlacementCell) -> tuple[int, ...]:
+    cpus = (*cell.pinning.values(), *cell.reserved)
+    return (cell.host_cell, cell.pagesize or 0, *sorted(cpus))

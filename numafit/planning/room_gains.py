@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -56,8 +56,8 @@ class Gains:
         """No set of one or two guests was left out that may win more: it does not matter which of
         a cell's CPUs are free, and there was time."""
 
-    def ranked(self) -> list[Gain]:
-        return sorted((one for some in self._of.values() for one in some), key=lambda g: g.rank)
+    def of_all(self) -> Iterator[Gain]:
+        return chain.from_iterable(self._of.values())
 
     def best(self, host: int, together: int) -> int:
         """The most that so many guests of the host win."""

@@ -4,15 +4,17 @@ all where the case is small."""
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from dataclasses import replace
+from heapq import heapify, heappop, heappush, nsmallest
 
 import numpy as np
 
 from numafit.model.request import Request
 from numafit.planning.moving import Moving
-from numafit.planning.room_gains import CAP, Gain, Gains, Ints, fewest, room
+from numafit.planning.room_gains import CAP, Gain, Gains, Ints, Together, fewest, room
 
+NO_LIMIT = 1 << 30
 SMALL = 4000
 """Guests times hosts up to which fewer moves are looked for by trying all."""
 
@@ -36,8 +38,10 @@ class Search:
         self._goal = int(most.sum()) if wanted is None else wanted
         self._limit, self._most, self._until = limit, most, until
         self._best = base
+        self._orderly = True
         self._lost: dict[Request, dict[int, int | None]] = {}
         self._tried: dict[Hashable, int] = {}
+        self._cut: set[Hashable] = set()
         self.bound: int | None = 0
         self.proven = False
 
@@ -48,7 +52,7 @@ class Search:
         return room(moving, self._request)
 
     def run(self, orderly: bool) -> Moving:
-        """``orderly``: bounds hold."""
+        """``orderly``: no host loses room when a guest leaves it, so that counting bounds it."""
         base, now = self._base, self._rooms(self._base)
         wanted = self._goal - int(now.sum())
         if wanted <= 0:
@@ -56,10 +60,9 @@ class Search:
             return base
         gains = Gains(self._request, self._until)
         gains.look(base, range(len(base.fleet)), now, self._most)
-        self.bound = fewest(gains, now, self._most, wanted)
+        self._orderly = orderly
+        self.bound = fewest(gains, now, self._most, wanted) if orderly else 1
         best = self._greedy(gains)
-        if not orderly:
-            return best
         if self.bound is None and not self._all:
             self.proven = True
             return best
@@ -72,17 +75,21 @@ class Search:
 
     def _greedy(self, gains: Gains) -> Moving:
         best, now = self._base, self._rooms(self._base)
-        hopeless: set[tuple[int, ...]] = set()
-        while int(now.sum()) < self._goal:
-            for gain in gains.ranked():
-                if len(best.steps) + len(gain.guests) > self._limit or gain.guests in hopeless:
-                    continue
-                found = self._away(best, gain, now)
-                if found is not None or time.monotonic() >= self._until:
+        hopeless: set[Together] = set()
+        while (missing := self._goal - int(now.sum())) > 0:
+            spare = self._limit - len(best.steps)
+            found, won = None, 0.0
+            for gain, rate in self._promising(best, gains, missing):
+                if rate <= won or time.monotonic() >= self._until:
                     break
-                hopeless.add(gain.guests)
-            else:
-                return best
+                if len(gain.guests) > spare or gain.guests in hopeless:
+                    continue
+                attempt = self._away(best, gain, gains)
+                more = 0 if attempt is None else min(self.room(attempt) - int(now.sum()), missing)
+                if more <= 0:
+                    hopeless.add(gain.guests)
+                elif more / len(gain.guests) > won:
+                    found, won = attempt, more / len(gain.guests)
             if found is None:
                 return best
             new = found.steps[len(best.steps) :]
@@ -92,20 +99,49 @@ class Search:
             gains.look(best, touched, now, self._most)
         return best
 
-    def _away(self, moving: Moving, gain: Gain, now: Ints) -> Moving | None:
-        """Each to a host that loses least room, with least left; ``None``: nothing is won."""
+    def _promising(
+        self, moving: Moving, gains: Gains, missing: int
+    ) -> Iterator[tuple[Gain, float]]:
+        """What each wins by a move, at best and no more than is missing; most first. Losses are
+        asked for where they matter."""
+        waiting = [(one.rank, False, one) for one in gains.of_all()]
+        heapify(waiting)
+        least: dict[Request, list[tuple[int, int]]] = {}
+        while waiting:
+            rank, judged, gain = heappop(waiting)
+            if judged:
+                yield gain, -rank[0]
+                continue
+            net: int | None = gain.amount
+            for n in gain.guests:
+                request = moving.movers[n].request
+                assert request is not None
+                if request not in least:
+                    losses = self._losses(moving, n, set())
+                    least[request] = nsmallest(2, ((loss, host) for host, loss in losses.items()))
+                source = moving.claims[n].host
+                loss = min((one[0] for one in least[request] if one[1] != source), default=None)
+                net = None if net is None or loss is None else net - loss
+            if net is not None and net > 0:
+                rate = min(net, missing) / len(gain.guests)
+                heappush(waiting, ((-rate, *rank[1:]), True, gain))
+
+    def _away(self, moving: Moving, gain: Gain, gains: Gains) -> Moving | None:
+        """Each to a host that loses least room, of those to one where moves win least, with least
+        left; ``None``: nothing is won."""
         attempt = moving.fork()
         largest = sorted(gain.guests, key=lambda n: (-attempt.movers[n].memory_mb, n))
         changed: set[int] = set()
         for n in largest:
             losses = self._losses(attempt, n, changed)
-            least = min(losses.values(), default=None)
-            if least is None or least >= gain.amount:
+            costs = {host: (loss, gains.best(host, 1)) for host, loss in losses.items()}
+            least = min(costs.values(), default=None)
+            if least is None or least[0] >= gain.amount:
                 return None
-            if not self._step(attempt, n, [host for host in losses if losses[host] == least]):
+            if not self._step(attempt, n, [host for host in costs if costs[host] == least]):
                 return None
             changed |= {attempt.steps[-1].source_host, attempt.steps[-1].target_host}
-        return attempt if self.room(attempt) > int(now.sum()) else None
+        return attempt
 
     def _losses(self, attempt: Moving, n: int, changed: set[int]) -> dict[int, int]:
         """Of each host that takes the guest: room that is lost by that. ``changed``: hosts that are
@@ -143,18 +179,23 @@ class Search:
     def _deeper(self, best: Moving, reached: bool) -> Moving:
         """By one move, by two, ...: the first that reaches the goal has the fewest. Where none
         does within the limit, the one with most room."""
-        last = len(best.steps) - 1 if reached else min(self._limit, len(self._base.claims) + 2)
+        last = len(best.steps) - 1 if reached else self._limit
         self._best = best
         for depth in range(max(self.bound or 1, 1) if reached else 1, last + 1):
-            self._tried = {}
+            self._tried, self._cut = {}, set()
             found = self._try(self._base, depth)
             if found is not None:
                 self.proven = True
                 return found
             if time.monotonic() >= self._until:
                 return self._best
-        # moves without end were not tried
-        self.proven = reached or last == self._limit
+            if self.bound is not None:
+                self.bound = max(self.bound, depth + 1)
+            if self._cut <= self._tried.keys():
+                # more moves lead nowhere else
+                self.bound = None
+                break
+        self.proven = True
         return self._best
 
     def _try(self, moving: Moving, left: int) -> Moving | None:
@@ -165,13 +206,14 @@ class Search:
         best = self.room(self._best)
         if (total, -len(moving.steps)) > (best, -len(self._best.steps)):
             self._best = moving
-        # so many moves empty so many hosts at most
-        chances = np.sort(self._most - now)[::-1][:left]
-        could = total + int(chances[chances > 0].sum())
-        if not left or could < (best if self._all else self._goal):
+        wanted = best + 1 if self._all else self._goal
+        if not self._may(now, NO_LIMIT, wanted) or time.monotonic() >= self._until:
             return None
         state = moving.state()
-        if self._tried.get(state, -1) >= left or time.monotonic() >= self._until:
+        if not left or not self._may(now, left, wanted):
+            self._cut.add(state)
+            return None
+        if self._tried.get(state, 0) >= left:
             return None
         self._tried[state] = left
         for n in moving.claims:
@@ -182,3 +224,10 @@ class Search:
                     if found is not None:
                         return found
         return None
+
+    def _may(self, now: Ints, left: int, wanted: int) -> bool:
+        """Could so many moves reach it? They empty so many hosts at most."""
+        if not self._orderly:
+            return True
+        chances = np.sort(self._most - now)[::-1][:left]
+        return int(now.sum() + chances[chances > 0].sum()) >= wanted

