@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -11,6 +11,8 @@ from numafit.errors import InvalidValue, MisuseError
 from numafit.fleet import Fleet
 from numafit.model import fields
 from numafit.model.hostinfo import HostInfo
+from numafit.model.request import Request
+from numafit.planning.trace import Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,22 @@ class Set:
         return f"{self.match}: {said}"
 
 
-Change = Add | Remove | Set
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Guests of this flavor ask for something else: for what ``request`` says."""
+
+    flavor: str
+    request: Request
+
+    def __post_init__(self) -> None:
+        fields.text("flavor", self.flavor)
+        fields.instance("request", self.request, Request)
+
+    def __str__(self) -> str:
+        return f"another {self.flavor}"
+
+
+Change = Add | Remove | Set | Ask
 
 
 def matching(fleet: Fleet, match: str) -> list[int]:
@@ -72,6 +89,20 @@ def changed(fleet: Fleet, changes: Sequence[Change]) -> Fleet:
                 fork.remove(matching(fork, change.match))
             case Set():
                 fork.set(matching(fork, change.match), **change.settings)
+            case Ask():
+                pass  # it changes guests: ``asked_for``
             case _:
-                raise InvalidValue(f"changes[{n}]", change, "an Add, a Remove or a Set")
+                raise InvalidValue(f"changes[{n}]", change, "an Add, a Remove, a Set or an Ask")
     return fork
+
+
+def asked_for(trace: Trace, changes: Sequence[Change]) -> Trace:
+    """The trace with what its guests ask for after these changes. Raises MisuseError for a flavor
+    that it does not have."""
+    requests = dict(zip(trace.names, trace.requests, strict=True))
+    for change in changes:
+        if isinstance(change, Ask):
+            if change.flavor not in requests:
+                raise MisuseError(f"flavor={change.flavor!r}: no guest of the trace is of it")
+            requests[change.flavor] = change.request
+    return replace(trace, requests=tuple(requests.values()))

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,12 +11,14 @@ import numpy as np
 import numpy.typing as npt
 
 from numafit._engine import Prepared
-from numafit._header import NO_DISTANCES
 from numafit.claims import Claim
 from numafit.columns.totals import Totals, totals
 from numafit.fleet import Fleet
 from numafit.model import fields
 from numafit.model.options import FitOptions
+from numafit.planning.fullness import Full, reaches, runs_out
+from numafit.planning.nearness import Nearness
+from numafit.planning.reach import Reach, reach
 from numafit.planning.trace import HOUR, STAYS, Trace
 
 SAMPLES = 24
@@ -29,31 +30,15 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The fleet at one moment: seconds, guests of the trace that run, what is used, and how many
-    more of each flavor fit (at most ``DEFAULT_CAP`` a host)."""
+    """The fleet at one moment: seconds, guests of the trace that run, what is used, the room that
+    is left, and how near the parts of those guests are (as ``Nearness`` has them)."""
 
     time: float
     running: int
     used: Totals
-    room: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Full:
-    """When there is no more room: seconds from the trace's first guest. ``by``: the flavor that
-    was refused first (``seen``), or the resource whose trend ends first. Infinite: neither."""
-
-    seconds: float
-    by: str
-    seen: bool
-
-    def __str__(self) -> str:
-        if self.seconds == STAYS:
-            return "not full, and not filling up"
-        said = f"{self.seconds / HOUR:,.1f} hours"
-        if self.seen:
-            return f"full after {said}, when {self.by} was refused first"
-        return f"full after {said} at the trend of {self.by}"
+    reach: Reach
+    closeness: float | None
+    devices_near: float | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +46,8 @@ class Course:
     """How it went. ``placed`` and ``refused``: one number per flavor of ``names``;
     ``first_refusal``: seconds of each flavor's first, infinite where none was refused.
     ``closeness``: for guests of several cells 10 over the mean distance between theirs (1: as near
-    as one cell to itself), on average; None where there were none, or distances are not known."""
+    as one cell to itself), on average over all that came; None where there were none, or distances
+    are not known. ``seconds``: from the first guest to the last."""
 
     names: tuple[str, ...]
     placed: Counts
@@ -70,12 +56,20 @@ class Course:
     samples: tuple[Sample, ...]
     closeness: float | None
     begins: float
+    seconds: float
 
     @property
     def acceptance(self) -> float:
         """Guests placed of those that came; 1 where none came."""
         came = int(self.placed.sum() + self.refused.sum())
         return float(self.placed.sum()) / came if came else 1.0
+
+    @property
+    def fragmentation(self) -> float | None:
+        """Of the samples, on average: the part of free dedicated CPUs that a guest cannot have."""
+        found = [one.reach.fragmentation for one in self.samples]
+        known = [one for one in found if one is not None]
+        return sum(known) / len(known) if known else None
 
     def full(self) -> Full:
         """When it is full: as seen, else where the trend of the trace's second half goes."""
@@ -87,21 +81,65 @@ class Course:
         late = self.samples[len(self.samples) // 2 :]
         for name in Totals.LIMITED:
             used = [getattr(sample.used, name) for sample in late]
-            ends = _reaches(
+            ends = reaches(
                 [sample.time for sample in late], used, self.samples[-1].used.limit(name)
             )
             if ends < when:
                 when, by = ends, name.replace("_", " ")
         return Full(when - self.begins if by else STAYS, by, False)
 
+    def full_of(self, name: str) -> Full:
+        """When there is no more room for this flavor: it was refused, or none would fit any more;
+        else where the trend of its room goes in the trace's second half. Infinite seconds for one
+        that asks for nothing that runs out."""
+        at = self.names.index(name)
+        refused = float(self.first_refusal[at])
+        looks = [(one.time, one.reach.room[at]) for one in self.samples]
+        known = [(time, room) for time, room in looks if room is not None]
+        when, seen = runs_out([time for time, _ in known], [room for _, room in known])
+        if refused < STAYS and not (seen and when < refused):
+            when, seen = refused, True
+        return Full(when - self.begins, name, seen)
+
+    def flavors(self) -> list[dict[str, Any]]:
+        """One mapping per flavor: how many came, were placed and refused, the room at the end, and
+        when it is full. ``full_seen``: within the trace, else at its trend, ``remaining_hours``
+        after its last guest; ``full_hours`` of ``None``: it does not fill up."""
+        rows = []
+        for at, name in enumerate(self.names):
+            full = self.full_of(name)
+            hours = None if full.seconds == STAYS else full.seconds / HOUR
+            ends = self.seconds / HOUR
+            rows.append(
+                {
+                    "flavor": name,
+                    "came": int(self.placed[at] + self.refused[at]),
+                    "placed": int(self.placed[at]),
+                    "refused": int(self.refused[at]),
+                    "room": self.samples[-1].reach.room[at],
+                    "full_hours": hours,
+                    "full_seen": full.seen,
+                    "remaining_hours": None if hours is None or full.seen else hours - ends,
+                }
+            )
+        return rows
+
     def rows(self) -> list[dict[str, Any]]:
-        """One mapping per sample: hours, guests that run, what is used, room by flavor."""
+        """One mapping per sample: hours, guests that run, what is used, free dedicated CPUs and
+        those of them that no flavor can have, closeness, room by flavor."""
         return [
             {
                 "hours": (sample.time - self.begins) / HOUR,
                 "running": sample.running,
                 **sample.used.row(),
-                **{f"room {name}": n for name, n in zip(self.names, sample.room, strict=True)},
+                "free_cpus": sample.reach.free,
+                "stranded_cpus": sample.reach.stranded,
+                "fragmentation": sample.reach.fragmentation,
+                "closeness": sample.closeness,
+                "devices_near": sample.devices_near,
+                **{
+                    f"room {name}": n for name, n in zip(self.names, sample.reach.room, strict=True)
+                },
             }
             for sample in self.samples
         ]
@@ -135,19 +173,25 @@ def course(
     if isinstance(choose, str) and choose == RANDOM:
         seed = fields.number("seed", seed, 0, 2**64 - 1)
         choose = np.random.default_rng(seed).random(len(fleet))
-    return _Run(fleet.fork(), trace, samples).go(choose, options)
+    return _Run(fleet.fork(), trace, samples, options).go(choose)
 
 
 class _Run:
-    def __init__(self, fleet: Fleet, trace: Trace, samples: int) -> None:
+    def __init__(
+        self, fleet: Fleet, trace: Trace, samples: int, options: FitOptions | None
+    ) -> None:
+        self._options = options
         self._fleet = fleet
         self._trace = trace
         self._requests = [fleet.prepare(request) for request in trace.requests]
         self._wide = [
             request.guest is not None and len(request.guest.cells) > 1 for request in trace.requests
         ]
+        self._devices = [bool(request.pci) for request in trace.requests]
         self._held: dict[int, Claim] = {}
-        self._closeness: list[float] = []
+        self._near = Nearness(fleet)
+        came = np.bincount(trace.kinds, minlength=len(trace.names))
+        self._shares = (came if len(trace) else came + 1).tolist()
         self._samples: list[Sample] = []
         self._looks = self._moments(samples)
         self._n = len(trace.names)
@@ -155,8 +199,6 @@ class _Run:
         # the next to leave stands last
         self._leaves = list(zip(trace.ends[going].tolist(), going.tolist(), strict=True))[::-1]
         self._next = -STAYS
-        self._columns = fleet.columns(copy=False)
-        self._distances: dict[int, tuple[tuple[int, ...], ...]] = {}
 
     def _moments(self, samples: int) -> deque[float]:
         """When to look: at the first guest, and so often until the last has come."""
@@ -165,12 +207,12 @@ class _Run:
         first, last = float(self._trace.starts[0]), float(self._trace.starts[-1])
         return deque(np.linspace(first, last, max(samples, 2)).tolist())
 
-    def go(self, choose: str | Floats, options: FitOptions | None) -> Course:
+    def go(self, choose: str | Floats) -> Course:
         trace = self._trace
         kinds = trace.kinds.tolist()
         placed, refused = [0] * self._n, [0] * self._n
         first = [STAYS] * self._n
-        coming = self._fleet.schedule(self._arrivals(), choose, options)
+        coming = self._fleet.schedule(self._arrivals(), choose, self._options)
         for guest, claim in enumerate(coming):
             kind = kinds[guest]
             if claim is None:
@@ -179,8 +221,8 @@ class _Run:
                 continue
             placed[kind] += 1
             self._held[guest] = claim
-            if self._wide[kind]:
-                self._near(claim)
+            if self._wide[kind] or self._devices[kind]:
+                self._near.came(guest, claim, self._wide[kind], self._devices[kind])
         # a fleet that nobody comes to is looked at once
         while self._looks:
             self._look(self._looks.popleft())
@@ -190,8 +232,9 @@ class _Run:
             refused=np.array(refused, np.int64),
             first_refusal=np.array(first, np.float64),
             samples=tuple(self._samples),
-            closeness=_mean(self._closeness),
+            closeness=self._near.closeness_of_all,
             begins=float(trace.starts[0]) if len(trace) else 0.0,
+            seconds=trace.seconds,
         )
 
     def _arrivals(self) -> Iterator[Prepared]:
@@ -213,52 +256,22 @@ class _Run:
             if self._next > time or self._next == STAYS:
                 return
             if leave <= look:
-                claim = self._held.pop(self._leaves.pop()[1], None)
+                guest = self._leaves.pop()[1]
+                claim = self._held.pop(guest, None)
                 if claim is not None:
                     self._fleet.release(claim)
+                    self._near.left(guest)
             else:
                 self._look(looks.popleft())
 
     def _look(self, time: float) -> None:
-        room = tuple(
-            int(self._fleet.capacity(request).sum()) if request.bounded else 0
-            for request in self._requests
-        )
         self._samples.append(
-            Sample(time, len(self._held), totals(self._fleet.columns(copy=False)), room)
+            Sample(
+                time,
+                len(self._held),
+                totals(self._fleet.columns(copy=False)),
+                reach(self._fleet, self._trace.requests, self._shares, self._options),
+                self._near.closeness,
+                self._near.devices_near,
+            )
         )
-
-    def _near(self, claim: Claim) -> None:
-        """How close the cells of one guest are to each other, where the host tells."""
-        at = int(self._columns["host_distance_at"][claim.host])
-        if at == NO_DISTANCES:
-            return
-        if at not in self._distances:
-            self._distances[at] = self._fleet.hostinfo(claim.host).distances
-        matrix = self._distances[at]
-        first = int(self._columns["host_first_cell"][claim.host])
-        ids = self._columns["cell_id"][first : first + len(matrix)].tolist()
-        cells = [ids.index(cell.host_cell) for cell in claim.placement.cells]
-        far = [matrix[a][b] for n, a in enumerate(cells) for b in cells[:n]]
-        self._closeness.append(10 * len(far) / sum(far))
-
-
-def _mean(values: Sequence[float]) -> float | None:
-    return math.fsum(values) / len(values) if values else None
-
-
-def _reaches(times: Sequence[float], used: Sequence[float], limit: float) -> float:
-    """When a straight line through the uses meets the limit. Infinite where it does not rise by
-    twice the error of its slope: what goes up and down makes no trend."""
-    if len(times) < 3 or times[-1] <= times[0] or limit <= 0:
-        return STAYS
-    t = np.array(times) - times[0]
-    y = np.array(used, np.float64)
-    spread = float(((t - t.mean()) ** 2).sum())
-    slope = float((t - t.mean()) @ y) / spread
-    start = float(y.mean()) - slope * float(t.mean())
-    error = math.sqrt(float(((y - start - slope * t) ** 2).sum()) / (len(t) - 2) / spread)
-    # the last term: a rise that rounding alone makes is none
-    if slope <= 2 * error + 1e-9 * limit / float(t[-1]):
-        return STAYS
-    return max(times[0] + (limit - start) / slope, times[-1])

@@ -14,13 +14,16 @@ from numafit.errors import InvalidValue
 from numafit.fleet import Fleet
 from numafit.model import fields
 from numafit.model.options import FitOptions
-from numafit.planning.changes import Change, changed
+from numafit.planning.changes import Change, asked_for, changed
 from numafit.planning.course import RANDOM, SAMPLES, course
+from numafit.planning.frames import frame
 from numafit.planning.trace import HOUR, STAYS, Trace
 from numafit.sweeping.answers import Batch, batch_of
 from numafit.sweeping.sweep import Progress, sweep
 
 CHOICES = ("first", "spread", "pack", RANDOM)
+PARTS = ("plans", "flavors", "samples")
+_OWN = ("point", "seed", "part")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +46,13 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One row per plan and trace, in their order: what the course of each came to."""
+    """What the course of each plan came to with each trace, in their order. ``batch``: one row per
+    plan and trace; ``flavors``: one per flavor of those (``Course.flavors``), ``samples``: one per
+    moment (``Course.rows``). pyarrow, polars and pandas take each of the three."""
 
     batch: Batch
+    flavors: Batch
+    samples: Batch
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -53,6 +60,14 @@ class Comparison:
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.batch.__arrow_c_stream__(requested_schema)
+
+    def frame(self, of: str = "plans", library: str | None = None) -> Any:
+        """The rows of ``"plans"``, ``"flavors"`` or ``"samples"`` as a DataFrame of ``"pandas"`` or
+        ``"polars"``; ``None``: of the one that is installed (``numafit[plot]``)."""
+        fields.word("of", of, PARTS, none=False)
+        rows = {"plans": self.batch, "flavors": self.flavors, "samples": self.samples}[of].rows
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        return frame(names, [[row.get(name) for name in names] for row in rows], library)
 
     def best(self) -> str:
         """The plan that places the largest share of guests over all traces; among equals the
@@ -103,23 +118,20 @@ def what_if(
         executor, workers = ThreadPoolExecutor(1), None
     question = partial(_played, samples=fields.number("samples", samples, 1, 100_000))
     asked = sweep(question, points, executor, seed=seed, workers=workers, to=to, progress=progress)
-    own = ("point", "seed")
-    rows = [
-        {name: value for name, value in row.items() if name not in own}
-        for row in asked.table().rows
-    ]
-    return Comparison(batch_of(rows))
+    parts: dict[str, list[dict[str, Any]]] = {part: [] for part in PARTS}
+    for row in asked.table().rows:
+        parts[row["part"]].append({name: row[name] for name in row if name not in _OWN})
+    return Comparison(*map(batch_of, parts.values()))
 
 
 def _played(
     plan: str, trace: int, what: Plan, fleet: Fleet, guests: Trace, seed: int, samples: int
-) -> dict[str, Any]:
+) -> list[dict[str, Any]]:
     """In a worker: one plan with one trace."""
     there = changed(fleet, what.changes)
-    found = course(there, guests, what.choose, what.options, samples, seed)
-    full = found.full()
-    last = found.samples[-1]
-    return {
+    found = course(there, asked_for(guests, what.changes), what.choose, what.options, samples, seed)
+    full, last = found.full(), found.samples[-1]
+    whole = {
         "came": int(found.placed.sum() + found.refused.sum()),
         "placed": int(found.placed.sum()),
         "refused": int(found.refused.sum()),
@@ -127,5 +139,10 @@ def _played(
         "full_by": full.by or None,
         "full_seen": full.seen,
         "closeness": found.closeness,
+        "devices_near": last.devices_near,
+        "stranded_cpus": last.reach.stranded,
+        "fragmentation": found.fragmentation,
         **last.used.row(),
     }
+    parts = zip(PARTS, ([whole], found.flavors(), found.rows()), strict=True)
+    return [{"part": part, **row} for part, rows in parts for row in rows]

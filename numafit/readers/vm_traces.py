@@ -1,23 +1,29 @@
 """Published traces of virtual machines -> who came, how large, and how long it stayed.
 
 Three forms: Azure's traces for packing of 2020 (a SQLite database), Huawei-East-1 (CSV), and the
-pods of Alibaba's ``cluster-trace-gpu-v2023`` (CSV). What a trace does not tell is not made up: a
-guest without an end stays, and rows that cannot be guests are counted and said.
+pods of Alibaba's ``cluster-trace-gpu-v2023`` (CSV); and one for traces of one's own (CSV), whose
+guests name their flavors. Each may be packed by gzip or zip. What a trace does not tell is not made
+up: a guest without an end stays, and rows that cannot be guests are counted and said.
 """
 
 from __future__ import annotations
 
 import csv
+import io
 import math
 import os
+import re
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
 
-from numafit.errors import InputError, InvalidValue
+from numafit.errors import InputError
 from numafit.readers import bounds
-from numafit.readers.textfile import open_regular, read_text
+from numafit.readers.textfile import is_open_pipe, read_text
+from numafit.readers.unpacked import unpacked
 
 DAY = 86400.0
 STAYS = math.inf
@@ -25,11 +31,20 @@ STAYS = math.inf
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """What a guest of a trace asks for: memory in MiB."""
+    """What a guest of a trace asks for: memory in MiB. ``flavor``: where the trace names one, and
+    does not tell its size (0)."""
 
     vcpus: int
     memory_mb: int
     gpus: int = 0
+    flavor: str = ""
+
+    def __str__(self) -> str:
+        """``4 vCPUs, 16384 MiB``, or the flavor's name."""
+        if self.flavor:
+            return self.flavor
+        gpus = f", {self.gpus} GPU{'s' * (self.gpus > 1)}" if self.gpus else ""
+        return f"{self.vcpus} vCPU{'s' * (self.vcpus > 1)}, {self.memory_mb} MiB{gpus}"
 
 
 @dataclass(slots=True)
@@ -48,7 +63,7 @@ class VmTrace:
         if end < start:
             self.pass_over("it ends before it begins")
             return
-        if size.vcpus < 1 or size.memory_mb < 1:
+        if not size.flavor and (size.vcpus < 1 or size.memory_mb < 1):
             self.pass_over("it asks for no CPU or no memory")
             return
         kind = self._known.setdefault(size, len(self.sizes))
@@ -72,20 +87,31 @@ def read_azure(
     rounded up to whole CPUs and MiB. Types that this machine does not take are passed over.
     """
     file = os.fspath(path)
-    with open_regular(path) as stream:
-        if stream.read(16) != b"SQLite format 3\0":
+    with unpacked(path) as plain:
+        if not _is_sqlite(plain):
             raise InputError(
                 file, None, "something else", "a SQLite database", "Azure's trace is one."
             )
+        return _azure_guests(file, plain, vcpus, memory_mb, machine)
+
+
+def _is_sqlite(plain: str) -> bool:
+    with open(plain, "rb") as stream:
+        return stream.read(16) == b"SQLite format 3\0"
+
+
+def _azure_guests(
+    file: str, plain: str, vcpus: int, memory_mb: int, machine: int | None
+) -> VmTrace:
     trace = VmTrace()
     try:
-        with closing(sqlite3.connect(f"file:{_quoted(file)}?mode=ro", uri=True)) as database:
+        with closing(sqlite3.connect(f"file:{_quoted(plain)}?mode=ro", uri=True)) as database:
             sizes = _azure_types(database, file, vcpus, memory_mb, machine)
-            query = "SELECT vmTypeId, starttime, endtime FROM vm ORDER BY starttime, vmId"
-            for n, (kind, start, end) in enumerate(database.execute(query)):
+            query = "SELECT vmId, vmTypeId, starttime, endtime FROM vm ORDER BY starttime, vmId"
+            for n, (vm, kind, start, end) in enumerate(database.execute(query)):
                 if n >= bounds.TRACE_GUESTS:
                     raise _too_many(file)
-                where = f"vm[{n}]"
+                where = f"vm {vm}"
                 begin = _number(file, f"{where}.starttime", start) * DAY
                 leave = STAYS if end is None else _number(file, f"{where}.endtime", end) * DAY
                 if kind in sizes:
@@ -133,7 +159,7 @@ def read_huawei(path: str | os.PathLike[str]) -> VmTrace:
     file = os.fspath(path)
     trace = VmTrace()
     here: dict[str, tuple[Size, float]] = {}
-    for where, row in _rows(file, ("vmid", "cpu", "memory", "time", "type")):
+    for where, row in _rows(file, _HUAWEI):
         vm, time = row["vmid"], _number(file, f"{where}.time", row["time"])
         if row["type"] == "0":
             size = Size(
@@ -165,8 +191,7 @@ def read_alibaba(path: str | os.PathLike[str]) -> VmTrace:
     """
     file = os.fspath(path)
     trace = VmTrace()
-    wanted = ("cpu_milli", "memory_mib", "num_gpu", "creation_time", "deletion_time")
-    for where, row in _rows(file, wanted):
+    for where, row in _rows(file, _ALIBABA):
         end = row["deletion_time"]
         trace.add(
             Size(
@@ -175,22 +200,92 @@ def read_alibaba(path: str | os.PathLike[str]) -> VmTrace:
                 _whole(file, f"{where}.num_gpu", row["num_gpu"]),
             ),
             _number(file, f"{where}.creation_time", row["creation_time"]),
-            STAYS if end in ("", "nan") else _number(file, f"{where}.deletion_time", end),
+            STAYS if end in _NO_END else _number(file, f"{where}.deletion_time", end),
         )
     return trace
 
+
+def read_own(path: str | os.PathLike[str]) -> VmTrace:
+    """``flavor,start,end``: guests by the names of their flavors, as a query of one's own database
+    gives them. Times are seconds, or dates such as ``2026-11-28 14:00:00`` (UTC where they name no
+    zone), the same in all rows; no end, ``NULL`` or ``nan``: it stays."""
+    file = os.fspath(path)
+    trace = VmTrace()
+    dated: bool | None = None
+
+    def time(key: str) -> float:
+        nonlocal dated
+        dates = bool(_DATE.match(row[key]))
+        if dated is not None and dates != dated:
+            expected = "a date" if dated else "seconds"
+            raise InputError(file, f"{where}.{key}", row[key], f"{expected}, as in the rows before")
+        dated = dates
+        return _time(file, f"{where}.{key}", row[key])
+
+    for where, row in _rows(file, _OWN):
+        if not row["flavor"]:
+            raise InputError(file, f"{where}.flavor", row["flavor"], "the name of a flavor")
+        size = Size(0, 0, flavor=row["flavor"])
+        trace.add(size, time("start"), STAYS if row["end"] in _NO_END else time("end"))
+    return trace
+
+
+_HUAWEI = ("vmid", "cpu", "memory", "time", "type")
+_ALIBABA = ("cpu_milli", "memory_mib", "num_gpu", "creation_time", "deletion_time")
+_OWN = ("flavor", "start", "end")
+_NO_END = ("", "nan", "NULL")
+_WHEN = "seconds, or a date such as 2026-11-28 14:00"
+_DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 FORMS: Mapping[str, Callable[..., VmTrace]] = {
     "azure": read_azure,
     "huawei": read_huawei,
     "alibaba": read_alibaba,
+    "own": read_own,
 }
+_HEADERS = {"huawei": _HUAWEI, "alibaba": _ALIBABA, "own": _OWN}
+
+
+def form_of(path: str | os.PathLike[str]) -> str:
+    """Which of ``FORMS`` the file is in, by what it begins with. Raises ``InputError``."""
+    file = os.fspath(path)
+    with unpacked(path) as plain:
+        if plain == "-" or is_open_pipe(plain):
+            hint = f"It can be read once: name its form with --trace-format, {', '.join(_HEADERS)}."
+            raise InputError(file, None, "a pipe", "a file", hint)
+        if _is_sqlite(plain):
+            return "azure"
+        with open(plain, "rb") as stream:
+            first = stream.readline(bounds.LABEL).decode("utf-8-sig", "replace").strip()
+    names = _names(first.split(","))
+    for form, wanted in _HEADERS.items():
+        if all(name in names for name in wanted):
+            return form
+    forms = ", ".join(f"{','.join(wanted)} ({form})" for form, wanted in _HEADERS.items())
+    raise InputError(file, "line 1", first, f"a header with {forms}; or a SQLite database (azure)")
+
+
+def _names(header: list[str]) -> list[str]:
+    return [name.strip().strip('"') for name in header]
 
 
 def _rows(file: str, wanted: tuple[str, ...]) -> Iterator[tuple[str, dict[str, str]]]:
-    text = read_text(file, limit=bounds.DUMP_BYTES)
-    reader = csv.reader(text.splitlines())
-    header = [name.strip() for name in next(reader, [])]
+    with unpacked(file) as plain:
+        try:
+            text = read_text(plain, limit=bounds.DUMP_BYTES)
+        except InputError as error:
+            raise InputError(file, error.key, error.value, error.expected, error.hint) from None
+    reader = csv.reader(io.StringIO(text, newline=""))
+    try:
+        yield from _sound_rows(file, reader, wanted)
+    except csv.Error as error:
+        raise InputError(file, f"line {reader.line_num}", str(error), "lines of CSV") from None
+
+
+def _sound_rows(
+    file: str, reader: Any, wanted: tuple[str, ...]
+) -> Iterator[tuple[str, dict[str, str]]]:
+    header = _names(next(reader, []))
     lacking = [name for name in wanted if name not in header]
     if lacking:
         raise InputError(
@@ -201,20 +296,15 @@ def _rows(file: str, wanted: tuple[str, ...]) -> Iterator[tuple[str, dict[str, s
             "Is it another trace?",
         )
     places = [header.index(name) for name in wanted]
-    try:
-        for row in reader:
-            if not row:
-                continue
-            if reader.line_num > bounds.TRACE_GUESTS:
-                raise _too_many(file)
-            where = f"line {reader.line_num}"
-            if len(row) < len(header):
-                raise InputError(
-                    file, where, ",".join(row), f"{len(header)} values, as the header has"
-                )
-            yield where, {name: row[at].strip() for name, at in zip(wanted, places, strict=True)}
-    except csv.Error as error:
-        raise InputError(file, f"line {reader.line_num}", str(error), "lines of CSV") from None
+    for row in reader:
+        if not row:
+            continue
+        if reader.line_num > bounds.TRACE_GUESTS:
+            raise _too_many(file)
+        where = f"line {reader.line_num}"
+        if len(row) < len(header):
+            raise InputError(file, where, ",".join(row), f"{len(header)} values, as the header has")
+        yield where, {name: row[at].strip() for name, at in zip(wanted, places, strict=True)}
 
 
 def _too_many(file: str) -> InputError:
@@ -227,13 +317,13 @@ def _too_many(file: str) -> InputError:
     )
 
 
-def _number(file: str, key: str, value: object) -> float:
+def _number(file: str, key: str, value: object, expected: str = "a number") -> float:
     try:
         number = float(value)  # type: ignore[arg-type]
     except (TypeError, ValueError):
         number = math.nan
     if not math.isfinite(number) or abs(number) > 1e12:
-        raise InputError(file, key, value, "a number")
+        raise InputError(file, key, value, expected)
     return number
 
 
@@ -244,8 +334,11 @@ def _whole(file: str, key: str, value: str) -> int:
     return int(number)
 
 
-def form_of(name: str) -> Callable[..., VmTrace]:
-    """The reader of a form. Raises InvalidValue for a name that is none."""
-    if name not in FORMS:
-        raise InvalidValue("form", name, f"one of {', '.join(FORMS)}")
-    return FORMS[name]
+def _time(file: str, key: str, value: str) -> float:
+    if not _DATE.match(value):
+        return _number(file, key, value, _WHEN)
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        raise InputError(file, key, value, _WHEN) from None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

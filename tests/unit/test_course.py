@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from numafit import Flavor, Fleet, HostCell, HostInfo, InvalidValue, Request
+from numafit import (
+    Flavor,
+    Fleet,
+    HostCell,
+    HostInfo,
+    InvalidValue,
+    PciPool,
+    PciRequest,
+    Request,
+)
 from numafit.planning.course import course
 from numafit.planning.trace import HOUR, Trace
 from numafit.readers.vm_traces import Size, VmTrace
@@ -50,8 +60,8 @@ def test_guests_that_leave_make_room_for_those_that_come() -> None:
     # looked at on each second; before a guest that comes then, after those that leave then
     assert [sample.running for sample in found.samples] == [0, *[1] * 9, 0, 1]
     assert [sample.used.dedicated_cpus for sample in found.samples] == [0, *[4] * 9, 0, 2]
-    assert found.samples[0].room == (2, 1)
-    assert found.samples[11].room == (1, 0)
+    assert found.samples[0].reach.room == (2, 1)
+    assert found.samples[11].reach.room == (1, 0)
     # the fleet itself is as it was
     assert fleet.capacity(TWO["small"]).tolist() == [2]
 
@@ -76,6 +86,38 @@ def test_a_trend_says_when_it_will_be_full() -> None:
     assert str(full) == "full after 32.0 hours at the trend of dedicated cpus"
 
 
+def test_each_flavor_is_full_at_a_time_of_its_own() -> None:
+    # one CPU of 8 goes each hour: a guest of 4 finds no more than 3 from the sixth on
+    mix = {"one": pinned(1), "four": pinned(4), "ten": pinned(10)}
+    trace = Trace.of(mix, [0] * 7, np.arange(7) * HOUR)
+    found = course(Fleet([host("a", 1, 8)]), trace, samples=7)
+    one, four, ten = found.flavors()
+    # what is seen at an hour is without the guest that comes then: 8, 7, ... 2 are left
+    assert [sample.reach.room[:2] for sample in found.samples] == [
+        *[(8, 2), (7, 1), (6, 1), (5, 1), (4, 1), (3, 0), (2, 0)]
+    ]
+    assert (one["full_seen"], four["full_seen"]) == (False, True)
+    # its room falls by one an hour and is 0 two hours after the last guest came
+    assert one["full_hours"] == pytest.approx(8)
+    assert one["remaining_hours"] == pytest.approx(2)
+    assert (four["full_hours"], four["remaining_hours"]) == (5, None)
+    # nothing was ever there for the third, of whom nobody came
+    assert (ten["came"], ten["full_hours"], ten["full_seen"]) == (0, 0, True)
+    assert (one["came"], one["placed"], one["refused"], one["room"]) == (7, 7, 0, 2)
+
+
+def test_a_flavor_whose_room_does_not_fall_is_not_full_within_the_trace() -> None:
+    starts = np.arange(20) * HOUR
+    trace = Trace.of(TWO, [0] * 20, starts, starts + HOUR / 2)
+    rows = course(Fleet([host("a", 1, 8)]), trace).flavors()
+    assert [row["full_hours"] for row in rows] == [None, None]
+    assert [row["remaining_hours"] for row in rows] == [None, None]
+    # what asks for nothing that runs out is never full, and its room is not 0
+    free = {"free": Request(guest=None, pci=[])}
+    (row,) = course(Fleet([host("a", 1, 8)]), Trace.of(free, [0], [0.0])).flavors()
+    assert (row["room"], row["full_hours"], row["full_seen"]) == (None, None, False)
+
+
 def test_a_fleet_that_does_not_fill_up_is_never_full() -> None:
     starts = np.arange(20) * HOUR
     trace = Trace.of(TWO, [0] * 20, starts, starts + HOUR / 2)
@@ -83,7 +125,7 @@ def test_a_fleet_that_does_not_fill_up_is_never_full() -> None:
     nobody = course(Fleet([host("a", 1, 4)]), Trace.of(TWO, [], []))
     assert nobody.acceptance == 1.0
     assert str(nobody.full()) == "not full, and not filling up"
-    assert nobody.samples[0].room == (2, 1)
+    assert nobody.samples[0].reach.room == (2, 1)
 
 
 def test_spread_and_pack_choose_other_hosts() -> None:
@@ -112,6 +154,37 @@ def test_closeness_is_that_of_the_cells_taken() -> None:
     # three cells: 20, 40 and 20 apart
     three = Trace.of({"three": pinned(6, 3)}, [0], [0])
     assert course(fleet, three).closeness == pytest.approx(10 * 3 / 80)
+
+
+def test_closeness_over_time_is_that_of_the_guests_that_run() -> None:
+    far = ((10, 20, 40), (20, 10, 20), (40, 20, 10))
+    fleet = Fleet([host("a", 3, 2, far)])
+    # on cells 0 and 1 until 2 o'clock; one takes cell 0, so that the next has 1 and 2
+    mix = {"two": pinned(4, 2), "one": pinned(2)}
+    trace = Trace.of(mix, [0, 1, 0, 1], [0, 2, 3, 4], [2, 9, 9, 9])
+    found = course(fleet, trace, samples=5)
+    assert [sample.closeness for sample in found.samples] == [None, 0.5, None, None, 0.5]
+    assert found.placed.tolist() == [2, 1]
+    assert found.closeness == 0.5
+    # at 1 o'clock 2 of 6 CPUs are free, and a guest of 4 on two cells can have none of them
+    assert [sample.reach.free for sample in found.samples] == [6, 2, 6, 4, 0]
+    assert [sample.reach.stranded for sample in found.samples] == [0] * 5
+    assert [row["fragmentation"] for row in found.rows()][:2] == [1 / 6, 0.5]
+
+
+def test_devices_are_near_where_they_are_on_a_cell_of_the_guest() -> None:
+    pools = tuple(PciPool("8086", "1889", node, 2) for node in (0, 1))
+    there = replace(host("a", 2, 4), pci_pools=pools)
+    spec = {"vendor_id": "8086", "product_id": "1889"}
+    mix = {"vf": Request(pinned(2).guest, pci=[PciRequest(2, [spec], "preferred")])}
+    found = course(Fleet([there]), Trace.of(mix, [0, 0, 0], [0, 1, 2]), samples=3)
+    # nova looks for a cell with devices near it first
+    assert [sample.devices_near for sample in found.samples] == [None, 1.0, 1.0]
+    busy = replace(there, cells=(replace(there.cells[0], pinned_cpus=range(4)), there.cells[1]))
+    last = course(Fleet([busy]), Trace.of(mix, [0, 0, 0], [0, 1, 2]), samples=3)
+    # both on cell 1, two of their four devices on node 0
+    assert last.placed.tolist() == [2]
+    assert last.samples[2].devices_near == 0.5
 
 
 def test_a_mix_is_made_as_asked() -> None:

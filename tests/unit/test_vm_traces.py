@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import gzip
 import math
 import sqlite3
+import zipfile
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from numafit import InputError, InvalidValue
-from numafit.readers import vm_traces
-from numafit.readers.vm_traces import Size, read_alibaba, read_azure, read_huawei
+from numafit import InputError
+from numafit.readers import bounds
+from numafit.readers.vm_traces import (
+    FORMS,
+    Size,
+    form_of,
+    read_alibaba,
+    read_azure,
+    read_huawei,
+    read_own,
+)
 
 HUAWEI = """\
 vmid,cpu,memory,time,type
@@ -28,6 +38,12 @@ openb-pod-0017,88000,327680,8,1000,,Burstable,Succeeded,9437497,10769854,9437497
 openb-pod-0022,4500,15258,1,220,,BE,Running,9679175,9973826,9679175
 openb-pod-0023,4000,1024,0,0,,LS,Running,9679180,,9679180
 openb-pod-0024,0,1024,0,0,,LS,Running,9679180,9679190,9679180
+"""
+OWN = """\
+flavor,start,end
+m1.small,0,60
+"m1,large",30.5,
+m1.small,90,NULL
 """
 
 
@@ -109,5 +125,79 @@ def test_bad_traces_are_named(tmp_path: Path) -> None:
         database.commit()
     with pytest.raises(InputError, match="no such table: vmType"):
         read_azure(tmp_path / "b.sqlite", 64, 1024)
-    with pytest.raises(InvalidValue, match="form: got 'google'"):
-        vm_traces.form_of("google")
+    fails(OWN + "a,soon,\n", r"line 5\.start: got 'soon', expected seconds", read_own)
+    fails(OWN + "a,2026-13-01,\n", r"line 5\.start: got '2026-13-01', expected seconds", read_own)
+    fails(OWN + ",9,\n", r"line 5\.flavor: got '', expected the name of a flavor", read_own)
+    fails(OWN + "a,1e13,\n", r"line 5\.start: got '1e13', expected seconds", read_own)
+
+
+def test_own_traces_name_flavors(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text(OWN)
+    trace = read_own(tmp_path / "t.csv")
+    assert [str(size) for size in trace.sizes] == ["m1.small", "m1,large"]
+    guests = list(zip(trace.kinds, trace.starts, trace.ends, strict=True))
+    assert guests == [(0, 0.0, 60.0), (1, 30.5, math.inf), (0, 90.0, math.inf)]
+    (tmp_path / "d.csv").write_text(
+        "id,flavor,start,end\n1,a,2026-01-01 00:00:00,2026-01-01T01:00:00+01:00\n2,a,2026-01-02,\n"
+    )
+    dated = read_own(tmp_path / "d.csv")
+    # midnight of the first of January 2026 in UTC, which one o'clock at +01:00 is too
+    assert dated.starts == [1767225600.0, 1767225600.0 + 86400]
+    assert dated.ends == [1767225600.0, math.inf]
+    (tmp_path / "d.csv").write_text("flavor,start,end\na,2026-01-01,9\n")
+    with pytest.raises(InputError, match=r"line 2\.end: got '9', expected a date, as in the rows"):
+        read_own(tmp_path / "d.csv")
+
+
+def test_a_trace_tells_its_form(tmp_path: Path) -> None:
+    for form, text in (("huawei", HUAWEI), ("alibaba", ALIBABA), ("own", OWN)):
+        (tmp_path / form).write_text(text)
+        assert form_of(tmp_path / form) == form
+        assert FORMS[form](tmp_path / form).kinds
+    assert form_of(azure(tmp_path / "azure")) == "azure"
+    (tmp_path / "no").write_text("vm,cores\n1,2\n")
+    with pytest.raises(InputError, match="line 1: got 'vm,cores', expected a header with vmid,cpu"):
+        form_of(tmp_path / "no")
+    with pytest.raises(InputError, match="got 'a pipe', expected a file"):
+        form_of("-")
+
+
+def test_traces_may_be_packed(tmp_path: Path) -> None:
+    file = azure(tmp_path / "t.sqlite")
+    plain = read_azure(file, 64, 262144)
+    with zipfile.ZipFile(tmp_path / "t.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("there/", "")
+        archive.write(file, "there/packing_trace_zone_a_v1.sqlite")
+    assert form_of(tmp_path / "t.zip") == "azure"
+    assert read_azure(tmp_path / "t.zip", 64, 262144) == plain
+    (tmp_path / "t.csv.gz").write_bytes(gzip.compress(HUAWEI.encode()))
+    (tmp_path / "t.csv").write_text(HUAWEI)
+    assert form_of(tmp_path / "t.csv.gz") == "huawei"
+    assert read_huawei(tmp_path / "t.csv.gz") == read_huawei(tmp_path / "t.csv")
+    bad = tmp_path / "bad"
+
+    def fails(data: bytes, message: str) -> None:
+        bad.write_bytes(data)
+        with pytest.raises(InputError, match=message) as failed:
+            read_huawei(bad)
+        assert failed.value.file == str(bad)
+
+    fails(gzip.compress(HUAWEI.encode())[:-9], "expected a file that can be unpacked")
+    fails(b"PK\3\4 and no archive", "expected a file that can be unpacked")
+    fails(gzip.compress(b"\xff\xfe"), "expected UTF-8 text")
+    fails(
+        gzip.compress(HUAWEI.encode().replace(b"0,2,4,0,0", b"0,2,4,x,0")), r"line 2\.time: got 'x'"
+    )
+    with zipfile.ZipFile(bad, "w") as archive:
+        archive.writestr("a", "1")
+        archive.writestr("b", "2")
+    fails(bad.read_bytes(), "got '2 files', expected a zip archive of one file")
+
+
+def test_what_unpacks_to_more_than_its_size_explains_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounds, "archive_bytes", lambda size: 10_000)
+    (tmp_path / "t.gz").write_bytes(gzip.compress(b"a" * 10_001))
+    with pytest.raises(InputError, match="got 'more than 10000 bytes when unpacked'"):
+        read_huawei(tmp_path / "t.gz")

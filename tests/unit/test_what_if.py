@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from numafit import Flavor, Fleet, HostCell, HostInfo, InvalidValue, MisuseError, Request
 from numafit.cli.group import numafit
-from numafit.planning.changes import Add, Remove, Set, changed
+from numafit.planning.changes import Add, Ask, Remove, Set, asked_for, changed
 from numafit.planning.trace import Trace
 from numafit.planning.what_if import Plan, what_if
 
@@ -91,6 +91,41 @@ def test_changes_make_another_fleet(fleet: Fleet) -> None:
     # a sum of fleets leaves out what was removed
     assert both.capacity(pinned(2)).tolist() == [2, 2, 1]
     assert fleet.capacity(pinned(2)).tolist() == [4, 2, 2]
+
+
+def test_guests_ask_for_something_else_where_a_plan_says_so(fleet: Fleet) -> None:
+    trace = Trace.of({"four": pinned(4), "eight": pinned(8)}, [0, 1, 1, 1], [0, 1, 2, 3])
+    plans = [Plan("as it is", "pack"), Plan("smaller", "pack", changes=(Ask("eight", pinned(4)),))]
+    found = what_if(fleet, trace, plans, executor=ROOM)
+    # 8, 4 and 4 CPUs: one guest of 8 fits beside one of 4, and four of 4 do
+    assert [row["placed"] for row in found.rows] == [2, 4]
+    assert [(row["plan"], row["flavor"], row["placed"]) for row in found.flavors.rows] == [
+        ("as it is", "four", 1),
+        ("as it is", "eight", 1),
+        ("smaller", "four", 1),
+        ("smaller", "eight", 3),
+    ]
+    with pytest.raises(MisuseError, match="flavor='ten': no guest of the trace is of it"):
+        asked_for(trace, [Ask("ten", pinned(4))])
+
+
+def test_flavors_and_samples_are_frames_too(fleet: Fleet) -> None:
+    trace = Trace.of({"four": pinned(4), "eight": pinned(8)}, [0, 1], [0, 3600])
+    found = what_if(fleet, trace, PLANS[:2], executor=ROOM, samples=2)
+    # before the first guest, and an hour later, before the second; 16 CPUs in all
+    moments = found.frame("samples", "polars")
+    assert moments["plan"].to_list() == ["as it is"] * 2 + ["packed"] * 2
+    assert moments["hours"].to_list() == [0, 1] * 2
+    assert moments["free_cpus"].to_list() == [16, 12] * 2
+    assert moments["room eight"].to_list() == [1, 0, 1, 1]
+    # spread put the guest of 4 on the large host, where none of 8 fits any more
+    assert moments["fragmentation"].to_list() == [0.25, 0.5, 0.25, 1 / 6]
+    flavors = found.frame("flavors", "pandas")
+    assert flavors["flavor"].tolist() == ["four", "eight"] * 2
+    assert flavors["refused"].tolist() == [0, 1, 0, 0]
+    assert found.frame(library="polars").shape[0] == 2
+    with pytest.raises(InvalidValue, match="of: got 'hosts'"):
+        found.frame("hosts")
 
 
 def test_changes_that_meet_no_host_are_refused(fleet: Fleet) -> None:

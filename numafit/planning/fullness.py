@@ -1,0 +1,57 @@
+"""When is there no more room: as it was seen, or where a straight line goes?"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from numafit.planning.trace import HOUR, STAYS
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """When there is no more room: seconds from the trace's first guest. ``by``: what ends it, a
+    flavor that was refused (``seen``), or what the trend is of. Infinite: neither."""
+
+    seconds: float
+    by: str
+    seen: bool
+
+    def __str__(self) -> str:
+        if self.seconds == STAYS:
+            return "not full, and not filling up"
+        said = f"{self.seconds / HOUR:,.1f} hours"
+        if self.seen:
+            return f"full after {said}, when {self.by} was refused first"
+        return f"full after {said} at the trend of {self.by}"
+
+
+def reaches(times: Sequence[float], used: Sequence[float], limit: float) -> float:
+    """When a straight line through the uses meets the limit. Infinite where it does not rise by
+    twice the error of its slope: what goes up and down makes no trend."""
+    if len(times) < 3 or times[-1] <= times[0] or limit <= 0:
+        return STAYS
+    t = np.array(times) - times[0]
+    y = np.array(used, np.float64)
+    spread = float(((t - t.mean()) ** 2).sum())
+    slope = float((t - t.mean()) @ y) / spread
+    start = float(y.mean()) - slope * float(t.mean())
+    error = math.sqrt(float(((y - start - slope * t) ** 2).sum()) / (len(t) - 2) / spread)
+    # the last term: a rise that rounding alone makes is none
+    if slope <= 2 * error + 1e-9 * limit / float(t[-1]):
+        return STAYS
+    return max(times[0] + (limit - start) / slope, times[-1])
+
+
+def runs_out(times: Sequence[float], left: Sequence[int]) -> tuple[float, bool]:
+    """When nothing is left, and whether that was seen; else where the trend of the second half
+    goes. Infinite: it does not fall."""
+    for time, rest in zip(times, left, strict=True):
+        if not rest:
+            return time, True
+    late = len(times) // 2
+    most = max(left[late:], default=0)
+    return reaches(times[late:], [most - rest for rest in left[late:]], most), False
