@@ -7,7 +7,7 @@ EDITABLE := --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/edita
 PYTEST := $(BIN)/python -m pytest
 CMAKE := $(BIN)/cmake
 
-.PHONY: refusals test-dask test-cloud test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan memcheck fuzz fuzz-engine fuzz-readers mutants coverage oracle analyse lint docs notebooks format wheel test-wheel clean
+.PHONY: refusals test-report test-dask test-cloud test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan memcheck fuzz fuzz-engine fuzz-readers mutants coverage oracle analyse lint docs notebooks format wheel test-wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -246,6 +246,17 @@ test-db: nova-env $(VENV)/.postgresql ## nova's and placement's tables in MariaD
 	  || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 	    apt-get install -y --no-install-recommends mariadb-server postgresql; }
 	NUMAFIT_NOVA_PYTHON=$(abspath $(NOVA_PYTHON)) $(PYTEST) -q -m "nova and db" tests/nova
+
+$(VENV)/.browser: $(VENV)/.installed
+	$(PIP) install -e '.[browser]' $(EDITABLE)
+	@touch $@
+
+# the browser is Debian's; NUMAFIT_CHROMIUM names another, NUMAFIT_SCREENSHOTS a folder for pictures
+test-report: $(VENV)/.browser ## 'numafit report' in a headless Chromium (root installs it)
+	@command -v chromium >/dev/null || test -n "$$NUMAFIT_CHROMIUM" \
+	  || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y --no-install-recommends chromium; }
+	$(PYTEST) -q -m browser tests/browser
 
 $(VENV)/.bench: $(VENV)/.installed
 	$(PIP) install -e '.[bench]' $(EDITABLE)

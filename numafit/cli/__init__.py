@@ -25,6 +25,7 @@ COMMANDS = {
     "drain": "Can a host be emptied by live migrations, where to, in which order?",
     "plan-moves": "The fewest live migrations that make room for guests of a flavor.",
     "what-if": "How long the hosts last as guests come and go, with more hosts or other choices.",
+    "report": "All that planners look at first, in one HTML file.",
     "multiqueue": "How many queues a guest's virtio interfaces get.",
 }
 """Name -> short help. The module of that name in this package (``_`` for ``-``) is imported when it

@@ -90,7 +90,7 @@ def command(
     hosts = Glance(tuple(patterns)).hosts(fleets, sources.services)
     notes = Notes(hosts.parts)
     changed = tuple(kinds) or KINDS
-    servers = _servers(sources) if "guest" in changed else []
+    servers = servers_of(sources) if "guest" in changed else []
     asked = _Asked(hosts.parts, guests.options, servers, changed, most, nearest)
     answers = [(flavor, request, asked.answer(request)) for flavor, request in wanted]
     if output == "json":
@@ -154,7 +154,7 @@ class _Asked:
         )
 
 
-def _servers(sources: HostSources) -> list[Server]:
+def servers_of(sources: HostSources) -> list[Server]:
     """Of the databases that hosts come from; one that cannot be read is said."""
     found: list[Server] = []
     for source in sources.given["nova_db"]:

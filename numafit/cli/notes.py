@@ -57,21 +57,25 @@ class Notes:
         return [one for fleet, hosts in self._parts for one in fleet.disabled_of(hosts)]
 
     def show(self, asked: Iterable[Asked], err: bool = False) -> None:
-        """One line a kind, of flavors for which some answer was yes; ``err``: where the answer
-        itself is for machines."""
+        """``lines``; ``err``: where the answer itself is for machines."""
+        for line in self.lines(asked):
+            click.echo(line, err=err)
+
+    def lines(self, asked: Iterable[Asked]) -> list[str]:
+        """One a kind, of flavors for which some answer was yes."""
         asked = list(asked)
+        lines = []
         for note in self._merged(asked):
             some = "" if note.hosts == self._hosts else f", on {_hosts(note.hosts)}"
             whose = "" if len(note.flavors) == len(asked) else f" ({listed(note.flavors)}{some})"
             where = whose or (f" ({some[2:]})" if some else "")
-            click.echo(printable(f"not judged: {note.sentence}{where}"), err=err)
+            lines.append(printable(f"not judged: {note.sentence}{where}"))
         if resting := self.disabled:
-            click.echo(printable(f"take no guests: {_with_reasons(resting)}"), err=err)
+            lines.append(printable(f"take no guests: {_with_reasons(resting)}"))
         if asked and (classes := self.derived):
-            click.echo(
-                f"derived from the hosts, as nova-compute reports them: {', '.join(classes)}",
-                err=err,
-            )
+            derived = "derived from the hosts, as nova-compute reports them"
+            lines.append(f"{derived}: {', '.join(classes)}")
+        return lines
 
     def _merged(self, asked: Sequence[Asked]) -> list[Note]:
         notes: dict[str, Note] = {}

@@ -166,8 +166,8 @@ class Headroom:
         sure = "" if self.all_exact[worst] else "at most "
         return (
             f"{text}; another order reaches more of {counted(int((lost > 0).sum()), 'flavor')}, "
-            f"{self.flavors[worst]} above all ({sure}{int(self.at_most[worst])} in place of "
-            f"{int(self.in_all[worst])})."
+            f"{self.flavors[worst]} above all ({sure}{int(self.at_most[worst]):,} in place of "
+            f"{int(self.in_all[worst]):,})."
         )
 
 

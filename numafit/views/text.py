@@ -16,7 +16,7 @@ def host_text(host: HostInfo) -> str:
     lines = [host.name or "host"]
     if not host.cells:
         lines.append("└─ no NUMA topology")
-    rest = list(_rest(host))
+    rest = list(rest_lines(host))
     for n, cell in enumerate(host.cells):
         last = n == len(host.cells) - 1 and not rest
         lines.append(("└─ " if last else "├─ ") + words.cell_title(cell))
@@ -75,7 +75,8 @@ def _pages(pool: PagePool) -> str:
     return f"pages of {words.page_size(pool.size_kib)}: {', '.join(parts)}"
 
 
-def _rest(host: HostInfo) -> Iterator[str]:
+def rest_lines(host: HostInfo) -> Iterator[str]:
+    """Of no cell: devices without a node, ratios, what placement and the scheduler know."""
     for found in words.pools_at(host, None):
         yield f"on no node: {words.pool(found)}"
     ratios = (host.cpu_allocation_ratio, host.ram_allocation_ratio)

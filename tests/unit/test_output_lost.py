@@ -39,6 +39,7 @@ PLANNED = [
     *("plan-moves", "examples/planning/flavors.json", *RACK),
     *("examples/planning/rack/rack-c.yaml", *CLAIMS, "--for", "p8", "--room", "1"),
 ]
+REPORTED = ["report", "examples/flavors.json", HOST, "--worst", "1", "--flavor", "nfv.large"]
 
 LINES = [
     ["--version"],
@@ -66,6 +67,7 @@ LINES = [
         for form in ("table", "json")
     ),
     [*COUNTED, "--format", "csv"],
+    REPORTED,
     [*FOUND, "--format", "conf"],
     *(["show", HOST, "--format", form] for form in ("text", "json", "svg")),
 ]
@@ -74,6 +76,8 @@ LINES = [
 # once for all children
 for name in (
     *(f"numafit.cli.{name.replace('-', '_')}" for name in COMMANDS),
+    "jinja2",
+    "matplotlib.figure",
     "rich.console",
     "rich.table",
     "yaml",

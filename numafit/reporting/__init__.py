@@ -1,0 +1,1 @@
+"""One HTML file that says what the planning room found: nothing here decides or counts."""
