@@ -184,38 +184,38 @@ def _count_mix(
 
 
 def _show_flavors(names: list[str], counts: list[Count]) -> None:
-    """One row per flavor; one column per host where a line has room for all of them."""
-    summary = ("in all", "of 1 host" if len(names) == 1 else f"of {len(names)} hosts")
-    heads = ("flavor", *summary, *(name or "host" for name in names[:MOST_COLUMNS]))
-    rows = [
-        (
-            count.name,
-            _total(count),
-            count.hosts,
-            *(_at(count, n) for n in range(len(heads[3:]))),
-        )
-        for count in counts
-    ]
-    if len(names) > MOST_COLUMNS or columns_that_fit(_widths(heads, rows)) < len(heads):
-        heads = ("flavor", *summary, "most on one")
-        rows = [
-            (*row[:3], count.shown(count.most)) for row, count in zip(rows, counts, strict=True)
-        ]
-    print_table(heads, rows, numbers=heads[1:])
+    """One row per flavor; of few hosts a column for each."""
+    heads = ["flavor", "in all", "of 1 host" if len(names) == 1 else f"of {len(names)} hosts"]
+    rows: list[list[object]] = [[one.name, _total(one), one.hosts] for one in counts]
+    if len(names) > MOST_COLUMNS:
+        heads.append("most on one")
+        for row, count in zip(rows, counts, strict=True):
+            row.append(count.shown(count.most))
+    else:
+        heads += [name or "host" for name in names]
+        for row, count in zip(rows, counts, strict=True):
+            row += [_at(count, n) for n in range(len(names))]
+    _print_in_parts(heads, rows)
     _notes(counts, len(names))
 
 
 def _show_hosts(names: list[str], counts: list[Count]) -> None:
-    """One row per host, and one for the sum; as many flavors beside each other as a line takes."""
-    rest = counts
-    while rest:
-        heads = ("host", *(count.name for count in rest))
-        rows = [(name, *(_at(count, n) for count in rest)) for n, name in enumerate(names)]
-        rows.append(("in all", *map(_total, rest)))
+    """One row per host, and one for the sum."""
+    rows = [[name, *(_at(count, n) for count in counts)] for n, name in enumerate(names)]
+    rows.append(["in all", *map(_total, counts)])
+    _print_in_parts(["host", *(count.name for count in counts)], rows)
+    _notes(counts, len(names))
+
+
+def _print_in_parts(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """As many columns beside each other as a line takes; the others follow, with the first."""
+    while True:
         fit = max(columns_that_fit(_widths(heads, rows)), 2)
         print_table(heads[:fit], (row[:fit] for row in rows), numbers=heads[1:])
-        rest = rest[fit - 1 :]
-    _notes(counts, len(names))
+        if fit >= len(heads):
+            return
+        heads = [heads[0], *heads[fit:]]
+        rows = [[row[0], *row[fit:]] for row in rows]
 
 
 def _widths(heads: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:

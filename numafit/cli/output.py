@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from numafit.cli.layout import line_length, stacked, terminal_width, widths_of, wrapped
 from numafit.cpuset import format_cpu_list
 from numafit.errors import printable, shorten
 from numafit.extras import need
@@ -61,18 +62,24 @@ def save_picture(figure: Any, path: str) -> None:
 def print_table(
     columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: Sequence[str] = ()
 ) -> None:
-    """A table as wide as it needs to be, at most as wide as the terminal (80 where there is
-    none). ``numbers``: the columns that are set to the right."""
+    """A table as wide as it needs to be, at most as wide as the terminal. ``numbers``: the columns
+    that are set to the right. Where the words of a row do not fit beside each other, it is a block
+    with a line per column."""
+    texts = [[NOTHING if cell is None else printable(str(cell)) for cell in row] for row in rows]
+    widths = widths_of(columns, texts, numbers)
+    if widths is None:
+        click.echo("\n".join(stacked(columns, texts)) + "\n")
+        return
     console = need("rich.console", "cli").Console(highlight=False)
     table = need("rich.table", "cli").Table(box=need("rich.box", "cli").SIMPLE_HEAD, pad_edge=False)
-    for name in columns:
-        table.add_column(
-            name, justify="right" if name in numbers else "left", overflow="fold", no_wrap=False
-        )
+    for name, width in zip(columns, widths, strict=True):
+        table.add_column(name, justify="right" if name in numbers else "left", width=width)
     text = need("rich.text", "cli").Text
-    for row in rows:
+    for row in texts:
         # Text, so that brackets in a name are not markup
-        table.add_row(*(text(NOTHING if cell is None else printable(str(cell))) for cell in row))
+        table.add_row(
+            *(text("\n".join(wrapped(cell, n))) for cell, n in zip(row, widths, strict=True))
+        )
     with console.capture() as printed:
         console.print(table)
     # rich fills each line up to the table's width, and puts an empty one around it
@@ -81,14 +88,11 @@ def print_table(
 
 
 def columns_that_fit(widths: Sequence[int]) -> int:
-    """How many columns, from the first on, ``print_table`` sets without folding a word."""
-    room = need("rich.console", "cli").Console().width - 1
-    for n, width in enumerate(widths):
-        # a blank on each side, and one between columns
-        room -= width + (2 if n == 0 else 3)
-        if room < 0:
+    """How many columns, from the first on, ``print_table`` sets without folding a cell."""
+    for n in range(len(widths), 0, -1):
+        if line_length(widths[:n]) <= terminal_width():
             return n
-    return len(widths)
+    return 0
 
 
 def listed(names: Sequence[str]) -> str:
