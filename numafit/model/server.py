@@ -28,7 +28,8 @@ class Server:
     were when it was started or resized. ``placement``: its cells on that host; without cells where
     it has no NUMA topology, ``None`` where the source does not tell. ``pci``: what it asked for by
     aliases and ports, ``None`` where the source does not tell. ``moving``: it is between two hosts,
-    or waits for a resize to be confirmed.
+    or waits for a resize to be confirmed. ``state``: nova's ``vm_state``, ``""`` where it is not
+    known; ``vnic_types``: of its ports, ``None`` where the source does not tell.
     """
 
     uuid: str
@@ -41,9 +42,11 @@ class Server:
     pci: tuple[PciRequest, ...] | None = None
     devices: tuple[HeldDevice, ...] = ()
     moving: bool = False
+    state: str = ""
+    vnic_types: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
-        for name in ("uuid", "name", "host"):
+        for name in ("uuid", "name", "host", "state"):
             fields.text(name, getattr(self, name))
         fields.instance("flavor", self.flavor, Flavor)
         fields.instance("image", self.image, Image)

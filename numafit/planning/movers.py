@@ -15,13 +15,10 @@ from numafit.model.request import Request
 from numafit.model.resources import ResourceGroup, Resources
 from numafit.model.server import Server
 from numafit.rules.filters import Filters
+from numafit.rules.live_migration import DEVICES, stays_because
 from numafit.rules.moved_server import request_of_server
 
-DEVICES = "a live migration does not take its PCI devices along"
-PMEM = "nova does not migrate a guest with vPMEM live"
-ENCRYPTED = "nova does not migrate a guest with encrypted memory live"
 BY_POLICY = "named as one that stays"
-BETWEEN = "it is between two hosts, or waits for its resize to be confirmed"
 NO_CELLS = "its source does not tell what it holds"
 NOTHING = "nothing that it holds is known"
 
@@ -30,7 +27,8 @@ NOTHING = "nothing that it holds is known"
 class Mover:
     """A guest on a host. ``host``: its index in the fleet; ``memory_mb``: what a migration copies
     (MiB); ``request``: what it asks of another host; ``stays``: why it cannot be moved, ``""``
-    where it can; ``held``: what it holds, once for each guest."""
+    where it can; ``held``: what it holds, once for each guest. The devices of a server stay taken
+    where it leaves: which pool they are of its source does not tell."""
 
     name: str
     host: int
@@ -83,7 +81,7 @@ def movers_of(
 
 def _of_server(host: int, server: Server, stays: str, filters: Filters | None) -> Mover:
     request: Request | None = None
-    stays = stays or _fixed(server)
+    stays = stays or stays_because(server)
     try:
         request = request_of_server(server, filters=filters)
     except InvalidRequest as error:
@@ -94,22 +92,7 @@ def _of_server(host: int, server: Server, stays: str, filters: Filters | None) -
     elif request is not None:
         units = {} if request.resources is None else dict(request.resources.amounts)
         held = Holding(server.host, server.placement.cells, resources=units)
-    if request is not None and request.pci:
-        stays = stays or DEVICES
     return Mover(server.label, host, server.flavor.memory_mb, request, held, stays)
-
-
-def _fixed(server: Server) -> str:
-    """nova-conductor and the driver refuse these, whatever the destination."""
-    if server.devices or server.pci:
-        return DEVICES
-    specs, properties = server.flavor.extra_specs, server.image.properties
-    if specs.get("hw:pmem"):
-        return PMEM
-    asked = (specs.get("hw:mem_encryption"), properties.get("hw_mem_encryption"))
-    if any(str(one).lower() in ("1", "true", "yes", "on", "t", "y") for one in asked):
-        return ENCRYPTED
-    return BETWEEN if server.moving else ""
 
 
 def _of_claim(name: str, claim: Claim, stays: str) -> Mover:

@@ -11,7 +11,14 @@ from numafit.model.server import HeldDevice, Server
 from numafit.readers import bounds
 from numafit.readers.nova_db import NovaDb
 from numafit.readers.nova_db_reserved import GONE
-from numafit.readers.nova_servers import flavor_of, image_of, networks_of, pci_of, placement_of
+from numafit.readers.nova_servers import (
+    flavor_of,
+    image_of,
+    networks_of,
+    pci_of,
+    placement_of,
+    vnic_types_of,
+)
 
 _T = TypeVar("_T")
 _RESIZED = ("resize_prep", "resize_migrating", "resize_migrated", "resize_finish", "migrating")
@@ -39,6 +46,8 @@ def read_servers(database: NovaDb) -> Iterator[Server]:
             held.read("pci_requests", pci_of, pci),
             tuple(devices.get(uuid, ())),
             bool(moving) or state == "resized" or task in _RESIZED,
+            state or "",
+            held.read("network_info", vnic_types_of, ports, "instance_info_caches"),
         )
 
 

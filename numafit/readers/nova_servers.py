@@ -169,6 +169,19 @@ def networks_of(text: str | None) -> Networks | None:
     return Networks(frozenset(physnets), any(meta.get("tunneled") is True for meta in metas))
 
 
+def vnic_types_of(text: str | None) -> tuple[str, ...] | None:
+    """``instance_info_caches.network_info``: of each port."""
+    if not text:
+        return None
+    with bounds.document(text):
+        ports = checks.sequence(None, decode(text), "a list of ports")
+        return tuple(checks.each("", ports, _vnic_type))
+
+
+def _vnic_type(value: object) -> str:
+    return checks.text("vnic_type", checks.mapping(None, value).get("vnic_type") or "normal")
+
+
 def _meta(value: object) -> Mapping[str, Any]:
     network = checks.mapping("network", checks.mapping(None, value).get("network") or {})
     meta = checks.mapping("network.meta", network.get("meta") or {})

@@ -8,11 +8,15 @@ from typing import Any
 
 from numafit.errors import InvalidRequest
 from numafit.model.flavor import Flavor
+from numafit.model.guest import PciRequest
 from numafit.model.request import Request
 from numafit.model.server import Server
 from numafit.rules.filters import Filters
 from numafit.rules.network import Port
 from numafit.rules.pci_alias import KEY, Alias
+
+PROVIDERS = "rp_uuids"
+"""Where nova keeps them in a stored request's specs (``compute/utils.py``)."""
 
 
 def request_of_server(
@@ -58,5 +62,11 @@ def request_of_server(
     if known is None:
         return found
     # a port's device keeps its policy: nova does not ask neutron again
-    kept = [one for one in known if flavor is None or one.alias_name is None]
+    kept = [_anywhere(one) for one in known if flavor is None or one.alias_name is None]
     return Request(found.guest, found.networks, [*found.pci, *kept], resources=found.resources)
+
+
+def _anywhere(request: PciRequest) -> PciRequest:
+    """Without the resource providers that its devices were allocated from, on the source."""
+    spec = ({key: value for key, value in one.items() if key != PROVIDERS} for one in request.spec)
+    return replace(request, spec=tuple(spec))
