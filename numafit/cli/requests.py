@@ -127,6 +127,7 @@ class Guests:
         self.options = options
         self.broken: list[BrokenFlavor] = []
         self._configs = configs
+        self._servers = Servers({})
 
     @property
     def ratios(self) -> Limits | None:
@@ -161,7 +162,7 @@ class Guests:
         flavors = self._flavors()
         sound = (flavor for flavor in flavors if isinstance(flavor, Flavor))
         say_unknown(sound, self.image, self._configs.each(), given["strict"])
-        servers = Servers(
+        servers = self._servers = Servers(
             {
                 "image": self.image,
                 "ports": ports.parse_ports(given["ports"]),
@@ -185,6 +186,11 @@ class Guests:
         if not found:
             raise self.broken[0].error
         return found
+
+    def request(self, flavor: Flavor) -> Request:
+        """What another flavor asks for, once the list is read. Raises InvalidRequest."""
+        say_unknown((flavor,), self.image, (), self.given["strict"])
+        return self._servers.request(flavor)
 
     def _flavors(self) -> list[Flavor | BrokenFlavor]:
         file = self.given["flavors_file"]

@@ -2,73 +2,36 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import math
 from collections.abc import Sequence
 from functools import reduce
-from itertools import product
 from operator import add
 from typing import Any
 
 import click
 
+from numafit.cli.coming import Coming, coming_options
 from numafit.cli.notes import Notes
-from numafit.cli.output import NOTHING, format_option, print_json, print_table
+from numafit.cli.output import NOTHING, format_option, print_csv, print_json, print_table
 from numafit.cli.requests import Guests, guest_options
-from numafit.cli.shares import shares_of
+from numafit.cli.scenarios import HELP, Scenario, scenarios
 from numafit.cli.sources import HostSources, host_sources
-from numafit.errors import shorten
+from numafit.errors import InputError, MisuseError
 from numafit.fleet import Fleet
-from numafit.planning.changes import Add, Change
-from numafit.planning.trace import LIFETIMES, STAYS, Trace
-from numafit.planning.what_if import CHOICES, Comparison, Plan, what_if
-from numafit.readers.hostfile import read_host_file
-from numafit.rules.inventories import with_inventories
+from numafit.model.options import STRATEGIES, FitOptions
+from numafit.planning.changes import changed
+from numafit.planning.course import SAMPLES
+from numafit.planning.what_if import CHOICES, PARTS, Comparison, Plan, what_if
 
-_HEADS = ("plan", "placed", "refused", "of all", "full after", "because of", "closeness")
+_PLANS, _FLAVORS, _TIME = "plan", "flavor", "time"
+_PART_OF = dict(zip((_PLANS, _FLAVORS, _TIME), PARTS, strict=True))
+_OUTSIDE = "not within the trace"
 
 
 @click.command()
 @guest_options
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources
-@click.option(
-    "--mix",
-    "mix_texts",
-    metavar="NAME[=WEIGHT]",
-    multiple=True,
-    help="These flavors come, in these shares (default: all of FLAVORS, equally often).",
-)
-@click.option(
-    "--guests",
-    "count",
-    type=click.IntRange(1, 10_000_000),
-    default=1000,
-    show_default=True,
-    help="How many come.",
-)
-@click.option(
-    "--per-hour",
-    type=click.FloatRange(0, min_open=True),
-    default=10.0,
-    show_default=True,
-    help="How many come in an hour, on average.",
-)
-@click.option(
-    "--stay",
-    "stay_hours",
-    type=click.FloatRange(0, min_open=True),
-    default=STAYS,
-    help="How many hours each stays, on average (default: for good).",
-)
-@click.option(
-    "--lifetime",
-    type=click.Choice(LIFETIMES),
-    default="exponential",
-    show_default=True,
-    help="How the hours vary.",
-)
+@coming_options
 @click.option(
     "--choose",
     "choices",
@@ -79,13 +42,27 @@ _HEADS = ("plan", "placed", "refused", "of all", "full after", "because of", "cl
     help="How a host is chosen; several are compared.",
 )
 @click.option(
-    "--add",
-    "more",
-    metavar="COUNT=HOST_FILE",
+    "--also-strategy",
+    "strategies",
+    type=click.Choice(STRATEGIES),
     multiple=True,
-    help="Compare with so many more hosts like the one of this file.",
+    help="Compare with another --strategy; may be given several times.",
 )
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True)
+@click.option("--scenario", "texts", metavar="NAME: CHANGE[; CHANGE]...", multiple=True, help=HELP)
+@click.option(
+    "--by",
+    type=click.Choice(list(_PART_OF)),
+    default=_PLANS,
+    show_default=True,
+    help="A row for each plan, or for each of its flavors or moments.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(2, 10_000),
+    default=SAMPLES,
+    show_default=True,
+    help="Moments at which the hosts are looked at.",
+)
 @click.option(
     "--workers",
     type=click.IntRange(1, 1024),
@@ -95,99 +72,175 @@ _HEADS = ("plan", "placed", "refused", "of all", "full after", "because of", "cl
 def command(
     guests: Guests,
     sources: HostSources,
-    mix_texts: Sequence[str],
-    count: int,
-    per_hour: float,
-    stay_hours: float,
-    lifetime: str,
+    coming: Coming,
     choices: Sequence[str],
-    more: Sequence[str],
-    seed: int,
+    strategies: Sequence[str],
+    texts: Sequence[str],
+    by: str,
+    samples: int,
     workers: int | None,
     output: str,
 ) -> int:
     """How many of the guests that come find a host, and when the hosts are full.
 
-    Guests of FLAVORS come at random and leave again; each is placed as nova's scheduler would, or
-    refused. FLAVORS and HOST are files as 'numafit fit' takes them. Each --choose is played with
-    the hosts as they are, and once more with each --add. The same --seed gives the same answer.
+    Guests of FLAVORS come by a --mix at random, or as a --trace says, and leave again; each is
+    placed as nova's scheduler would, or refused. FLAVORS and HOST are files as 'numafit fit' takes
+    them. Each --choose and strategy is played with the hosts as they are, and once more with each
+    --scenario. The same --seed gives the same answer.
 
-    "full after" is the hour of the first refusal, or where the trend of what is in use goes.
-    "closeness" is 10 over the mean distance between the cells of guests that have several.
+    "stranded" are free dedicated CPUs that no flavor can have in the end; "index" is the part of
+    free ones that a guest cannot have, on average; "near" is 10 over the mean distance between the
+    cells of guests that have several. "full" is the hour of the first refusal, or where the trend
+    of what is in use goes.
 
     \b
     Examples:
       numafit what-if examples/flavors.json examples/hosts/* --guests 200 --mix nfv.small
       numafit what-if examples/flavors.json examples/hosts/* --choose pack --choose spread
-      numafit what-if examples/flavors.json examples/hosts/* \
-        --stay 48 --add 2=examples/hosts/edge-gold.json
+      numafit what-if examples/flavors.json examples/hosts/* --stay 48 \
+        --scenario 'one more: add 1 examples/hosts/edge-gold.json'
 
     Exit status: 0 one plan at least refuses nobody, 1 each refuses somebody, 2 bad input.
     """
-    mix = shares_of("--mix", mix_texts)
-    if mix:
-        guests.only(list(mix))
-    wanted = guests.read(sources.aliases(), sources.filters())
+    trace, wanted = coming.trace(guests, lambda: guests.read(sources.aliases(), sources.filters()))
     if guests.broken:
         raise guests.broken[0].error
-    fleets = sources.fleets(guests.ratios)
-    fleet: Fleet = reduce(add, fleets)
-    requests = {flavor.name: (request, mix.get(flavor.name, 1.0)) for flavor, request in wanted}
-    trace = Trace.of_mix(requests, count, per_hour, stay_hours, lifetime, seed)
-    changes: list[tuple[Change, ...]] = [(), *map(_added, more)]
-    plans = [
-        Plan(", ".join((choose, *map(str, change))), choose, guests.options, change)
-        for change, choose in product(changes, dict.fromkeys(choices))
-    ]
-    found = what_if(fleet, trace, plans, seed=seed, workers=workers)
-    notes = Notes([(fleet, None)])
+    cases = scenarios(texts, wanted, guests.request)
+    fleet: Fleet = reduce(add, sources.fleets(guests.ratios))
+    for case in cases:
+        _try(fleet, case)
+    plans = _plans(cases, choices, guests.options, strategies)
+    found = what_if(fleet, trace, plans, seed=coming.seed, samples=samples, workers=workers)
     if output == "json":
-        print_json({"best": found.best(), "hours": trace.seconds / 3600, "plans": found.rows})
+        about = coming.described()
+        print_json(
+            {
+                "sentence": str(found),
+                "best": found.best(),
+                "hours": trace.seconds / 3600,
+                **({} if about is None else {"trace": about}),
+                "plans": found.rows,
+                "flavors": found.flavors.rows,
+                "samples": found.samples.rows,
+            }
+        )
     elif output == "csv":
-        _print_csv(found)
+        rows = _rows(found, by)
+        heads = list(dict.fromkeys(name for row in rows for name in row))
+        print_csv(heads, ([row.get(name) for name in heads] for row in rows))
     else:
-        print_table(_HEADS, [_row(row) for row in found.rows], numbers=_HEADS[1:5])
-        click.echo(f"{found.best()} places most")
-    notes.show(wanted, err=output != "table")
+        _TABLES[by](_rows(found, by))
+        click.echo(str(found))
+    coming.show(err=output != "table")
+    Notes([(fleet, None)]).show(wanted, err=output != "table")
     return 0 if any(not row["refused"] for row in found.rows) else 1
 
 
-def _added(text: str) -> tuple[Change, ...]:
-    number, equals, file = text.partition("=")
-    if not equals or not number.isdecimal() or not 0 < int(number) <= 1_000_000 or not file:
-        raise click.BadParameter(
-            f"{shorten(text)}: expected COUNT=HOST_FILE, a count from 1 to 1000000.",
-            param_hint="--add",
+def _try(fleet: Fleet, case: Scenario) -> None:
+    """So that what is wrong with a change is said as that, and not as a defect of a worker."""
+    try:
+        changed(fleet, case[1])
+    except (InputError, MisuseError) as error:
+        raise click.BadParameter(f"{case[0]}: {error}", param_hint="--scenario") from None
+
+
+def _plans(
+    cases: Sequence[Scenario],
+    choices: Sequence[str],
+    options: FitOptions,
+    more: Sequence[str],
+) -> list[Plan]:
+    """Each is named by what it does not share with all others."""
+    names = ("strategy", "limits", "physnet_affinity", "pci_matching")
+    own = {name: getattr(options, name) for name in names}
+    strategies = list(dict.fromkeys((options.strategy, *more)))
+    several = list(dict.fromkeys(choices))
+    plans = []
+    for name, changes in cases:
+        for choose in several:
+            for strategy in strategies:
+                words = [name] if len(cases) > 1 else []
+                words += [choose] if len(several) > 1 or not words else []
+                words += [f"{strategy} cells"] if len(strategies) > 1 else []
+                fit = FitOptions(**{**own, "strategy": strategy})
+                plans.append(Plan(" / ".join(words), choose, fit, changes))
+    return plans
+
+
+def _rows(found: Comparison, by: str) -> list[dict[str, Any]]:
+    parts = {_PLANS: found.batch, _FLAVORS: found.flavors, _TIME: found.samples}
+    # one trace is all that the command line has
+    return [{key: row[key] for key in row if key != "trace"} for row in parts[by].rows]
+
+
+def _by_plan(rows: Sequence[dict[str, Any]]) -> None:
+    heads = ("plan", "placed", "of all", "stranded", "index", "near", "full")
+    shown = [
+        (
+            row["plan"],
+            row["placed"],
+            NOTHING if not row["came"] else f"{row['placed'] / row['came']:.1%}",
+            row["stranded_cpus"],
+            _figure(row["fragmentation"]),
+            _figure(row["closeness"]),
+            _full(row),
         )
-    return (Add(with_inventories(read_host_file(file)), int(number)),)
+        for row in rows
+    ]
+    print_table(heads, shown, numbers=heads[1:6])
 
 
-def _row(row: dict[str, Any]) -> tuple[object, ...]:
-    hours = row["full_hours"]
-    if hours is None:
-        full, by = NOTHING, "it does not fill up"
-    else:
-        full = f"{hours:,.1f} h"
-        by = f"{row['full_by']} refused" if row["full_seen"] else f"{row['full_by']}, by trend"
-    close = row["closeness"]
-    return (
-        row["plan"],
-        row["placed"],
-        row["refused"],
-        f"{_share(row):.1%}",
-        full,
-        by,
-        NOTHING if close is None else f"{close:.2f}",
-    )
+def _full(row: dict[str, Any]) -> str:
+    if row["full_hours"] is None:
+        return _OUTSIDE
+    how = "" if row["full_seen"] else "trend of "
+    return f"{row['full_hours']:,.1f} h, {how}{row['full_by']}"
 
 
-def _share(row: dict[str, Any]) -> float:
-    return math.nan if not row["came"] else float(row["placed"] / row["came"])
+def _by_flavor(rows: Sequence[dict[str, Any]]) -> None:
+    heads = ("plan", "flavor", "came", "refused", "room", "full")
+    shown = []
+    last = None
+    for row in rows:
+        hours, left = row["full_hours"], row["remaining_hours"]
+        if hours is None:
+            full = f"{_OUTSIDE}, no trend to it"
+        elif left is None:
+            full = f"{hours:,.1f} h"
+        else:
+            full = f"{_OUTSIDE}, {left:,.1f} h after it at its trend"
+        # the same words on many lines would hide what differs
+        plan = row["plan"] if row["plan"] != last else ""
+        last = row["plan"]
+        room = NOTHING if row["room"] is None else row["room"]
+        shown.append((plan, row["flavor"], row["came"], row["refused"], room, full))
+    print_table(heads, shown, numbers=heads[2:5])
 
 
-def _print_csv(found: Comparison) -> None:
-    text = io.StringIO()
-    lines = csv.DictWriter(text, list(found.rows[0]), lineterminator="\n")
-    lines.writeheader()
-    lines.writerows(found.rows)
-    click.echo(text.getvalue(), nl=False)
+def _by_time(rows: Sequence[dict[str, Any]]) -> None:
+    heads = ("plan", "hours", "guests", "CPUs used", "free", "stranded", "index", "near")
+    shown = []
+    last = None
+    for row in rows:
+        plan = row["plan"] if row["plan"] != last else ""
+        last = row["plan"]
+        shown.append(
+            (
+                plan,
+                f"{row['hours']:,.1f}",
+                row["running"],
+                row["dedicated_cpus"],
+                row["free_cpus"],
+                row["stranded_cpus"],
+                _figure(row["fragmentation"]),
+                _figure(row["closeness"]),
+            )
+        )
+    print_table(heads, shown, numbers=heads[1:])
+
+
+def _figure(value: float | None) -> str:
+    return NOTHING if value is None else f"{value:.2f}"
+
+
+_TABLES = {_PLANS: _by_plan, _FLAVORS: _by_flavor, _TIME: _by_time}

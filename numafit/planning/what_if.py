@@ -69,20 +69,29 @@ class Comparison:
         names = list(dict.fromkeys(name for row in rows for name in row))
         return frame(names, [[row.get(name) for name in names] for row in rows], library)
 
+    def shares(self) -> dict[str, float]:
+        """The part of all guests that each plan places, over all traces; 1 where none came."""
+        sums: dict[str, list[int]] = {}
+        for row in self.rows:
+            placed, came = sums.setdefault(row["plan"], [0, 0])
+            sums[row["plan"]] = [placed + row["placed"], came + row["came"]]
+        return {name: placed / came if came else 1.0 for name, (placed, came) in sums.items()}
+
     def best(self) -> str:
         """The plan that places the largest share of guests over all traces; among equals the
         first."""
-        shares: dict[str, list[int]] = {}
-        for row in self.rows:
-            placed, came = shares.setdefault(row["plan"], [0, 0])
-            shares[row["plan"]] = [placed + row["placed"], came + row["came"]]
-        return max(shares, key=lambda name: shares[name][0] / max(shares[name][1], 1), default="")
+        shares = self.shares()
+        return max(shares, key=lambda name: shares[name], default="")
 
     def __str__(self) -> str:
-        if not self.rows:
+        shares = self.shares()
+        if not shares:
             return "nothing was compared"
-        said = [f"{row['plan']} {row['placed'] / max(row['came'], 1):.1%}" for row in self.rows]
-        return f"{self.best()} places most: {', '.join(said)}"
+        most, least = max(shares.values()), min(shares.values())
+        if most == least:
+            return f"{'each' if len(shares) > 1 else self.best()} places {most:.1%} of the guests"
+        last = min(shares, key=lambda name: shares[name])
+        return f"{self.best()} places most, {most:.1%} of the guests; {last} fewest, {least:.1%}"
 
 
 def what_if(

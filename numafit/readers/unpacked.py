@@ -9,7 +9,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import IO, BinaryIO
+from typing import IO, BinaryIO, cast
 
 from numafit.errors import InputError
 from numafit.readers import bounds
@@ -52,7 +52,7 @@ def unpacked(path: str | os.PathLike[str]) -> Iterator[str]:
 def _opened(file: str, stream: BinaryIO, start: bytes) -> Iterator[IO[bytes]]:
     if start.startswith(_GZIP):
         with gzip.GzipFile(fileobj=stream) as packed:
-            yield packed
+            yield cast(IO[bytes], packed)
         return
     with zipfile.ZipFile(stream) as archive:
         names = [one.filename for one in archive.infolist() if not one.is_dir()]

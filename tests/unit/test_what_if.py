@@ -6,10 +6,8 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from click.testing import CliRunner
 
 from numafit import Flavor, Fleet, HostCell, HostInfo, InvalidValue, MisuseError, Request
-from numafit.cli.group import numafit
 from numafit.planning.changes import Add, Ask, Remove, Set, asked_for, changed
 from numafit.planning.trace import Trace
 from numafit.planning.what_if import Plan, what_if
@@ -74,7 +72,12 @@ def test_rows_say_what_came_of_each_plan_and_trace(fleet: Fleet) -> None:
     assert [(row["full_by"], row["full_seen"]) for row in found.rows[:2]] == [("eight", True)] * 2
     assert not found.rows[2]["full_seen"]
     assert found.best() == "larger"
-    assert str(found) == "larger places most: spread 50.0%, pack 75.0%, larger 100.0%"
+    assert str(found) == "larger places most, 100.0% of the guests; spread fewest, 50.0%"
+    alone = what_if(fleet, trace, plans[:1], executor=ROOM)
+    assert str(alone) == "spread places 50.0% of the guests"
+    # guests of 4 alone: 4 of them fit however hosts are chosen, as many as come
+    four = Trace.of({"four": pinned(4)}, [0] * 4, range(4))
+    assert str(what_if(fleet, four, plans, executor=ROOM)) == "each places 100.0% of the guests"
     # the fleet is as it was
     assert fleet.capacity(pinned(4)).tolist() == [2, 1, 1]
 
@@ -139,40 +142,3 @@ def test_changes_that_meet_no_host_are_refused(fleet: Fleet) -> None:
         Plan("a", "best")
     with pytest.raises(InvalidValue, match="a name of its own for each plan"):
         what_if(fleet, Trace.of({"f": pinned(1)}, [], []), [Plan("a"), Plan("a")])
-
-
-ARGUMENTS = [
-    *("what-if", "examples/flavors.json", "examples/hosts/dual-xeon.yaml"),
-    *("--guests", "40", "--mix", "nfv.small=3", "--mix", "nfv.large", "--workers", "1"),
-]
-
-
-def test_the_command_says_the_same_in_every_format() -> None:
-    run = CliRunner().invoke(numafit, [*ARGUMENTS, "--format", "json"])
-    answer = json.loads(run.stdout)
-    (row,) = answer["plans"]
-    assert row["came"] == 40
-    assert row["placed"] + row["refused"] == 40
-    # nfv.large wants 16 of the host's 72 dedicated CPUs, nfv.small 4: not all 40 fit
-    assert 0 < row["placed"] < 40
-    assert answer["best"] == "spread"
-    table = CliRunner().invoke(numafit, ARGUMENTS)
-    assert "spread places most" in table.stdout
-    lines = CliRunner().invoke(numafit, [*ARGUMENTS, "--format", "csv"]).stdout.splitlines()
-    assert lines[0].startswith("plan,trace,came,placed,refused,full_hours")
-    assert lines[1].startswith(f"spread,0,40,{row['placed']},{row['refused']},")
-
-
-@pytest.mark.parametrize(
-    ("more", "message"),
-    [
-        (["--add", "examples/hosts/dual-xeon.yaml"], "expected COUNT=HOST_FILE"),
-        (["--add", "0=examples/hosts/dual-xeon.yaml"], "expected COUNT=HOST_FILE"),
-        (["--choose", "best"], "'best' is not one of"),
-        (["--stay", "0"], "0"),
-    ],
-)
-def test_the_command_names_what_is_wrong(more: list[str], message: str) -> None:
-    run = CliRunner().invoke(numafit, [*ARGUMENTS, *more])
-    assert run.exit_code == 2
-    assert message in run.output
