@@ -16,6 +16,8 @@ from numafit.columns.totals import Totals, totals
 from numafit.fleet import Fleet
 from numafit.model import fields
 from numafit.model.options import FitOptions
+from numafit.planning.answer import Answer, Glance
+from numafit.planning.frames import columns_of, frame
 from numafit.planning.fullness import Full, reaches, runs_out
 from numafit.planning.nearness import Nearness
 from numafit.planning.reach import Reach, reach
@@ -31,7 +33,8 @@ Counts = npt.NDArray[np.int64]
 @dataclass(frozen=True, slots=True)
 class Sample:
     """The fleet at one moment: seconds, guests of the trace that run, what is used, the room that
-    is left, and how near the parts of those guests are (as ``Nearness`` has them)."""
+    is left, how near the parts of those guests are (as ``Nearness`` has them), and how many guests
+    were placed and refused until then."""
 
     time: float
     running: int
@@ -39,10 +42,12 @@ class Sample:
     reach: Reach
     closeness: float | None
     devices_near: float | None
+    placed: int
+    refused: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Course:
+class Course(Answer):
     """How it went. ``placed`` and ``refused``: one number per flavor of ``names``;
     ``first_refusal``: seconds of each flavor's first, infinite where none was refused.
     ``closeness``: for guests of several cells 10 over the mean distance between theirs (1: as near
@@ -125,12 +130,15 @@ class Course:
         return rows
 
     def rows(self) -> list[dict[str, Any]]:
-        """One mapping per sample: hours, guests that run, what is used, free dedicated CPUs and
-        those of them that no flavor can have, closeness, room by flavor."""
+        """One mapping per sample: hours, guests that run, were placed and refused until then, what
+        is used, free dedicated CPUs and those of them that no flavor can have, closeness, room by
+        flavor."""
         return [
             {
                 "hours": (sample.time - self.begins) / HOUR,
                 "running": sample.running,
+                "placed": sample.placed,
+                "refused": sample.refused,
                 **sample.used.row(),
                 "free_cpus": sample.reach.free,
                 "stranded_cpus": sample.reach.stranded,
@@ -143,6 +151,21 @@ class Course:
             }
             for sample in self.samples
         ]
+
+    def frame(self, library: str | None = None) -> Any:
+        """``rows`` as a DataFrame of ``"pandas"`` or ``"polars"``; ``None``: of the one that is
+        installed (``numafit[plot]``)."""
+        return frame(*columns_of(self.rows()), library)
+
+    def picture(self) -> Any:
+        """A matplotlib Figure: the part of the guests that found a host, and what of the dedicated
+        CPUs is used and stranded, over time (``numafit[plot]``)."""
+        from numafit.planning.course_picture import over_time
+
+        return over_time(self.rows(), str(self))
+
+    def _glance(self) -> Glance:
+        return columns_of(self.rows())
 
     def __str__(self) -> str:
         came = int(self.placed.sum() + self.refused.sum())
@@ -195,6 +218,7 @@ class _Run:
         self._samples: list[Sample] = []
         self._looks = self._moments(samples)
         self._n = len(trace.names)
+        self._placed, self._refused = [0] * self._n, [0] * self._n
         going = np.argsort(trace.ends, kind="stable")[: int(np.isfinite(trace.ends).sum())]
         # the next to leave stands last
         self._leaves = list(zip(trace.ends[going].tolist(), going.tolist(), strict=True))[::-1]
@@ -210,7 +234,7 @@ class _Run:
     def go(self, choose: str | Floats) -> Course:
         trace = self._trace
         kinds = trace.kinds.tolist()
-        placed, refused = [0] * self._n, [0] * self._n
+        placed, refused = self._placed, self._refused
         first = [STAYS] * self._n
         coming = self._fleet.schedule(self._arrivals(), choose, self._options)
         for guest, claim in enumerate(coming):
@@ -273,5 +297,7 @@ class _Run:
                 reach(self._fleet, self._trace.requests, self._shares, self._options),
                 self._near.closeness,
                 self._near.devices_near,
+                sum(self._placed),
+                sum(self._refused),
             )
         )

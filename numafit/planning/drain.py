@@ -12,7 +12,9 @@ from numafit.fleet import Fleet
 from numafit.model import fields
 from numafit.model.options import FitOptions
 from numafit.model.refusal import Refusal
-from numafit.planning.move_plan import Step, frame_of_steps, moved_mb, moves_words
+from numafit.planning.answer import Answer, Glance
+from numafit.planning.frames import frame
+from numafit.planning.move_plan import Step, frame_of_steps, glance_of, moved_mb, moves_words
 from numafit.planning.movers import Guests, Mover, movers_of
 from numafit.planning.moving import Moving
 from numafit.planning.words import counted
@@ -34,7 +36,7 @@ class Left:
 
 
 @dataclass(frozen=True, slots=True)
-class Drain:
+class Drain(Answer):
     """True in a condition where the host can be emptied. ``steps``: in this order, each tried with
     source and destination held at once; those of other hosts' guests make room first. Where
     it cannot, they are as many of its guests as were brought away; ``left``: those that were not.
@@ -68,6 +70,21 @@ class Drain:
     def frame(self, library: str | None = None) -> Any:
         """A row for each step; see ``Headroom.frame`` for ``library``."""
         return frame_of_steps(self.steps, library)
+
+    def left_frame(self, library: str | None = None) -> Any:
+        """A row for each guest that would stay: ``guest``, ``why``, ``proven``."""
+        rows = [(one.guest, one.why, one.proven) for one in self.left]
+        return frame(("guest", "why", "proven"), rows, library)
+
+    def picture(self) -> Any:
+        """A matplotlib Figure: a column for each host, an arrow for each move
+        (``numafit[plot]``)."""
+        from numafit.planning.moves_picture import moves_picture
+
+        return moves_picture(self.steps, str(self), emptied=self.host)
+
+    def _glance(self) -> Glance:
+        return glance_of(self.steps)
 
     def __str__(self) -> str:
         name = self.host_name or f"host {self.host}"

@@ -17,6 +17,7 @@ from numafit.model.placement import Placement
 from numafit.model.refusal import CellRefusal, Refusal
 from numafit.model.request import Request
 from numafit.model.server import Server
+from numafit.planning.answer import Answer, Glance
 from numafit.planning.explain_empty import FITS, NEVER, NOT_NOW, verdict_of
 from numafit.planning.explain_guests import Guest, GuestSpace, guests_of, guests_on
 from numafit.planning.explain_host import HostSpace
@@ -57,12 +58,18 @@ class Suggestion:
         """Parts, then units: what suggestions are ranked by."""
         return len(self.parts), self.units
 
+    def picture(self) -> Any:
+        """matplotlib's Figure of where the guest lands then (``numafit[plot]``)."""
+        from numafit.planning.placement_picture import placement_picture
+
+        return placement_picture(self.host, self.placement)
+
     def __str__(self) -> str:
         return "; ".join(map(str, self.parts))
 
 
 @dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Answer):
     """Why a guest does not fit a host, and what would have to change; false in a condition, where
     it fits true.
 
@@ -71,7 +78,7 @@ class Explanation:
     now"``: the empty host could; ``"never"``: it could not either; ``"open"``: devices are missing,
     and the source does not tell of those that guests have. ``empty``: what the empty host answers.
     ``suggestions``: by kind, the smallest first. ``ended``: kinds of which all that could help was
-    tried, so that where there is no suggestion, none of that kind helps.
+    tried, so that where there is no suggestion, none of that kind helps. ``info``: the host.
     """
 
     host: int
@@ -81,6 +88,7 @@ class Explanation:
     empty: Placement | Refusal
     suggestions: tuple[Suggestion, ...] = ()
     ended: frozenset[str] = frozenset()
+    info: HostInfo = field(default=HostInfo(()), repr=False, compare=False)
 
     @property
     def known_as(self) -> str:
@@ -133,10 +141,18 @@ class Explanation:
 
     def picture(self) -> Any:
         """matplotlib's Figure: guest cells by host cells, what is in the way, and below it what
-        would do."""
+        would do; of a guest that fits the CPUs it lands on (``numafit[plot]``)."""
+        if isinstance(self.answer, Placement):
+            from numafit.planning.placement_picture import placement_picture
+
+            return placement_picture(self.info, self.answer)
         from numafit.planning.explain_picture import pairs_picture
 
         return pairs_picture(self)
+
+    def _glance(self) -> Glance:
+        rows = [(f"the {one.kind}", str(one)) for one in self.suggestions]
+        return ("change", "it would fit with"), rows
 
     def __bool__(self) -> bool:
         return self.fits
@@ -210,7 +226,7 @@ def explained(
     """As ``explain``, of a host with the guests that are on it."""
     answer = Host(info).fit(request, options)
     if isinstance(answer, Placement):
-        return Explanation(host, info.name, answer, FITS, answer)
+        return Explanation(host, info.name, answer, FITS, answer, info=info)
     verdict, empty = verdict_of(info, request, options)
     found: list[Suggestion] = []
     ended = set()
@@ -220,7 +236,9 @@ def explained(
             sets, end = smallest(space, wanted, budget)
             found += [_said(kind, space, one) for one in sets]
             ended |= {kind} if end else set()
-    return Explanation(host, info.name, answer, verdict, empty, tuple(found), frozenset(ended))
+    return Explanation(
+        host, info.name, answer, verdict, empty, tuple(found), frozenset(ended), info
+    )
 
 
 def _space(

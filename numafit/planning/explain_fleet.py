@@ -14,6 +14,7 @@ from numafit.model import fields
 from numafit.model.options import FitOptions
 from numafit.model.refusal import Refusal
 from numafit.model.request import Request
+from numafit.planning.answer import Answer, Glance
 from numafit.planning.explain import KINDS, Explanation, Guests, explained
 from numafit.planning.explain_empty import NEVER, verdict_of
 from numafit.planning.explain_guests import Guest, guests_of, guests_on
@@ -44,7 +45,7 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
-class FleetExplanation:
+class FleetExplanation(Answer):
     """``hosts`` were asked, ``fitting`` of them take the guest. ``causes``: why the others do not,
     by the first reason of each, those of most hosts first. ``nearest``: hosts that refuse it, the
     one with the smallest change to the host first, then those that no change of theirs helps."""
@@ -85,6 +86,10 @@ class FleetExplanation:
         from numafit.planning.explain_picture import causes_picture
 
         return causes_picture(self)
+
+    def _glance(self) -> Glance:
+        rows = [(one.reason.hosts, one.never, one.reason.words) for one in self.causes]
+        return ("hosts", "never", "why not"), rows
 
     def __bool__(self) -> bool:
         return self.fitting > 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from numafit.errors import InvalidValue, MissingExtra
@@ -19,6 +19,12 @@ def frame(names: Sequence[str], rows: Iterable[Sequence[Any]], library: str | No
     given = list(rows)
     columns = {name: [row[n] for row in given] for n, name in enumerate(names)}
     return _first_installed(LIBRARIES if library is None else (library,)).DataFrame(columns)
+
+
+def columns_of(rows: Sequence[Mapping[str, Any]]) -> tuple[list[str], list[list[Any]]]:
+    """Rows as mappings -> names of columns, and rows as lists; ``None`` of what a row lacks."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    return names, [[row.get(name) for name in names] for row in rows]
 
 
 def _first_installed(names: Sequence[str]) -> Any:

@@ -15,6 +15,7 @@ from numafit.model import fields
 from numafit.model.options import FitKeywords, FitOptions, chosen
 from numafit.model.request import Request
 from numafit.planning import behind, reasons
+from numafit.planning.answer import Answer, Glance
 from numafit.planning.headroom_most import Question, most
 from numafit.planning.tables import frame_of
 from numafit.planning.words import counted
@@ -42,7 +43,7 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Headroom:
+class Headroom(Answer):
     """Room for each flavor on each host; arrays are [host][flavor].
 
     ``reached``: guests that the scheduler places one after the other until the host refuses
@@ -148,7 +149,17 @@ class Headroom:
         (``numafit[plot]``)."""
         from numafit.planning.pictures import headroom_bars
 
-        return headroom_bars(self.flavors, self.in_all, self.at_most, self.all_exact)
+        return headroom_bars(self.flavors, self.in_all, self.at_most, self.all_exact, str(self))
+
+    def _glance(self) -> Glance:
+        rows = zip(
+            self.flavors,
+            self.in_all.tolist(),
+            self.at_most.tolist(),
+            self.all_exact.tolist(),
+            strict=True,
+        )
+        return ("flavor", "in all", "any order", "exact"), list(rows)
 
     def __str__(self) -> str:
         """One sentence: where there is no room, and what will be lost to fragments."""

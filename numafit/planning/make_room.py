@@ -16,8 +16,10 @@ from numafit.fleet import Fleet
 from numafit.model import fields
 from numafit.model.options import FitOptions
 from numafit.model.request import Request
+from numafit.planning.answer import Answer, Glance
 from numafit.planning.drain import SECONDS
-from numafit.planning.move_plan import Step, frame_of_steps, moved_mb, moves_words
+from numafit.planning.frames import frame
+from numafit.planning.move_plan import Step, frame_of_steps, glance_of, moved_mb, moves_words
 from numafit.planning.movers import Guests, movers_of
 from numafit.planning.moving import Moving
 from numafit.planning.room_gains import CAP, emptied
@@ -27,7 +29,7 @@ from numafit.rules.filters import Filters
 
 
 @dataclass(frozen=True, slots=True)
-class MadeRoom:
+class MadeRoom(Answer):
     """True in a condition where the room that was wanted is there, or, where as much as possible
     was, where a move gains something.
 
@@ -60,6 +62,21 @@ class MadeRoom:
     def frame(self, library: str | None = None) -> Any:
         """A row for each step; see ``Headroom.frame`` for ``library``."""
         return frame_of_steps(self.steps, library)
+
+    def counts_frame(self, library: str | None = None) -> Any:
+        """A row for each flavor of the catalogue: ``flavor``, ``before``, ``after``."""
+        rows = [(name, *pair) for name, pair in self.counts.items()]
+        return frame(("flavor", "before", "after"), rows, library)
+
+    def picture(self) -> Any:
+        """A matplotlib Figure: a column for each host, an arrow for each move, and beside it how
+        many guests fit then (``numafit[plot]``)."""
+        from numafit.planning.moves_picture import moves_picture
+
+        return moves_picture(self.steps, str(self), self.before)
+
+    def _glance(self) -> Glance:
+        return glance_of(self.steps)
 
     def __str__(self) -> str:
         if self.wanted is not None and self.before >= self.wanted:

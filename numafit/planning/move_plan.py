@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from numafit.model.placement import Placement
+from numafit.planning.answer import Glance
 from numafit.planning.frames import frame
 from numafit.planning.words import counted
 
@@ -46,6 +47,11 @@ def rows(steps: Sequence[Step]) -> list[tuple[Any, ...]]:
         (n, step.guest, step.source, step.target, step.memory_mb, step.gain)
         for n, step in enumerate(steps, 1)
     ]
+
+
+def glance_of(steps: Sequence[Step]) -> Glance:
+    """What a notebook shows of them."""
+    return COLUMNS, rows(steps)
 
 
 def frame_of_steps(steps: Sequence[Step], library: str | None) -> Any:

@@ -22,6 +22,7 @@ from numafit.model import fields
 from numafit.model.options import FitKeywords, FitOptions, chosen
 from numafit.model.request import Request
 from numafit.planning import behind, reasons
+from numafit.planning.answer import Answer, Glance
 from numafit.planning.headroom import catalogue_of, fleets_of
 from numafit.planning.stranded_causes import Cause, Lacks, causes_of
 from numafit.planning.stranded_units import CELL, HOST, Kind, kinds_of
@@ -33,7 +34,7 @@ Ints = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Stranded:
+class Stranded(Answer):
     """Arrays are [kind][host], of ``kinds`` of things (``"dedicated CPUs"``, ``"pages of 1 GiB"``,
     ``"devices 8086:1889 type-VF physnet0"``...), each counted in its ``units``.
 
@@ -96,7 +97,18 @@ class Stranded:
         (``numafit[plot]``)."""
         from numafit.planning.pictures import stranded_bars
 
-        return stranded_bars(self.kinds, self.units, self.free_in_all, self.causes)
+        return stranded_bars(self.kinds, self.units, self.free_in_all, self.causes, str(self))
+
+    def _glance(self) -> Glance:
+        rows = zip(
+            self.kinds,
+            self.units,
+            self.free_in_all.tolist(),
+            self.in_all.tolist(),
+            self.index.tolist(),
+            strict=True,
+        )
+        return ("kind", "unit", "free", "stranded", "fragmentation"), list(rows)
 
     def __str__(self) -> str:
         """One sentence: how many CPUs, or of what most, and what they wait for."""

@@ -14,13 +14,14 @@ from numafit.model import fields
 from numafit.model.options import FitKeywords, FitOptions
 from numafit.model.request import Request
 from numafit.planning import reasons
+from numafit.planning.answer import Answer, Glance
 from numafit.planning.stranded import Stranded, stranded
-from numafit.planning.tables import Table, frame_of
+from numafit.planning.tables import Table, frame_of, rows_of
 from numafit.spans import DEFAULT_CAP
 
 
 @dataclass(frozen=True)
-class Course:
+class Course(Answer):
     """One answer for each moment, in the order in which they were given. Arrays have one value for
     each moment; those of ``of`` are about one kind of thing."""
 
@@ -47,7 +48,12 @@ class Course:
         """A matplotlib Figure: what is free and stranded, and the index (``numafit[plot]``)."""
         from numafit.planning.pictures import stranded_course
 
-        return stranded_course(kind, self.of(kind))
+        title = str(self) if kind == reasons.CPUS else ""
+        return stranded_course(kind, self.of(kind), title)
+
+    def _glance(self) -> Glance:
+        table = self.of()
+        return list(table), list(rows_of(table))
 
     def __str__(self) -> str:
         """One sentence about dedicated CPUs, from the first moment to the last."""

@@ -14,9 +14,10 @@ from numafit.errors import InvalidValue
 from numafit.fleet import Fleet
 from numafit.model import fields
 from numafit.model.options import FitOptions
+from numafit.planning.answer import Answer, Glance
 from numafit.planning.changes import Change, asked_for, changed
 from numafit.planning.course import RANDOM, SAMPLES, course
-from numafit.planning.frames import frame
+from numafit.planning.frames import columns_of, frame
 from numafit.planning.trace import HOUR, STAYS, Trace
 from numafit.sweeping.answers import Batch, batch_of
 from numafit.sweeping.sweep import Progress, sweep
@@ -45,7 +46,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Answer):
     """What the course of each plan came to with each trace, in their order. ``batch``: one row per
     plan and trace; ``flavors``: one per flavor of those (``Course.flavors``), ``samples``: one per
     moment (``Course.rows``). pyarrow, polars and pandas take each of the three."""
@@ -61,13 +62,25 @@ class Comparison:
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return self.batch.__arrow_c_stream__(requested_schema)
 
-    def frame(self, of: str = "plans", library: str | None = None) -> Any:
+    def frame(self, library: str | None = None, of: str = "plans") -> Any:
         """The rows of ``"plans"``, ``"flavors"`` or ``"samples"`` as a DataFrame of ``"pandas"`` or
         ``"polars"``; ``None``: of the one that is installed (``numafit[plot]``)."""
         fields.word("of", of, PARTS, none=False)
         rows = {"plans": self.batch, "flavors": self.flavors, "samples": self.samples}[of].rows
-        names = list(dict.fromkeys(name for row in rows for name in row))
-        return frame(names, [[row.get(name) for name in names] for row in rows], library)
+        return frame(*columns_of(rows), library)
+
+    def picture(self, of: str = "plans") -> Any:
+        """A matplotlib Figure: of ``"plans"`` a bar for each, the part of the guests that it
+        places; of ``"samples"`` a line for each, that part over time (``numafit[plot]``)."""
+        from numafit.planning import course_picture
+
+        fields.word("of", of, ("plans", "samples"), none=False)
+        if of == "plans":
+            return course_picture.plans(self.rows, str(self))
+        return course_picture.over_time(self.samples.rows, str(self))
+
+    def _glance(self) -> Glance:
+        return columns_of(self.rows)
 
     def shares(self) -> dict[str, float]:
         """The part of all guests that each plan places, over all traces; 1 where none came."""

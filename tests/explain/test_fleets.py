@@ -121,8 +121,7 @@ def test_pictures_say_what_the_sentence_says() -> None:
     one = explain(host("half", 4, cells=2), pinned(14, nodes=2))
     for found in (fleet, one):
         figure = found.picture()
-        (axes,) = figure.axes
-        assert axes.get_title().replace("\n", " ") == str(found)
+        assert figure.get_suptitle().replace("\n", " ") == str(found)
         figure.canvas.draw()
 
 

@@ -116,19 +116,19 @@ def test_flavors_and_samples_are_frames_too(fleet: Fleet) -> None:
     trace = Trace.of({"four": pinned(4), "eight": pinned(8)}, [0, 1], [0, 3600])
     found = what_if(fleet, trace, PLANS[:2], executor=ROOM, samples=2)
     # before the first guest, and an hour later, before the second; 16 CPUs in all
-    moments = found.frame("samples", "polars")
+    moments = found.frame("polars", of="samples")
     assert moments["plan"].to_list() == ["as it is"] * 2 + ["packed"] * 2
     assert moments["hours"].to_list() == [0, 1] * 2
     assert moments["free_cpus"].to_list() == [16, 12] * 2
     assert moments["room eight"].to_list() == [1, 0, 1, 1]
     # spread put the guest of 4 on the large host, where none of 8 fits any more
     assert moments["fragmentation"].to_list() == [0.25, 0.5, 0.25, 1 / 6]
-    flavors = found.frame("flavors", "pandas")
+    flavors = found.frame("pandas", of="flavors")
     assert flavors["flavor"].tolist() == ["four", "eight"] * 2
     assert flavors["refused"].tolist() == [0, 1, 0, 0]
     assert found.frame(library="polars").shape[0] == 2
     with pytest.raises(InvalidValue, match="of: got 'hosts'"):
-        found.frame("hosts")
+        found.frame(of="hosts")
 
 
 def test_changes_that_meet_no_host_are_refused(fleet: Fleet) -> None:
