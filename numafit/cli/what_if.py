@@ -117,13 +117,12 @@ def command(
 
     \b
     Examples:
-      numafit what-if examples/flavors.json examples/hosts/* --guests 200 --mix nfv.small
-      numafit what-if examples/flavors.json examples/hosts/* --choose pack --choose spread
-      numafit what-if examples/flavors.json examples/hosts/* \
-        --stay 48 --add 2=examples/hosts/edge-gold.json
+      numafit what-if examples/flavors.json examples/hosts/* --guests 20 --mix nfv.small
+      numafit what-if examples/flavors.json examples/hosts/* --guests 30 --mix nfv.small --choose pack
+      numafit what-if examples/flavors.json examples/hosts/* --guests 40 --mix nfv.large --add 2=examples/hosts/dual-xeon.yaml
 
     Exit status: 0 one plan at least refuses nobody, 1 each refuses somebody, 2 bad input.
-    """
+    """  # noqa: E501 an example is one line
     mix = shares_of("--mix", mix_texts)
     if mix:
         guests.only(list(mix))
