@@ -109,10 +109,10 @@ def command(
 
     \b
     Examples:
-      numafit capacity examples/flavors.json examples/hosts/*
+      numafit capacity examples/flavors.json examples/hosts/* --flavor nfv.large --flavor db.uneven
       numafit capacity examples/flavors.json examples/hosts/* --by-host --flavor nfv.large
       numafit capacity examples/flavors.json examples/hosts/* --mix nfv.small=3 --mix nfv.large
-      numafit capacity examples/flavors.json examples/hosts/* --format csv
+      numafit capacity examples/flavors.json examples/hosts/* --flavor db.uneven --format csv
 
     Exit status: 0 there is room for each flavor, 1 for one of them there is none, 2 bad input, one
     flavor of the list among it.

@@ -101,10 +101,10 @@ def command(
     \b
     Examples:
       numafit check --sysfs examples/networking/sys.tar.xz --config examples/networking/nova.conf
-      numafit check --flavors examples/flavors.json --image examples/images/vnf-router.json --strict
+      numafit check --flavors examples/flavor-router.json --image examples/images/vnf-router.json --strict
 
     Exit status: 0 no errors, 1 errors, 2 bad input, or names that nova does not know with --strict.
-    """
+    """  # noqa: E501 an example is one line
     flavors = read_flavors(flavors_file) if flavors_file else []
     image = read_image(image_file) if image_file else None
     seen = Seen(len(flavors), int(image is not None))
@@ -171,9 +171,13 @@ def _of_hosts(
         raise click.UsageError("Networks are compared on one machine: name it with --sysfs.")
     version = _libvirt(libvirt_version, False)
     several = len(values) > 1 or any(source.fleet is not None for source, _value in values)
+    names: list[str] = []
     for source, value in values:
         if source.bare is None:
             for host in source.read(value, sources.given):
+                names.append(host.name)
+                if not sources.matches(host):
+                    continue
                 config = sources.configs.of_host(host.name)
                 seen.hosts += 1
                 seen.configured += config is not None
@@ -181,6 +185,9 @@ def _of_hosts(
                     yield host.name if several else "", one
             continue
         bare = source.bare(value, sources.given)
+        names.append(bare.host.name)
+        if not sources.matches(bare.host):
+            continue
         config = sources.configs.of_host(bare.host.name)
         if config is None:
             raise click.UsageError(f"Name the nova.conf of {value} with --config.")
@@ -190,6 +197,7 @@ def _of_hosts(
         for one in check_host(_machine(bare, config, affinities, version, versions)):
             yield bare.host.name if several else "", one
     sources.configs.need_matches()
+    sources.need_matches(names)
 
 
 def _machine(

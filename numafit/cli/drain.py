@@ -43,7 +43,7 @@ def command(
 
     \b
     Examples:
-      numafit drain xeon-0005 --nova-db env:NOVA_CELL1
+      numafit drain xeon-3 --nova-db env:NOVA_CELL1
       numafit drain rack-a examples/planning/rack/* --claims examples/planning/rack-claims.jsonl
 
     Exit status: 0 it can be emptied, 1 no way was found, 2 bad input.

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numafit.cli.fit import print_pairs
-from numafit.cli.glance import Glance, match_option
+from numafit.cli.glance import Glance
 from numafit.cli.notes import Notes
 from numafit.cli.output import format_option, print_json, print_table
 from numafit.cli.requests import Guests, broken_rows, guest_options, show_broken
@@ -33,7 +33,6 @@ _CHANGED = {"request": "the request", "host": "the host", "guest": "the host's g
 @guest_options
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources
-@match_option
 @click.option(
     "--change",
     "kinds",
@@ -60,7 +59,6 @@ _CHANGED = {"request": "the request", "host": "the host", "guest": "the host's g
 def command(
     guests: Guests,
     sources: HostSources,
-    patterns: Sequence[str],
     kinds: Sequence[str],
     most: int,
     nearest: int,
@@ -79,15 +77,14 @@ def command(
 
     \b
     Examples:
-      numafit explain examples/flavors.json examples/hosts/dual-xeon.yaml --flavor nfv.large
+      numafit explain examples/flavors.json examples/hosts/* --flavor nfv.large --match 'e*'
       numafit explain examples/flavors.json examples/hosts/* --flavor nfv.large --change host
 
     Exit status: 0 each flavor fits on at least one host, 1 one of them does not, 2 bad input, one
     flavor of the list among it.
     """
     wanted = guests.read(sources.aliases(), sources.filters())
-    fleets = sources.fleets(guests.ratios, tuple(patterns))
-    hosts = Glance(tuple(patterns)).hosts(fleets, sources.services)
+    hosts = Glance().hosts(sources.fleets(guests.ratios), sources.services)
     notes = Notes(hosts.parts)
     changed = tuple(kinds) or KINDS
     servers = servers_of(sources) if "guest" in changed else []

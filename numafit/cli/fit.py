@@ -64,13 +64,13 @@ def command(guests: Guests, sources: HostSources, glance: Glance, pins: bool, ou
     Examples:
       numafit fit examples/flavors.json examples/hosts/dual-xeon.yaml --flavor nfv.large
       numafit fit examples/flavors.json examples/hosts/* --flavor nfv.large --format json
-      numafit fit examples/flavors.json examples/hosts/* --only refused --match '*-xeon'
+      numafit fit examples/flavors.json examples/hosts/* --flavor nfv.large --only refused
 
     Exit status: 0 each flavor fits on at least one host, 1 one of them does not, 2 bad input, one
     flavor of the list among it.
     """
     wanted = guests.read(sources.aliases(), sources.filters())
-    hosts = glance.hosts(sources.fleets(guests.ratios, glance.patterns), sources.services)
+    hosts = glance.hosts(sources.fleets(guests.ratios), sources.services)
     notes = Notes(hosts.parts)
     asked = [
         (

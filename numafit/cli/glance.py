@@ -36,7 +36,6 @@ match_option = click.option(
     help="Only hosts whose name matches, such as 'xeon-*'; may be given several times.",
 )
 _OPTIONS = (
-    match_option,
     click.option(
         "--only",
         type=click.Choice(["fits", "refused"]),
@@ -70,7 +69,7 @@ def need_matches(
         if not any(name_matches(name, (pattern,), services.get(name, "")) for name in known):
             hint = nearest(pattern, [*known, *services.values()]) or (
                 f"There are {', '.join(known[:MOST_NAMES])}"
-                + (", ..." if len(known) > MOST_NAMES else "")
+                + (", ..." if len(known) > MOST_NAMES else ".")
             )
             raise click.UsageError(f"{option} {shorten(pattern)}: no host matches. {hint}")
 
@@ -196,10 +195,8 @@ def glance_options(function: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options; the command gets one argument, ``glance``."""
 
     @functools.wraps(function)
-    def command(
-        *args: Any, patterns: Iterable[str], only: str | None, by_host: bool, **kwargs: Any
-    ) -> Any:
-        return function(*args, glance=Glance(tuple(patterns), only, by_host), **kwargs)
+    def command(*args: Any, only: str | None, by_host: bool, **kwargs: Any) -> Any:
+        return function(*args, glance=Glance(only=only, by_host=by_host), **kwargs)
 
     wrapped: Callable[..., Any] = command
     for option in reversed(_OPTIONS):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from numafit import __version__
 from numafit.cli import COMMANDS, complain
+from numafit.errors import shorten
 
 
 class _Kept(Exception):
@@ -29,6 +32,29 @@ def _kept() -> Iterator[None]:
         raise _Kept(error) from error
 
 
+class _File(click.types.StringParamType):
+    """Text that a shell completes as the name of a file."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        return [CompletionItem(incomplete, type="file")]
+
+
+FILE = _File()
+
+
+def _names_a_file(parameter: click.Parameter) -> bool:
+    if parameter.type is not click.STRING:
+        return False
+    words = re.split(r"\W", parameter.make_metavar(click.Context(click.Command(None))))
+    return not _FILES.isdisjoint(words)
+
+
+_FILES = {"FILE", "DIR", "FLAVORS", "FLAVOR", "IMAGE", "HOST", "SERVER"}
+"""Words of metavars that stand for files."""
+
+
 class Commands(click.Group):
     """Commands that are imported when they are asked for."""
 
@@ -43,11 +69,26 @@ class Commands(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            from numafit.readers.checks import nearest
+
+            raise click.UsageError(
+                f"No such command: {shorten(name)}. {nearest(name, COMMANDS)}".rstrip(), ctx
+            )
+        return super().resolve_command(ctx, args)
+
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"numafit.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
+        for parameter in command.params:
+            if _names_a_file(parameter):
+                parameter.type = FILE
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -64,7 +105,7 @@ def numafit() -> None:
     \b
     Examples:
       numafit fit examples/flavors.json examples/hosts/*.yaml --flavor nfv.large
-      numafit capacity examples/flavors.json examples/hosts/*
+      numafit capacity examples/flavors.json examples/hosts/* --flavor nfv.large
       numafit fit --help
 
     Exit status: 0 it fits, 1 it does not, 2 bad input or an answer that cannot be printed, 3 a

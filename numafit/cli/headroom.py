@@ -58,9 +58,9 @@ def command(
 
     \b
     Examples:
-      numafit headroom examples/flavors.json examples/hosts/*
+      numafit headroom examples/flavors.json examples/hosts/* --flavor nfv.large --flavor db.uneven
       numafit headroom examples/flavors.json examples/hosts/* --by kind --flavor db.uneven
-      numafit headroom examples/flavors.json examples/hosts/* --format csv
+      numafit headroom examples/flavors.json examples/hosts/* --flavor db.uneven --format csv
 
     Exit status: 0 there is room for each flavor, 1 for one of them there is none, 2 bad input, one
     flavor of the list among it.

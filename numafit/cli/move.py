@@ -38,7 +38,7 @@ from numafit.views.refused import reasons
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @click.option(
     "--to",
-    "patterns",
+    "to",
     metavar="GLOB",
     multiple=True,
     help="Hosts to ask about, by their names or those of their nova-compute; may be given several "
@@ -74,7 +74,7 @@ from numafit.views.refused import reasons
 def command(
     name: str,
     sources: HostSources,
-    patterns: Sequence[str],
+    to: Sequence[str],
     by_host: bool,
     output: str,
     **given: Any,
@@ -113,7 +113,7 @@ def command(
         "same_host": config is not None and config.allow_resize_to_same_host,
         "options": FitOptions(strategy=sources.configs.strategy() or "spread"),
     }
-    glance = Glance(tuple(patterns), option="--to")
+    glance = Glance(tuple(to), option="--to")
     parts = [
         (fleet, list(moves(fleet, server, request, hosts=indices, **how)))
         for fleet, indices in glance.hosts(

@@ -21,15 +21,29 @@ MOST_NAMES = 3
 """Names of many that a sentence has."""
 
 
-def format_option(*formats: str) -> Callable[[Any], Any]:
-    """``--format`` with ``table`` as the default."""
+class _Formats(click.Choice[str]):
+    """``old``: what ``table`` was called before, which is still taken and not listed."""
+
+    def __init__(self, formats: Sequence[str], old: str | None) -> None:
+        super().__init__(formats)
+        self._old = old
+
+    def convert(self, value: Any, *where: Any) -> Any:
+        return super().convert("table" if value == self._old else value, *where)
+
+
+def format_option(
+    *formats: str, text: str = "How to print the answer.", old: str | None = None
+) -> Callable[[Any], Any]:
+    """``--format`` with ``table``, which is the default, ``json``, and others where a command has
+    them. ``text``: its help; ``old``: another word for ``table`` that is taken."""
     return click.option(
         "--format",
         "output",
-        type=click.Choice(["table", *formats]),
+        type=_Formats(["table", *formats], old),
         default="table",
         show_default=True,
-        help="How to print the answer.",
+        help=text,
     )
 
 

@@ -36,7 +36,7 @@ def command(source: str, patterns: Sequence[str], output: str) -> int:
 
     \b
     Examples:
-      numafit servers --nova-db env:NOVA_CELL1 --match xeon-0005
+      numafit servers --nova-db env:NOVA_CELL1 --match xeon-1
 
     Exit status: 0 shown, 2 bad input.
     """

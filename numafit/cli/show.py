@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from numafit.cli.glance import name_matches, need_matches
-from numafit.cli.output import print_json
+from numafit.cli.output import format_option, print_json
 from numafit.cli.sources import HostSources, host_sources
 from numafit.readers.hostfile import host_to_mapping
 from numafit.views.svg import host_svg
@@ -15,22 +14,10 @@ from numafit.views.text import host_text
 @click.command()
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources
-@click.option(
-    "--match",
-    "patterns",
-    metavar="GLOB",
-    multiple=True,
-    help="Only hosts whose name matches, such as 'xeon-*'; may be given several times.",
+@format_option(
+    "json", "svg", text="A tree, the host file that all commands read, or a picture.", old="text"
 )
-@click.option(
-    "--format",
-    "output",
-    type=click.Choice(["text", "json", "svg"]),
-    default="text",
-    show_default=True,
-    help="A tree of text, the host file that all commands read, or a picture.",
-)
-def command(sources: HostSources, patterns: tuple[str, ...], output: str) -> int:
+def command(sources: HostSources, output: str) -> int:
     """Show hosts: NUMA cells, cores with their threads, memory pages, networks and devices; and
     what placement and the scheduler know of them, where the source tells it.
 
@@ -46,11 +33,8 @@ def command(sources: HostSources, patterns: tuple[str, ...], output: str) -> int
 
     Exit status: 0 shown, 2 bad input.
     """
-    hosts = sources.read(patterns)
-    services = sources.services
-    need_matches("--match", patterns, (host.name for host in hosts), services)
-    hosts = [one for one in hosts if name_matches(one.name, patterns, one.service)]
-    if output == "text":
+    hosts = sources.read()
+    if output == "table":
         click.echo("\n\n".join(map(host_text, hosts)))
         return 0
     if len(hosts) != 1:

@@ -19,7 +19,7 @@ import click
 from numafit.cli.aggregates import OPTIONS as AGGREGATE_OPTIONS
 from numafit.cli.aggregates import AggregateSources
 from numafit.cli.configs import Configs
-from numafit.cli.glance import name_matches
+from numafit.cli.glance import match_option, name_matches, need_matches
 from numafit.cli.output import listed
 from numafit.cli.placement import OPTIONS, PlacementSources
 from numafit.diagnosis.usage import Difference
@@ -237,7 +237,7 @@ def _say(found: Sequence[Difference], given: Given) -> None:
 SERVICES = "services"
 """Key in ``Given`` of what hosts' nova-computes are called, as far as it is known so far."""
 PATTERNS = "patterns"
-"""Key in ``Given`` of the patterns of hosts that are asked about; none: all are."""
+"""Key in ``Given`` of the patterns of hosts that are asked about (--match); none: all are."""
 
 MOST_DIFFERENCES = 20
 """Lines about hosts whose stored usage is not the sum of their instances."""
@@ -312,6 +312,7 @@ COMPANIONS: dict[str, Callable[[Any], Any]] = {
         is_flag=True,
         help="Count hosts whose compute service is disabled or forced down as if it took guests.",
     ),
+    "patterns": match_option,
 }
 """Options that stand beside those of the sources: name in ``Given`` -> click option."""
 
@@ -327,7 +328,6 @@ class HostSources:
         self.given: Given = {
             **given,
             "configs": self.configs,
-            PATTERNS: (),
             SERVICES: self.services,
         }
 
@@ -355,11 +355,14 @@ class HostSources:
         config = self.configs.for_all
         return NOVAS_OWN if config is None else config.filters
 
-    def read(self, patterns: tuple[str, ...] = ()) -> list[HostInfo]:
-        """All hosts; ``patterns``: of those that are asked about, so that nothing is remarked of
-        others. Raises InputError for what cannot be read, UsageError for no host at all."""
+    def matches(self, host: HostInfo) -> bool:
+        """Whether --match asks about it."""
+        return name_matches(host.name, self.given[PATTERNS], host.service)
+
+    def read(self) -> list[HostInfo]:
+        """The hosts that are asked about. Raises InputError for what cannot be read, UsageError for
+        no host at all."""
         self._need_any()
-        self.given = {**self.given, PATTERNS: patterns}
         hosts = [
             host
             for source in SOURCES
@@ -367,19 +370,25 @@ class HostSources:
             for host in self._hosts(source, value)
         ]
         self._need_some(len(hosts))
+        self.need_matches(host.name for host in hosts)
+        hosts = list(filter(self.matches, hosts))
         _say_twice([host.name for host in hosts])
         self.configs.report()
         self.placement.report()
         self.aggregates.report()
         return hosts
 
+    def need_matches(self, names: Iterable[str]) -> None:
+        """A pattern of --match that none of these hosts matches is a UsageError."""
+        need_matches("--match", self.given[PATTERNS], names, self.services)
+
     def fleets(self, ratios: Limits | None = None, patterns: tuple[str, ...] = ()) -> list[Fleet]:
         """The same hosts in the same order, as one fleet or several, made the fastest way. Those
         without inventories have the ones that nova-compute would report; ``ratios``: allocation
-        ratios in place of theirs; ``patterns``: of the hosts that are asked about, so that nothing
-        is remarked of others."""
+        ratios in place of theirs; ``patterns``: nothing is remarked of hosts that match none."""
         self._need_any()
-        self.given = {**self.given, PATTERNS: patterns}
+        asked = self.given[PATTERNS]
+        self.given = {**self.given, PATTERNS: asked or patterns}
         on_top = (self.configs, self.placement, self.aggregates, self.given["count_disabled"])
         by_host = any(on_top)
         fleets: list[Fleet] = []
@@ -396,11 +405,25 @@ class HostSources:
                     )
                 )
         self._need_some(sum(map(len, fleets)))
+        if asked:
+            self.need_matches(name for fleet in fleets for name in fleet.names)
+            for fleet in fleets:
+                self._keep_asked(fleet)
         _say_twice([name for fleet in fleets for name in fleet.names])
         self.configs.report()
         self.placement.report()
         self.aggregates.report()
         return fleets
+
+    def _keep_asked(self, fleet: Fleet) -> None:
+        services, asked = self.services, self.given[PATTERNS]
+        others = [
+            n
+            for n, name in enumerate(fleet.names)
+            if not name_matches(name, asked, services.get(name, ""))
+        ]
+        fleet.remove(others)
+        fleet.compact()
 
     def moments(self, fleets: int) -> list[str]:
         """What each of ``fleets()`` was read from, where each is a moment of its own."""

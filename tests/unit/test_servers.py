@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 
 from numafit import Flavor, Fleet, Image, InputError, Networks, Placement, PlacementCell, Refusal
+from numafit.cli import COMMANDS
 from numafit.errors import MisuseError
 from numafit.model.server import HeldDevice, Server
 from numafit.moves import moves
@@ -406,3 +409,31 @@ def test_many_hosts_are_summed_up(numafit: Run) -> None:
     assert done.status == 1
     assert done.out.startswith("router-1: can go to 0 of 30 hosts\n")
     assert "30   no 1 GiB pages in a cell that would do" in done.out
+
+
+def examples_of_a_database(numafit: Run) -> list[list[str]]:
+    """Of all help texts, split into words."""
+    texts = [numafit(name, "--help").out for name in COMMANDS]
+    lines = [line for text in texts for line in re.findall(r"^ +numafit (.*env:.*)$", text, re.M)]
+    return list(map(shlex.split, lines))
+
+
+def test_examples_of_help_texts_that_ask_a_database_run(
+    numafit: Run, cell: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NOVA_CELL1", cell)
+    asked = examples_of_a_database(numafit)
+    assert {words[0] for words in asked} >= {"servers", "drain"}
+    for words in asked:
+        done = numafit(*words)
+        assert (done.status, bool(done.out)) == (0, True), f"{words}\n{done.err}"
+
+
+@pytest.mark.parametrize("width", [40, 60])
+def test_servers_on_a_narrow_terminal_have_a_block_each(
+    numafit: Run, cell: str, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    lines = numafit("servers", "--nova-db", cell).out.splitlines()
+    assert " cell       0" in lines
+    assert " devices    0000:81:00.1" in lines
