@@ -41,8 +41,7 @@ MOST_ELSEWHERE = 0.25
 DEPENDS_ON = {
     "core": ("compiler", "machine"),
     "binding": ("compiler", "machine", "cython", "python"),
-    "process": ("compiler", "machine", "cython", "python", "interpreter", "numpy", "msgspec",
-                "nanoarrow"),
+    "process": ("compiler", "machine", "cython", "python", "interpreter", "numpy", "nanoarrow"),
     "steps": ("python",),
 }  # fmt: skip
 """Which of the tools decide the counts of a part."""
@@ -107,7 +106,7 @@ def tools() -> dict[str, str]:
         "machine": os.uname().machine,
         "python": ".".join(map(str, sys.version_info[:2])),
         "interpreter": " ".join(sys.version.split()),
-        **{name: _version(name) for name in ("cython", "numpy", "msgspec", "nanoarrow")},
+        **{name: _version(name) for name in ("cython", "numpy", "nanoarrow")},
     }
 
 

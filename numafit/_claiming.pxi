@@ -12,19 +12,21 @@ cdef class Claiming(Engine):
         cdef dict taken = getattr(self.columns, "devices_taken") if later else None
         cdef Hold hold
         cdef Py_ssize_t linked = 0
+        cdef list placed = []
         try:
             for hold in holds:
                 self.link(hold)
                 linked += 1
-            self.turn([hold.placed for hold in holds], True)
+                placed.append(hold.placed)
+            self.turn(placed, True)
         except BaseException:
             for hold in holds[:linked]:
                 self.unlink(hold)
                 hold.now = MADE
             raise
-        for hold in holds:
-            hold.now = HELD
-            hold.taken = self.forks
+        for one in holds:
+            (<Hold>one).now = HELD
+            (<Hold>one).taken = self.forks
         if later:
             settle(taken, later)
 
@@ -33,7 +35,7 @@ cdef class Claiming(Engine):
         self.turn(placed, False)
 
     @cython.critical_section
-    def give_back(self, list holds, dict later):
+    def give_back(self, list holds, dict later=None):
         """Give back what all of these (Hold) hold; or raise, with everything as it was. ``later``
         as in claim()."""
         cdef dict taken = getattr(self.columns, "devices_taken") if later else None
@@ -51,7 +53,7 @@ cdef class Claiming(Engine):
                 turning += 1
             placed = None
             while placed is None:
-                placed = [hold.placed for hold in holds]
+                placed = [(<Hold>one).placed for one in holds]
                 try:
                     self.turn(placed, False)
                 except StalePlacement:
@@ -64,10 +66,10 @@ cdef class Claiming(Engine):
                     hold.now = HELD
                     hold.giving = NEVER
             raise
-        for hold in holds:
-            self.unlink(hold)
-            hold.now = GIVEN
-            hold.given = self.forks
+        for one in holds:
+            self.unlink(<Hold>one)
+            (<Hold>one).now = GIVEN
+            (<Hold>one).given = self.forks
         if later:
             settle(taken, later)
 
@@ -79,8 +81,12 @@ cdef class Claiming(Engine):
 
     cdef dict kept(self):
         """host -> its claims; ``None``: nobody keeps them."""
-        held = None if self.held_by is None else self.held_by()
-        return None if held is None else (<Held>held).by_host
+        cdef PyObject *held = NULL
+        if self.held_by is None or PyWeakref_GetRef(self.held_by, &held) == 0:
+            return None
+        found = (<Held>held).by_host
+        Py_DECREF(<object>held)
+        return found
 
     cdef int link(self, Hold hold) except -1:
         """The host's claims, in the order in which they were made."""
@@ -88,10 +94,10 @@ cdef class Claiming(Engine):
         if hold.now != MADE:
             raise MisuseError("claim: it was taken before")
         if held is not None:
-            found = held.get(hold.placed.host)
-            if found is None:
-                found = held[hold.placed.host] = {}
-            own = found
+            host = hold.placed.host
+            own = held.get(host)
+            if own is None:
+                own = held[host] = {}
             own[hold] = None
         hold.now = TAKING
         hold.taking = self.forks
@@ -101,11 +107,20 @@ cdef class Claiming(Engine):
         cdef dict own, held = self.kept()
         if held is None:
             return 0
-        own = held[hold.placed.host]
+        host = hold.placed.host
+        own = held[host]
         del own[hold]
         if not own:
-            del held[hold.placed.host]
+            del held[host]
         return 0
+
+    def took(self, holds):
+        """Are all of these (Hold) of this fleet?"""
+        cdef Hold hold
+        for hold in holds:
+            if hold.placed.engine is not self:
+                return False
+        return True
 
     @cython.critical_section
     def hold(self, list holds):

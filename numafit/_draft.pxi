@@ -40,8 +40,8 @@ cdef HostDraft blank_draft(const nf_fleet *f, uint32_t cells, uint32_t pools, ui
                 at += (shape[0] * shape[1] * column.size + 7) // 8 * 8
             i += 1
         if not turn:
-            made.buffer = np.zeros(at or 1, np.uint8)
-            made.memory = <char *>address(made.buffer)
+            made.buffer = bytearray(at or 1)
+            made.memory = PyByteArray_AS_STRING(made.buffer)
     return made
 
 

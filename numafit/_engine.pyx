@@ -6,7 +6,10 @@ are read. What it never does: decide anything about fitting; those rules live in
 """
 
 cimport cython
-from cpython.object cimport PyObject_GenericSetAttr
+from cpython.bytearray cimport PyByteArray_AS_STRING, PyByteArray_FromStringAndSize
+from cpython.object cimport PyObject, PyObject_GenericSetAttr, PyTypeObject
+from cpython.ref cimport Py_DECREF
+from cpython.weakref cimport PyWeakref_GetRef
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t, uintptr_t
 from libc.stdlib cimport calloc, free, malloc
 from libc.string cimport memcpy, memset
@@ -28,13 +31,14 @@ from weakref import WeakSet, ref
 
 import numpy as np
 
+from numafit.columns import refusals
 from numafit.columns.schema import COLUMNS
 from numafit.errors import InvalidRequest, MisuseError, StalePlacement, shorten
 from numafit.rules import pci_filter
 from numafit.rules.candidates import second_finds, why_not
 from numafit.model.options import PCI_MATCHINGS, PHYSNET_AFFINITIES, STRATEGIES, FitOptions
 from numafit.model.placement import PciAllocation, Placement, PlacementCell
-from numafit.model.refusal import Refusal
+from numafit.model.refusal import Refusal, sentence
 from numafit.model.request import Request
 
 cdef const nf_api *nf = nf_functions()
@@ -68,6 +72,11 @@ cdef void *address(object array):
     return <void *><uintptr_t>array.ctypes.data
 
 
+cdef object blank(type cls):
+    """An object of a Python class without __new__, whose __init__ is not called."""
+    return (<PyTypeObject *>cls).tp_new(cls, <PyObject *>(), NULL)
+
+
 include "_options.pxi"
 
 
@@ -81,6 +90,9 @@ include "_fork.pxi"
 
 
 include "_host_copy.pxi"
+
+
+include "_refused.pxi"
 
 
 include "_draft.pxi"
@@ -226,54 +238,50 @@ cdef class Engine(Lent):
 
     cdef object refusal(self, Placed placed, nf_reason *why):
         """The Refusal, all of one moment; a Placement where another thread has made room since."""
-        cdef Prepared p
-        cdef uint32_t host = placed.host
-        cdef int status = why.status, attempt
-        cdef PairReasons native
-        subject = words = ""
+        cdef Refused made
+        cdef uint32_t became
+        cdef int status, attempt
         for attempt in range(MOMENTS):
             if placed.prepared.c.fleet != self.c.identity:
                 placed.prepared = self.prepared(placed.prepared)
-            p = placed.prepared
-            native = pair_reasons(self.c, host, p.c.n_cells)
-            if native.n or attempt:
-                status = self.fit_one(placed, why, native.pairs, native.n)
+            made = new_refused(self.c, placed)
+            if made.n or attempt:
+                became = placed.became
+                status = self.fit_one(placed, why, made.pairs, made.n)
                 if status == NF_OK:
                     return placement_of(placed)
-                if come_again(status) or status == NF_ESPACE:
+                if come_again(status) or status == NF_ESPACE or became != placed.became:
                     why.status = NF_OK
                     continue  # others have changed the host, or the fleet
                 if status < 0:
                     raise misuse(status, "fit")
-            said = self.in_words(placed, why)
-            if said is not None:
-                subject, words = said
+            made.why = why[0]
+            if self.keep_what_stands_behind(made, placed.generation):
                 break
-        wanted, available = why.wanted, why.available
-        if why.status == NF_HOST_CLASS:
-            wanted, available = self.columns.most_at_once(why.detail, p.request.resources)
-        return Refusal(REASONS[why.status], wanted, available, why.detail,
-                       host=host, host_name=self.columns.names[host], subject=subject, words=words,
-                       native=native)
+        return refusal_of(made)
 
-    cdef object in_words(self, Placed placed, nf_reason *why):
-        """What the refusal is about by name, and its words where numbers alone do not make them;
-        ``None``: the host has changed since it was refused."""
-        cdef Prepared p = placed.prepared
-        cdef uint32_t host = placed.host
-        if why.status == NF_PHYSNET:
-            return next(name for i, name in enumerate(p.net_names)
-                        if p.nets[i] == <uint32_t>why.detail), ""
-        if why.status == NF_HOST_CLASS or why.status == NF_RESOURCE:
-            return self.columns.host_refusal(host, why.status == NF_RESOURCE, why.detail,
-                                             why.wanted, why.available, p.request.resources)
-        if NF_PCI_DEVICES <= why.status <= NF_TOGETHER:
-            now = self.host_copy(host)
-            if now["host_generation"][0] != placed.generation:
-                return None
-            return self.columns.pci_refusal(host, REASONS[why.status], why.wanted, why.available,
-                                            why.detail, p.pci, now["pool_count"].tolist())
-        return "", ""
+    cdef bint keep_what_stands_behind(self, Refused made, uint64_t generation) except -1:
+        """All that its words are made of; false: the host has changed since it was refused."""
+        cdef int status = made.why.status
+        columns = self.columns
+        made.names = names = columns.names
+        late = names.late
+        if late:
+            made.renamed = late.get(made.host)
+        if status == NF_HOST_CLASS:
+            made.behind = columns.host_kinds[made.why.detail]
+        elif status == NF_RESOURCE or NF_PCI_DEVICES <= status <= NF_TOGETHER:
+            with columns.devices_lock:  # while the host stays what it is
+                still = self.host_copy(made.host)
+                if still.c.host_generation[0] != generation:
+                    return False
+                made.still = still
+                if status == NF_RESOURCE:
+                    made.behind = columns.resource_classes, columns.host_kinds
+                else:
+                    first = self.c.host_first_pool[made.host]
+                    made.behind = columns.pools[first:first + still.c.n_pools]
+        return True
 
     def known_as(self, uint32_t host):
         """The host in a message: by its name, or its index where it has none."""

@@ -19,20 +19,22 @@ cdef class HostCopy:
 
     cdef nf_fleet c
     cdef object fleet  # what tables that hosts share point into
-    cdef object buffer
+    cdef bytearray buffer
     cdef char *memory  # of the buffer
     cdef dict seen
+    cdef object whole  # the buffer, to numpy
     cdef readonly uint32_t host
-
-    def __cinit__(self):
-        self.seen = {}
 
     def __getitem__(self, str name):
         cdef uint32_t i
         cdef const nf_column_info *column
         cdef size_t at, size
-        found = self.seen.get(name)
+        found = None if self.seen is None else self.seen.get(name)
         if found is None:
+            if self.whole is None:
+                self.whole = np.frombuffer(self.buffer, np.uint8)
+            if self.seen is None:
+                self.seen = {}
             i = COLUMN_NUMBERS[name]
             column = nf.column(i)
             shape = shape_of(&self.c, i)
@@ -42,6 +44,6 @@ cdef class HostCopy:
             at = 0  # nothing of it is in the buffer where there is nothing to copy
             if size:
                 at = (<char **>(<char *>&self.c + column.offset))[0] - self.memory
-            part = self.buffer[at:at + size]
+            part = self.whole[at:at + size]
             found = self.seen[name] = part.view(COLUMNS[name].dtype).reshape(shape)
         return found

@@ -209,7 +209,7 @@ cdef class Lent:
             nf.shared_copy(&body.shared, &to)
         return made
 
-    def host_copy(self, uint32_t host):
+    cpdef HostCopy host_copy(self, uint32_t host):
         """The host at this moment: no claim is seen by half."""
         cdef HostCopy made = HostCopy.__new__(HostCopy)
         cdef Body body
@@ -218,8 +218,8 @@ cdef class Lent:
         while status == NF_EMOVED:
             body = self.body
             memory.bytes = nf.host_copy_bytes(&body.c)
-            made.buffer = np.empty(memory.bytes, np.uint8)
-            memory.memory = made.memory = <char *><uintptr_t>made.buffer.ctypes.data
+            made.buffer = PyByteArray_FromStringAndSize(NULL, memory.bytes)
+            memory.memory = made.memory = PyByteArray_AS_STRING(made.buffer)
             made.host, made.fleet = host, body.lent
             with nogil:
                 status = nf.shared_copy_host(&body.shared, host, &memory, &made.c)

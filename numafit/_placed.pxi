@@ -2,6 +2,7 @@
 
 
 @cython.final
+@cython.freelist(8)
 cdef class Placed:
     """A placement as the engine wrote it: cells and slots in one block of memory."""
 
@@ -52,7 +53,7 @@ cdef class Placed:
                 pinning[vcpus[i]] = cpus[self.out.slots[placed.first_slot + i]]
             guest = self.prepared.guest[g]
             # a frozen dataclass filled in directly: its checks are for cells that people write
-            cell = PlacementCell.__new__(PlacementCell)
+            cell = blank(PlacementCell)
             PyObject_GenericSetAttr(cell, "host_cell", placed.id)
             PyObject_GenericSetAttr(cell, "cpuset", guest.cpuset)
             PyObject_GenericSetAttr(cell, "pcpuset", guest.pcpuset)
@@ -131,7 +132,7 @@ cdef class Placed:
             names = free[d.pool]
             devices, free[d.pool] = tuple(names[:d.count]), names[d.count:]
             # as in decode()
-            drawn = PciAllocation.__new__(PciAllocation)
+            drawn = blank(PciAllocation)
             PyObject_GenericSetAttr(drawn, "request", d.request)
             PyObject_GenericSetAttr(drawn, "pool", d.pool)
             PyObject_GenericSetAttr(drawn, "count", d.count)
@@ -178,16 +179,20 @@ cdef class Hold:
     """What a claim holds: the base of Claim. Nothing but the engine changes its state."""
 
     cdef readonly Placed placed
+    cdef public object placement, pci, number, before, why  # Claim's, which says what they are
     cdef int now
     # how many forks the fleet had when it began and ended to be taken, and to be given back
     cdef uint64_t taking, taken, giving, given
     cdef object __weakref__
 
-    def __cinit__(self, placement, placed, *others):
+    def __cinit__(self, placement, placed, pci=()):
         self.taking = self.taken = self.giving = self.given = NEVER
         if type(placed) is not Placed:
             raise MisuseError("Claim: claim() of a Host or a Fleet makes it")
+        self.placement = placement
         self.placed = placed
+        self.pci = pci
+        self.why = ""
 
     @property
     def host(self):
@@ -246,44 +251,9 @@ cdef Placed new_placed(Engine engine, Prepared prepared, uint32_t host, uint32_t
 
 cdef object placement_of(Placed placed):
     """Its cells, devices and host's name are decoded when somebody reads them."""
-    placement = Placement.__new__(Placement)
+    placement = blank(Placement)
     placement._cells = placement._pci = placement._host = placement._host_name = None
     placement._not_judged = None
     placement._native = placed
     placement.pci_requests = placed.prepared.pci
     return placement
-
-
-cdef class PairReasons:
-    """What nf_explain() found of each pair of cells, decoded when it is read."""
-
-    cdef nf_reason *pairs
-    cdef size_t n, n_host_cells
-    cdef list ids
-
-    def __dealloc__(self):
-        free(self.pairs)
-
-    def decode(self):
-        cdef size_t i
-        cdef nf_reason *pair
-        rows = []
-        for i in range(self.n):
-            pair = &self.pairs[i]
-            rows.append((i // self.n_host_cells, self.ids[i % self.n_host_cells],
-                         REASONS[pair.status], pair.wanted, pair.available, pair.detail))
-        return rows
-
-
-cdef PairReasons pair_reasons(const nf_fleet *f, uint32_t host, uint32_t guests):
-    """With room for all pairs of the host's cells and so many of a guest."""
-    cdef PairReasons made = PairReasons.__new__(PairReasons)
-    cdef uint32_t first = f.host_first_cell[host], end = f.host_end_cell[host], cell
-    made.ids = [f.cell_id[cell] for cell in range(first, end)]
-    made.n_host_cells = end - first
-    made.n = made.n_host_cells * guests
-    if made.n:
-        made.pairs = <nf_reason *>malloc(made.n * sizeof(nf_reason))
-        if made.pairs == NULL:
-            raise MemoryError
-    return made

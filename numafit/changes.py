@@ -123,7 +123,7 @@ class Changes(KeptClaims):
     def update_rows(self, rows: Iterable[Row], claims: str = IN_USAGE) -> Changed:
         """Rows of nova's ``compute_nodes``, as ``from_nova_rows`` takes them, of hosts that have
         changed: found by name, and added where there is none of it. A row that says what the fleet
-        has is not counted as a change of it. Needs msgspec (``numafit[rows]``)."""
+        has is not counted as a change of it."""
         with_usage = counted(claims)
         given = fields.iterable("rows", rows, "rows of compute_nodes")
         with self._columns.changes_lock:
@@ -227,7 +227,7 @@ class Changes(KeptClaims):
         nova-compute takes guests, and what the row says. The first call puts all of its hosts in
         place. ``alone``: hosts that the fleet has and the database never had are removed too.
         Raises InputError for a database that cannot be read, or a host that cannot be; nothing is
-        changed then. Needs SQLAlchemy and msgspec (``numafit[openstack,rows]``)."""
+        changed then. Needs SQLAlchemy (``numafit[openstack]``)."""
         from numafit.readers.nova_db import NovaDb
 
         with_usage = counted(claims)

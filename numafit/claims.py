@@ -19,8 +19,10 @@ class Claim(Hold):
     held. Give it back with ``release`` of the Host or Fleet that it was claimed from, which keeps
     it until then: ``Fleet.claims`` finds it by its host."""
 
-    __slots__ = ("before", "number", "pci", "placement", "why")
+    __slots__ = ()
 
+    placement: Placement
+    pci: tuple[PciAllocation, ...]
     before: Claim | None
     """That of the fleet that this one is a fork of, whose place it takes here."""
 
@@ -28,15 +30,6 @@ class Claim(Hold):
     """In the fleet's journal."""
     why: str
     """Why it was lost; empty while it is not."""
-
-    def __init__(
-        self, placement: Placement, placed: Placed, pci: tuple[PciAllocation, ...] = ()
-    ) -> None:
-        self.placement = placement
-        self.pci = pci
-        self.number = None
-        self.before = None
-        self.why = ""
 
     @property
     def host_name(self) -> str:
@@ -68,11 +61,16 @@ class Claim(Hold):
 
 def take(engine: Engine, placement: Placement, placed: Placed) -> Claim:
     """Claim one placement, or raise StalePlacement."""
-    if not engine.columns.knows_devices and engine.journal is None:
+    if _counts_alone(engine):
         claim = Claim(placement, placed, placed.decode_pci())
         engine.claim([claim])
         return claim
     return take_all(engine, [placement], [placed])[0]
+
+
+def _counts_alone(engine: Engine) -> bool:
+    """Is nothing but the engine told of claims?"""
+    return engine.journal is None and not engine.columns.knows_devices
 
 
 def take_all(engine: Engine, placements: Sequence[Placement], placed: list[Placed]) -> list[Claim]:
@@ -120,6 +118,9 @@ def write_taken(journal: Journal, claims: Sequence[Claim], instead: Sequence[int
 
 def give_back(engine: Engine, claims: Sequence[Claim]) -> None:
     """Release all of these or, raising, none."""
+    if _counts_alone(engine):
+        engine.give_back(list(claims))
+        return
     columns = engine.columns
     later: dict[int, set[str]] = {}
     with device_lists(engine), writing(engine) as journal:

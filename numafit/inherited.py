@@ -15,7 +15,7 @@ from numafit.moments import unchanged
 def release(engine: Engine, claims: Sequence[Claim]) -> None:
     """Give all of these back or, raising, none: claims of this fleet, and those that were held when
     it was forked, which are given back here alone."""
-    if all(claim.placed.engine is engine for claim in claims):
+    if engine.took(claims):
         give_back(engine, claims)
         return
     columns = engine.columns

@@ -198,7 +198,7 @@ static int turn_draws(const nf_fleet *f, uint32_t host, const nf_placement *p, b
 
 static bool placement_ok(const nf_fleet *f, uint32_t host, const nf_request *r,
                          const nf_placement *p) {
-    if (host >= f->n_hosts || r->n_cells > NF_MAX_GUEST || nf_missing_column(f)) return false;
+    if (host >= f->n_hosts || r->n_cells > NF_MAX_GUEST) return false;
     if (!nf_resources_ok(f, r)) return false;
     if (r->n_cells && (!r->cells || !p->cells || p->cells_size < r->n_cells)) return false;
     if (p->slots_size && !p->slots) return false;
@@ -249,12 +249,19 @@ nf_status nf_turn(const nf_fleet *f, uint32_t host, const nf_request *r, const n
     return NF_OK;
 }
 
+/* Whoever holds a lock has asked for the columns before. */
+static nf_status turn_alone(const nf_fleet *f, uint32_t host, const nf_request *r,
+                            const nf_placement *p, bool take, nf_reason *why) {
+    if (f && f->abi == NF_ABI_VERSION && nf_missing_column(f)) return NF_EINVAL;
+    return nf_turn(f, host, r, p, take, false, why);
+}
+
 nf_status nf_claim(const nf_fleet *f, uint32_t host, const nf_request *request,
                    const nf_placement *placement, nf_reason *why) {
-    return nf_turn(f, host, request, placement, true, false, why);
+    return turn_alone(f, host, request, placement, true, why);
 }
 
 nf_status nf_release(const nf_fleet *f, uint32_t host, const nf_request *request,
                      const nf_placement *placement, nf_reason *why) {
-    return nf_turn(f, host, request, placement, false, false, why);
+    return turn_alone(f, host, request, placement, false, why);
 }

@@ -19,19 +19,10 @@ from numafit.columns.layouts import Layout
 from numafit.columns.names import Names
 from numafit.columns.schema import COLUMNS, GIVEN, Arrays, counts_of
 from numafit.columns.slabs import places, slab_for
-from numafit.model.guest import PciRequest
 from numafit.model.hostinfo import HostInfo, PciPool
 from numafit.model.placement import PciAllocation
 from numafit.model.resources import Provider, Resources
-from numafit.rules import pci_words
-from numafit.rules.candidates import (
-    NO_RESOURCES,
-    HostKind,
-    not_judged,
-    short_of,
-    why_neither,
-    why_not,
-)
+from numafit.rules.candidates import NO_RESOURCES, HostKind, not_judged, why_neither
 
 DevicesTaken = dict[int, set[str]]
 """Pool -> addresses of its devices that claims have been given. A set is replaced, not changed."""
@@ -189,54 +180,6 @@ class Columns:
         """What stands behind their numbers."""
         return {name: getattr(self, name) for name in Columns.__annotations__}
 
-    def host_refusal(
-        self,
-        host: int,
-        units: bool,
-        number: int,
-        wanted: int,
-        available: int,
-        asked: Resources,
-    ) -> tuple[str, str]:
-        """What rules a host out, or (``units``) which class it has too little of: that class, and
-        all of it in words."""
-        if not units:
-            short = short_of(self.host_kinds[number], asked)
-            return "" if short is None else short.name, why_neither(self.host_kinds[number], asked)
-        name = next(name for name, n in self.resource_classes.items() if n == number)
-        limit = int(self.resource_limit[number, host])
-        free = max(available, 0)
-        words = f"{name}: {wanted} wanted, {free} free of {limit}"
-        return name, words + (self._held(host, free, asked) if name == "PCPU" else "")
-
-    def _held(self, host: int, free: int, asked: Resources) -> str:
-        """nova's second query asks for VCPU of a host with PCPU too, and its cells decide: they
-        say yes where placement has more in use than they have."""
-        cells = slice(int(self.host_first_cell[host]), int(self.host_end_cell[host]))
-        there = int(self.cell_free[cells].sum())
-        if asked.second is None or there <= free or not self._room(host, asked.second):
-            return ""
-        return (
-            f", {there} in the cells: allocations hold CPUs that no guest there has, and nova may "
-            "start it for VCPU"
-        )
-
-    def _room(self, host: int, asked: Resources) -> bool:
-        if why_not(self.host_kinds[int(self.host_class[host])], asked):
-            return False
-        rows = self.resource_classes
-        return all(
-            self.resource_limit[rows[name], host] - self.resource_used[rows[name], host] >= amount
-            for name, amount in asked.amounts.items()
-            if name in rows
-        )
-
-    def most_at_once(self, number: int, asked: Resources) -> tuple[int, int]:
-        """Units that are wanted of a class, and the most that hosts of this kind give a guest,
-        where that rules them out; else one condition that is not met."""
-        short = short_of(self.host_kinds[number], asked)
-        return (1, 0) if short is None else (short.wanted, short.available)
-
     def not_judged(self, host: int, asked: Resources | None) -> tuple[str, ...]:
         """What an answer for this host leaves open, in sentences."""
         kind = int(self.host_class[host])
@@ -261,30 +204,6 @@ class Columns:
         if asked is None:
             return (NO_RESOURCES,)
         return tuple(dict.fromkeys(not_judged(self.host_kinds[kind], asked)))
-
-    def pci_refusal(
-        self,
-        host: int,
-        reason: str,
-        wanted: int,
-        available: int,
-        number: int,
-        requests: Sequence[PciRequest],
-        counts: Sequence[int],
-    ) -> tuple[str, str]:
-        """The PCI request that a host cannot serve, and why in words. ``counts``: free devices of
-        its pools at that moment."""
-        first = int(self.host_first_pool[host])
-        pools = [
-            replace(self.pools[first + n], count=count, devices=())
-            for n, count in enumerate(counts)
-            if count > 0
-        ]
-        one = reason in ("pci_devices", "pci_numa")
-        return (
-            pci_words.asked(requests[number], number) if one else "",
-            pci_words.refused(reason, wanted, available, number, requests, pools),
-        )
 
     def forked(self, slab: Slab | None, arrays: Arrays) -> Columns:
         """The same with these arrays, which ``Engine.fork`` made. What stands behind the numbers is

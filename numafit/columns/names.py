@@ -21,12 +21,15 @@ class Names(Sequence[str]):
     """A sequence of names. The block of text only grows, while the fleet is built; what changes
     later stands beside it, so that copies share the block and what finds names in it."""
 
-    __slots__ = ("_ends", "_late", "_late_places", "_length", "_table", "_text")
+    __slots__ = ("_ends", "_late_places", "_length", "_table", "_text", "late")
+
+    late: dict[int, str]
+    """Names that were put since the fleet was built, by their places."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
         self._text = bytearray()
         self._ends = array("Q", [0])
-        self._late: dict[int, str] = {}
+        self.late = {}
         self._late_places: dict[str, list[int]] = {}
         self._length = 0
         self._table: _Table | None = None
@@ -43,14 +46,14 @@ class Names(Sequence[str]):
 
     def parts(self) -> tuple[bytes, npt.NDArray[np.uint64]]:
         """All names as one UTF-8 text, and where each ends in it, 0 before the first."""
-        whole = Names(self) if self._late else self
+        whole = Names(self) if self.late else self
         return bytes(whole._text), np.array(whole._ends, np.uint64)
 
     def __copy__(self) -> Names:
         """One that changes for itself; the work does not grow with the block of text."""
         names = Names()
         names._text, names._ends, names._table = self._text, self._ends, self._table
-        names._length, names._late = self._length, dict(self._late)
+        names._length, names.late = self._length, dict(self.late)
         names._late_places = {name: list(places) for name, places in self._late_places.items()}
         return names
 
@@ -64,10 +67,10 @@ class Names(Sequence[str]):
         """The n-th name is this from now on; the one behind the last is added."""
         if n < len(self) and self[n] == name:
             return
-        old = self._late.get(n)
+        old = self.late.get(n)
         self._length = max(self._length, n + 1)
         self._late_places.setdefault(name, []).append(n)
-        self._late[n] = name
+        self.late[n] = name
         if old is not None:
             places = self._late_places[old]
             places.remove(n)
@@ -86,15 +89,19 @@ class Names(Sequence[str]):
             return [self[i] for i in range(*n.indices(len(self)))]
         if n < 0:
             n += self._length
-        late = self._late.get(n)
+        late = self.late.get(n)
         if late is not None:
             return late
         if not 0 <= n < self._length:
             raise IndexError(n)
+        return self.built(n)
+
+    def built(self, n: int) -> str:
+        """The n-th name as the fleet was built with it, which no change alters."""
         return self._text[self._ends[n] : self._ends[n + 1]].decode("utf-8", "surrogatepass")
 
     def __iter__(self) -> Iterator[str]:
-        text, late = bytes(self._text), self._late
+        text, late = bytes(self._text), self.late
         built = (
             text[first:end].decode("utf-8", "surrogatepass")
             for first, end in pairwise(tuple(self._ends))
@@ -111,7 +118,7 @@ class Names(Sequence[str]):
             return super().index(name, start, len(self) if stop is None else stop)
         if self._table is None:
             self._table = _Table(self._text, self._ends)
-        wanted, text, ends, late = _bytes(name), self._text, self._ends, self._late
+        wanted, text, ends, late = _bytes(name), self._text, self._ends, self.late
         places = [
             n
             for n in self._table.near(wanted)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from numafit._header import PAGES_ANY, PAGES_LARGE, PAGES_SMALL
 from numafit.errors import InvalidValue
@@ -101,8 +101,52 @@ class CellRefusal:
     message: str
 
 
+Pair = tuple[int, int, str, int, int, int]
+"""Guest cell, id of the host cell, and the rest of a CellRefusal; ``"ok"`` where it fits."""
+
+
+class Told(Protocol):
+    """What a Refusal is made of: numbers that turn into words when somebody looks."""
+
+    @property
+    def reason(self) -> str: ...
+    @property
+    def wanted(self) -> int: ...
+    @property
+    def available(self) -> int: ...
+    @property
+    def detail(self) -> int: ...
+    @property
+    def host(self) -> int | None: ...
+    @property
+    def host_name(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def message(self) -> str: ...
+    def decode(self) -> list[Pair]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """One that the engine did not make."""
+
+    reason: str
+    wanted: int
+    available: int
+    detail: int
+    host: int | None
+    host_name: str
+    subject: str
+    message: str
+
+    def decode(self) -> list[Pair]:
+        return []
+
+
 class Refusal:
-    """The guest does not fit; false in a condition.
+    """The guest does not fit; false in a condition. What it says is of the moment at which it was
+    made, whatever changes before it is read.
 
     ``reason``: the code (such as ``"free_cpus"``), ``wanted`` and ``available``: its quantities,
     ``message``: all of it in words, ``cells``: a CellRefusal for each pair of guest and host cell.
@@ -111,21 +155,10 @@ class Refusal:
     ``host_name``: its name, ``""`` where it has none.
     """
 
-    __slots__ = (
-        "_cells",
-        "_native",
-        "available",
-        "detail",
-        "host",
-        "host_name",
-        "message",
-        "reason",
-        "subject",
-        "wanted",
-    )
+    __slots__ = ("_cells", "_told")
 
     _cells: tuple[CellRefusal, ...] | None
-    _native: Any
+    _told: Told
 
     def __init__(
         self,
@@ -139,18 +172,42 @@ class Refusal:
         subject: str = "",
         words: str = "",
         cells: Iterable[CellRefusal] = (),
-        native: Any = None,
     ) -> None:
-        self.reason = reason
-        self.wanted = wanted
-        self.available = available
-        self.detail = detail
-        self.host = host
-        self.host_name = host_name
-        self.subject = subject
-        self.message = words or sentence(reason, wanted, available, detail, subject)
-        self._native = native
-        self._cells = None if native is not None else tuple(cells)
+        message = words or sentence(reason, wanted, available, detail, subject)
+        self._told = _Written(reason, wanted, available, detail, host, host_name, subject, message)
+        self._cells = tuple(cells)
+
+    @property
+    def reason(self) -> str:
+        return self._told.reason
+
+    @property
+    def wanted(self) -> int:
+        return self._told.wanted
+
+    @property
+    def available(self) -> int:
+        return self._told.available
+
+    @property
+    def detail(self) -> int:
+        return self._told.detail
+
+    @property
+    def host(self) -> int | None:
+        return self._told.host
+
+    @property
+    def host_name(self) -> str:
+        return self._told.host_name
+
+    @property
+    def subject(self) -> str:
+        return self._told.subject
+
+    @property
+    def message(self) -> str:
+        return self._told.message
 
     @property
     def cells(self) -> tuple[CellRefusal, ...]:
@@ -165,7 +222,7 @@ class Refusal:
                     detail,
                     "fits" if reason == "ok" else sentence(reason, wanted, available, detail),
                 )
-                for guest, host, reason, wanted, available, detail in self._native.decode()
+                for guest, host, reason, wanted, available, detail in self._told.decode()
             )
         return self._cells
 
@@ -174,7 +231,7 @@ class Refusal:
         """How far ``available`` is below ``wanted`` where it is nearest: on the best cell that is
         refused for the same reason, of guest cells that no host cell takes."""
         pairs = (
-            self._native.decode()
+            self._told.decode()
             if self._cells is None
             else [
                 (c.guest_cell, c.host_cell, c.reason, c.wanted, c.available, c.detail)
@@ -198,3 +255,33 @@ class Refusal:
     def __repr__(self) -> str:
         where = f"host={self.host!r}, host_name={self.host_name!r}"
         return f"Refusal({where}, reason={self.reason!r}, message={self.message!r})"
+
+    def __reduce__(self) -> Any:
+        quantities = (self.wanted, self.available, self.detail)
+        where = (self.host, self.host_name)
+        said = (self.subject, self.message)
+        return _rebuild, (self.reason, *quantities, *where, *said, self.cells)
+
+
+def _rebuild(
+    reason: str,
+    wanted: int,
+    available: int,
+    detail: int,
+    host: int | None,
+    host_name: str,
+    subject: str,
+    words: str,
+    cells: tuple[CellRefusal, ...],
+) -> Refusal:
+    return Refusal(
+        reason,
+        wanted,
+        available,
+        detail,
+        host=host,
+        host_name=host_name,
+        subject=subject,
+        words=words,
+        cells=cells,
+    )
