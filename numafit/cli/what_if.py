@@ -95,10 +95,11 @@ def command(
 
     \b
     Examples:
-      numafit what-if examples/flavors.json examples/hosts/* --guests 200 --mix nfv.small
-      numafit what-if examples/flavors.json examples/hosts/* --choose pack --choose spread
-      numafit what-if examples/flavors.json examples/hosts/* --stay 48 \
-        --scenario 'one more: add 1 examples/hosts/edge-gold.json'
+      numafit what-if examples/flavors.json examples/hosts/* --guests 20 --mix nfv.small
+      numafit what-if examples/flavors.json examples/hosts/* --guests 20 --mix nfv.small \
+--choose pack --choose spread
+      numafit what-if examples/flavors.json examples/hosts/* --guests 20 --mix nfv.small \
+--scenario 'one more: add 1 examples/hosts/edge-gold.json'
 
     Exit status: 0 one plan at least refuses nobody, 1 each refuses somebody, 2 bad input.
     """
