@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -198,6 +200,22 @@ def test_what_it_leaves_is_taken_until_the_end(numafit: Run, tmp_path: Path) -> 
     (left,) = answer["left"]
     assert (done.status, left["guest"], left["proven"]) == (1, "db", False)
     assert drained(numafit, url)["can_be_emptied"]
+
+
+def test_a_host_whose_service_is_disabled_is_emptied_and_takes_no_guest(
+    numafit: Run, tmp_path: Path
+) -> None:
+    url = cell(tmp_path)
+    services = [(f"xeon-{n}", "nova-compute", n != 3, "broken", 0, 0, 68) for n in (1, 2, 3)]
+    with closing(sqlite3.connect(tmp_path / "cell.db")) as connection:
+        connection.execute(
+            "CREATE TABLE services (host TEXT, binary TEXT, disabled INTEGER, "
+            "disabled_reason TEXT, forced_down INTEGER, deleted INTEGER, version INTEGER)"
+        )
+        connection.executemany("INSERT INTO services VALUES (?,?,?,?,?,?,?)", services)
+        connection.commit()
+    (step,) = drained(numafit, url)["steps"]
+    assert step["to"] == "xeon-3"
 
 
 def test_servers_stay_by_name_or_uuid(numafit: Run, tmp_path: Path) -> None:
