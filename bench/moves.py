@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from time import perf_counter
+from time import thread_time
 
 from bench import cp_sat
 from bench.report import Row
@@ -16,7 +16,9 @@ from numafit.planning.make_room import MadeRoom, make_room
 
 HOSTS = 300
 SECONDS = 5.0
-"""For a plan, and for CP-SAT to do better."""
+"""Of CPU time for a plan, and for CP-SAT to do better."""
+ENOUGH = 60.0
+"""For a plan on a machine that others use, and for CP-SAT to prove a bound."""
 MOVES = (25, 50, 100)
 MORE = 50
 """Places for guests of OFTEN vCPUs that are wanted beside those that are there."""
@@ -40,52 +42,57 @@ def measure() -> list[Row]:
 
 def by_moves(fleet: Fleet, claims: Mapping[str, Claim], moves: int, beside: bool) -> list[Row]:
     asked = FLAVORS[OFTEN]
-    found = make_room(fleet, asked, None, claims, most_moves=moves, seconds=SECONDS)
+    started = thread_time()
+    found = make_room(fleet, asked, None, claims, most_moves=moves, seconds=ENOUGH)
+    took = thread_time() - started
     assert found.fragments is not None
     name = f"moves: lower the fragment rate of {HOSTS} hosts by {moves} moves"
     rates = "s; rate {:.3f} before, {:.3f} after".format(*found.fragments)
-    rows = [timed(name, "plan", found.seconds, rates)]
+    rows = [timed(name, "plan", took, rates)]
     if beside:
         best = cp_sat.most_room(fleet, claims, moves, SECONDS)
-        won, most = found.after - found.before, best.bound - found.before
+        bound = cp_sat.most_room(fleet, claims, moves, ENOUGH).bound
+        won, most = found.after - found.before, bound - found.before
         theirs = "none" if best.found is None else best.found - found.before
-        words = f"of the most; {won} places won, CP-SAT {theirs}, at most {most}"
+        words = f"of the bound; {won} places won, CP-SAT {theirs}, at most {most}"
         rows.append(
-            Row(f"{name}, beside CP-SAT", "plan", found.seconds, ratio=won / most, ratio_of=words,
+            Row(f"{name}, beside CP-SAT", "plan", took, ratio=won / most, ratio_of=words,
                 at_least=0.9)
         )  # fmt: skip
     return rows
 
 
 def room(fleet: Fleet, claims: Mapping[str, Claim], beside: bool) -> list[Row]:
-    found = wider(fleet, claims, MORE)
+    started = thread_time()
+    found = wider(fleet, claims, MORE, ENOUGH)
+    took = thread_time() - started
     assert found
     name = f"moves: room for {MORE} more on {HOSTS} hosts"
-    rows = [timed(name, "plan", found.seconds, f"s; {len(found.steps)} moves")]
+    rows = [timed(name, "plan", took, f"s; {len(found.steps)} moves")]
     if beside:
         best = cp_sat.fewest_moves(fleet, claims, found.wanted or 0, SECONDS)
         theirs = "none" if best.found is None else f"{best.found}"
         ratio = None if best.found is None else len(found.steps) / best.found
         words = f"of CP-SAT's moves; {len(found.steps)}, CP-SAT {theirs}, at least {best.bound}"
         rows.append(
-            Row(f"{name}, beside CP-SAT", "plan", found.seconds, ratio=ratio, ratio_of=words,
+            Row(f"{name}, beside CP-SAT", "plan", took, ratio=ratio, ratio_of=words,
                 at_most=1.1)
         )  # fmt: skip
     return rows
 
 
-def wider(fleet: Fleet, claims: Mapping[str, Claim], more: int) -> MadeRoom:
+def wider(fleet: Fleet, claims: Mapping[str, Claim], more: int, seconds: float) -> MadeRoom:
     asked = FLAVORS[OFTEN]
     wanted = int(fleet.capacity(asked).sum()) + more
-    return make_room(fleet, asked, wanted, claims, seconds=SECONDS)
+    return make_room(fleet, asked, wanted, claims, seconds=seconds)
 
 
 def emptied(fleet: Fleet, claims: Mapping[str, Claim]) -> Row:
     longest, moves, done = 0.0, 0, 0
     for host in DRAINS:
-        started = perf_counter()
-        found = drain(fleet, host, claims, seconds=SECONDS)
-        longest = max(longest, perf_counter() - started)
+        started = thread_time()
+        found = drain(fleet, host, claims, seconds=ENOUGH)
+        longest = max(longest, thread_time() - started)
         moves += len(found.steps)
         done += bool(found)
     words = f"s; {done} of {len(DRAINS)} hosts emptied, {moves} moves"
@@ -103,7 +110,7 @@ def small_cases() -> list[Row]:
     while cases < CASES:
         seed += 1
         fleet, claims = scattered(SMALL["hosts"], seed, SMALL["kept"], SMALL["cpus"])
-        found = wider(fleet, claims, 1)
+        found = wider(fleet, claims, 1, SECONDS)
         best = cp_sat.fewest_moves(fleet, claims, found.before + 1, SECONDS)
         if best.found is None:
             assert not found

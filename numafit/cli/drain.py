@@ -38,8 +38,8 @@ def command(
     """Can the host NAME be emptied by live migrations, where to, and in which order?
 
     Each step was tried with the guest on both hosts at once, and its pages keep their size. Where a
-    guest finds no place, one of another host goes first. Guests with PCI devices or vPMEM stay, and
-    those of --stay. Server groups are not looked at.
+    guest finds no place, one of another host goes first. Guests that nova does not migrate live
+    stay, and those of --stay. Server groups are not looked at.
 
     \b
     Examples:

@@ -59,8 +59,8 @@ def command(
     """The fewest live migrations that make room for N guests, or the most room by K of them.
 
     FLAVORS and HOST are files as 'numafit fit' takes them. Each step was tried with the guest on
-    both hosts at once, and its pages keep their size. Guests with PCI devices or vPMEM stay, and
-    those of --stay. The fragment rate is the part of the free dedicated CPUs that guests of the
+    both hosts at once, and its pages keep their size. Guests that nova does not migrate live stay,
+    and those of --stay. The fragment rate is the part of the free dedicated CPUs that guests of the
     flavor cannot use. Server groups are not looked at.
 
     \b

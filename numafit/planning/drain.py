@@ -24,6 +24,7 @@ from numafit.spans import Hosts, host_index, host_indices
 SECONDS = 5.0
 NOWHERE = "it fits on no other host, were these without the guests that can be moved"
 NOT_FOUND = "no place was found for it"
+DEVICE_REASONS = ("pci_devices", "pci_numa", "pci_together")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +157,14 @@ def _nowhere(base: Moving, guests: Sequence[int], others: Sequence[int]) -> Iter
 
 
 def _may(emptied: Fleet, base: Moving, n: int, host: int) -> bool:
-    """Of its pages nothing is said: what it gets depends on what else is there."""
+    """Of its pages nothing is said: what it gets depends on what else is there; nor of devices
+    that guests leave."""
     request = base.movers[n].request
     assert request is not None
     found = emptied.fit_on(request, host, base.options)
-    return not isinstance(found, Refusal) or found.reason == "undecided"
+    if not isinstance(found, Refusal) or found.reason == "undecided":
+        return True
+    return base.leaves_devices and found.reason in DEVICE_REASONS
 
 
 def _orders(base: Moving, guests: Sequence[int], others: Sequence[int]) -> Iterator[list[int]]:

@@ -48,6 +48,15 @@ class Moving:
             n: numbers.setdefault(self.movers[n].request, len(numbers)) for n in self.claims
         }
 
+    @property
+    def leaves_devices(self) -> bool:
+        """Are there guests whose devices stay taken where they leave? Then what was not found may
+        be there nonetheless."""
+        moved = ((self.movers[n].request, self.movers[n].held) for n in self.claims)
+        return any(
+            request and request.pci and not isinstance(held, Claim) for request, held in moved
+        )
+
     def fork(self) -> Moving:
         """It goes its own way from here."""
         other = Moving.__new__(Moving)

@@ -180,22 +180,23 @@ class Search:
         """By one move, by two, ...: the first that reaches the goal has the fewest. Where none
         does within the limit, the one with most room."""
         last = len(best.steps) - 1 if reached else self._limit
+        sure = not self._base.leaves_devices
         self._best = best
         for depth in range(max(self.bound or 1, 1) if reached else 1, last + 1):
             self._tried, self._cut = {}, set()
             found = self._try(self._base, depth)
             if found is not None:
-                self.proven = True
+                self.proven = sure
                 return found
             if time.monotonic() >= self._until:
                 return self._best
-            if self.bound is not None:
+            if sure and self.bound is not None:
                 self.bound = max(self.bound, depth + 1)
             if self._cut <= self._tried.keys():
                 # more moves lead nowhere else
-                self.bound = None
+                self.bound = None if sure else self.bound
                 break
-        self.proven = True
+        self.proven = sure
         return self._best
 
     def _try(self, moving: Moving, left: int) -> Moving | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -171,6 +173,49 @@ def test_macvtap_and_migratable_devices_need_one_at_the_destination(
     url = cell(tmp_path, device=True, **changes)
     (step,) = drained(numafit, url)["steps"]
     assert step["to"] == "xeon-2"
+
+
+def test_what_it_leaves_is_taken_until_the_end(numafit: Run, tmp_path: Path) -> None:
+    """xeon-1 has "web" with its last VF, xeon-2 "db" with one of two: "db" could follow where "web"
+    has gone, if it were known which VF that gave back."""
+    ports = json.dumps([port("macvtap")])
+    nodes = [host_row(1, range(4)), host_row(2, range(4))]
+    rows = {
+        "compute_nodes": [
+            (*row[:4], pools(free), *row[5:]) for row, free in zip(nodes, (0, 1), strict=True)
+        ],
+        "instances": [
+            (f"u-{name}", host, host, name, "active", None, 0)
+            for name, host in (("web", "xeon-1"), ("db", "xeon-2"))
+        ],
+        "instance_extra": [
+            (f"u-{name}", cells_text(range(4)), json.dumps([asked(None)]), flavor_text(), None, 0)
+            for name in ("web", "db")
+        ],
+        "instance_info_caches": [(f"u-{name}", ports, 0) for name in ("web", "db")],
+    }
+    url = write_db(tmp_path / "cell.db", rows)
+    done = numafit("drain", "xeon-2", "--nova-db", url, "--seconds", "0.1", "--format", "json")
+    answer = json.loads(done.out)
+    (left,) = answer["left"]
+    assert (done.status, left["guest"], left["proven"]) == (1, "db", False)
+    assert drained(numafit, url)["can_be_emptied"]
+
+
+def test_a_host_whose_service_is_disabled_is_emptied_and_takes_no_guest(
+    numafit: Run, tmp_path: Path
+) -> None:
+    url = cell(tmp_path)
+    services = [(f"xeon-{n}", "nova-compute", n != 3, "broken", 0, 0, 68) for n in (1, 2, 3)]
+    with closing(sqlite3.connect(tmp_path / "cell.db")) as connection:
+        connection.execute(
+            "CREATE TABLE services (host TEXT, binary TEXT, disabled INTEGER, "
+            "disabled_reason TEXT, forced_down INTEGER, deleted INTEGER, version INTEGER)"
+        )
+        connection.executemany("INSERT INTO services VALUES (?,?,?,?,?,?,?)", services)
+        connection.commit()
+    (step,) = drained(numafit, url)["steps"]
+    assert step["to"] == "xeon-3"
 
 
 def test_servers_stay_by_name_or_uuid(numafit: Run, tmp_path: Path) -> None:
