@@ -42,8 +42,10 @@ def over_time(rows: Rows, title: str = "") -> Any:
             below.plot(hours, 100 * stranded / cpus, color=figures.ORANGE, label="free, stranded")
     above.set_ylabel("guests accepted\nuntil then, %")
     below.set_ylabel("dedicated CPUs, %" if alone else "dedicated CPUs\nused, %")
-    for axes in (above, below):
-        axes.set_ylim(0, 104)
+    # where few are refused, the axis is cut so that it can be seen
+    lowest = min((float(line.get_ydata().min()) for line in above.lines), default=0.0)
+    above.set_ylim(10 * (lowest // 10) - 1 if lowest > 50 else 0, 101 if lowest > 50 else 104)
+    below.set_ylim(0, 104)
     below.set_xlabel("hours")
     figures.legend_above(below if alone else above)
     figures.thousands(below.xaxis)
@@ -74,7 +76,7 @@ def plans(rows: Rows, title: str = "") -> Any:
     axes.barh(range(len(rows)), shares, color=colours)
     figures.at_ends(axes, shares, map(_words, rows, shares))
     several = len({row["trace"] for row in rows}) > 1
-    figures.named(axes, [_named(row, several) for row in rows])
+    figures.named(axes, [figures.short(_named(row, several)) for row in rows])
     axes.set_xlim(0, 150)
     axes.set_xticks(range(0, 101, 25))
     axes.set_xlabel("guests that found a host, %")

@@ -74,7 +74,9 @@ def _cells(whose: str, ids: Iterable[int]) -> str:
 def causes_picture(found: FleetExplanation) -> Any:
     """A bar for each cause; the part of hosts that could never take the guest is grey."""
     causes = found.causes[:MOST_CAUSES]
-    figure, axes = figures.bars(len(causes), str(found))
+    labels = [textwrap.fill(one.reason.words, LINE) for one in causes]
+    lines = max((label.count("\n") + 1 for label in labels), default=1)
+    figure, axes = figures.bars(len(causes), str(found), lines)
     never = [one.never for one in causes]
     rest = [one.reason.hosts - one.never for one in causes]
     places = range(len(causes))
@@ -84,8 +86,7 @@ def causes_picture(found: FleetExplanation) -> Any:
         axes.barh(places, never, left=rest, color=NEVER, label="never, were they empty")
     hosts = [one.reason.hosts for one in causes]
     figures.at_ends(axes, hosts, (f"{n:,}" for n in hosts))
-    figures.named(axes, [one.reason.words for one in causes])
-    axes.set_yticklabels([textwrap.fill(one.reason.words, LINE) for one in causes])
+    figures.named(axes, labels)
     axes.set_xlabel("hosts that refuse it")
     axes.set_xlim(left=0)
     figures.thousands(axes.xaxis)

@@ -52,9 +52,9 @@ def bare(axes: Any) -> Any:
     return axes
 
 
-def bars(rows: int, title: str) -> tuple[ShownFigure, Any]:
-    """For horizontal bars below each other."""
-    made = figure(1.2 + 0.34 * max(rows, 1), title)
+def bars(rows: int, title: str, lines: int = 1) -> tuple[ShownFigure, Any]:
+    """For horizontal bars below each other, whose labels have so many lines at most."""
+    made = figure(1.2 + (0.16 + 0.18 * lines) * max(rows, 1), title)
     axes = bare(made.subplots())
     axes.margins(x=0.12)
     return made, axes
@@ -62,7 +62,7 @@ def bars(rows: int, title: str) -> tuple[ShownFigure, Any]:
 
 def named(axes: Any, labels: Sequence[str]) -> None:
     """One label for each bar, the first above."""
-    axes.set_yticks(range(len(labels)), [short(label) for label in labels])
+    axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
 

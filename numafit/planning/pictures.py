@@ -37,7 +37,7 @@ def headroom_bars(
         np.maximum(most, reached).tolist(),
         (f"{n:,}" + (f" + {m:,}" if m else "") for n, m in zip(reached, lost, strict=True)),
     )
-    figures.named(axes, flavors)
+    figures.named(axes, list(map(figures.short, flavors)))
     axes.set_xlabel("more guests that fit")
     figures.thousands(axes.xaxis)
     figures.legend_above(axes)
@@ -78,7 +78,7 @@ def stranded_bars(
         np.where(free > 0, 100, 0).tolist(),
         (f"of {_amount(n, unit)}" for n, unit in zip(free.tolist(), units, strict=True)),
     )
-    figures.named(axes, kinds)
+    figures.named(axes, list(map(figures.short, kinds)))
     axes.set_xlim(0, 125)
     axes.set_xticks(range(0, 101, 25))
     axes.set_xlabel("% of what is free")
