@@ -19,3 +19,13 @@ show numafit fit examples/flavors.json examples/hosts/edge-gold.json \
 show numafit fit examples/flavor-router.json examples/hosts/dual-xeon.yaml \
     examples/hosts/edge-gold.json --image examples/images/vnf-router.json --physnet provider
 show numafit capacity examples/flavors.json examples/hosts/*
+
+# where it is, and what to ask next
+here=$(dirname "$(command -v numafit)")
+cat <<END
+numafit is $here/numafit. For this shell to find it:
+
+    export PATH="$here:\$PATH"
+
+What people ask it: docs/guide/recipes.md. What it can be asked: numafit --help
+END
