@@ -53,8 +53,10 @@ _SETTINGS = {
 }
 MOST_BARS = 24
 MOST_LABEL = 30
+UNASKED = SERIES[-1]
+"""Grey: it says more about the catalogue than about the hosts."""
 LACKS = len(SERIES) - 1
-"""Causes with a colour of their own; the others share the last."""
+"""Other causes with colours; where there are more, those of the least share the last."""
 
 Chart = tuple[str, str]
 """Wide, narrow."""
@@ -106,9 +108,12 @@ def _short(label: str, most: int = MOST_LABEL) -> str:
     return label if len(label) <= most else label[: most - 1] + "…"
 
 
-def _rows(figure: Any, labels: Sequence[str], wide: bool) -> tuple[Any, npt.NDArray[np.int64]]:
-    """Axes for a bar for each label, from the top; on narrow ones labels stand above bars."""
-    figure.set_figheight((70 + (26 if wide else 42) * len(labels)) / PIXELS)
+def _rows(
+    figure: Any, labels: Sequence[str], wide: bool, legend: int
+) -> tuple[Any, npt.NDArray[np.int64]]:
+    """Axes for a bar for each label, from the top; on narrow ones labels stand above bars.
+    ``legend``: its lines."""
+    figure.set_figheight((36 + 20 * legend + (26 if wide else 42) * len(labels)) / PIXELS)
     axes = figure.subplots()
     at = np.arange(len(labels))
     if wide:
@@ -124,9 +129,8 @@ def _rows(figure: Any, labels: Sequence[str], wide: bool) -> tuple[Any, npt.NDAr
     return axes, at
 
 
-def _legend(axes: Any, figure: Any, columns: int) -> None:
-    if axes.get_legend_handles_labels()[0]:
-        figure.legend(loc="outside upper left", frameon=False, ncols=columns, handlelength=1)
+def _legend(figure: Any, columns: int) -> None:
+    figure.legend(loc="outside upper left", frameon=False, ncols=columns, handlelength=1)
 
 
 def room_chart(room: Headroom) -> Chart:
@@ -135,12 +139,13 @@ def room_chart(room: Headroom) -> Chart:
     chosen = sorted(some[:MOST_BARS])
     labels = [room.flavors[n] for n in chosen]
     reached, most = room.in_all[chosen], room.at_most[chosen]
+    others = bool((most > reached).any())
 
     def draw(figure: Any, wide: bool) -> None:
-        axes, at = _rows(figure, labels, wide)
+        axes, at = _rows(figure, labels, wide, 1 if wide or not others else 2)
         thick = 0.62 if wide else 0.36
         axes.barh(at, reached, thick, color=SERIES[0], label="the scheduler reaches")
-        if (most > reached).any():
+        if others:
             more = most - reached
             axes.barh(at, more, thick, left=reached, color=SERIES[1], label="another order could")
         for n, count in zip(at, reached.tolist(), strict=True):
@@ -152,7 +157,7 @@ def room_chart(room: Headroom) -> Chart:
         axes.set_xlim(left=0)
         axes.xaxis.set_major_formatter(lambda value, _at: f"{value:,.0f}")
         axes.xaxis.get_major_locator().set_params(nbins=6 if wide else 4, integer=True)
-        _legend(axes, figure, 2 if wide else 1)
+        _legend(figure, 2 if wide else 1)
 
     return _twice("room", draw)
 
@@ -162,38 +167,45 @@ def stranded_chart(lost: Stranded) -> Chart:
     some = [n for n, free in enumerate(lost.free_in_all.tolist()) if free]
     labels = [lost.kinds[n] for n in some]
     free = lost.free_in_all[some]
-    weight: dict[str, float] = {}
-    for cause in lost.causes:
-        part = cause.units / int(lost.free_in_all[lost.kinds.index(cause.kind)])
-        weight[cause.lacks] = weight.get(cause.lacks, 0.0) + part
-    ranked = sorted(weight, key=lambda lacks: -weight[lacks])
-    named = ranked if len(ranked) <= LACKS + 1 else ranked[:LACKS]
+    parts = _parts(lost, labels)
 
     def draw(figure: Any, wide: bool) -> None:
-        axes, at = _rows(figure, labels, wide)
+        columns = 3 if wide else 1
+        axes, at = _rows(figure, labels, wide, -(-(len(parts) + 1) // columns))
         thick = 0.62 if wide else 0.36
         axes.barh(at, 100.0, thick, color=REST, label="in reach of some flavor")
         left = np.zeros(len(labels))
-        for n, lacks in enumerate([*named, None]):
-            part = np.zeros(len(labels))
-            for cause in lost.causes:
-                if cause.lacks == lacks or (lacks is None and cause.lacks not in named):
-                    part[labels.index(cause.kind)] += cause.units
-            if part.any():
-                part = 100.0 * part / free
-                axes.barh(at, part, thick, left=left, color=SERIES[n], label=_lacks_words(lacks))
-                left += part
+        for words, color, part in parts:
+            axes.barh(at, 100.0 * part / free, thick, left=left, color=color, label=words)
+            left += 100.0 * part / free
         axes.set_xlim(0, 100)
         axes.xaxis.set_major_formatter(lambda value, _at: f"{value:.0f} %")
-        _legend(axes, figure, 3 if wide else 1)
+        _legend(figure, columns)
 
     return _twice("stranded", draw)
 
 
-def _lacks_words(lacks: str | None) -> str:
-    if lacks is None:
-        return "stranded for other reasons"
-    return lacks if lacks == reasons.NOTHING_ASKS else f"lacks {lacks}"
+def _parts(lost: Stranded, labels: Sequence[str]) -> list[tuple[str, str, npt.NDArray[Any]]]:
+    """Causes in words, each with a colour and its units of each kind; the largest first."""
+    found: dict[str, npt.NDArray[Any]] = {}
+    weight: dict[str, float] = {}
+    for cause in lost.causes:
+        at = labels.index(cause.kind)
+        found.setdefault(cause.lacks, np.zeros(len(labels)))[at] += cause.units
+        share = cause.units / int(lost.free_in_all[lost.kinds.index(cause.kind)])
+        weight[cause.lacks] = weight.get(cause.lacks, 0.0) + share
+    unasked = found.pop(reasons.NOTHING_ASKS, None)
+    ranked = sorted(found, key=lambda lacks: -weight[lacks])
+    named = ranked if len(ranked) <= LACKS else ranked[: LACKS - 1]
+    parts = [
+        (f"lacks {lacks}", color, found[lacks]) for lacks, color in zip(named, SERIES, strict=False)
+    ]
+    if len(named) < len(ranked):
+        others = np.sum([found[lacks] for lacks in ranked[len(named) :]], axis=0)
+        parts.append(("lacks something else", SERIES[LACKS - 1], others))
+    if unasked is not None:
+        parts.append((reasons.NOTHING_ASKS, UNASKED, unasked))
+    return parts
 
 
 def use_chart(used: npt.NDArray[Any], total: npt.NDArray[Any]) -> Chart:

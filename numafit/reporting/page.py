@@ -26,6 +26,8 @@ from numafit.reporting.hosts import Row, pictures, rows
 
 TITLE = "numafit report"
 EXTRA = "report"
+FIRST_ROWS = 100
+"""Of the table of hosts, until all are asked for: a page of thousands is shown sooner so."""
 
 
 def need_libraries() -> None:
@@ -58,6 +60,7 @@ def page(
         script_hash=_hash(script),
         data=pictures(found, infos),
         hosts=hosts,
+        first=FIRST_ROWS,
         makes=tables.makes(found.room),
         tiles=tiles(found, hosts),
         use=_chart(charts.use_chart(*_use(hosts))),

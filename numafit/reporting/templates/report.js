@@ -4,7 +4,6 @@
   const page = document.documentElement;
   const at = (id) => document.getElementById(id);
   const data = JSON.parse(at("data").textContent);
-  const FIRST = 100; // rows of the table of hosts until all are asked for
   const order = new Intl.Collator(undefined, { numeric: true });
   page.classList.add("scripts");
 
@@ -63,6 +62,7 @@
   }
 
   const hosts = at("host-table");
+  const first = Number(hosts.dataset.first); // rows until all are asked for
   const names = Array.from(hosts.tBodies[0].rows, (row) => row.cells[0].firstChild.textContent);
   const lower = names.map((name) => name.toLowerCase());
   const [byName, byMake, byFlavor] = ["by-name", "by-make", "by-flavor"].map(at);
@@ -88,7 +88,7 @@
         (byMake.value === "" || row.dataset.k === byMake.value) &&
         (byFlavor.value === "" || data.room[host][byFlavor.value] > 0);
       found += fits;
-      row.hidden = !(fits && (all || shown < FIRST));
+      row.hidden = !(fits && (all || shown < first));
       shown += !row.hidden;
     }
     const total = names.length.toLocaleString("en");
@@ -191,7 +191,7 @@
   }
 
   function drawTable(caption, labels, rows) {
-    const numbers = labels.map((_, n) => typeof rows[0][n] === "number" || /^\d+\+$/.test(rows[0][n]));
+    const numbers = labels.map((_, n) => /^\d+\+?$/.test(rows[0][n]));
     const style = labels.map((label, n) => `--c${n + 1}:'${label}'`).join(";");
     const of = (n) => (numbers[n] ? { class: "n" } : {});
     const head = labels.map((label, n) => make("th", { scope: "col", ...of(n) }, label));
