@@ -72,7 +72,8 @@ class BrokenFlavor:
 def read_flavors(
     path: str | os.PathLike[str], broken: list[BrokenFlavor] | None = None
 ) -> list[Flavor]:
-    """The flavors of a JSON or YAML file, in its order; see ``flavors_from`` for the forms."""
+    """The flavors of a JSON or YAML file, in its order; see ``flavors_from`` for the forms. Raises
+    ``InputError`` with the file, the entry, the key, the value and what was expected."""
     return flavors_from(load(path), os.fspath(path), broken)
 
 
@@ -230,7 +231,8 @@ def _properties_of_text(text: str) -> dict[str, str]:
 
 
 def read_image(path: str | os.PathLike[str]) -> Image:
-    """The image of a JSON or YAML file; see ``image_from`` for the forms."""
+    """The image of a JSON or YAML file; see ``image_from`` for the forms. Raises ``InputError``
+    with the file, the key, the value and what was expected."""
     return image_from(load(path), os.fspath(path))
 
 

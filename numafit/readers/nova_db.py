@@ -216,6 +216,7 @@ def database_url(source: str) -> str:
 
 
 def read_nova_db(url: str) -> list[HostInfo]:
-    """The hosts of a cell database, with their usage as nova stored it."""
+    """The hosts of a cell database, with their usage as nova stored it. Raises ``InputError`` with
+    the row and the column at fault, and where the database cannot be reached."""
     with NovaDb(url) as database:
         return list(database.hosts())

@@ -118,6 +118,8 @@ def read_nova_rows(path: str | os.PathLike[str]) -> list[HostInfo]:
     The forms of files: ``numafit.readers.row_files``. Of use are the columns
     ``hypervisor_hostname`` (or ``host``), ``numa_topology``, ``pci_stats``, the allocation
     ratios, ``deleted``, and what the row says of vCPUs, memory and disk as a whole.
+
+    Raises ``InputError`` with the file, the row, the way to the value and what was expected.
     """
     file = os.fspath(path)
     hosts = []

@@ -84,7 +84,8 @@ def read_azure(
 
     Its VM types are fractions of a machine; ``vcpus`` and ``memory_mb`` are those of the machine
     that stands for it here, ``machine`` its ``machineId`` (default: the smallest). Fractions are
-    rounded up to whole CPUs and MiB. Types that this machine does not take are passed over.
+    rounded up to whole CPUs and MiB. Types that this machine does not take are passed over. Raises
+    ``InputError`` with the file and what it lacks.
     """
     file = os.fspath(path)
     with unpacked(path) as plain:
@@ -155,7 +156,8 @@ def _azure_types(
 
 def read_huawei(path: str | os.PathLike[str]) -> VmTrace:
     """Huawei-East-1: ``vmid,cpu,memory,time,type`` with memory in GB, time in seconds, type 0 for
-    a creation and 1 for a deletion, in the order of time."""
+    a creation and 1 for a deletion, in the order of time. Raises ``InputError`` with the file and
+    the line."""
     file = os.fspath(path)
     trace = VmTrace()
     here: dict[str, tuple[Size, float]] = {}
@@ -187,7 +189,8 @@ def read_alibaba(path: str | os.PathLike[str]) -> VmTrace:
     """Pods of Alibaba's ``cluster-trace-gpu-v2023`` (``openb_pod_list_*.csv``).
 
     CPUs are thousandths, rounded up; pods that share a GPU ask for one. Types of GPU are not looked
-    at, and pods that never ran (``Pending``) come like the others.
+    at, and pods that never ran (``Pending``) come like the others. Raises ``InputError`` with the
+    file and the line.
     """
     file = os.fspath(path)
     trace = VmTrace()
@@ -208,7 +211,8 @@ def read_alibaba(path: str | os.PathLike[str]) -> VmTrace:
 def read_own(path: str | os.PathLike[str]) -> VmTrace:
     """``flavor,start,end``: guests by the names of their flavors, as a query of one's own database
     gives them. Times are seconds, or dates such as ``2026-11-28 14:00:00`` (UTC where they name no
-    zone), the same in all rows; no end, ``NULL`` or ``nan``: it stays."""
+    zone), the same in all rows; no end, ``NULL`` or ``nan``: it stays. Raises
+    ``InputError`` with the file and the line."""
     file = os.fspath(path)
     trace = VmTrace()
     dated: bool | None = None
