@@ -148,8 +148,9 @@ class Refusal:
     """The guest does not fit; false in a condition. What it says is of the moment at which it was
     made, whatever changes before it is read.
 
-    ``reason``: the code (such as ``"free_cpus"``; docs/reference/reasons.md), ``wanted`` and ``available``: its quantities,
-    ``message``: all of it in words, ``cells``: a CellRefusal for each pair of guest and host cell.
+    ``reason``: the code (such as ``"free_cpus"``; docs/reference/reasons.md has all),
+    ``wanted`` and ``available``: its quantities, ``message``: all of it in words, ``cells``: a
+    CellRefusal for each pair of guest and host cell.
     ``subject``: what it is about by name (a resource class, a physical network, a PCI request),
     ``""`` where numbers say all. ``host``: index of the host in the fleet (0 of a Host),
     ``host_name``: its name, ``""`` where it has none.
