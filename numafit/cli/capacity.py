@@ -22,6 +22,7 @@ from numafit.cli.output import (
     print_table,
 )
 from numafit.cli.requests import Guests, guest_options
+from numafit.cli.sections import Sectioned
 from numafit.cli.shares import shares_of
 from numafit.cli.sources import HostSources, host_sources
 from numafit.errors import printable
@@ -76,7 +77,7 @@ class Count:
         return f"{count}+" if count >= self.cap else str(count)
 
 
-@click.command()
+@click.command(cls=Sectioned)
 @guest_options
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources

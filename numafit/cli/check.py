@@ -11,6 +11,7 @@ import click
 from numafit.cli.lint import refuse, strict_option, unknown_names
 from numafit.cli.networks import HostNetworks, network_options
 from numafit.cli.output import and_text, format_option, print_json
+from numafit.cli.sections import Sectioned
 from numafit.cli.sources import SOURCES, Bare, HostSources, host_sources
 from numafit.diagnosis.affinity import Affinities
 from numafit.diagnosis.check import SEVERITIES, Machine, check_host
@@ -58,7 +59,9 @@ class Seen:
         )
 
 
-@click.command(short_help="Does nova.conf fit its host, and does nova know the names in use?")
+@click.command(
+    short_help="Does nova.conf fit its host, and does nova know the names in use?", cls=Sectioned
+)
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources
 @click.option(

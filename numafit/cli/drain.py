@@ -14,6 +14,7 @@ from numafit.cli.plan_guests import (
     plan_options,
     show_steps,
 )
+from numafit.cli.sections import Sectioned
 from numafit.cli.sources import HostSources, host_sources
 from numafit.errors import InputError, printable
 from numafit.model.options import FitOptions
@@ -21,7 +22,7 @@ from numafit.planning.drain import Drain, drain
 from numafit.readers.checks import nearest
 
 
-@click.command()
+@click.command(cls=Sectioned)
 @click.argument("name", metavar="NAME")
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources

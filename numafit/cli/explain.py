@@ -14,6 +14,7 @@ from numafit.cli.glance import Glance
 from numafit.cli.notes import Notes
 from numafit.cli.output import format_option, print_json, print_table
 from numafit.cli.requests import Guests, broken_rows, guest_options, show_broken
+from numafit.cli.sections import Sectioned
 from numafit.cli.servers import read as read_servers
 from numafit.cli.sources import HostSources, host_sources
 from numafit.errors import InputError, printable
@@ -29,7 +30,7 @@ Answer = Explanation | FleetExplanation
 _CHANGED = {"request": "the request", "host": "the host", "guest": "the host's guests"}
 
 
-@click.command()
+@click.command(cls=Sectioned)
 @guest_options
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources

@@ -20,6 +20,7 @@ from numafit.cli.notes import Notes
 from numafit.cli.output import cpu_text, format_option, print_json, print_table, size_text
 from numafit.cli.requests import Guests, broken_rows, guest_options, show_broken
 from numafit.cli.running import Running, Shape
+from numafit.cli.sections import Sectioned
 from numafit.cli.sources import HostSources, host_sources
 from numafit.model.flavor import Flavor
 from numafit.model.placement import PciAllocation, Placement, PlacementCell
@@ -44,7 +45,7 @@ class Answer(NamedTuple):
         return cls(flavor, one.host, Running(shape, one.found, one, sources))
 
 
-@click.command()
+@click.command(cls=Sectioned)
 @guest_options
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources

@@ -18,6 +18,7 @@ from numafit.cli.output import (
     save_picture,
 )
 from numafit.cli.requests import Guests, guest_options
+from numafit.cli.sections import Sectioned
 from numafit.cli.sources import HostSources, host_sources
 from numafit.planning.headroom import GROUPS, Headroom, headroom
 from numafit.planning.tables import rows_of
@@ -26,7 +27,7 @@ MOST_ENDS = 2
 """Reasons that a row of the table names."""
 
 
-@click.command()
+@click.command(cls=Sectioned)
 @guest_options
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources
@@ -36,6 +37,7 @@ MOST_ENDS = 2
     type=click.Choice(["host", *GROUPS]),
     help="A row for each host, aggregate, zone or kind of host (hosts built alike).",
 )
+@click.option("--by-host", is_flag=True, help="The same as --by host.")
 @counting_options
 @picture_option
 @format_option("json", "csv")
@@ -43,6 +45,7 @@ def command(
     guests: Guests,
     sources: HostSources,
     groups: str | None,
+    by_host: bool,
     cap: int,
     threads: int,
     picture: str | None,
@@ -65,6 +68,10 @@ def command(
     Exit status: 0 there is room for each flavor, 1 for one of them there is none, 2 bad input, one
     flavor of the list among it.
     """
+    if by_host:
+        if groups not in (None, "host"):
+            raise click.UsageError(f"--by-host does not go with --by {groups}.")
+        groups = "host"
     wanted = guests.read(sources.aliases(), sources.filters())
     fleets = sources.fleets(guests.ratios)
     catalogue = {flavor.name: request for flavor, request in wanted}

@@ -15,6 +15,7 @@ from numafit.cli.glance import MOST_HOSTS, Answered, Glance
 from numafit.cli.notes import Notes
 from numafit.cli.output import format_option, print_json, print_table
 from numafit.cli.running import Shape
+from numafit.cli.sections import Sectioned
 from numafit.cli.servers import find
 from numafit.cli.servers import read as read_database
 from numafit.cli.sources import HostSources, host_sources
@@ -33,7 +34,7 @@ from numafit.rules.pci_alias import parse_aliases
 from numafit.views.refused import reasons
 
 
-@click.command()
+@click.command(cls=Sectioned)
 @click.argument("name", metavar="SERVER")
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @click.option(

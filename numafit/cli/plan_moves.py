@@ -15,6 +15,7 @@ from numafit.cli.plan_guests import (
     show_steps,
 )
 from numafit.cli.requests import Guests, guest_options
+from numafit.cli.sections import Sectioned
 from numafit.cli.sources import HostSources, host_sources
 from numafit.errors import InputError, printable
 from numafit.planning.make_room import MadeRoom, make_room
@@ -22,7 +23,7 @@ from numafit.planning.room_gains import CAP
 from numafit.readers.checks import nearest
 
 
-@click.command()
+@click.command(cls=Sectioned)
 @guest_options
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources

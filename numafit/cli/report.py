@@ -13,6 +13,7 @@ from numafit.cli.heard import heard
 from numafit.cli.notes import Notes
 from numafit.cli.plan_guests import guests_of, one_fleet, plan_options
 from numafit.cli.requests import Guests, guest_options
+from numafit.cli.sections import Sectioned
 from numafit.cli.sources import HostSources, host_sources
 from numafit.columns.drafts import draft_of
 from numafit.errors import InputError
@@ -25,7 +26,7 @@ from numafit.reporting.findings import WORST, findings
 from numafit.reporting.page import TITLE, need_libraries, page
 
 
-@click.command()
+@click.command(cls=Sectioned)
 @guest_options
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources

@@ -38,6 +38,8 @@ _GUEST = (
     "strict",
 )
 _FIT = ("strategy", "limits", "physnet_affinity", "pci_matching")
+GUEST_OPTIONS = frozenset((*_GUEST, *_FIT))
+"""Names of what ``guest_options`` adds."""
 
 _OPTIONS = (
     click.argument("flavors_file", metavar="FLAVORS"),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import click
 
 from numafit.cli.output import format_option, print_json
+from numafit.cli.sections import Sectioned
 from numafit.cli.sources import HostSources, host_sources
 from numafit.readers.hostfile import host_to_mapping
 from numafit.views.svg import host_svg
 from numafit.views.text import host_text
 
 
-@click.command()
+@click.command(cls=Sectioned)
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources
 @format_option(

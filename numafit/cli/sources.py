@@ -316,6 +316,9 @@ COMPANIONS: dict[str, Callable[[Any], Any]] = {
 }
 """Options that stand beside those of the sources: name in ``Given`` -> click option."""
 
+HOST_OPTIONS = (*(source.name for source in SOURCES), *COMPANIONS)
+"""Names of what ``host_sources`` adds."""
+
 
 class HostSources:
     """What was given on the command line; ``read`` gives the hosts, in the order of SOURCES."""
@@ -473,11 +476,10 @@ def host_sources(function: Callable[..., Any]) -> Callable[..., Any]:
 
     Host files may also stand as arguments: those of an argument ``host_files`` count as --host.
     """
-    names = [source.name for source in SOURCES] + list(COMPANIONS)
 
     @functools.wraps(function)
     def command(*args: Any, host_files: Sequence[str] = (), **kwargs: Any) -> Any:
-        given = {name: kwargs.pop(name) for name in names}
+        given = {name: kwargs.pop(name) for name in HOST_OPTIONS}
         given["host"] = (*host_files, *given["host"])
         return function(*args, sources=HostSources(given), **kwargs)
 

@@ -17,6 +17,7 @@ from numafit.cli.output import (
     save_picture,
 )
 from numafit.cli.requests import Guests, guest_options
+from numafit.cli.sections import Sectioned
 from numafit.cli.shares import shares_of
 from numafit.cli.sources import HostSources, host_sources
 from numafit.planning.reasons import NOTHING_ASKS
@@ -25,7 +26,7 @@ from numafit.planning.stranded_course import Course, stranded_over
 from numafit.planning.tables import rows_of
 
 
-@click.command()
+@click.command(cls=Sectioned)
 @guest_options
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources

@@ -14,6 +14,7 @@ from numafit.cli.notes import Notes
 from numafit.cli.output import NOTHING, format_option, print_csv, print_json, print_table
 from numafit.cli.requests import Guests, guest_options
 from numafit.cli.scenarios import HELP, Scenario, scenarios
+from numafit.cli.sections import Sectioned
 from numafit.cli.sources import HostSources, host_sources
 from numafit.errors import InputError, MisuseError
 from numafit.fleet import Fleet
@@ -27,7 +28,7 @@ _PART_OF = dict(zip((_PLANS, _FLAVORS, _TIME), PARTS, strict=True))
 _OUTSIDE = "not within the trace"
 
 
-@click.command()
+@click.command(cls=Sectioned)
 @guest_options
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources

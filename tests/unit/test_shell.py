@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import click
@@ -16,6 +17,9 @@ from numafit.cli import COMMANDS
 from numafit.cli.group import numafit as group
 
 Run = Callable[..., Any]
+EXAMPLES = Path(__file__).parents[2] / "examples"
+FLAVORS = EXAMPLES / "flavors.json"
+XEON = EXAMPLES / "hosts" / "dual-xeon.yaml"
 COMMAND = [sys.executable, "-c", "from numafit_command import main; raise SystemExit(main())"]
 
 
@@ -138,3 +142,29 @@ def test_formats_have_the_same_names_everywhere() -> None:
 def test_show_takes_its_older_word_for_a_table(numafit: Run) -> None:
     asked = ("show", "--hwloc", "pack:1 numa:1 core:2 pu:1", "--format")
     assert numafit(*asked, "text").out == numafit(*asked, "table").out != ""
+
+
+def test_the_help_of_a_command_lists_its_own_options_before_those_of_all(numafit: Run) -> None:
+    heads = ("Options:", "Which guests, and how they are placed:", "Which hosts, and what is known")
+    text = numafit("capacity", "--help").out
+    own, guests, hosts = (text.index(head) for head in heads)
+    assert own < text.index("--mix NAME") < guests < text.index("--flavor NAME") < hosts
+    assert hosts < text.index("--nova-db ")
+    context = click.Context(group)
+    for name in COMMANDS:
+        command = group.get_command(context, name)
+        assert command is not None
+        if any(one.name == "host_files" for one in command.params):
+            assert heads[2] in numafit(name, "--help").out, name
+
+
+def test_a_row_for_each_host_is_asked_for_by_the_same_option(numafit: Run) -> None:
+    asked = (FLAVORS, XEON, "--flavor", "db.uneven", "--by-host")
+    for name in ("fit", "capacity", "headroom", "stranded"):
+        done = numafit(name, *asked)
+        assert done.status in (0, 1), done.err
+        assert "dual-xeon" in done.out
+    assert numafit("headroom", *asked).out == numafit("headroom", *asked[:-1], "--by", "host").out
+    both = numafit("headroom", *asked, "--by", "kind")
+    assert (both.status, both.out) == (2, "")
+    assert "--by-host does not go with --by kind" in both.err
