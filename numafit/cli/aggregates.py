@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from numafit.cli.output import say
 from numafit.errors import printable
 from numafit.model.hostinfo import HostInfo
 from numafit.rules.aggregates import Aggregates
@@ -56,7 +57,7 @@ class AggregateSources:
             return
         if self._services.isdisjoint(self._known.hosts):
             theirs, ours = min(self._known.hosts), min(self._services)
-            click.echo(
+            say(
                 printable(
                     "numafit: aggregates: none of the hosts is in one; they have hosts such as "
                     f"{theirs}, and here is {ours}"

@@ -20,6 +20,7 @@ from numafit.cli.output import (
     print_csv,
     print_json,
     print_table,
+    say,
 )
 from numafit.cli.requests import Guests, guest_options
 from numafit.cli.sections import Sectioned
@@ -235,12 +236,12 @@ def _total(count: Count) -> str:
 
 def _notes(counts: list[Count], hosts: int) -> None:
     if any(count.capped for count in counts):
-        click.echo(f"+: counting stopped at {counts[0].cap} on a host (--cap)")
+        say(f"+: counting stopped at {counts[0].cap} on a host (--cap)")
     for count in counts:
         if count.error:
-            click.echo(f"{count.name}: {count.error}")
+            say(f"{count.name}: {count.error}")
         if count.none is not None:
-            click.echo(printable(f"{count.name}: {_none_words(count.none, hosts)}"))
+            say(printable(f"{count.name}: {_none_words(count.none, hosts)}"))
 
 
 def _none_words(why: Reason, hosts: int) -> str:

@@ -10,7 +10,7 @@ import click
 
 from numafit.cli.lint import refuse, strict_option, unknown_names
 from numafit.cli.networks import HostNetworks, network_options
-from numafit.cli.output import and_text, format_option, print_json
+from numafit.cli.output import and_text, format_option, print_json, say
 from numafit.cli.sections import Sectioned
 from numafit.cli.sources import SOURCES, Bare, HostSources, host_sources
 from numafit.diagnosis.affinity import Affinities
@@ -263,17 +263,15 @@ def _affinities(networks: HostNetworks, machine: Bare, live: bool) -> Affinities
 
 def _show(ordered: list[Finding], found: Found, seen: Seen) -> None:
     for finding in ordered:
-        click.echo(
-            printable(f"{finding.severity}: {finding.where}{_on(found[finding])}: {finding.what}")
-        )
+        say(printable(f"{finding.severity}: {finding.where}{_on(found[finding])}: {finding.what}"))
         if finding.advice:
-            click.echo(printable(f"    {finding.advice}"))
+            say(printable(f"    {finding.advice}"))
     counts = [
         f"{count} {severity}{'' if count == 1 else 's'}"
         for severity in SEVERITIES
         if (count := sum(finding.severity == severity for finding in ordered))
     ]
-    click.echo(", ".join(counts) if counts else str(seen))
+    say(", ".join(counts) if counts else str(seen))
 
 
 def _on(hosts: list[str]) -> str:

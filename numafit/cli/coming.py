@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from numafit.cli.notes import Asked
-from numafit.cli.output import NOTHING, print_table
+from numafit.cli.output import NOTHING, print_table, say
 from numafit.cli.requests import Guests
 from numafit.cli.shares import shares_of
 from numafit.errors import InputError, printable, shorten
@@ -174,9 +174,9 @@ class Coming:
             more = f"; and {len(some) - 3} more sizes" if len(some) > 3 else ""
             whom = f"{counted(self.found.left_out, 'guest')} of the trace"
             why = f"no flavor has what they ask for ({named}{more})"
-            click.echo(printable(f"left out: {whom}, for {why}"), err=err)
+            say(printable(f"left out: {whom}, for {why}"), err=err)
         for why, rows in self.found.passed_over.items():
-            click.echo(f"passed over: {counted(rows, 'row')} of the trace: {why}", err=err)
+            say(f"passed over: {counted(rows, 'row')} of the trace: {why}", err=err)
 
 
 def _show_sizes(stand_ins: Sequence[StandIn]) -> None:
@@ -185,7 +185,7 @@ def _show_sizes(stand_ins: Sequence[StandIn]) -> None:
     print_table(("of the trace", "guests", "as flavor"), rows, numbers=("guests",))
     rest = stand_ins[MOST_SIZES:]
     if rest:
-        click.echo(f"and {len(rest)} more sizes, of {sum(one.guests for one in rest):,} guests")
+        say(f"and {len(rest)} more sizes, of {sum(one.guests for one in rest):,} guests")
 
 
 def _vms(file: str, form: str, machine: str | None) -> VmTrace:

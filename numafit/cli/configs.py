@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from numafit.cli.output import say
 from numafit.errors import InputError, printable, shorten
 from numafit.model.guest import Limits
 from numafit.model.hostinfo import HostInfo
@@ -146,9 +147,7 @@ class Configs:
         """One line for each configuration over stored hosts: what it changed."""
         self.need_matches()
         for files, seen in self._seen.items():
-            click.echo(
-                printable(f"numafit: {' '.join(_line(self._names_of(files), seen))}"), err=True
-            )
+            say(printable(f"numafit: {' '.join(_line(self._names_of(files), seen))}"), err=True)
 
     def need_matches(self) -> None:
         """A pattern that matched no host is a UsageError."""

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from numafit.cli.networks import HostNetworks, network_options
-from numafit.cli.output import format_option, print_json, print_table
+from numafit.cli.output import format_option, print_json, print_table, say
 from numafit.cpuset import format_cpu_list
 from numafit.diagnosis.affinity import Affinities, Affinity, nova_conf_text
 from numafit.diagnosis.check import spread_words
@@ -74,7 +74,7 @@ def _show(
     for one in _networks(found):
         _explain(one)
     if not found.physnets and found.tunnel is None and not found.unknown:
-        click.echo(
+        say(
             "No network is configured: give neutron's files (--neutron), the switch's tables "
             "(--switch), or --map PHYSNET:INTERFACE and --tunnel-ip.\n"
         )
@@ -85,16 +85,16 @@ def _show(
 def _explain(one: Affinity) -> None:
     what = "tunnels" if one.network == "tunnel" else f"physnet {one.network}"
     nodes = ", ".join(map(str, one.nodes)) or "unknown"
-    click.echo(f"{what}: {one.start}: NUMA node {nodes}")
+    say(f"{what}: {one.start}: NUMA node {nodes}")
     for step in one.via:
-        click.echo(f"  {step}")
+        say(f"  {step}")
     for nic in one.nics:
         where = "unknown" if nic.node is None else nic.node
-        click.echo(f"  {nic.name} ({nic.pci_address or 'no PCI device'}): node {where}")
+        say(f"  {nic.name} ({nic.pci_address or 'no PCI device'}): node {where}")
     if len(one.nodes) > 1:
-        click.echo(f"  {spread_words(what, one.nodes)[1]}")
+        say(f"  {spread_words(what, one.nodes)[1]}")
     for text in one.unknown:
-        click.echo(f"  not found out: {text}")
+        say(f"  not found out: {text}")
     click.echo()
 
 

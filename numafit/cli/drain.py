@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from numafit.cli.output import format_option, print_json, print_table
+from numafit.cli.output import format_option, print_json, print_table, say
 from numafit.cli.plan_guests import (
     described_steps,
     guests_of,
@@ -86,7 +86,7 @@ def command(
 
 
 def _show(found: Drain) -> None:
-    click.echo(printable(str(found)))
+    say(printable(str(found)))
     show_steps(found.steps)
     if found.left:
         print_table(

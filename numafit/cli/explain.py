@@ -12,7 +12,7 @@ import numpy.typing as npt
 from numafit.cli.fit import print_pairs
 from numafit.cli.glance import Glance
 from numafit.cli.notes import Notes
-from numafit.cli.output import format_option, print_json, print_table
+from numafit.cli.output import format_option, print_json, print_table, say
 from numafit.cli.requests import Guests, broken_rows, guest_options, show_broken
 from numafit.cli.sections import Sectioned
 from numafit.cli.servers import read as read_servers
@@ -160,7 +160,7 @@ def servers_of(sources: HostSources) -> list[Server]:
             found += read_servers(source)
         except InputError as error:
             text = f"numafit: no guests that could leave, their servers cannot be read: {error}"
-            click.echo(printable(text), err=True)
+            say(printable(text), err=True)
     return found
 
 
@@ -168,13 +168,13 @@ def _show(flavor: Flavor, answer: Answer) -> None:
     if isinstance(answer, FleetExplanation):
         _show_fleet(flavor, answer)
         return
-    click.echo(printable(f"{flavor.name} {_without_changes(answer)}"))
+    say(printable(f"{flavor.name} {_without_changes(answer)}"))
     print_pairs(answer.answer)
     rows = [(_CHANGED[one.kind], _words(one)) for kind in KINDS for one in answer.of(kind)]
     if rows:
         print_table(("change", "it would fit with"), rows)
     elif not answer:
-        click.echo(_nothing(answer))
+        say(_nothing(answer))
 
 
 def _without_changes(answer: Explanation) -> str:
@@ -192,7 +192,7 @@ def _nothing(answer: Explanation) -> str:
 
 
 def _show_fleet(flavor: Flavor, answer: FleetExplanation) -> None:
-    click.echo(printable(f"{flavor.name} {answer}"))
+    say(printable(f"{flavor.name} {answer}"))
     if answer.causes:
         print_table(
             ("hosts", "never", "why not", "nearest miss"),

@@ -17,7 +17,7 @@ from numafit.cli.glance import (
     print_summary,
 )
 from numafit.cli.notes import Notes
-from numafit.cli.output import cpu_text, format_option, print_json, print_table, size_text
+from numafit.cli.output import cpu_text, format_option, print_json, print_table, say, size_text
 from numafit.cli.requests import Guests, broken_rows, guest_options, show_broken
 from numafit.cli.running import Running, Shape
 from numafit.cli.sections import Sectioned
@@ -111,14 +111,14 @@ def _show(one: Answer, pins: bool = False) -> None:
     where = f"{one.flavor.name} on {one.host or 'host'}"
     answer = one.found
     if isinstance(answer, Refusal):
-        click.echo(f"{where}: does not fit: {answer.message}")
+        say(f"{where}: does not fit: {answer.message}")
         print_pairs(answer)
         return
     placement = answer.placement
     floats = "; it asks for no NUMA topology, so its CPUs and memory float"
-    click.echo(f"{where}: fits{'' if placement.cells else floats}")
+    say(f"{where}: fits{'' if placement.cells else floats}")
     for line in answer.lines(pins):
-        click.echo(f" {line}")
+        say(f" {line}")
     if placement.cells:
         print_table(
             ("guest cell", "host cell", "vCPUs", "CPUs", "memory", "pages"),

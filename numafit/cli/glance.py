@@ -13,7 +13,7 @@ import click
 import numpy as np
 import numpy.typing as npt
 
-from numafit.cli.output import and_text, print_table
+from numafit.cli.output import and_text, print_table, say
 from numafit.errors import shorten
 from numafit.fleet import Fleet
 from numafit.model.options import FitOptions
@@ -170,7 +170,7 @@ class AskedHosts:
 def print_summary(name: str, asked: AskedHosts, glance: Glance) -> None:
     """How many hosts take the flavor called ``name``, and why the others do not."""
     fits = asked.fitting
-    click.echo(f"{name}: fits on {fits} of {asked.number} hosts{_named(asked, glance)}")
+    say(f"{name}: fits on {fits} of {asked.number} hosts{_named(asked, glance)}")
     if fits == asked.number or not glance.shows(False):
         return
     refused = Glance(only="refused")

@@ -16,6 +16,7 @@ from numafit.cli.output import (
     print_json,
     print_table,
     save_picture,
+    say,
 )
 from numafit.cli.requests import Guests, guest_options
 from numafit.cli.sections import Sectioned
@@ -91,7 +92,7 @@ def command(
         _show_groups(answer, groups)
     if output != "json":
         for one in guests.broken:
-            click.echo(f"{one.name}: {one.error}", err=output == "csv")
+            say(f"{one.name}: {one.error}", err=output == "csv")
     notes.show(room, err=output != "table")
     if guests.broken:
         return 2
@@ -142,8 +143,8 @@ def _show_groups(answer: Headroom, by: str) -> None:
 
 def _below(answer: Headroom) -> None:
     if (answer.reached >= answer.cap).any():
-        click.echo(f"+: counting stopped at {answer.cap} on a host (--cap)")
-    click.echo(str(answer))
+        say(f"+: counting stopped at {answer.cap} on a host (--cap)")
+    say(str(answer))
 
 
 Row = tuple[str, int, list[int], list[int], list[bool]]

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import click
 
+from numafit.cli.output import say
 from numafit.diagnosis.finding import Finding
 from numafit.errors import printable
 from numafit.model.flavor import Flavor, Image
@@ -41,10 +42,10 @@ def say_unknown(
     found = unknown_names(flavors, image, configs)
     for finding in found[:MOST_LINES]:
         text = f"numafit: {finding.where}: {finding.what}. {finding.advice}".rstrip()
-        click.echo(printable(text), err=True)
+        say(printable(text), err=True)
     more = len(found) - MOST_LINES
     if more > 0:
-        click.echo(f"numafit: {more} more of this kind ('numafit check' lists all)", err=True)
+        say(f"numafit: {more} more of this kind ('numafit check' lists all)", err=True)
     if found and strict:
         refuse(len(found))
 

@@ -13,7 +13,7 @@ from numafit.cli import ports
 from numafit.cli.fit import Answer, _described, _show
 from numafit.cli.glance import MOST_HOSTS, Answered, Glance
 from numafit.cli.notes import Notes
-from numafit.cli.output import format_option, print_json, print_table
+from numafit.cli.output import format_option, print_json, print_table, say
 from numafit.cli.running import Shape
 from numafit.cli.sections import Sectioned
 from numafit.cli.servers import find
@@ -179,17 +179,17 @@ def _flavor(file: str | None, name: str | None) -> Flavor | None:
 def _show_move(one: Move, answer: Answer) -> None:
     _show(answer)
     if one and one.own:
-        click.echo("It fits beside what it has there, which counts until the resize is confirmed.")
+        say("It fits beside what it has there, which counts until the resize is confirmed.")
     elif one.own and one.after is not None:
         words = "it would fit"
         if isinstance(one.after, Refusal):
             words = f"it would not fit either: {one.after.message}"
-        click.echo(f"Without what it has there, which counts until then, {words}.")
+        say(f"Without what it has there, which counts until then, {words}.")
 
 
 def _summary(label: str, found: Sequence[Move]) -> None:
     fits = sum(map(bool, found))
-    click.echo(f"{label}: can go to {fits} of {len(found)} hosts")
+    say(f"{label}: can go to {fits} of {len(found)} hosts")
     refused = reasons(one.found for one in found if isinstance(one.found, Refusal))
     if refused:
         print_table(

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from numafit.cli.output import format_option, print_json
+from numafit.cli.output import format_option, print_json, say
 from numafit.diagnosis.multiqueue_advice import Advice, advise
 from numafit.errors import InputError, shorten
 from numafit.model.flavor import Flavor
@@ -87,7 +87,7 @@ def command(
     if output == "json":
         print_json([_described(flavor, advice) for flavor, advice in answers])
     else:
-        click.echo("\n".join(_text(flavor, advice) for flavor, advice in answers), nl=False)
+        say("\n".join(_text(flavor, advice) for flavor, advice in answers).rstrip("\n"))
     return 0
 
 

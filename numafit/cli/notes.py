@@ -6,9 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import click
-
-from numafit.cli.output import listed
+from numafit.cli.output import listed, say
 from numafit.errors import printable
 from numafit.fleet import Fleet
 from numafit.model.flavor import Flavor
@@ -59,7 +57,7 @@ class Notes:
     def show(self, asked: Iterable[Asked], err: bool = False) -> None:
         """``lines``; ``err``: where the answer itself is for machines."""
         for line in self.lines(asked):
-            click.echo(line, err=err)
+            say(line, err=err)
 
     def lines(self, asked: Iterable[Asked]) -> list[str]:
         """One a kind, of flavors for which some answer was yes."""

@@ -6,8 +6,9 @@ import csv
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TextIO
 
 import click
 
@@ -45,6 +46,27 @@ def format_option(
         show_default=True,
         help=text,
     )
+
+
+def say(text: str, err: bool = False) -> None:
+    """A sentence, or lines of them: on a terminal broken between words, elsewhere whole."""
+    if is_terminal(sys.stderr if err else sys.stdout):
+        text = "\n".join(line for one in text.split("\n") for line in _broken(one))
+    click.echo(text, err=err)
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    return stream is not None and stream.isatty()
+
+
+def _broken(line: str) -> Iterator[str]:
+    """As many lines as the terminal needs for it, those after the first set in."""
+    words = line.lstrip(" ")
+    margin = " " * (len(line) - len(words))
+    # one column is left free: some terminals go on to the next line behind the last
+    first, *more = wrapped(words, terminal_width() - len(margin) - 3)
+    yield margin + first
+    yield from (f"{margin}  {one}" for one in more)
 
 
 def print_json(value: object) -> None:

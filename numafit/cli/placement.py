@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from numafit.cli.output import listed
+from numafit.cli.output import listed, say
 from numafit.errors import printable, shorten
 from numafit.model.hostinfo import HostInfo
 from numafit.model.resources import Provider
@@ -75,7 +75,7 @@ class PlacementSources:
                 )
         if self._untold:
             whose = "the host itself shows" if len(self._untold) == 1 else "the hosts show"
-            click.echo(
+            say(
                 printable(
                     f"numafit: placement: no inventory was given of {listed(self._untold)}: what "
                     f"{whose} counts"

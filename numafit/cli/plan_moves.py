@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from numafit.cli.output import format_option, print_json, print_table
+from numafit.cli.output import format_option, print_json, print_table, say
 from numafit.cli.plan_guests import (
     described_steps,
     guests_of,
@@ -97,7 +97,7 @@ def command(
     if output == "json":
         print_json(_described(name, found))
     else:
-        click.echo(printable(f"{name}: {found}"))
+        say(printable(f"{name}: {found}"))
         show_steps(found.steps, gain=True)
         rows = [(flavor, *counts) for flavor, counts in found.counts.items()]
         print_table(("flavor", "fit before", "after"), rows, numbers=("fit before", "after"))

@@ -6,7 +6,7 @@ from collections import Counter
 
 import click
 
-from numafit.cli.output import format_option, print_json, print_table
+from numafit.cli.output import format_option, print_json, print_table, say
 from numafit.replaying.replay import AGREES, ARTEFACT, DIFFERS, Verdict, replay
 
 _SHOWN = 10
@@ -78,11 +78,11 @@ def _show(found: list[Verdict], differing: list[Verdict], limit: int | None) -> 
     )
     other = sum(verdict.other_threads for verdict in found)
     if other:
-        click.echo(
+        say(
             f"{other} of those that agree take another thread of the same core, as the order of a "
             "Python set has it in nova; docs/nova-differences.md says why that is left open"
         )
     for verdict in differing[:limit]:
-        click.echo(f"{verdict.id}: numafit {verdict.numafit}, nova {verdict.nova}")
+        say(f"{verdict.id}: numafit {verdict.numafit}, nova {verdict.nova}")
     if limit is not None and len(differing) > limit:
-        click.echo(f"and {len(differing) - limit} more; --all names them")
+        say(f"and {len(differing) - limit} more; --all names them")

@@ -13,6 +13,7 @@ import click
 from numafit.cli import ports
 from numafit.cli.configs import Configs
 from numafit.cli.lint import say_unknown, strict_option
+from numafit.cli.output import say
 from numafit.diagnosis.flavors import asked, passed_over
 from numafit.errors import InputError, InvalidRequest, printable, shorten
 from numafit.model.flavor import Flavor, Image
@@ -218,7 +219,7 @@ class Guests:
 def show_broken(guests: Guests) -> None:
     """A line for each entry of the list that is no flavor."""
     for one in guests.broken:
-        click.echo(printable(f"{one.name}: {one.error}"))
+        say(printable(f"{one.name}: {one.error}"))
 
 
 def broken_rows(guests: Guests) -> list[dict[str, Any]]:
@@ -246,7 +247,7 @@ class Servers:
             raise error.within(f"flavor {flavor.name}") from None
         for key, why in passed_over(found):
             text = f"numafit: flavor {flavor.name}: nova passes over {key}: {why}"
-            click.echo(printable(text), err=True)
+            say(printable(text), err=True)
         return found
 
 

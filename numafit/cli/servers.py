@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from numafit.cli.glance import match_option
-from numafit.cli.output import cpu_text, format_option, print_json, print_table, size_text
+from numafit.cli.output import cpu_text, format_option, print_json, print_table, say, size_text
 from numafit.errors import InputError, printable, shorten
 from numafit.model.server import Server
 from numafit.readers.checks import nearest
@@ -46,16 +46,16 @@ def command(source: str, patterns: Sequence[str], output: str) -> int:
         return 0
     for host, on_host in groupby(found, key=lambda seat: seat.host):
         several = list(on_host)
-        click.echo(printable(f"{host}: {_servers(len({seat.server.uuid for seat in several}))}"))
+        say(printable(f"{host}: {_servers(len({seat.server.uuid for seat in several}))}"))
         print_table(
             ("cell", "server", "CPUs", "floating", "memory", "pages", "devices"),
             map(_row, several),
             numbers=("cell", "floating", "memory", "pages"),
         )
     if any(seat.server.moving for seat in found):
-        click.echo("*: between two hosts, or waiting for its resize to be confirmed")
+        say("*: between two hosts, or waiting for its resize to be confirmed")
     if not found:
-        click.echo("no servers")
+        say("no servers")
     return 0
 
 

@@ -20,7 +20,7 @@ from numafit.cli.aggregates import OPTIONS as AGGREGATE_OPTIONS
 from numafit.cli.aggregates import AggregateSources
 from numafit.cli.configs import Configs
 from numafit.cli.glance import match_option, name_matches, need_matches
-from numafit.cli.output import listed
+from numafit.cli.output import listed, say
 from numafit.cli.placement import OPTIONS, PlacementSources
 from numafit.diagnosis.usage import Difference
 from numafit.errors import InputError, printable
@@ -207,7 +207,7 @@ def _note(given: Given, name: str, service: str | None) -> None:
 
 def _say_without_services(database: NovaDb) -> None:
     if database.services_without_guests() is None:
-        click.echo(
+        say(
             "numafit: not judged: whether the hosts' compute services take guests: the database "
             "has no nova-compute services",
             err=True,
@@ -228,10 +228,10 @@ def _say(found: Sequence[Difference], given: Given) -> None:
         one for one in found if name_matches(one.host, given[PATTERNS], services.get(one.host, ""))
     ]
     for difference in differences[:MOST_DIFFERENCES]:
-        click.echo(f"numafit: {difference}", err=True)
+        say(f"numafit: {difference}", err=True)
     more = len(differences) - MOST_DIFFERENCES
     if more > 0:
-        click.echo(f"numafit: {more} more differences of this kind", err=True)
+        say(f"numafit: {more} more differences of this kind", err=True)
 
 
 SERVICES = "services"
@@ -452,7 +452,7 @@ class HostSources:
             _note(self.given, host.name, host.service)
             for remark in (*host.remarks, off_remark(host)):
                 if remark and name_matches(host.name, self.given[PATTERNS], host.service):
-                    click.echo(printable(f"numafit: {host.name or value}: {remark}"), err=True)
+                    say(printable(f"numafit: {host.name or value}: {remark}"), err=True)
             yield host
 
 
@@ -463,7 +463,7 @@ def _say_twice(names: Sequence[str]) -> None:
     twice = [name for name, times in Counter(names).items() if name and times > 1]
     if twice:
         what = "this host is" if len(twice) == 1 else f"{len(twice)} hosts are"
-        click.echo(
+        say(
             printable(
                 f"numafit: {what} given more than once, and counted each time: {listed(twice)}"
             ),

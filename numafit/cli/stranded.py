@@ -15,6 +15,7 @@ from numafit.cli.output import (
     print_json,
     print_table,
     save_picture,
+    say,
 )
 from numafit.cli.requests import Guests, guest_options
 from numafit.cli.sections import Sectioned
@@ -117,7 +118,7 @@ def command(
         _show(answer, by_host)
     if output != "json":
         for one in guests.broken:
-            click.echo(f"{one.name}: {one.error}", err=output == "csv")
+            say(f"{one.name}: {one.error}", err=output == "csv")
     if guests.broken:
         return 2
     return int(any(one.in_all.any() for one in (course.answers if course else (answer,))))
@@ -141,7 +142,7 @@ def _show(answer: Stranded, by_host: bool) -> None:
         _show_hosts(answer)
     else:
         _show_causes(answer)
-    click.echo(str(answer))
+    say(str(answer))
 
 
 def _show_causes(answer: Stranded) -> None:
@@ -158,7 +159,7 @@ def _show_causes(answer: Stranded) -> None:
         print_table(heads, rows, numbers=heads[1:3])
     if idle:
         named = [f"{one.kind} ({one.units:,}{' MiB' * (units[one.kind] == 'MiB')})" for one in idle]
-        click.echo(f"asked for by no flavor: {', '.join(named)}")
+        say(f"asked for by no flavor: {', '.join(named)}")
 
 
 def _of_unit(kind: str, unit: str) -> str:
@@ -183,7 +184,7 @@ def _show_course(course: Course) -> None:
     heads = ("moment", "free CPUs", "stranded", "fragmentation")
     rows = [(moment, free, lost, f"{index:.2f}") for moment, free, lost, index in rows_of(one)]
     print_table(heads, rows, numbers=heads[1:])
-    click.echo(str(course))
+    say(str(course))
 
 
 def _described(answer: Stranded) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import click
 
 from numafit.cli.coming import Coming, coming_options
 from numafit.cli.notes import Notes
-from numafit.cli.output import NOTHING, format_option, print_csv, print_json, print_table
+from numafit.cli.output import NOTHING, format_option, print_csv, print_json, print_table, say
 from numafit.cli.requests import Guests, guest_options
 from numafit.cli.scenarios import HELP, Scenario, scenarios
 from numafit.cli.sections import Sectioned
@@ -132,7 +132,7 @@ def command(
         print_csv(heads, ([row.get(name) for name in heads] for row in rows))
     else:
         _TABLES[by](_rows(found, by))
-        click.echo(str(found))
+        say(str(found))
     coming.show(err=output != "table")
     Notes([(fleet, None)]).show(wanted, err=output != "table")
     return 0 if any(not row["refused"] for row in found.rows) else 1

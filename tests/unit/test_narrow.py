@@ -3,8 +3,12 @@ broken over lines or lost."""
 
 from __future__ import annotations
 
+import os
+import pty
 import re
 import shlex
+import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable
 from glob import glob
@@ -13,11 +17,12 @@ from typing import Any
 
 import pytest
 
-from numafit.cli import COMMANDS
+from numafit.cli import COMMANDS, output
 from numafit.cli.layout import wrapped
 from numafit.cli.output import print_table
 
 ROOT = Path(__file__).parents[2]
+EXAMPLES = ROOT / "examples"
 Run = Callable[..., Any]
 NUMBER = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[0-9a-f]{2}\.[0-7]|\d+(?:\.\d+)?")
 """PCI addresses; counts, sizes, ids."""
@@ -71,6 +76,46 @@ def test_no_number_is_broken_or_lost(
     # a row's name may stand once more, where columns go on below
     assert not wide - narrow, sorted(wide - narrow)
     assert set(narrow) == set(wide)
+
+
+@pytest.mark.parametrize("asked", ASKED)
+def test_sentences_on_a_terminal_are_broken_between_words(
+    numafit: Run, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    monkeypatch.chdir(ROOT)
+    words = [name for word in shlex.split(asked) for name in sorted(glob(word)) or [word]]
+    monkeypatch.setenv("COLUMNS", "60")
+    whole = numafit(*words)
+    monkeypatch.setattr(output, "is_terminal", lambda stream: True)
+    shown = numafit(*words)
+    assert "".join(shown.out.split()) == "".join(whole.out.split())
+    assert "".join(shown.err.split()) == "".join(whole.err.split())
+    for line in (shown.out + shown.err).splitlines():
+        # a word that is longer than a line stays whole
+        assert len(line) < 60 or " " not in line.strip(), line
+
+
+def test_a_terminal_is_told_from_a_pipe(tmp_path: Path) -> None:
+    """In a pseudoterminal of 40 columns."""
+    ours, theirs = pty.openpty()
+    try:
+        asked = ("capacity", "--hwloc", "pack:1 numa:1 core:2 pu:1", str(EXAMPLES / "flavors.json"))
+        line = [sys.executable, "-m", "numafit", *asked]
+        done = subprocess.run(
+            line,
+            stdout=theirs,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "COLUMNS": "40", "TERM": "xterm"},
+            timeout=60,
+        )
+        assert done.returncode == 1
+        os.set_blocking(ours, False)
+        text = re.sub(r"\x1b\[\d*m", "", os.read(ours, 1 << 20).decode())  # heads are bold
+    finally:
+        os.close(ours)
+        os.close(theirs)
+    assert "nfv.huge" in text
+    assert max(map(len, text.splitlines())) < 40
 
 
 def test_every_command_that_prints_a_table_is_asked() -> None:
