@@ -19,7 +19,7 @@ from numafit.cli.sections import Sectioned
 from numafit.cli.servers import find
 from numafit.cli.servers import read as read_database
 from numafit.cli.sources import HostSources, host_sources
-from numafit.errors import InputError, printable
+from numafit.errors import InputError, printable, shorten
 from numafit.fleet import Fleet
 from numafit.model.flavor import Flavor
 from numafit.model.options import FitOptions
@@ -149,6 +149,10 @@ def command(
 
 def _server(name: str, sources: HostSources, image_file: str | None) -> Server:
     databases: Sequence[str] = sources.given["nova_db"]
+    if not databases and not os.path.exists(name):
+        raise click.UsageError(
+            f"SERVER: {shorten(name)} is no file; by a name or uuid servers are found in --nova-db."
+        )
     if os.path.exists(name) or not databases:
         image = read_image(image_file) if image_file else None
         return read_server(name, image)

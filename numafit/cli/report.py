@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,7 @@ from numafit.cli.counting import counting_options
 from numafit.cli.explain import servers_of
 from numafit.cli.heard import heard
 from numafit.cli.notes import Notes
+from numafit.cli.output import is_terminal
 from numafit.cli.plan_guests import guests_of, one_fleet, plan_options
 from numafit.cli.requests import Guests, guest_options
 from numafit.cli.sections import Sectioned
@@ -114,6 +116,8 @@ def command(
         broken=[(one.name, str(one.error)) for one in guests.broken],
     )
     if path is None:
+        if is_terminal(sys.stdout):
+            raise click.UsageError("--output: name a file; a terminal does not show the page.")
         click.echo(text, nl=False)
     else:
         _write(path, text)

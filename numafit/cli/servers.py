@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from itertools import groupby
 from typing import Any
@@ -11,6 +11,7 @@ import click
 
 from numafit.cli.glance import match_option
 from numafit.cli.output import cpu_text, format_option, print_json, print_table, say, size_text
+from numafit.cli.sources import SOURCES
 from numafit.errors import InputError, printable, shorten
 from numafit.model.server import Server
 from numafit.readers.checks import nearest
@@ -18,17 +19,37 @@ from numafit.readers.hostcell import page_size_text
 from numafit.views.seats import Seat, seats
 
 
+def _no_servers_there(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The other sources of hosts, which know no servers, are an error that says so."""
+
+    def refuse(_context: click.Context, option: click.Parameter, values: Sequence[str]) -> None:
+        if values:
+            raise click.UsageError(
+                f"{option.opts[0]} tells no servers: they stand in a cell's database (--nova-db)."
+            )
+
+    wrapped = function
+    for source in SOURCES:
+        if source.name != "nova_db":
+            wrapped = click.option(
+                source.flag, multiple=True, hidden=True, expose_value=False, callback=refuse
+            )(wrapped)
+    return wrapped
+
+
 @click.command()
 @click.option(
     "--nova-db",
-    "source",
+    "sources",
     metavar="URL|FILE",
-    required=True,
-    help="A cell database of nova, by URL, env:VARIABLE or a nova.conf, as for other commands.",
+    multiple=True,
+    help="A cell database of nova, by URL, env:VARIABLE or a nova.conf, as for other commands; may "
+    "be given several times.",
 )
+@_no_servers_there
 @match_option
 @format_option("json")
-def command(source: str, patterns: Sequence[str], output: str) -> int:
+def command(sources: Sequence[str], patterns: Sequence[str], output: str) -> int:
     """Who sits on which CPU, cell and device of each host, as nova's instances say it.
 
     CPUs are those of the host that a server has for itself, its emulator threads among them;
@@ -40,7 +61,9 @@ def command(source: str, patterns: Sequence[str], output: str) -> int:
 
     Exit status: 0 shown, 2 bad input.
     """
-    found = seats(_on(read(source), patterns))
+    if not sources:
+        raise click.UsageError("Whose servers? Name the database of a nova cell with --nova-db.")
+    found = seats(_on([server for one in sources for server in read(one)], patterns))
     if output == "json":
         print_json(list(map(_described, found)))
         return 0

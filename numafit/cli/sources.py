@@ -340,7 +340,10 @@ class HostSources:
 
     def _need_any(self) -> None:
         if not self.given_any:
-            raise click.UsageError("No host given: name a host file, or use one of the sources.")
+            flags = ", ".join(source.flag for source in SOURCES[1:-1])
+            raise click.UsageError(
+                f"No host given: name a host file, or use {flags} or {SOURCES[-1].flag}."
+            )
 
     def _need_some(self, hosts: int) -> None:
         """A cell may be empty; nothing at all is no answer about hosts."""

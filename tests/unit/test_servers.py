@@ -437,3 +437,9 @@ def test_servers_on_a_narrow_terminal_have_a_block_each(
     lines = numafit("servers", "--nova-db", cell).out.splitlines()
     assert " cell       0" in lines
     assert " devices    0000:81:00.1" in lines
+
+
+def test_servers_of_two_cells_stand_below_each_other(numafit: Run, cell: str) -> None:
+    once = numafit("servers", "--nova-db", cell, "--format", "json")
+    twice = numafit("servers", "--nova-db", cell, "--nova-db", cell, "--format", "json")
+    assert len(json.loads(twice.out)) == 2 * len(json.loads(once.out)) > 0

@@ -168,3 +168,24 @@ def test_a_row_for_each_host_is_asked_for_by_the_same_option(numafit: Run) -> No
     both = numafit("headroom", *asked, "--by", "kind")
     assert (both.status, both.out) == (2, "")
     assert "--by-host does not go with --by kind" in both.err
+
+
+@pytest.mark.parametrize("option", ["--host", "--nova-rows", "--sysfs", "--hwloc", "--fleet"])
+def test_sources_that_tell_no_servers_say_so(numafit: Run, option: str) -> None:
+    done = numafit("servers", option, "x")
+    assert (done.status, done.out) == (2, "")
+    assert f"{option} tells no servers: they stand in a cell's database (--nova-db)" in done.err
+    assert option not in numafit("servers", "--help").out
+
+
+def test_a_server_by_its_name_needs_a_database(numafit: Run) -> None:
+    done = numafit("move", "web", XEON)
+    assert done.status == 2
+    assert "SERVER: 'web' is no file; by a name or uuid servers are found in --nova-db" in done.err
+    assert "Whose servers? " in numafit("servers").err
+
+
+def test_no_host_names_every_source(numafit: Run) -> None:
+    said = numafit("show").err
+    for option in ("--nova-rows", "--sysfs", "--libvirt", "--hwloc", "--nova-db", "--fleet"):
+        assert option in said
