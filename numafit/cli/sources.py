@@ -37,6 +37,7 @@ from numafit.rules.pci_pools import functions_of, pools_from_devices
 
 if TYPE_CHECKING:
     from numafit.readers.nova_db import NovaDb
+    from numafit.serving.following import Over
 
 Given = Mapping[str, Any]
 """Names of options (with underscores) -> values; tuples where an option may stand twice."""
@@ -170,7 +171,7 @@ def _nova_db(url: str, given: Given) -> list[HostInfo]:
         hosts = list(map(partial(_service_noted, given), database.hosts()))
         _say(database.differences(), given)
         if not given["count_disabled"]:
-            _say_without_services(database)
+            say_without_services(database)
     return hosts
 
 
@@ -184,7 +185,7 @@ def _fleet_of_db(url: str, given: Given) -> Fleet:
             # the careful reader names the row
             fleet = Fleet(map(partial(_service_noted, given), database.hosts()))
         _say(database.differences(), given)
-        _say_without_services(database)
+        say_without_services(database)
     return fleet
 
 
@@ -205,7 +206,7 @@ def _note(given: Given, name: str, service: str | None) -> None:
         given[SERVICES][name] = service
 
 
-def _say_without_services(database: NovaDb) -> None:
+def say_without_services(database: NovaDb) -> None:
     if database.services_without_guests() is None:
         click.echo(
             "numafit: not judged: whether the hosts' compute services take guests: the database "
@@ -331,6 +332,10 @@ class HostSources:
             SERVICES: self.services,
         }
 
+    def again(self) -> HostSources:
+        """The same, of which nothing was read yet."""
+        return HostSources(self.given)
+
     @property
     def given_any(self) -> bool:
         return any(self.given[source.name] for source in SOURCES)
@@ -372,20 +377,30 @@ class HostSources:
         self._need_some(len(hosts))
         self.need_matches(host.name for host in hosts)
         hosts = list(filter(self.matches, hosts))
-        _say_twice([host.name for host in hosts])
+        self._report([host.name for host in hosts])
+        return hosts
+
+    def _report(self, names: Sequence[str]) -> None:
+        _say_twice(names)
         self.configs.report()
         self.placement.report()
         self.aggregates.report()
-        return hosts
 
     def need_matches(self, names: Iterable[str]) -> None:
         """A pattern of --match that none of these hosts matches is a UsageError."""
         need_matches("--match", self.given[PATTERNS], names, self.services)
 
-    def fleets(self, ratios: Limits | None = None, patterns: tuple[str, ...] = ()) -> list[Fleet]:
+    def fleets(
+        self,
+        ratios: Limits | None = None,
+        patterns: tuple[str, ...] = (),
+        followed: Callable[[str, Over | None], Fleet] | None = None,
+    ) -> list[Fleet]:
         """The same hosts in the same order, as one fleet or several, made the fastest way. Those
         without inventories have the ones that nova-compute would report; ``ratios``: allocation
-        ratios in place of theirs; ``patterns``: nothing is remarked of hosts that match none."""
+        ratios in place of theirs; ``patterns``: nothing is remarked of hosts that match none;
+        ``followed``: what reads a --nova-db instead, and is told what is to be put on its hosts
+        (``None``: nothing)."""
         self._need_any()
         asked = self.given[PATTERNS]
         self.given = {**self.given, PATTERNS: asked or patterns}
@@ -394,7 +409,11 @@ class HostSources:
         fleets: list[Fleet] = []
         for source in SOURCES:
             values = self.given[source.name]
-            if source.fleet is not None and not by_host:
+            if followed is not None and source.name == "nova_db":
+                over = partial(self._asked_about, ratios) if by_host or asked else None
+                found = (followed(one, over) for one in values)
+                fleets += found if over else (one.with_inventories(ratios) for one in found)
+            elif source.fleet is not None and not by_host:
                 fleets += (source.fleet(one, self.given).with_inventories(ratios) for one in values)
             elif values:
                 fleets.append(
@@ -409,10 +428,7 @@ class HostSources:
             self.need_matches(name for fleet in fleets for name in fleet.names)
             for fleet in fleets:
                 self._keep_asked(fleet)
-        _say_twice([name for fleet in fleets for name in fleet.names])
-        self.configs.report()
-        self.placement.report()
-        self.aggregates.report()
+        self._report([name for fleet in fleets for name in fleet.names])
         return fleets
 
     def _keep_asked(self, fleet: Fleet) -> None:
@@ -422,8 +438,9 @@ class HostSources:
             for n, name in enumerate(fleet.names)
             if not name_matches(name, asked, services.get(name, ""))
         ]
-        fleet.remove(others)
-        fleet.compact()
+        if others:
+            fleet.remove(others)
+            fleet.compact()
 
     def moments(self, fleets: int) -> list[str]:
         """What each of ``fleets()`` was read from, where each is a moment of its own."""
@@ -442,15 +459,24 @@ class HostSources:
 
     def _hosts(self, source: Source, value: str) -> Iterator[HostInfo]:
         for host in source.read(value, self.given):
-            if self.given["count_disabled"]:
-                host = replace(host, disabled="")
-            host = self.configs.applied(host, source.hardware)
-            host = self.aggregates.applied(self.placement.applied(host))
-            _note(self.given, host.name, host.service)
-            for remark in (*host.remarks, off_remark(host)):
-                if remark and name_matches(host.name, self.given[PATTERNS], host.service):
-                    click.echo(printable(f"numafit: {host.name or value}: {remark}"), err=True)
-            yield host
+            yield self._over(host, value, source.hardware)
+
+    def _over(self, host: HostInfo, value: str, hardware: bool = False) -> HostInfo:
+        """``host`` of the source ``value`` with all that stands beside the sources on top."""
+        if self.given["count_disabled"]:
+            host = replace(host, disabled="")
+        host = self.configs.applied(host, hardware)
+        host = self.aggregates.applied(self.placement.applied(host))
+        _note(self.given, host.name, host.service)
+        for remark in (*host.remarks, off_remark(host)):
+            if remark and name_matches(host.name, self.given[PATTERNS], host.service):
+                click.echo(printable(f"numafit: {host.name or value}: {remark}"), err=True)
+        return host
+
+    def _asked_about(self, ratios: Limits | None, host: HostInfo) -> HostInfo | None:
+        """The same of a --nova-db with inventories, where --match asks about it."""
+        host = self._over(host, "--nova-db")
+        return self.configs.with_inventories(host, ratios) if self.matches(host) else None
 
 
 def _say_twice(names: Sequence[str]) -> None:
