@@ -30,17 +30,19 @@ class Stopped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """``plain``, and ``packed`` by deflate up to a byte from which others go on; ``since``: Unix
-    time of the data; ``took``: seconds that reading, counting and writing took."""
+    """``plain``, and ``packed`` by deflate up to a byte from which others go on, with the ``check``
+    that they go on from; ``since``: Unix time of the data, ``None``: nothing was read yet;
+    ``took``: seconds that reading, counting and writing took."""
 
     plain: bytes
     packed: bytes
-    since: float
+    check: int
+    since: float | None
     took: float
 
     @classmethod
-    def of(cls, plain: bytes, since: float, took: float) -> Text:
-        return cls(plain, _packed(plain, zlib.Z_FULL_FLUSH), since, took)
+    def of(cls, plain: bytes, since: float | None, took: float) -> Text:
+        return cls(plain, _packed(plain, zlib.Z_FULL_FLUSH), zlib.crc32(plain), since, took)
 
 
 def _packed(plain: bytes, end: int) -> bytes:
@@ -63,7 +65,7 @@ class Cache:
         self._read, self._interval, self._say = read, interval, say
         self._woken = woken or threading.Event()
         self._stop = threading.Event()
-        self._text: Text | None = None
+        self._text = Text.of(b"", None, 0.0)
         self._ended = time.monotonic()
         self._worked = False
         self.error: Exception | None = None
@@ -122,7 +124,7 @@ class Cache:
     def _say_error(self, error: Exception) -> None:
         """Once, however often it comes."""
         before, self.error = self.error, error
-        if self._text is None or (type(before), str(before)) == (type(error), str(error)):
+        if self._text.since is None or (type(before), str(before)) == (type(error), str(error)):
             return
         words = str(error)
         if not isinstance(error, NumafitError | OSError):
@@ -135,35 +137,34 @@ class Cache:
         overdue = time.monotonic() - self._ended > OVERDUE * self._interval + 60
         return self._worked and not overdue
 
-    def plain(self) -> bytes:
+    def plain(self) -> list[bytes]:
+        """The text, in pieces of which only the last is made now."""
         text = self._text
-        return (b"" if text is None else text.plain) + self._own(text, True)
+        return [text.plain, self._own(text, True)]
 
-    def gzipped(self) -> bytes:
-        """The same, packed: one member, of which only the end is made now."""
+    def gzipped(self) -> list[bytes]:
+        """The same, packed as one member."""
         text = self._text
         own = self._own(text, True)
-        packed = (b"" if text is None else text.packed) + _packed(own, zlib.Z_FINISH)
-        plain = b"" if text is None else text.plain
-        check, size = zlib.crc32(own, zlib.crc32(plain)), len(plain) + len(own)
+        check, size = zlib.crc32(own, text.check), len(text.plain) + len(own)
         tail = check.to_bytes(4, "little") + (size & 0xFFFFFFFF).to_bytes(4, "little")
-        return _GZIP_HEAD + packed + tail
+        return [_GZIP_HEAD, text.packed, _packed(own, zlib.Z_FINISH) + tail]
 
     def for_a_file(self) -> bytes:
         """Without the age, which would not grow there."""
         text = self._text
-        return (b"" if text is None else text.plain) + self._own(text, False)
+        return text.plain + self._own(text, False)
 
-    def _own(self, text: Text | None, age: bool) -> bytes:
+    def _own(self, text: Text, age: bool) -> bytes:
         return families.text_of(self._families(text, age))
 
-    def _families(self, text: Text | None, age: bool) -> Iterator[families.Family]:
+    def _families(self, text: Text, age: bool) -> Iterator[families.Family]:
         up = "Whether the last reading of hosts and flavors worked, and none is long overdue."
         yield families.gauge("numafit_up", up, (), [((), int(self.up))])
         counted = ("Readings that were begun.", "Readings that failed.")
         yield families.counter("numafit_readings", counted[0], self._readings)
         yield families.counter("numafit_readings_failed", counted[1], self._failed)
-        if text is None:
+        if text.since is None:
             return
         if age:
             words = "How old the numbers are: since the oldest of the hosts' sources was so."

@@ -59,7 +59,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _answer(self, body: bool) -> None:
         path = self.path.partition("?")[0]
         if path == "/":
-            self._send(_INDEX, "text/html; charset=utf-8", body)
+            self._send([_INDEX], "text/html; charset=utf-8", body)
         elif path != PATH:
             self.send_error(HTTPStatus.NOT_FOUND)
         elif takes_gzip(self.headers.get("Accept-Encoding", "")):
@@ -67,17 +67,18 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(self.server.cache.plain(), CONTENT_TYPE, body)
 
-    def _send(self, content: bytes, kind: str, body: bool, encoding: str = "") -> None:
+    def _send(self, content: list[bytes], kind: str, body: bool, encoding: str = "") -> None:
         self.send_response(HTTPStatus.OK)
         self.send_header("Content-Type", kind)
-        self.send_header("Content-Length", str(len(content)))
+        self.send_header("Content-Length", str(sum(map(len, content))))
         self.send_header("Vary", "Accept-Encoding")
         if encoding:
             self.send_header("Content-Encoding", encoding)
         self.end_headers()
         if body:
             with suppress(OSError):
-                self.wfile.write(content)
+                for piece in content:
+                    self.wfile.write(piece)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002
         """Scrapes are no news."""
