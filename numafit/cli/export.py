@@ -82,15 +82,15 @@ def command(
     without --wait, 130 interrupted.
     """
     need("prometheus_client", "export")
-    source = Source(guests, sources, cap, threads)
+    watched = Watched(guests, sources, cap, threads)
     if once:
-        cache = Cache(source.read, interval)
+        cache = Cache(watched.read, interval)
         cache.refresh()
         click.echo(cache.for_a_file().decode(), nl=False)
         return 0
-    source.need_again()
+    watched.need_again()
     woken, ended = threading.Event(), threading.Event()
-    cache = Cache(source.read, interval, _say, woken)
+    cache = Cache(watched.read, interval, _say, woken)
     server = _server(listen, cache)
 
     def end(_signal: int, _frame: object) -> None:
@@ -136,7 +136,7 @@ def _say(words: str) -> None:
     click.echo(printable(f"numafit: {words}"), err=True)
 
 
-class Source:
+class Watched:
     """What the command line names, read again and again."""
 
     def __init__(self, guests: Guests, sources: HostSources, cap: int, threads: int) -> None:
@@ -185,7 +185,8 @@ class Source:
         followed = self._followed.setdefault(url, Followed())
         with NovaDb(database_url(url)) as database:
             fleet = followed.now(database, over)
-            say_without_services(database)
+            if not self._sources.given["count_disabled"]:
+                say_without_services(database)
         return fleet
 
     @contextlib.contextmanager
@@ -203,9 +204,12 @@ class Source:
 
 
 def _changed(sources: HostSources) -> Iterator[float]:
-    """When files of hosts were changed last; a database and a directory are as they are now."""
-    for source in SOURCES:
-        for value in sources.given[source.name]:
-            with contextlib.suppress(OSError, ValueError):
-                if os.path.isfile(value) and source.name != "nova_db":
-                    yield os.stat(value).st_mtime
+    """When files that tell of hosts were changed last; a database and a directory are as they are
+    now."""
+    names = [source.name for source in SOURCES if source.name != "nova_db"]
+    for name in (*names, "placement", "aggregates"):
+        for value in sources.given[name]:
+            for path in (value, value.partition("=")[2]):
+                with contextlib.suppress(OSError, ValueError):
+                    if os.path.isfile(path):
+                        yield os.stat(path).st_mtime

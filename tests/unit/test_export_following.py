@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from numafit import Fleet
-from numafit.cli.export import Source
+from numafit.cli.export import Watched
 from numafit.cli.group import numafit as group
 from numafit.errors import InputError, NumafitError
 from numafit.readers.nova_db import NovaDb
@@ -36,15 +36,15 @@ def reader(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Read]:
     """The source that a command line names, as the command reads it again and again."""
 
     def made(*arguments: str) -> Read:
-        found: list[Source] = []
+        found: list[Watched] = []
 
-        class Kept(Source):
+        class Kept(Watched):
             def read(self) -> Reading:
                 found.append(self)
                 return super().read()
 
         with monkeypatch.context() as patched:
-            patched.setattr("numafit.cli.export.Source", Kept)
+            patched.setattr("numafit.cli.export.Watched", Kept)
             group.main(["export", *arguments, "--once"], standalone_mode=False)
         return found[0].read
 
