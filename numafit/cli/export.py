@@ -16,7 +16,8 @@ import click
 
 from numafit.cli.counting import counting_options
 from numafit.cli.requests import Guests, guest_options
-from numafit.cli.sources import SOURCES, HostSources, host_sources, say_without_services
+from numafit.cli.source_kinds import SOURCES, say_without_services
+from numafit.cli.sources import HostSources, host_sources
 from numafit.errors import NumafitError, printable, shorten
 from numafit.extras import need
 from numafit.fleet import Fleet

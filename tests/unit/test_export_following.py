@@ -103,6 +103,23 @@ def test_what_stands_on_top_is_followed_too(cloud: Cloud, reader: Callable[..., 
     assert room(read())["p4"] == [0, 4, 4]
 
 
+@pytest.mark.parametrize("on_top", [True, False])
+def test_hosts_that_are_not_asked_about_stay_out(
+    cloud: Cloud, reader: Callable[..., Read], on_top: bool
+) -> None:
+    placement = ("--placement-db", cloud.url("placement")) if on_top else ()
+    options = ("--nova-db", cloud.url("cell"), *placement)
+    # c2 by its hypervisor, c3 by its service
+    read = reader(cloud.url("api"), *options, "--match", "c2.ex*", "--match", "c3")
+    assert read().fleets[0].names == ["c2.example", "c3.example"]
+    cloud.use(1, pinned=5)
+    cloud.use(2, pinned=8)
+    assert room(read())["p4"] == [0, 4]
+    cloud.delete(2)
+    with pytest.raises(NumafitError, match=r"--match 'c2\.ex\*'"):
+        read()
+
+
 def test_hosts_that_say_the_same_are_not_touched(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
