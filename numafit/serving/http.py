@@ -20,7 +20,8 @@ _INDEX = f'<!doctype html><title>numafit</title><a href="{PATH}">{PATH}</a>\n'.e
 
 
 class Server(ThreadingHTTPServer):
-    """Hands out the texts of a cache. Raises OSError where the address cannot be listened on."""
+    """Hands out the texts of a cache. ``host``: an address or a name of this machine, ``""`` for
+    all of its addresses. Raises OSError where it cannot be listened on."""
 
     daemon_threads = True
     block_on_close = False
@@ -28,7 +29,9 @@ class Server(ThreadingHTTPServer):
 
     def __init__(self, host: str, port: int, cache: Cache) -> None:
         self.cache = cache
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        self._every = not host
+        every = "::" if socket.has_dualstack_ipv6() else "0.0.0.0"
+        found = socket.getaddrinfo(host or every, port, type=socket.SOCK_STREAM)
         self.address_family = found[0][0]
         address = found[0][4]
         super().__init__((str(address[0]), int(address[1])), _Handler)
@@ -36,6 +39,8 @@ class Server(ThreadingHTTPServer):
     def server_bind(self) -> None:
         # the base class asks the resolver for the host's name, which may take long
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self._every and self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
         self.server_name, self.server_port = host_and_port(self.server_address)

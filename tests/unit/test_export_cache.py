@@ -226,6 +226,10 @@ def test_other_paths_and_methods_are_told_apart() -> None:
 def test_addresses_of_both_kinds_are_listened_on() -> None:
     with served(Cache(now, 60), "::1") as port:
         assert ask(port, host="::1")[0] == 200
+        with pytest.raises(ConnectionRefusedError):
+            ask(port)
+    with served(Cache(now, 60), "") as port:
+        assert ask(port, host="::1")[0] == ask(port)[0] == 200
 
 
 @pytest.mark.parametrize(
