@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -208,3 +209,33 @@ def test_what_click_would_complain_of_is_an_error_as_others_are(
     cloud._run("api", "DELETE FROM flavors WHERE name='p8'")
     with pytest.raises(NumafitError, match="has no flavor 'p8'"):
         read()
+
+
+@pytest.mark.parametrize("on_top", [True, False])
+def test_whatever_happens_it_says_what_a_first_reading_says(
+    cloud: Cloud, reader: Callable[..., Read], on_top: bool
+) -> None:
+    top = ("--placement-db", cloud.url("placement"), "--api-db", cloud.url("api"))
+    options = (cloud.url("api"), "--nova-db", cloud.url("cell"), *(top if on_top else ()))
+    followed = reader(*options)
+    chance = random.Random(17)
+    there, last = [1, 2, 3], 3
+    for step in range(25):
+        for _ in range(chance.randint(0, 3)):
+            what = chance.choice(("use", "use", "allocate", "come", "go"))
+            one = chance.choice(there)
+            if what == "use":
+                cloud.use(one, chance.randint(0, 8))
+            elif what == "allocate":
+                cloud.allocate(one, "PCPU", chance.randint(0, 16))
+            elif what == "come":
+                last += 1
+                cloud.hosts([last], chance.randint(0, 8))
+                there.append(last)
+            elif len(there) > 1:
+                cloud.delete(one)
+                there.remove(one)
+        now = followed()
+        assert now.fleets[0].check() is None
+        assert sorted(now.fleets[0].names) == sorted(f"c{n}.example" for n in there)
+        assert series(now) == series(reader(*options)()), step
