@@ -105,7 +105,7 @@ def command(
         if cache.error is not None and not wait:
             raise cache.error
         if cache.error is not None:
-            _say(f"{cache.error}; waiting for it")
+            _say(f"{cache.error}; nothing was read yet")
         serve = partial(server.serve_forever, poll_interval=_POLL)
         threading.Thread(target=serve, name="http", daemon=True).start()
         if not ended.is_set():
@@ -170,13 +170,16 @@ class Watched:
             host: names[0] if len(names) == 1 else SEVERAL
             for host, names in sources.aggregates.set_apart()
         }
+        projects: dict[str, set[str]] = {}
+        for one in sources.aggregates.for_projects:
+            projects.setdefault(one.name, set()).update(one.projects)
         return Reading(
             fleets,
             [Wanted(flavor.name, request, flavor.public) for flavor, request in wanted],
             min([since, *_changed(sources)]),
             [one.name for one in guests.broken],
             apart,
-            {one.name: sorted(one.projects) for one in sources.aggregates.for_projects},
+            projects,
             **self._how,
         )
 

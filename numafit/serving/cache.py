@@ -122,14 +122,16 @@ class Cache:
             wait = max(self._interval - (time.monotonic() - began), 0.0)
 
     def _say_error(self, error: Exception) -> None:
-        """Once, however often it comes."""
+        """Once, however often it comes; the first at the start is for whoever started it."""
         before, self.error = self.error, error
-        if self._text.since is None or (type(before), str(before)) == (type(error), str(error)):
+        first = before is None and self._text.since is None
+        if first or (type(before), str(before)) == (type(error), str(error)):
             return
         words = str(error)
         if not isinstance(error, NumafitError | OSError):
             words = f"a defect of numafit, please report it: {type(error).__name__}: {error}"
-        self._say(f"{words}; what was read before stays")
+        stays = "nothing was read yet" if self._text.since is None else "what was read before stays"
+        self._say(f"{words}; {stays}")
 
     @property
     def up(self) -> bool:

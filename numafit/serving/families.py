@@ -24,15 +24,13 @@ Family = Any
 """prometheus_client.Metric; the library is there once somebody exports."""
 Labels = tuple[str, ...]
 Rows = Iterable[tuple[Labels, float]]
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 def text_of(families: Iterable[Family]) -> bytes:
     """In Prometheus' text format, 0.0.4."""
     text: bytes = need("prometheus_client", "export").generate_latest(_Collected(families))
     return text
-
-
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class _Collected:
@@ -77,13 +75,7 @@ def _of_os_capacity(counts: Counts) -> Iterator[Family]:
         "Guests of the flavor that fit on all hosts, each flavor as if it came alone.",
         ("flavor_name", "public"),
         (
-            (
-                (
-                    _label(one.wanted.name),
-                    "" if one.wanted.public is None else str(one.wanted.public),
-                ),
-                one.total,
-            )
+            ((_label(one.wanted.name), _PUBLIC[one.wanted.public]), one.total)
             for one in counts.flavors
         ),
     )

@@ -62,15 +62,15 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(False)
 
     def _answer(self, body: bool) -> None:
-        path = self.path.partition("?")[0]
+        path, cache = self.path.partition("?")[0], self.server.cache
         if path == "/":
             self._send([_INDEX], "text/html; charset=utf-8", body)
         elif path != PATH:
             self.send_error(HTTPStatus.NOT_FOUND)
         elif takes_gzip(self.headers.get("Accept-Encoding", "")):
-            self._send(self.server.cache.gzipped(), CONTENT_TYPE, body, "gzip")
+            self._send(cache.gzipped(), CONTENT_TYPE, body, "gzip")
         else:
-            self._send(self.server.cache.plain(), CONTENT_TYPE, body)
+            self._send(cache.plain(), CONTENT_TYPE, body)
 
     def _send(self, content: list[bytes], kind: str, body: bool, encoding: str = "") -> None:
         self.send_response(HTTPStatus.OK)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from numafit.fleet import Fleet
@@ -31,7 +31,7 @@ class Reading:
     since: float
     broken: Sequence[str] = ()
     set_apart: Mapping[str, str] = field(default_factory=dict)
-    projects: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    projects: Mapping[str, Collection[str]] = field(default_factory=dict)
     options: FitOptions = field(default_factory=FitOptions)
     cap: int = DEFAULT_CAP
     threads: int = 1

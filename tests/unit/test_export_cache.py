@@ -117,6 +117,20 @@ def test_a_source_that_goes_away_leaves_what_was_read_and_says_so_once() -> None
     assert said[1:] == ["hosts and flavors are read again"]
 
 
+def test_while_nothing_was_read_another_error_is_said() -> None:
+    source, said = Away(), list[str]()
+    source.error = AWAY
+    cache = Cache(source, 0.02, said.append)
+    cache.start()
+    until(lambda: values(plain(cache))["numafit_readings_failed_total"] >= 3)
+    # whoever started it says the first
+    assert said == []
+    source.error = InputError("mysql://db/cell", None, "no such table", "a cell database of nova")
+    until(lambda: said)
+    cache.stop(5)
+    assert said == [f"{source.error}; nothing was read yet"]
+
+
 def test_an_error_that_nobody_thought_of_ends_no_thread() -> None:
     source, said = Away(), list[str]()
     cache = Cache(source, 0.02, said.append)
