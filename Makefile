@@ -7,7 +7,7 @@ EDITABLE := --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/edita
 PYTEST := $(BIN)/python -m pytest
 CMAKE := $(BIN)/cmake
 
-.PHONY: refusals test-report test-dask test-cloud test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan memcheck fuzz fuzz-engine fuzz-readers mutants coverage oracle analyse lint docs notebooks format wheel test-wheel clean
+.PHONY: refusals test-export test-report test-dask test-cloud test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan memcheck fuzz fuzz-engine fuzz-readers mutants coverage oracle analyse lint docs notebooks format wheel test-wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -99,7 +99,7 @@ $(VENV)/.coverage: $(VENV)/.installed
 COVERED := build/coverage-venv/bin
 COUNTED := --coverage -fprofile-update=atomic
 COVERAGE_TESTS ?= tests/unit tests/vectors tests/property/test_pci_exact.py \
-  $(foreach name,bench_gate hostile interrupted killed_save nothing_asked open_in_c sweep textfile,--ignore=tests/unit/test_$(name).py)
+  $(foreach name,bench_gate export_command hostile interrupted killed_save nothing_asked open_in_c sweep textfile,--ignore=tests/unit/test_$(name).py)
 coverage: $(VENV)/.coverage ## branches of src/ and numafit/model that tests take: 95 % wanted of each
 	rm -rf build/coverage build/coverage-wheel build/coverage-venv
 	$(call C_TESTS,coverage,,-DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS="$(COUNTED)")
@@ -206,6 +206,12 @@ $(VENV)/.dask: $(VENV)/.installed
 
 test-dask: $(VENV)/.dask ## a sweep on a cluster of Dask's worker processes, one of which is killed
 	$(PYTEST) -q -m dask tests/dask
+
+test-export: build ## a Prometheus of Debian's packages scrapes numafit export (root installs it)
+	@command -v prometheus >/dev/null \
+	  || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	    apt-get install -y --no-install-recommends prometheus; }
+	$(PYTEST) -q -m prometheus tests/prometheus
 
 test-wheel: wheel ## programs in C and Cython built against the installed wheel
 	$(PYTEST) -q -m wheel tests/wheel

@@ -13,6 +13,7 @@ from bench.report import Row, machine, save, table
 QUESTIONS = (
     "fit", "search", "devices", "scan", "capacity", "resources", "claims", "core", "linked",
     "stream", "rows", "copies", "living", "planning", "moves", "what_if",
+    "export",
 )  # fmt: skip
 RESULTS = ROOT / "bench" / "results" / "latest.json"
 

@@ -16,6 +16,7 @@ COMMANDS = {
     "capacity": "How many more of each flavor fit, on each host and in all.",
     "headroom": "How much room each flavor has, what ends it, and what fragments will cost.",
     "stranded": "What is free on hosts and yet in reach of no flavor, and what would free it.",
+    "export": "The same numbers for Prometheus, kept up to date, and how old they are.",
     "show": "Hosts: cells, cores, memory, pages, networks and devices.",
     "replay": "Where numafit and nova agree on recorded cases.",
     "discover": "Near which NUMA nodes physical networks and tunnels are, and nova.conf for it.",

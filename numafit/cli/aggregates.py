@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import click
@@ -10,7 +10,7 @@ import click
 from numafit.cli.output import say
 from numafit.errors import printable
 from numafit.model.hostinfo import HostInfo
-from numafit.rules.aggregates import Aggregates
+from numafit.rules.aggregates import Aggregate, Aggregates
 
 OPTIONS: dict[str, Callable[[Any], Any]] = {
     "api_db": click.option(
@@ -37,7 +37,7 @@ class AggregateSources:
         self._urls: tuple[str, ...] = tuple(given.get("api_db") or ())
         self._files: tuple[str, ...] = tuple(given.get("aggregates") or ())
         self._known: Aggregates | None = None
-        self._services: set[str] = set()
+        self._services: dict[str, str] = {}
 
     def __bool__(self) -> bool:
         return bool(self._urls or self._files)
@@ -48,15 +48,16 @@ class AggregateSources:
             return host
         if self._known is None:
             self._known = self._read()
-        self._services.add(self._known.service_of(host))
+        self._services[host.name] = self._known.service_of(host)
         return self._known.applied(host)
 
     def report(self) -> None:
         """One line where no host of any aggregate is among those that were read."""
         if self._known is None or not self._known.hosts:
             return
-        if self._services.isdisjoint(self._known.hosts):
-            theirs, ours = min(self._known.hosts), min(self._services)
+        services = set(self._services.values())
+        if services.isdisjoint(self._known.hosts):
+            theirs, ours = min(self._known.hosts), min(services)
             say(
                 printable(
                     "numafit: aggregates: none of the hosts is in one; they have hosts such as "
@@ -64,6 +65,17 @@ class AggregateSources:
                 ),
                 err=True,
             )
+
+    @property
+    def for_projects(self) -> Sequence[Aggregate]:
+        """Those that keep their hosts for some projects."""
+        return () if self._known is None else self._known.for_projects
+
+    def set_apart(self) -> Iterator[tuple[str, list[str]]]:
+        """Hosts that such aggregates have, each with their names."""
+        for host, service in self._services.items():
+            if names := [one.name for one in self.for_projects if service in one.hosts]:
+                yield host, names
 
     def _read(self) -> Aggregates:
         from numafit.readers.aggregates_json import read_aggregates

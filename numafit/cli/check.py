@@ -12,7 +12,8 @@ from numafit.cli.lint import refuse, strict_option, unknown_names
 from numafit.cli.networks import HostNetworks, network_options
 from numafit.cli.output import and_text, format_option, print_json, say
 from numafit.cli.sections import Sectioned
-from numafit.cli.sources import SOURCES, Bare, HostSources, host_sources
+from numafit.cli.source_kinds import SOURCES, Bare
+from numafit.cli.sources import HostSources, host_sources
 from numafit.diagnosis.affinity import Affinities
 from numafit.diagnosis.check import SEVERITIES, Machine, check_host
 from numafit.diagnosis.check_stored import stored_findings

@@ -41,6 +41,7 @@ class Configs:
     """
 
     def __init__(self, given: Mapping[str, Any]) -> None:
+        self.given = given
         self._folders: tuple[str, ...] = tuple(given.get("config_dir") or ())
         self._files: list[tuple[str | None, str]] = list(map(_pattern, given.get("config") or ()))
         self._read: dict[tuple[str, ...], NovaConfig] = {}

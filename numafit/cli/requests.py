@@ -22,6 +22,7 @@ from numafit.model.options import PCI_MATCHINGS, PHYSNET_AFFINITIES, STRATEGIES,
 from numafit.model.request import Request
 from numafit.readers.checks import nearest
 from numafit.readers.flavors import BrokenFlavor, read_flavors, read_image
+from numafit.readers.flavors_db import is_database, read_flavors_db
 from numafit.rules.filters import Filters
 from numafit.rules.pci_alias import parse_aliases
 
@@ -132,6 +133,10 @@ class Guests:
         self._configs = configs
         self._servers = Servers({})
 
+    def again(self) -> Guests:
+        """The same, of which nothing was read yet."""
+        return Guests(self.given, self.options, Configs(self._configs.given))
+
     @property
     def ratios(self) -> Limits | None:
         """Allocation ratios that --limits names."""
@@ -198,7 +203,8 @@ class Guests:
     def _flavors(self) -> list[Flavor | BrokenFlavor]:
         file = self.given["flavors_file"]
         broken: list[BrokenFlavor] = []
-        flavors: list[Flavor | BrokenFlavor] = [*read_flavors(file, broken)]
+        read = read_flavors_db if is_database(file) else read_flavors
+        flavors: list[Flavor | BrokenFlavor] = [*read(file, broken)]
         for one in broken:
             flavors.insert(one.place, one)
         names: Sequence[str] = self.given["flavor_names"]

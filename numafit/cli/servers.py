@@ -11,7 +11,7 @@ import click
 
 from numafit.cli.glance import match_option
 from numafit.cli.output import cpu_text, format_option, print_json, print_table, say, size_text
-from numafit.cli.sources import SOURCES
+from numafit.cli.source_kinds import SOURCES
 from numafit.errors import InputError, printable, shorten
 from numafit.model.server import Server
 from numafit.readers.checks import nearest

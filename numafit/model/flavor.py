@@ -19,7 +19,8 @@ MAX_VCPUS = MAX_SLOTS
 class Flavor:
     """A nova flavor. ``memory_mb``: MiB. ``extra_specs``: text to text, in the order of the
     flavor; nova looks at the first of several hyperthreading traits, so the order is kept.
-    ``disk_gb``: GiB of the root disk; ``ephemeral_gb``: GiB; ``swap_mb``: MiB.
+    ``disk_gb``: GiB of the root disk; ``ephemeral_gb``: GiB; ``swap_mb``: MiB. ``public``: whether
+    every project may use it, which no fit looks at; ``None``: not told.
 
     Raises ``MisuseError`` for wrong types and numbers out of bounds. What the extra specs say
     is read when it is needed.
@@ -32,6 +33,7 @@ class Flavor:
     disk_gb: int = 0
     ephemeral_gb: int = 0
     swap_mb: int = 0
+    public: bool | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         fields.text("name", self.name)
@@ -40,6 +42,8 @@ class Flavor:
         fields.keep_number(self, "disk_gb", 0, MAX_UNITS, "GiB")
         fields.keep_number(self, "ephemeral_gb", 0, MAX_UNITS, "GiB")
         fields.keep_number(self, "swap_mb", 0, MAX_UNITS, "MiB")
+        if self.public is not None:
+            fields.yes_or_no("public", self.public)
         specs = fields.mapping("extra_specs", self.extra_specs)
         for key, value in specs.items():
             if not isinstance(value, str):

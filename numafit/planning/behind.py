@@ -149,6 +149,18 @@ def vcpus(fleet: Fleet) -> tuple[int, Ints] | None:
     return row, np.where((limit < 0) | (limit == UNLIMITED), 0, limit)
 
 
+def inventories(fleet: Fleet) -> dict[str, tuple[Flags, Ints, Ints]]:
+    """Resource class -> which hosts have an inventory of it, what may be in use there, and what
+    is."""
+    columns, n_hosts = fleet._columns, len(fleet)
+    found = {}
+    for name, row in columns.resource_classes.items():
+        limit = columns.resource_limit[row, :n_hosts].astype(np.int64)
+        used = columns.resource_used[row, :n_hosts].astype(np.int64)
+        found[name] = limit != UNLIMITED, limit, used
+    return found
+
+
 def lacks(
     fleet: Fleet, request: Request, found: npt.NDArray[Any], words: reasons.Words
 ) -> npt.NDArray[Any]:

@@ -16,9 +16,8 @@ from numafit.model.refusal import Refusal
 from numafit.model.request import Request
 from numafit.planning.answer import Answer, Glance
 from numafit.planning.explain import KINDS, Explanation, Guests, explained
-from numafit.planning.explain_empty import NEVER, verdict_of
+from numafit.planning.explain_empty import NEVER, Verdicts
 from numafit.planning.explain_guests import Guest, guests_of, guests_on
-from numafit.planning.explain_makes import makes
 from numafit.planning.frames import frame
 from numafit.planning.words import counted
 from numafit.spans import Hosts, host_indices
@@ -172,18 +171,16 @@ def _refusals(
 def _never(
     refused: Sequence[_Refused], request: Request, options: FitOptions
 ) -> set[tuple[int, int]]:
-    """Those (by fleet and host) that could not take the guest were they empty; each make of hosts
-    is asked once."""
-    known: dict[tuple[int, bytes], bool] = {}
+    """Those (by fleet and host) that could not take the guest were they empty."""
     found = set()
     for fleet, some in groupby(refused, key=lambda one: one.fleet):
         hosts = [one.host for one in some]
-        for host, make in zip(hosts, makes(fleet, hosts), strict=True):
-            key = id(fleet), make
-            if key not in known:
-                known[key] = verdict_of(fleet.hostinfo(host), request, options)[0] == NEVER
-            if known[key]:
-                found.add((id(fleet), host))
+        verdicts = Verdicts(fleet, hosts).of(request, options)
+        found |= {
+            (id(fleet), host)
+            for host, verdict in zip(hosts, verdicts, strict=True)
+            if verdict == NEVER
+        }
     return found
 
 

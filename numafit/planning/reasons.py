@@ -83,6 +83,11 @@ def number_of(name: str) -> int:
     return reasons().index(name)
 
 
+def name_of(number: int) -> str:
+    """The reason of a status, as a Refusal has it."""
+    return reasons()[number]
+
+
 class Words:
     """Classes in words, each with a number."""
 

@@ -1,4 +1,4 @@
-"""nova's API database -> host aggregates with their metadata (extra ``openstack``: SQLAlchemy)."""
+"""nova's API database, with its aggregates and their metadata (extra ``openstack``: SQLAlchemy)."""
 
 from __future__ import annotations
 
@@ -28,16 +28,14 @@ class ApiDb(Database):
 
     def aggregates(self) -> list[Aggregate]:
         """All of them, in the order of their numbers."""
-        named = self.table("aggregates", "id", "name")
-        query = self._sa.select(named.c.id, named.c.name).order_by(named.c.id)
-        names = {
-            number: self._label("aggregates.name", name) for number, name in self.stream(query)
-        }
+        rows = self.each("aggregates", "id", "name")
+        names = {number: self._label("aggregates.name", name) for number, name in rows}
         hosts: dict[int, set[str]] = {}
-        for number, host in self._rows("aggregate_hosts", "host"):
+        for number, host in self.each("aggregate_hosts", "aggregate_id", "host"):
             hosts.setdefault(number, set()).add(self._label("aggregate_hosts.host", host))
         metadata: dict[int, dict[str, str]] = {}
-        for number, key, value in self._rows("aggregate_metadata", "key", "value"):
+        rows = self.each("aggregate_metadata", "aggregate_id", "key", "value")
+        for number, key, value in rows:
             words = metadata.setdefault(number, {})
             words[self._label("aggregate_metadata.key", key)] = self._label(
                 f"aggregate_metadata of {names.get(number)}.{key}", value
@@ -47,10 +45,10 @@ class ApiDb(Database):
             for number, name in names.items()
         ]
 
-    def _rows(self, name: str, *columns: str) -> Iterator[Any]:
-        table = self.table(name, "id", "aggregate_id", *columns)
-        wanted = ("aggregate_id", *columns)
-        query = self._sa.select(*(table.c[one] for one in wanted)).order_by(table.c.id)
+    def each(self, name: str, *columns: str) -> Iterator[Any]:
+        """These columns of each row of a table, in the order of ``id``."""
+        table = self.table(name, *dict.fromkeys(("id", *columns)))
+        query = self._sa.select(*(table.c[one] for one in columns)).order_by(table.c.id)
         return self.stream(query)
 
     def _label(self, key: str, value: object) -> str:

@@ -29,6 +29,17 @@ _DRIVERS = {
     "postgresql": "postgresql+psycopg",
     "postgres": "postgresql+psycopg",
 }
+_PATIENCE = {
+    "pymysql": {"connect_timeout": 10, "read_timeout": 60},
+    "psycopg": {
+        "connect_timeout": 10,
+        "keepalives_idle": 30,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+    },
+}
+"""Seconds (and probes) after which a server that says nothing is away, by driver; else a network
+that swallows packets would keep whoever reads for ever. A URL may say otherwise."""
 # hidden: 1 of a virtual table, 2 and 3 generated
 _COMPUTED = (
     "SELECT name FROM sqlite_master WHERE type = 'view' UNION SELECT m.name FROM sqlite_master m, "
@@ -127,7 +138,11 @@ class Database:
         backend = parsed.get_backend_name()
         if backend == "sqlite":
             return sa.create_engine("sqlite://", creator=lambda: self._sqlite(parsed.database))
-        options: dict[str, Any] = {"isolation_level": "REPEATABLE READ"}
+        patience = _PATIENCE.get(parsed.get_driver_name(), {})
+        options: dict[str, Any] = {
+            "isolation_level": "REPEATABLE READ",
+            "connect_args": {k: n for k, n in patience.items() if k not in parsed.query},
+        }
         engine = sa.create_engine(parsed, pool_size=1, max_overflow=0, **options)
         if backend in ("mysql", "mariadb"):
             sa.event.listen(engine, "connect", _mysql_read_only)

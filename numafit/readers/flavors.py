@@ -36,6 +36,7 @@ class _Shape(NamedTuple):
     memory: str
     specs: str
     disks: tuple[str, str, str]
+    public: str
     hint: str
 
 
@@ -45,16 +46,19 @@ _LISTED = _Shape(
     "RAM",
     "Properties",
     ("Disk", "Ephemeral", "Swap"),
+    "Is Public",
     "List the flavors with --long.",
 )
 _API_DISKS = ("disk", "OS-FLV-EXT-DATA:ephemeral", "swap")
-_SHOWN = _Shape("name", "vcpus", "ram", "properties", _API_DISKS, "")
+_API_PUBLIC = "os-flavor-access:is_public"
+_SHOWN = _Shape("name", "vcpus", "ram", "properties", _API_DISKS, _API_PUBLIC, "")
 _API = _Shape(
     "name",
     "vcpus",
     "ram",
     "extra_specs",
     _API_DISKS,
+    _API_PUBLIC,
     "Ask nova's API with microversion 2.61 or later, which puts them into the flavor.",
 )
 
@@ -153,7 +157,8 @@ def _flavor(value: object) -> Flavor:
             "the extra specs; the key is missing",
             shape.hint or checks.nearest(shape.specs, data.keys()),
         )
-    return _build(data, shape[:4], shape.disks, data[shape.specs])
+    public = _public(data, shape.public)
+    return _build(data, shape[:4], shape.disks, data[shape.specs], public)
 
 
 def _shape_of(data: Mapping[str, Any]) -> _Shape | None:
@@ -174,6 +179,7 @@ def _build(
     keys: tuple[str, str, str, str],
     disks: tuple[str, str, str],
     found: object,
+    public: bool | None = None,
 ) -> Flavor:
     name, vcpus, memory, specs = keys
     try:
@@ -187,7 +193,10 @@ def _build(
         vcpus=checks.whole(vcpus, count, 1, MAX_VCPUS),
         memory_mb=checks.whole(memory, size, 1, MAX_ID, "MiB"),
         extra_specs=extra_specs,
-        **{field: _disk(data, key) for field, key in zip(_OWN_DISKS, disks, strict=True)},
+        disk_gb=_disk(data, disks[0]),
+        ephemeral_gb=_disk(data, disks[1]),
+        swap_mb=_disk(data, disks[2]),
+        public=public,
     )
 
 
@@ -195,6 +204,13 @@ def _disk(data: Mapping[str, Any], key: str) -> int:
     """GiB or MiB; tools print no swap as nothing at all, and leave out what they do not know."""
     value = data.get(key)
     return 0 if value in (None, "") else checks.whole(key, value, 0, MAX_ID)
+
+
+def _public(data: Mapping[str, Any], key: str) -> bool | None:
+    value = data.get(key)
+    # what tables print, once somebody has made JSON of one
+    told = {"True": True, "False": False}.get(value, value) if isinstance(value, str) else value
+    return None if told in (None, "") else checks.flag(key, told)
 
 
 def _extra_specs(found: object) -> dict[str, str]:

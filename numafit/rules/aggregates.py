@@ -13,6 +13,8 @@ from numafit.model import fields
 from numafit.model.hostinfo import HostInfo
 
 ZONE = "availability_zone"
+PROJECTS = "filter_tenant_id"
+"""How a key begins whose values are the projects that the aggregate's hosts are for."""
 DEFAULT_ZONE = "nova"
 """``[DEFAULT] default_availability_zone``: of hosts that no aggregate puts into another."""
 
@@ -33,6 +35,12 @@ class Aggregate:
             fields.text(f"metadata[{key!r}]", value)
         object.__setattr__(self, "metadata", metadata)
 
+    @property
+    def projects(self) -> frozenset[str]:
+        """Ids of the projects that its hosts are for; none: it does not say."""
+        given = [text for key, text in (self.metadata or {}).items() if key.startswith(PROJECTS)]
+        return frozenset().union(*map(values_of, given)) - {""}
+
 
 def values_of(text: str) -> frozenset[str]:
     """``"a, b"`` -> both."""
@@ -44,9 +52,12 @@ class Aggregates:
 
     def __init__(self, aggregates: Iterable[Aggregate]) -> None:
         self._of: dict[str, list[Aggregate]] = {}
-        for one in fields.many("aggregates", aggregates, Aggregate, "an Aggregate", "a list"):
+        aggregates = fields.many("aggregates", aggregates, Aggregate, "an Aggregate", "a list")
+        for one in aggregates:
             for host in one.hosts:
                 self._of.setdefault(host, []).append(one)
+        self.for_projects = [one for one in aggregates if one.projects]
+        """Those whose hosts are for some projects alone."""
         self._by_label: dict[str, list[str]] = {}
         for host in self._of:
             self._by_label.setdefault(host.partition(".")[0], []).append(host)

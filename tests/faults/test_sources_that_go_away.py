@@ -8,7 +8,9 @@ import json
 import os
 import resource
 import signal
+import socket
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -199,6 +201,28 @@ def test_a_server_that_is_killed_in_the_middle_of_a_command(
     assert said.err.count("\n") == 1, said.err
     assert "Lost connection" in said.err
     assert "secret" not in said.err
+
+
+def test_a_server_that_says_nothing_is_away(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It took the connection, and the network swallows the rest."""
+    monkeypatch.setitem(database._PATIENCE["pymysql"], "read_timeout", 1)
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        url = f"mysql://nova:secret@127.0.0.1:{mute.getsockname()[1]}/nova"
+        began = time.monotonic()
+        assert main(["capacity", "examples/flavors.json", "--nova-db", url]) == 2
+        assert time.monotonic() - began < 20
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "timed out" in line
+        assert "secret" not in line
+        # a URL may have more patience
+        began = time.monotonic()
+        with pytest.raises(InputError, match="timed out"):
+            NovaDb(f"{url}?read_timeout=3")
+        assert time.monotonic() - began >= 2.5
 
 
 def test_a_full_disk_leaves_the_old_file_and_no_draft(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ MOVED = ["move", "examples/server.json", HOST]
 REPLAYED = ["replay", "tests/vectors/data/capacity.jsonl.gz"]
 COUNTED = ["capacity", "examples/flavors.json", HOST]
 ROOM = ["headroom", "examples/flavors.json", HOST]
+EXPORTED = ["export", "examples/flavors.json", HOST, "--once"]
 LOST = ["stranded", "examples/flavors.json", HOST]
 COMING = ["what-if", "examples/flavors.json", HOST, "--guests", "5"]
 EXPLAINED = ["explain", "examples/flavors.json", "examples/planning/busy-xeon.yaml"]
@@ -68,6 +69,7 @@ LINES = [
     ),
     [*COUNTED, "--format", "csv"],
     REPORTED,
+    EXPORTED,
     [*FOUND, "--format", "conf"],
     *(["show", HOST, "--format", form] for form in ("text", "json", "svg")),
 ]

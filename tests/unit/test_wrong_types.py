@@ -131,6 +131,7 @@ VALUES: dict[str, Call] = {
             "memory_mb": (64, set()),
             "extra_specs": ({}, set()),
             **{k: (0, set()) for k in ("disk_gb", "ephemeral_gb", "swap_mb")},
+            "public": (None, {"none", "bool"}),
         },
     ),
     "Image": (Image, {"name": ("", {"text", "digits"}), "properties": ({}, {"dict"})}),

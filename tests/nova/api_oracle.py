@@ -1,8 +1,9 @@
-"""nova's API database with host aggregates. Runs under the Python of a nova environment.
+"""nova's API database with aggregates and flavors. Runs under the Python of a nova environment.
 
-``aggregates_oracle.py URL``: makes its tables by nova's migrations, writes the aggregates that
-stand as JSON on standard input through nova's objects, and prints what nova's scheduler makes of
-them: host -> metadata, key -> values.
+``api_oracle.py URL``: makes its tables by nova's migrations, writes the ``aggregates`` and
+``flavors`` that stand as JSON on standard input through nova's objects, and prints what nova's
+scheduler makes of the former (``metadata``: host -> key -> values), and the latter as nova reads
+them.
 """
 
 import json
@@ -25,12 +26,15 @@ db_api.configure(conf.CONF)
 migration.db_sync(database="api")
 ADMIN = context.get_admin_context()
 
-for given in json.load(sys.stdin):
+wanted = json.load(sys.stdin)
+for given in wanted["aggregates"]:
     made = objects.Aggregate(ADMIN, name=given["name"], metadata={})
     made.create()
     made.update_metadata(given["metadata"])
     for host in given["hosts"]:
         made.add_host(host)
+for given in wanted["flavors"]:
+    objects.Flavor(ADMIN, flavorid=given["name"], **given).create()
 
 found = {}
 aggregates = objects.AggregateList.get_all(ADMIN)
@@ -39,4 +43,18 @@ for host in sorted({host for one in aggregates for host in one.hosts}):
     state.aggregates = [one for one in aggregates if host in one.hosts]
     metadata = utils.aggregate_metadata_get_by_host(state)
     found[host] = {key: sorted(values) for key, values in sorted(metadata.items())}
-print(json.dumps(found))
+names = (
+    "name",
+    "vcpus",
+    "memory_mb",
+    "root_gb",
+    "ephemeral_gb",
+    "swap",
+    "is_public",
+    "extra_specs",
+)
+flavors = [
+    {name: getattr(one, name) for name in names}
+    for one in objects.FlavorList.get_all(ADMIN, sort_key="id")
+]
+print(json.dumps({"metadata": found, "flavors": flavors}))
