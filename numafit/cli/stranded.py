@@ -88,7 +88,7 @@ def command(
     \b
     Examples:
       numafit stranded examples/flavors.json examples/hosts/* --at-most 80
-      numafit stranded examples/flavors.json examples/hosts/* --share nfv.small --share nfv.large --at-most 65
+      numafit stranded examples/flavors.json examples/hosts/* --share nfv.small --at-most 70
       numafit stranded examples/flavors.json examples/hosts/* --at-most 80 --by-host --format csv
 
     Exit status: 0 nothing is stranded, 1 something is (more than --at-most), 2 bad input, one
