@@ -14,6 +14,8 @@ from numafit.extras import need
 GAP = 3
 """Blanks between two columns; one stands before the first, and one behind the last."""
 Rows = Sequence[Sequence[str]]
+_NUMBER = re.compile(r"\W*\d{1,3}(,\d{3}){1,4}\W*")
+"""``547,840``. A list of so few CPUs of three digits looks the same, and stays whole too."""
 
 
 def terminal_width() -> int:
@@ -54,11 +56,12 @@ def widths_of(columns: Sequence[str], rows: Rows, whole: Sequence[str]) -> list[
 def stacked(columns: Sequence[str], rows: Rows) -> Iterator[str]:
     """Lines of blocks, one per row, with an empty line between two: ``column   value``."""
     label = _longest(columns) + GAP
+    room = terminal_width() - label - 1
     for n, row in enumerate(rows):
         if n:
             yield ""
         for name, cell in zip(columns, row, strict=True):
-            first, *more = wrapped(cell, terminal_width() - label - 1)
+            first, *more = wrapped(cell, room)
             yield f" {name}{' ' * (label - _length(name))}{first}".rstrip()
             yield from (" " * (label + 1) + line for line in more)
 
@@ -80,8 +83,12 @@ def wrapped(text: str, width: int) -> list[str]:
 
 
 def _words(text: str) -> list[str]:
-    """What a line may end behind."""
-    return re.findall(r"[^ ,]*,+|[^ ,]+", text)
+    """What a line may end behind: each word, and each comma that is none of a number's."""
+    return [
+        part
+        for word in text.split(" ")
+        for part in ([word] if _NUMBER.fullmatch(word) else re.findall(r"[^,]*,+|[^,]+", word))
+    ]
 
 
 def _longest(texts: Sequence[str]) -> int:

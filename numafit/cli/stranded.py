@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -54,6 +55,13 @@ from numafit.planning.tables import rows_of
     is_flag=True,
     help="Each --fleet, --nova-rows and --nova-db is a moment, in the order of that list.",
 )
+@click.option(
+    "--at-most",
+    metavar="PERCENT",
+    type=click.FloatRange(0, 100),
+    help="Status 1 only where more than this part of what is free is stranded, of anything that a "
+    "flavor asks for.",
+)
 @picture_option
 @format_option("json", "csv")
 def command(
@@ -65,6 +73,7 @@ def command(
     threads: int,
     by_host: bool,
     over_time: bool,
+    at_most: float | None,
     picture: str | None,
     output: str,
 ) -> int:
@@ -78,12 +87,12 @@ def command(
 
     \b
     Examples:
-      numafit stranded examples/flavors.json examples/hosts/*
-      numafit stranded examples/flavors.json examples/hosts/* --share nfv.small=3 --share nfv.large
-      numafit stranded examples/flavors.json examples/hosts/* --by-host --format csv
+      numafit stranded examples/flavors.json examples/hosts/* --at-most 80
+      numafit stranded examples/flavors.json examples/hosts/* --share nfv.small --at-most 70
+      numafit stranded examples/flavors.json examples/hosts/* --at-most 80 --by-host --format csv
 
-    Exit status: 0 nothing is stranded, 1 something is, 2 bad input, one flavor of the list among
-    it.
+    Exit status: 0 nothing is stranded, 1 something is (more than --at-most), 2 bad input, one
+    flavor of the list among it.
     """
     if share_texts and mix_texts:
         raise click.UsageError("--share does not go with --mix: one of them names the flavors.")
@@ -121,7 +130,19 @@ def command(
             say(f"{one.name}: {one.error}", err=output == "csv")
     if guests.broken:
         return 2
-    return int(any(one.in_all.any() for one in (course.answers if course else (answer,))))
+    return int(any(_too_much(one, at_most) for one in (course.answers if course else (answer,))))
+
+
+def _too_much(answer: Stranded, at_most: float | None) -> bool:
+    """Whether anything is stranded, or more of it than this part (per cent) of what is free."""
+    if at_most is None:
+        return bool(answer.in_all.any())
+    lost: Counter[str] = Counter()
+    for cause in answer.causes:
+        if cause.lacks != NOTHING_ASKS:
+            lost[cause.kind] += cause.units
+    free = zip(answer.kinds, answer.free_in_all.tolist(), strict=True)
+    return any(lost[kind] * 100 > at_most * units for kind, units in free)
 
 
 def _show(answer: Stranded, by_host: bool) -> None:

@@ -1,5 +1,5 @@
-"""The pages of reasons and readers say what the code has: each code in C's order with the sentence
-that is printed, each reader with its result."""
+"""The reference says what the code has: each reason with the sentence that is printed, each reader
+with its result, each command."""
 
 from __future__ import annotations
 
@@ -104,6 +104,14 @@ def test_every_reader_that_the_command_line_calls_is_listed() -> None:
         "sysfs_nodes.read_nodes",
         "placement_json.read_placement_file",
         "placement_json.read_placement_folder",
+        "flavors_db.read_flavors_db",
     }
     assert called - parts <= listed
     assert len(called) > 15
+
+
+def test_the_guide_of_the_command_line_names_every_command() -> None:
+    text = (ROOT / "docs" / "guide" / "command-line.md").read_text(encoding="utf-8")
+    assert [
+        name for name in COMMANDS if f"`numafit {name}" not in text and f"## {name}" not in text
+    ] == []

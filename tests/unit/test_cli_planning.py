@@ -209,3 +209,23 @@ def test_mistakes(numafit: Run, command: str, wrong: tuple[str, str]) -> None:
     assert done.status == 2
     assert done.err.startswith("numafit: ")
     assert done.err.count("\n") == 1
+
+
+# 6 + 4 + (4 + 4) CPUs are free, of which p4 takes 4 + 4 + 8: 2 of 18 are stranded. Of 165,888 MiB
+# four p4 take 16,384: 149,504 are stranded, 90.12 %.
+@pytest.mark.parametrize(("percent", "status"), [("90.1", 1), ("90.2", 0), ("0", 1), ("100", 0)])
+def test_stranded_is_a_gate_at_a_part_of_what_is_free(
+    numafit: Run, percent: str, status: int
+) -> None:
+    rack = sorted((EXAMPLES / "planning" / "rack").iterdir())
+    asked = ("stranded", EXAMPLES / "planning" / "flavors.json", *rack)
+    done = numafit(*asked, "--at-most", percent)
+    assert done.status == status
+    assert done.out == numafit(*asked).out
+
+
+def test_what_no_flavor_asks_for_is_no_part_of_the_gate(numafit: Run) -> None:
+    asked = ("stranded", FLAVORS, *HOSTS, "--share", "nfv.small", "--share", "nfv.large")
+    assert "asked for by no flavor: memory" in numafit(*asked).out
+    assert numafit(*asked, "--at-most", "99").status == 0
+    assert numafit(*asked).status == 1

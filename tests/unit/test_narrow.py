@@ -151,4 +151,6 @@ def test_words_are_never_broken() -> None:
     assert wrapped("on 0-3,16-19", 9) == ["on", "0-3,16-19"]
     assert wrapped("on 0-3,16-19", 8) == ["on 0-3,", "16-19"]
     assert wrapped("123456789012", 4) == ["123456789012"]
+    assert wrapped("1,152 to (547,840) MiB", 4) == ["1,152", "to", "(547,840)", "MiB"]
+    assert wrapped("100,102,104,106,108,110", 4) == ["100,", "102,", "104,", "106,", "108,", "110"]
     assert wrapped("", 4) == [""]
