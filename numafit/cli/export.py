@@ -16,6 +16,7 @@ import click
 
 from numafit.cli.counting import counting_options
 from numafit.cli.requests import Guests, guest_options
+from numafit.cli.sections import Sectioned
 from numafit.cli.source_kinds import SOURCES, say_without_services
 from numafit.cli.sources import HostSources, host_sources
 from numafit.errors import NumafitError, printable, shorten
@@ -36,7 +37,7 @@ _LAST_MOMENTS = 0.2
 """Seconds that a reading under way has to end once the command does."""
 
 
-@click.command()
+@click.command(cls=Sectioned)
 @guest_options
 @click.argument("host_files", metavar="[HOST]...", nargs=-1)
 @host_sources

@@ -104,7 +104,6 @@ def test_every_reader_that_the_command_line_calls_is_listed() -> None:
         "sysfs_nodes.read_nodes",
         "placement_json.read_placement_file",
         "placement_json.read_placement_folder",
-        "flavors_db.read_flavors_db",
     }
     assert called - parts <= listed
     assert len(called) > 15

@@ -20,7 +20,6 @@ Run = Callable[..., Any]
 EXAMPLES = Path(__file__).parents[2] / "examples"
 FLAVORS = EXAMPLES / "flavors.json"
 XEON = EXAMPLES / "hosts" / "dual-xeon.yaml"
-WITHOUT_HEADS = {"export"}
 COMMAND = [sys.executable, "-c", "from numafit_command import main; raise SystemExit(main())"]
 
 
@@ -155,8 +154,7 @@ def test_the_help_of_a_command_lists_its_own_options_before_those_of_all(numafit
     for name in COMMANDS:
         command = group.get_command(context, name)
         assert command is not None
-        shared = any(one.name == "host_files" for one in command.params)
-        if shared and name not in WITHOUT_HEADS:
+        if any(one.name == "host_files" for one in command.params):
             assert heads[2] in numafit(name, "--help").out, name
 
 
