@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from numafit.cli.glance import name_matches
 from numafit.cli.output import say
 from numafit.diagnosis.usage import Difference

@@ -248,6 +248,7 @@ def host_sources(function: Callable[..., Any]) -> Callable[..., Any]:
 
     Host files may also stand as arguments: those of an argument ``host_files`` count as --host.
     """
+
     @functools.wraps(function)
     def command(*args: Any, host_files: Sequence[str] = (), **kwargs: Any) -> Any:
         given = {name: kwargs.pop(name) for name in HOST_OPTIONS}
