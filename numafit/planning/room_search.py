@@ -183,7 +183,6 @@ class Search:
         return found or self._best
 
     def _need(self, moving: Moving) -> int:
-        """So many moves empty so many hosts at most. Where there is no such bound: one."""
         now = self._rooms(moving)
         total = int(now.sum())
         if total >= self._goal:
@@ -191,13 +190,19 @@ class Search:
         best = self.room(self._best)
         if (total, -len(moving.steps)) > (best, -len(self._best.steps)):
             self._best, best = moving, total
+        if not self._all:
+            return self._least(now, self._goal - total)
+        # as much room by fewer moves is better, too
+        alike = self._least(now, best - total)
+        if total < best and len(moving.steps) + alike < len(self._best.steps):
+            return alike
+        return self._least(now, best + 1 - total)
+
+    def _least(self, now: Ints, missing: int) -> int:
+        """So many moves empty so many hosts at most. Where that is no bound: one."""
         if not self._orderly:
             return 1
-        missing = (best + 1 if self._all else self._goal) - total
         chances = np.sort(self._most - now)[::-1]
         reach = np.cumsum(chances[chances > 0])
-        return (
-            int(np.searchsorted(reach, missing)) + 1
-            if reach.size and reach[-1] >= missing
-            else NEVER
-        )
+        least = int(np.searchsorted(reach, missing)) + 1
+        return least if least <= len(reach) else NEVER
