@@ -12,7 +12,8 @@ import numpy as np
 from numafit.model.request import Request
 from numafit.planning.exact import NEVER, Exact
 from numafit.planning.moving import Moving
-from numafit.planning.room_gains import CAP, Gain, Gains, Ints, Together, fewest, room
+from numafit.planning.room_bound import least_moves
+from numafit.planning.room_gains import CAP, Gain, Gains, Ints, Together, room
 
 
 class Search:
@@ -55,9 +56,11 @@ class Search:
         gains = Gains(self._request, self._until)
         gains.look(base, range(len(base.fleet)), now, self._most)
         self._orderly = orderly
-        self.bound = fewest(gains, now, self._most, wanted) if orderly else 1
+        self.bound = 1
+        if orderly:
+            self.bound = least_moves(base, self._request, gains, now, self._most, wanted)
         best = self._greedy(gains)
-        if self.bound is None and not self._all:
+        if self.bound is None:
             self.proven = True
             return best
         reached = self.room(best) >= self._goal
