@@ -68,7 +68,7 @@ def room(fleet: Fleet, claims: Mapping[str, Claim], beside: bool) -> list[Row]:
     took = thread_time() - started
     assert found
     name = f"moves: room for {MORE} more on {HOSTS} hosts"
-    rows = [timed(name, "plan", took, f"s; {len(found.steps)} moves")]
+    rows = [timed(name, "plan", took, f"s; {len(found.steps)} moves, at least {found.bound}")]
     if beside:
         best = cp_sat.fewest_moves(fleet, claims, found.wanted or 0, SECONDS)
         theirs = "none" if best.found is None else f"{best.found}"

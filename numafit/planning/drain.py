@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any
 
 from numafit.fleet import Fleet
@@ -13,6 +15,7 @@ from numafit.model import fields
 from numafit.model.options import FitOptions
 from numafit.model.refusal import Refusal
 from numafit.planning.answer import Answer, Glance
+from numafit.planning.exact import NEVER, Exact
 from numafit.planning.frames import frame
 from numafit.planning.move_plan import Step, frame_of_steps, glance_of, moved_mb, moves_words
 from numafit.planning.movers import Guests, Mover, movers_of
@@ -24,12 +27,14 @@ from numafit.spans import Hosts, host_index, host_indices
 SECONDS = 5.0
 NOWHERE = "it fits on no other host, were these without the guests that can be moved"
 NOT_FOUND = "no place was found for it"
+TRIED = "no order of moves brings it away with all others"
 DEVICE_REASONS = ("pci_devices", "pci_numa", "pci_together")
 
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """A guest that would stay on the host, and ``why``. ``proven``: no order of moves helps."""
+    """A guest that would stay on the host, and ``why``. ``proven``: no order of moves helps it, or
+    brings it away with all others."""
 
     guest: str
     why: str
@@ -41,6 +46,7 @@ class Drain(Answer):
     """True in a condition where the host can be emptied. ``steps``: in this order, each tried with
     source and destination held at once; those of other hosts' guests make room first. Where
     it cannot, they are as many of its guests as were brought away; ``left``: those that were not.
+    ``bound``: no plan that brings as many away has fewer moves.
     """
 
     host: int
@@ -48,6 +54,7 @@ class Drain(Answer):
     guests: int
     steps: tuple[Step, ...]
     left: tuple[Left, ...]
+    bound: int
     seconds: float
 
     def __bool__(self) -> bool:
@@ -62,11 +69,6 @@ class Drain(Answer):
     def moved_mb(self) -> int:
         """MiB that the steps copy."""
         return moved_mb(self.steps)
-
-    @property
-    def bound(self) -> int:
-        """No plan has fewer moves: one for each guest of the host that is brought away."""
-        return self.guests - len(self.left)
 
     def frame(self, library: str | None = None) -> Any:
         """A row for each step; see ``Headroom.frame`` for ``library``."""
@@ -114,7 +116,8 @@ def drain(
     """Empty ``host`` (an index). ``guests``: all Servers or Claims that are known, those of other
     hosts too: they may make room. ``hosts``: indices of those that may take guests (default: all
     others); ``stay``: names of guests that must not be moved; ``seconds``: how long to try other
-    orders where the first ones fail. Raises InvalidValue and MisuseError for what is none of these.
+    moves and orders where the first ones fail. Raises InvalidValue and MisuseError for what is none
+    of these.
     """
     fields.instance("fleet", fleet, Fleet)
     started = time.monotonic()
@@ -124,26 +127,77 @@ def drain(
     base = Moving(fleet, movers_of(fleet, guests, stay, filters), options or FitOptions())
     there = [one for one in base.movers if one.host == host]
     left = [Left(one.name, one.stays, True) for one in there if one.stays]
-    best, missing = base, base.on(host)
+    missing = base.on(host)
     lost = set(_nowhere(base, missing, others))
     left += [Left(base.movers[n].name, NOWHERE, True) for n in missing if n in lost]
-    missing = [n for n in missing if n not in lost]
-    wanted = missing
-    for order in _orders(base, wanted, others):
-        attempt, failed = _in_order(base, order, others, started + seconds)
-        if len(failed) < len(missing) or best is base:
-            best, missing = attempt, failed
-        if not missing or time.monotonic() >= started + seconds:
-            break
-    left += [Left(base.movers[n].name, NOT_FOUND, False) for n in missing]
+    wanted = [n for n in missing if n not in lost]
+    plan = _planned(base, wanted, others, started + seconds)
+    why = TRIED if plan.never else NOT_FOUND
+    left += [Left(base.movers[n].name, why, plan.never) for n in plan.missing]
     return Drain(
         host,
         fleet.names[host],
         len(there),
-        best.steps,
+        plan.found.steps,
         tuple(left),
+        plan.bound,
         time.monotonic() - started,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """``missing``: guests that stay; ``bound``: no fewer moves bring the others away; ``never``: no
+    moves bring away all of them."""
+
+    found: Moving
+    missing: Sequence[int]
+    bound: int
+    never: bool = False
+
+
+def _planned(base: Moving, wanted: Sequence[int], others: Sequence[int], until: float) -> _Plan:
+    """Two orders, then all moves where the case is small, then other orders."""
+    orders = _orders(base, wanted, others)
+    best, missing = _best(base, wanted, islice(orders, 2), others, until)
+    bound, never = len(wanted) - len(missing), False
+    if Exact.small(base) and (missing or len(best.steps) > bound):
+        now = time.monotonic()
+        exact = Exact(base, partial(_on_host, wanted), now + (until - now) / 2, hosts=others)
+        found = exact.run(NEVER if missing else len(best.steps) - 1)
+        if found is not None:
+            best, missing, bound = found, (), len(wanted)
+        if exact.sure and not missing:
+            bound = exact.bound
+        never = exact.never and exact.sure
+    if missing and not never:
+        again, failed = _best(base, wanted, orders, others, until)
+        if len(failed) < len(missing):
+            best, missing, bound = again, failed, len(wanted) - len(failed)
+    return _Plan(best, missing, bound, never)
+
+
+def _on_host(wanted: Sequence[int], moving: Moving) -> int:
+    """Each of them has to move once at least."""
+    return sum(moving.claims[n].host == moving.movers[n].host for n in wanted)
+
+
+def _best(
+    base: Moving,
+    wanted: Sequence[int],
+    orders: Iterable[Sequence[int]],
+    others: Sequence[int],
+    until: float,
+) -> tuple[Moving, Sequence[int]]:
+    """The order after which fewest are left, and those."""
+    best, missing = base, wanted
+    for order in orders:
+        attempt, failed = _in_order(base, order, others, until)
+        if len(failed) < len(missing):
+            best, missing = attempt, failed
+        if not missing or time.monotonic() >= until:
+            break
+    return best, missing
 
 
 def _nowhere(base: Moving, guests: Sequence[int], others: Sequence[int]) -> Iterator[int]:

@@ -18,12 +18,13 @@ from numafit.model.options import FitOptions
 from numafit.model.request import Request
 from numafit.planning.answer import Answer, Glance
 from numafit.planning.drain import SECONDS
+from numafit.planning.exact import NEVER
 from numafit.planning.frames import frame
 from numafit.planning.move_plan import Step, frame_of_steps, glance_of, moved_mb, moves_words
 from numafit.planning.movers import Guests, movers_of
 from numafit.planning.moving import Moving
 from numafit.planning.room_gains import CAP, emptied
-from numafit.planning.room_search import NO_LIMIT, Search
+from numafit.planning.room_search import Search
 from numafit.planning.words import counted
 from numafit.rules.filters import Filters
 
@@ -122,13 +123,13 @@ def make_room(
     if wanted is not None:
         wanted = fields.number("wanted", wanted, 1, CAP, "guests")
     if most_moves is not None:
-        most_moves = fields.number("most_moves", most_moves, 0, NO_LIMIT, "moves")
+        most_moves = fields.number("most_moves", most_moves, 0, NEVER, "moves")
     elif wanted is None:
         raise InvalidValue("most_moves", None, "a number of moves where 'wanted' is None")
     started = time.monotonic()
     base = Moving(fleet, movers_of(fleet, guests, stay, filters), options or FitOptions())
     most = emptied(base, request)
-    limit = NO_LIMIT if most_moves is None else most_moves
+    limit = NEVER if most_moves is None else most_moves
     search = Search(base, request, wanted, limit, most, started + seconds)
     known = orderly(request)
     best = search.run(known)

@@ -113,21 +113,3 @@ class Gains:
             if amount > 0:
                 memory = sum(moving.movers[n].memory_mb for n in guests)
                 self._of[host].append(Gain(guests, amount, memory))
-
-
-def fewest(gains: Gains, now: Ints, most: Ints, wanted: int) -> int | None:
-    """No fewer moves win so much; ``None``: no number of them does. A host that guests come to
-    never wins by that, so that all is won where they leave: of one host by one or two guests
-    what was found, by three and more no more than by all."""
-    hosts = np.flatnonzero(most > now).tolist()
-    if int((most - now)[hosts].sum()) < wanted:
-        return None
-    reach = np.zeros(MOST_TOGETHER * len(hosts) + 1, np.int64)
-    for host in hosts:
-        all_gone = int(most[host] - now[host])
-        before = reach.copy()
-        for together in range(1, MOST_TOGETHER + 1):
-            known = gains.whole and together < MOST_TOGETHER
-            amount = gains.best(host, together) if known else all_gone
-            np.maximum(reach[together:], before[:-together] + amount, out=reach[together:])
-    return int(np.argmax(np.maximum.accumulate(reach) >= wanted))

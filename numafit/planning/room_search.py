@@ -1,22 +1,19 @@
-"""A search for moves that win room: greedily by the gain of a move, then fewer of them, by trying
-all where the case is small."""
+"""A search for moves that win room: greedily by what each wins, in a small case by trying all."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from heapq import heapify, heappop, heappush, nsmallest
 
 import numpy as np
 
 from numafit.model.request import Request
+from numafit.planning.exact import NEVER, Exact
 from numafit.planning.moving import Moving
-from numafit.planning.room_gains import CAP, Gain, Gains, Ints, Together, fewest, room
-
-NO_LIMIT = 1 << 30
-SMALL = 4000
-"""Guests times hosts up to which fewer moves are looked for by trying all."""
+from numafit.planning.room_bound import least_moves
+from numafit.planning.room_gains import CAP, Gain, Gains, Ints, Together, room
 
 
 class Search:
@@ -40,8 +37,6 @@ class Search:
         self._best = base
         self._orderly = True
         self._lost: dict[Request, dict[int, int | None]] = {}
-        self._tried: dict[Hashable, int] = {}
-        self._cut: set[Hashable] = set()
         self.bound: int | None = 0
         self.proven = False
 
@@ -61,16 +56,18 @@ class Search:
         gains = Gains(self._request, self._until)
         gains.look(base, range(len(base.fleet)), now, self._most)
         self._orderly = orderly
-        self.bound = fewest(gains, now, self._most, wanted) if orderly else 1
+        self.bound = 1
+        if orderly:
+            self.bound = least_moves(base, self._request, gains, now, self._most, wanted)
         best = self._greedy(gains)
-        if self.bound is None and not self._all:
+        if self.bound is None:
             self.proven = True
             return best
         reached = self.room(best) >= self._goal
         if reached and self.bound is not None and len(best.steps) <= self.bound:
             self.proven = True
-        elif len(base.claims) * len(base.fleet) <= SMALL:
-            best = self._deeper(best, reached)
+        elif Exact.small(base):
+            best = self._fewer(best, reached)
         return best
 
     def _greedy(self, gains: Gains) -> Moving:
@@ -168,7 +165,7 @@ class Search:
             for host in hosts:
                 known.pop(host, None)
 
-    def _step(self, moving: Moving, n: int, hosts: list[int]) -> bool:
+    def _step(self, moving: Moving, n: int, hosts: Sequence[int]) -> bool:
         before = self.room(moving)
         if not moving.move(n, hosts):
             return False
@@ -176,59 +173,39 @@ class Search:
         moving.steps = (*others, replace(last, gain=self.room(moving) - before))
         return True
 
-    def _deeper(self, best: Moving, reached: bool) -> Moving:
-        """By one move, by two, ...: the first that reaches the goal has the fewest. Where none
-        does within the limit, the one with most room."""
-        last = len(best.steps) - 1 if reached else self._limit
-        sure = not self._base.leaves_devices
+    def _fewer(self, best: Moving, reached: bool) -> Moving:
+        """All moves are tried. Where the goal is not reached within the limit, the way with most
+        room, of those the shortest."""
         self._best = best
-        for depth in range(max(self.bound or 1, 1) if reached else 1, last + 1):
-            self._tried, self._cut = {}, set()
-            found = self._try(self._base, depth)
-            if found is not None:
-                self.proven = sure
-                return found
-            if time.monotonic() >= self._until:
-                return self._best
-            if sure and self.bound is not None:
-                self.bound = max(self.bound, depth + 1)
-            if self._cut <= self._tried.keys():
-                # more moves lead nowhere else
-                self.bound = None if sure else self.bound
-                break
-        self.proven = sure
-        return self._best
+        exact = Exact(self._base, self._need, self._until, self._step)
+        last = len(best.steps) - 1 if reached else self._limit
+        found = exact.run(last, 1 if self._all else self.bound or 1)
+        self.proven = exact.ended and exact.sure
+        if exact.sure and self.bound is not None:
+            self.bound = None if exact.never else exact.bound
+        return found or self._best
 
-    def _try(self, moving: Moving, left: int) -> Moving | None:
+    def _need(self, moving: Moving) -> int:
         now = self._rooms(moving)
         total = int(now.sum())
         if total >= self._goal:
-            return moving
+            return 0
         best = self.room(self._best)
         if (total, -len(moving.steps)) > (best, -len(self._best.steps)):
-            self._best = moving
-        wanted = best + 1 if self._all else self._goal
-        if not self._may(now, NO_LIMIT, wanted) or time.monotonic() >= self._until:
-            return None
-        state = moving.state()
-        if not left or not self._may(now, left, wanted):
-            self._cut.add(state)
-            return None
-        if self._tried.get(state, 0) >= left:
-            return None
-        self._tried[state] = left
-        for n in moving.claims:
-            for host in moving.takers(n, range(len(moving.fleet))):
-                child = moving.fork()
-                if self._step(child, n, [host]):
-                    found = self._try(child, left - 1)
-                    if found is not None:
-                        return found
-        return None
+            self._best, best = moving, total
+        if not self._all:
+            return self._least(now, self._goal - total)
+        # as much room by fewer moves is better, too
+        alike = self._least(now, best - total)
+        if total < best and len(moving.steps) + alike < len(self._best.steps):
+            return alike
+        return self._least(now, best + 1 - total)
 
-    def _may(self, now: Ints, left: int, wanted: int) -> bool:
-        """Could so many moves reach it? They empty so many hosts at most."""
+    def _least(self, now: Ints, missing: int) -> int:
+        """So many moves empty so many hosts at most. Where that is no bound: one."""
         if not self._orderly:
-            return True
-        chances = np.sort(self._most - now)[::-1][:left]
-        return int(now.sum() + chances[chances > 0].sum()) >= wanted
+            return 1
+        chances = np.sort(self._most - now)[::-1]
+        reach = np.cumsum(chances[chances > 0])
+        least = int(np.searchsorted(reach, missing)) + 1
+        return least if least <= len(reach) else NEVER

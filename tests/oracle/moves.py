@@ -102,21 +102,37 @@ def _first_page(held: Fit) -> int | None:
     return held.placed[0].size if held.placed else None
 
 
-def most_room(start: Running, request: Request, moves: int) -> list[int]:
-    """The most room that so many moves reach, for 0, 1, ... ``moves``: all of them are tried, of
-    every guest to every host. Fewer numbers where more moves lead nowhere else."""
+def layers(start: Running, moves: int, taking: Collection[int]) -> Iterator[list[Running]]:
+    """All that can be after 0, 1, ... ``moves`` of any guest to any of the hosts ``taking``, each
+    once; none where more moves lead nowhere else."""
     seen, layer = {start.state()}, [start]
-    rooms: list[int] = []
-    while layer and len(rooms) <= moves:
-        best = max(one.room(request) for one in layer)
-        rooms.append(max([best, *rooms[-1:]]))
+    for number in range(moves + 1):
+        if not layer:
+            return
+        yield layer
         after = []
-        for one in layer if len(rooms) <= moves else ():
+        for one in layer if number < moves else ():
             for name in one.free:
-                for target in range(len(one.hosts)):
+                for target in taking:
                     other = one.copy()
                     if other.move(name, target) is not None and other.state() not in seen:
                         seen.add(other.state())
                         after.append(other)
         layer = after
+
+
+def most_room(start: Running, request: Request, moves: int) -> list[int]:
+    """The most room that so many moves reach, for 0, 1, ... ``moves``."""
+    rooms: list[int] = []
+    for layer in layers(start, moves, range(len(start.hosts))):
+        rooms.append(max([one.room(request) for one in layer] + rooms[-1:]))
     return rooms
+
+
+def fewest_to_empty(start: Running, host: int) -> int | None:
+    """Moves until the host has no guest that may go elsewhere; ``None``: no moves do."""
+    others = [n for n in range(len(start.hosts)) if n != host]
+    for moves, layer in enumerate(layers(start, len(start.guests) ** 2, others)):
+        if any(all(one.guests[name].host != host for name in one.free) for one in layer):
+            return moves
+    return None

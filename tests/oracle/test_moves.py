@@ -20,7 +20,7 @@ from numafit.planning.drain import drain
 from numafit.planning.make_room import make_room
 
 from .claims import claim_one
-from .moves import Guest, Running, most_room
+from .moves import Guest, Running, fewest_to_empty, most_room
 from .state import HostState
 from .worlds import Ask, world
 
@@ -129,7 +129,7 @@ def test_the_most_room_by_so_many_moves_is_what_trying_all_reaches() -> None:
         dice = Random(f"rate {number}")
         hosts, asked, options, wanted = small(dice)
         fleet, claims, oracle = running(hosts, asked, options)
-        moves = dice.choice([1, 2])
+        moves = dice.choice([1, 2, 3])
         rooms = most_room(oracle, wanted, moves)
         found = make_room(fleet, wanted, None, claims, options, most_moves=moves, seconds=60)
         oracle.walk(found.steps)
@@ -138,6 +138,29 @@ def test_the_most_room_by_so_many_moves_is_what_trying_all_reaches() -> None:
         assert oracle.room(wanted) == found.after, number
         seen[found.after - found.before] += 1
     assert seen[1] >= 30, seen
+
+
+def test_200_small_hosts_are_emptied_by_as_few_moves_as_trying_all_orders() -> None:
+    seen: Counter[str] = Counter()
+    number = 0
+    while seen["solved"] < CASES:
+        dice = Random(f"drain {number}")
+        number += 1
+        hosts, asked, options, _wanted = small(dice)
+        fewer = [(one, at if dice.random() < 0.6 else 0) for one, at in asked[:6]]
+        fleet, claims, oracle = running(hosts, fewer, options)
+        found = drain(fleet, 0, claims, options, seconds=60)
+        fewest = fewest_to_empty(oracle, 0)
+        oracle.walk(found.steps)
+        if fewest is None:
+            assert (bool(found), found.proven) == (False, True), number
+            seen["never"] += 1
+            continue
+        assert (bool(found), len(found.steps), found.bound) == (True, fewest, fewest), number
+        seen["solved"] += 1
+        seen["others first"] += any(step.source_host for step in found.steps)
+    assert seen["never"] >= 40, seen
+    assert seen["others first"] >= 5, seen
 
 
 def ends(request: Request) -> bool:
