@@ -15,12 +15,14 @@ from numafit.cli.output import NOTHING, format_option, print_csv, print_json, pr
 from numafit.cli.requests import Guests, guest_options
 from numafit.cli.scenarios import HELP, Scenario, scenarios
 from numafit.cli.sources import HostSources, host_sources
-from numafit.errors import InputError, MisuseError
+from numafit.errors import InputError, MisuseError, shorten
 from numafit.fleet import Fleet
 from numafit.model.options import STRATEGIES, FitOptions
 from numafit.planning.changes import changed
 from numafit.planning.course import SAMPLES
-from numafit.planning.what_if import CHOICES, PARTS, Comparison, Plan, what_if
+from numafit.planning.weighers import NOVA, WEIGHERS, multipliers, untold
+from numafit.planning.what_if import CHOICES, CHOOSERS, PARTS, Comparison, Plan, what_if
+from numafit.planning.words import counted
 
 _PLANS, _FLAVORS, _TIME = "plan", "flavor", "time"
 _PART_OF = dict(zip((_PLANS, _FLAVORS, _TIME), PARTS, strict=True))
@@ -35,11 +37,12 @@ _OUTSIDE = "not within the trace"
 @click.option(
     "--choose",
     "choices",
-    type=click.Choice(CHOICES),
+    metavar="HOW",
     multiple=True,
     default=("spread",),
     show_default=True,
-    help="How a host is chosen; several are compared.",
+    help=f"How a host is chosen: {', '.join(CHOICES)}, {NOVA} (by its weighers), or weighers with "
+    f"their multipliers, of {', '.join(WEIGHERS)}, such as ram=-1,pci=2. Several are compared.",
 )
 @click.option(
     "--also-strategy",
@@ -110,6 +113,7 @@ def command(
     fleet: Fleet = reduce(add, sources.fleets(guests.ratios))
     for case in cases:
         _try(fleet, case)
+    unweighed = _unweighed(fleet, choices)
     plans = _plans(cases, choices, guests.options, strategies)
     found = what_if(fleet, trace, plans, seed=coming.seed, samples=samples, workers=workers)
     if output == "json":
@@ -133,6 +137,8 @@ def command(
         _TABLES[by](_rows(found, by))
         click.echo(str(found))
     coming.show(err=output != "table")
+    if unweighed:
+        click.echo(f"not weighed: {', '.join(unweighed)}", err=output != "table")
     Notes([(fleet, None)]).show(wanted, err=output != "table")
     return 0 if any(not row["refused"] for row in found.rows) else 1
 
@@ -143,6 +149,24 @@ def _try(fleet: Fleet, case: Scenario) -> None:
         changed(fleet, case[1])
     except (InputError, MisuseError) as error:
         raise click.BadParameter(f"{case[0]}: {error}", param_hint="--scenario") from None
+
+
+def _unweighed(fleet: Fleet, choices: Sequence[str]) -> list[str]:
+    """Those of nova's weighers that find nothing to go by."""
+    lacking: dict[str, str] = {}
+    for choose in choices:
+        wanted = None if choose in CHOICES else multipliers(choose)
+        if wanted is None and choose not in CHOICES:
+            raise click.BadParameter(
+                f"{shorten(choose)}: expected {CHOOSERS}.", param_hint="--choose"
+            )
+        missing = untold(fleet) if wanted else {}
+        for name in (wanted or {}).keys() & missing.keys():
+            said = f"{name} (not known of {counted(missing[name], 'host')})"
+            if choose != NOVA:
+                raise click.BadParameter(f"{choose}: {said}.", param_hint="--choose")
+            lacking[name] = said
+    return list(lacking.values())
 
 
 def _plans(

@@ -22,6 +22,7 @@ from numafit.planning.fullness import Full, reaches, runs_out
 from numafit.planning.nearness import Nearness
 from numafit.planning.reach import Reach, reach
 from numafit.planning.trace import HOUR, STAYS, Trace
+from numafit.planning.weighers import Weighing, multipliers
 
 SAMPLES = 24
 """Looks at the fleet on the way, where nothing else is asked for."""
@@ -185,10 +186,11 @@ def course(
 ) -> Course:
     """Guests come and go on a fork of the fleet, which itself is left as it is.
 
-    ``choose``: as ``Fleet.schedule`` has it, or ``"random"``: hosts in a random order that ``seed``
-    makes, the first that can. One that is refused does not come again. Where guests leave and come
-    at the same moment they leave first. Raises InvalidValue and MisuseError for arguments of other
-    kinds.
+    ``choose``: as ``Fleet.schedule`` has it; ``"random"``: hosts in a random order that ``seed``
+    makes, the first that can; ``"nova"`` or ``"ram=-1,pci=2"``: by nova's weighers, as
+    ``weighers.multipliers`` takes them. A guest that is refused does not come again. Where guests
+    leave and come at the same moment they leave first. Raises InvalidValue and MisuseError for
+    arguments of other kinds.
     """
     fields.instance("fleet", fleet, Fleet)
     fields.instance("trace", trace, Trace)
@@ -196,7 +198,10 @@ def course(
     if isinstance(choose, str) and choose == RANDOM:
         seed = fields.number("seed", seed, 0, 2**64 - 1)
         choose = np.random.default_rng(seed).random(len(fleet))
-    return _Run(fleet.fork(), trace, samples, options).go(choose)
+    run = _Run(fleet.fork(), trace, samples, options)
+    if isinstance(choose, str) and multipliers(choose) is not None:
+        return run.weighed(choose)
+    return run.go(choose)
 
 
 class _Run:
@@ -204,6 +209,7 @@ class _Run:
         self, fleet: Fleet, trace: Trace, samples: int, options: FitOptions | None
     ) -> None:
         self._options = options
+        self._weighing: Weighing | None = None
         self._fleet = fleet
         self._trace = trace
         self._requests = [fleet.prepare(request) for request in trace.requests]
@@ -231,6 +237,10 @@ class _Run:
         first, last = float(self._trace.starts[0]), float(self._trace.starts[-1])
         return deque(np.linspace(first, last, max(samples, 2)).tolist())
 
+    def weighed(self, choose: str) -> Course:
+        self._weighing = Weighing(self._fleet, choose, self._options)
+        return self.go(self._weighing.scores)
+
     def go(self, choose: str | Floats) -> Course:
         trace = self._trace
         kinds = trace.kinds.tolist()
@@ -245,6 +255,8 @@ class _Run:
                 continue
             placed[kind] += 1
             self._held[guest] = claim
+            if self._weighing is not None:
+                self._weighing.changed(claim.host)
             if self._wide[kind] or self._devices[kind]:
                 self._near.came(guest, claim, self._wide[kind], self._devices[kind])
         # a fleet that nobody comes to is looked at once
@@ -268,6 +280,8 @@ class _Run:
         ):
             if start >= self._next:
                 self._until(start)
+            if self._weighing is not None:
+                self._weighing.weigh(kind, self._trace.requests[kind], self._requests[kind])
             yield self._requests[kind]
 
     def _until(self, time: float) -> None:
@@ -285,6 +299,8 @@ class _Run:
                 if claim is not None:
                     self._fleet.release(claim)
                     self._near.left(guest)
+                    if self._weighing is not None:
+                        self._weighing.changed(claim.host)
             else:
                 self._look(looks.popleft())
 

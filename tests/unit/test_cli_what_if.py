@@ -219,7 +219,9 @@ def test_the_bytes_are_those_of_one_worker(there: Path, workers: str) -> None:
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--choose", "best"], "'best' is not one of"),
+        (["--choose", "best"], "--choose: 'best': expected first, spread, pack, random, nova, or"),
+        (["--choose", "ram=1,ram=2"], "'ram=1,ram=2': expected first"),
+        (["--choose", "disk"], "--choose: disk: disk (not known of 2 hosts)."),
         (["--stay", "0"], "0"),
         (["--samples", "1"], "1 is not in the range"),
         (["--mix", "p9"], "flavors.json has no flavor 'p9'"),
