@@ -93,8 +93,8 @@ def command(
 
     "stranded" are free dedicated CPUs that no flavor can have in the end; "index" is the part of
     free ones that a guest cannot have, on average; "near" is 10 over the mean distance between the
-    cells of guests that have several. "full" is the hour of the first refusal, or where the trend
-    of what is in use goes.
+    cells of guests that have several. "full" is the hour of the first refusal, or how long after
+    the trace the trend of what is in use meets what there is.
 
     \b
     Examples:
@@ -208,18 +208,21 @@ def _by_plan(rows: Sequence[dict[str, Any]]) -> None:
             row["stranded_cpus"],
             _figure(row["fragmentation"]),
             _figure(row["closeness"]),
-            _full(row),
+            _full(row, row["full_by"]),
         )
         for row in rows
     ]
     print_table(heads, shown, numbers=heads[1:6])
 
 
-def _full(row: dict[str, Any]) -> str:
+def _full(row: dict[str, Any], by: str) -> str:
+    """``by``: what ends it."""
     if row["full_hours"] is None:
         return _OUTSIDE
-    how = "" if row["full_seen"] else "trend of "
-    return f"{row['full_hours']:,.1f} h, {how}{row['full_by']}"
+    if row["full_seen"]:
+        return ", ".join(filter(None, (f"{row['full_hours']:,.1f} h", by)))
+    words = ("trend of", by) if by else ("its trend",)
+    return f"{row['remaining_hours']:,.1f} h after the trace, {' '.join(words)}"
 
 
 def _by_flavor(rows: Sequence[dict[str, Any]]) -> None:
@@ -227,18 +230,11 @@ def _by_flavor(rows: Sequence[dict[str, Any]]) -> None:
     shown = []
     last = None
     for row in rows:
-        hours, left = row["full_hours"], row["remaining_hours"]
-        if hours is None:
-            full = f"{_OUTSIDE}, no trend to it"
-        elif left is None:
-            full = f"{hours:,.1f} h"
-        else:
-            full = f"{_OUTSIDE}, {left:,.1f} h after it at its trend"
         # the same words on many lines would hide what differs
         plan = row["plan"] if row["plan"] != last else ""
         last = row["plan"]
         room = NOTHING if row["room"] is None else row["room"]
-        shown.append((plan, row["flavor"], row["came"], row["refused"], room, full))
+        shown.append((plan, row["flavor"], row["came"], row["refused"], room, _full(row, "")))
     print_table(heads, shown, numbers=heads[2:5])
 
 

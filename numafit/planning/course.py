@@ -16,6 +16,7 @@ from numafit.columns.totals import Totals, totals
 from numafit.fleet import Fleet
 from numafit.model import fields
 from numafit.model.options import FitOptions
+from numafit.planning import reasons
 from numafit.planning.answer import Answer, Glance
 from numafit.planning.frames import columns_of, frame
 from numafit.planning.fullness import Full, reaches, runs_out
@@ -27,6 +28,8 @@ from numafit.planning.weighers import Weighing, multipliers
 SAMPLES = 24
 """Looks at the fleet on the way, where nothing else is asked for."""
 RANDOM = "random"
+_LIMITED = {"dedicated_cpus": reasons.CPUS, "memory_mb": reasons.MEMORY}
+"""Totals that have an end, in words."""
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
@@ -85,13 +88,13 @@ class Course(Answer):
             return Full(first - self.begins, by, True)
         when, by = STAYS, ""
         late = self.samples[len(self.samples) // 2 :]
-        for name in Totals.LIMITED:
+        for name, words in _LIMITED.items():
             used = [getattr(sample.used, name) for sample in late]
             ends = reaches(
                 [sample.time for sample in late], used, self.samples[-1].used.limit(name)
             )
             if ends < when:
-                when, by = ends, name.replace("_", " ")
+                when, by = ends, words
         return Full(when - self.begins if by else STAYS, by, False)
 
     def full_of(self, name: str) -> Full:
@@ -114,8 +117,6 @@ class Course(Answer):
         rows = []
         for at, name in enumerate(self.names):
             full = self.full_of(name)
-            hours = None if full.seconds == STAYS else full.seconds / HOUR
-            ends = self.seconds / HOUR
             rows.append(
                 {
                     "flavor": name,
@@ -123,9 +124,9 @@ class Course(Answer):
                     "placed": int(self.placed[at]),
                     "refused": int(self.refused[at]),
                     "room": self.samples[-1].reach.room[at],
-                    "full_hours": hours,
+                    "full_hours": full.hours,
                     "full_seen": full.seen,
-                    "remaining_hours": None if hours is None or full.seen else hours - ends,
+                    "remaining_hours": full.after(self.seconds),
                 }
             )
         return rows

@@ -20,6 +20,15 @@ class Full:
     by: str
     seen: bool
 
+    @property
+    def hours(self) -> float | None:
+        return None if self.seconds == STAYS else self.seconds / HOUR
+
+    def after(self, seconds: float) -> float | None:
+        """Hours from the end of a trace of so many seconds to there, at the trend; ``None``: it was
+        seen, or there is none."""
+        return None if self.seconds == STAYS or self.seen else (self.seconds - seconds) / HOUR
+
     def __str__(self) -> str:
         if self.seconds == STAYS:
             return "not full, and not filling up"

@@ -18,7 +18,7 @@ from numafit.planning.answer import Answer, Glance
 from numafit.planning.changes import Change, asked_for, changed
 from numafit.planning.course import RANDOM, SAMPLES, course
 from numafit.planning.frames import columns_of, frame
-from numafit.planning.trace import HOUR, STAYS, Trace
+from numafit.planning.trace import Trace
 from numafit.planning.weighers import NOVA, WEIGHERS, multipliers
 from numafit.sweeping.answers import Batch, batch_of
 from numafit.sweeping.sweep import Progress, sweep
@@ -173,9 +173,10 @@ def _played(
         "came": int(found.placed.sum() + found.refused.sum()),
         "placed": int(found.placed.sum()),
         "refused": int(found.refused.sum()),
-        "full_hours": None if full.seconds == STAYS else full.seconds / HOUR,
+        "full_hours": full.hours,
         "full_by": full.by or None,
         "full_seen": full.seen,
+        "remaining_hours": full.after(found.seconds),
         "closeness": found.closeness,
         "devices_near": last.devices_near,
         "stranded_cpus": last.reach.stranded,
