@@ -89,6 +89,15 @@ def test_a_trend_says_when_it_will_be_full() -> None:
     assert str(full) == "full after 32.0 hours at the trend of dedicated CPUs"
 
 
+def test_a_trend_says_nothing_of_what_is_far_beyond_the_trace() -> None:
+    # looked at for ten hours, of which the last five count; a CPU an hour, of 64 and of 256
+    trace = Trace.of({"one": pinned(1)}, [0] * 11, np.arange(11) * HOUR)
+    near = course(Fleet([host("a", 1, 64)]), trace, samples=11).full()
+    # 54 hours after the trace, and 246: twenty times the five are a hundred
+    assert near.after(10 * HOUR) == pytest.approx(54)
+    assert course(Fleet([host("a", 1, 256)]), trace, samples=11).full().seconds == math.inf
+
+
 def test_each_flavor_is_full_at_a_time_of_its_own() -> None:
     # one CPU of 8 goes each hour: a guest of 4 finds no more than 3 from the sixth on
     mix = {"one": pinned(1), "four": pinned(4), "ten": pinned(10)}
