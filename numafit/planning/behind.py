@@ -13,6 +13,7 @@ from numafit._header import POOL_ANYWHERE, POOL_ELSEWHERE, TUNNEL_NET
 from numafit.fleet import Fleet
 from numafit.model.guest import Networks, PciRequest
 from numafit.model.request import Request
+from numafit.model.resources import Provider
 from numafit.planning import reasons
 from numafit.rules import pci_filter
 from numafit.rules.candidates import UNLIMITED, short_of
@@ -147,6 +148,16 @@ def vcpus(fleet: Fleet) -> tuple[int, Ints] | None:
         return None
     limit = fleet._columns.resource_limit[row, : len(fleet)]
     return row, np.where((limit < 0) | (limit == UNLIMITED), 0, limit)
+
+
+def providers(fleet: Fleet) -> Mapping[int, Provider]:
+    """What is known of hosts' inventories, by their indices."""
+    return fleet._columns.providers_of_hosts
+
+
+def resource_rows(fleet: Fleet) -> Mapping[str, int]:
+    """Rows of the columns of resources, by their classes."""
+    return fleet._columns.resource_classes
 
 
 def lacks(

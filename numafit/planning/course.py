@@ -282,7 +282,7 @@ class _Run:
             if start >= self._next:
                 self._until(start)
             if self._weighing is not None:
-                self._weighing.weigh(kind, self._trace.requests[kind], self._requests[kind])
+                self._weighing.weigh(kind, self._trace.requests[kind])
             yield self._requests[kind]
 
     def _until(self, time: float) -> None:

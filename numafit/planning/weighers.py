@@ -14,7 +14,6 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from numafit._engine import Prepared
 from numafit._header import REMOVED_CLASS
 from numafit.errors import InvalidValue, MisuseError
 from numafit.fleet import Fleet
@@ -22,6 +21,7 @@ from numafit.model.options import FitOptions
 from numafit.model.placement import Placement
 from numafit.model.request import Request
 from numafit.model.resources import Inventory
+from numafit.planning import behind
 from numafit.rules.breakage import breakage
 
 Floats = npt.NDArray[np.float64]
@@ -61,7 +61,7 @@ def untold(fleet: Fleet) -> dict[str, int]:
     """Weighers that the fleet cannot serve, and of how many hosts it does not tell what they look
     at: free memory and disk, and the CPUs of ``VCPU``, are those of the hosts' inventories."""
     there = _there(fleet)
-    told = fleet._columns.providers_of_hosts
+    told = behind.providers(fleet)
     missing = {}
     for name, (main, *_) in _CLASSES.items():
         # a provider without VCPU has no CPUs for shared guests; memory and disk every host has
@@ -108,6 +108,7 @@ class Weighing:
                 )
             del wanted[name]
         self._fleet = fleet
+        self._rows = behind.resource_rows(fleet)
         self._options = options
         self._columns = fleet.columns(copy=False)
         hosts = range(len(fleet))
@@ -138,23 +139,23 @@ class Weighing:
         for broken in self._broken.values():
             broken[host] = np.nan
 
-    def weigh(self, kind: int, request: Request, prepared: Prepared) -> None:
+    def weigh(self, kind: int, request: Request) -> None:
         """The scores are for a guest of this kind."""
         if self._alone:
             return
-        hosts = np.flatnonzero(self._fleet.scan(prepared, self._options))
+        hosts = np.flatnonzero(self._fleet.scan(request, self._options))
         sums = np.zeros(len(hosts))
         for weigher in self._weighers:
             _add(sums, weigher.multiplier, weigher.raw[hosts], weigher.least)
         if self._breaks is not None:
-            broken = self._breakage(kind, request, prepared, hosts.tolist())
+            broken = self._breakage(kind, request, hosts.tolist())
             _add(sums, self._breaks, -broken, None)
         self.scores[hosts] = sums
 
     def _totals(self, name: str) -> Sequence[float]:
         """What nova would have free of each host without any guest."""
         main = _CLASSES[name][0]
-        told = self._fleet._columns.providers_of_hosts
+        told = behind.providers(self._fleet)
         found = []
         for host in range(len(self._fleet)):
             one = told[host].inventories.get(main) if host in told else None
@@ -162,7 +163,7 @@ class Weighing:
         return found
 
     def _free(self, totals: Sequence[float], name: str, host: int) -> float:
-        rows = self._fleet._columns.resource_classes
+        rows = self._rows
         used = self._columns["resource_used"]
         taken = sum(int(used[rows[one], host]) for one in _CLASSES[name] if one in rows)
         return max(totals[host] - taken, 0.0)
@@ -172,19 +173,17 @@ class Weighing:
         free = int(self._columns["pool_count"][first:end].sum())
         return float(MOST_DEVICES - min(free, MOST_DEVICES - 1))
 
-    def _breakage(
-        self, kind: int, request: Request, prepared: Prepared, hosts: Sequence[int]
-    ) -> Floats:
+    def _breakage(self, kind: int, request: Request, hosts: Sequence[int]) -> Floats:
         known = self._broken.setdefault(kind, np.full(len(self._fleet), np.nan))
         if request.guest is None:
             return np.zeros(len(hosts))
         for host in hosts:
             if np.isnan(known[host]):
-                known[host] = self._broken_up(host, request, prepared)
+                known[host] = self._broken_up(host, request)
         return known[list(hosts)]
 
-    def _broken_up(self, host: int, request: Request, prepared: Prepared) -> float:
-        found = self._fleet.fit_on(prepared, host, self._options)
+    def _broken_up(self, host: int, request: Request) -> float:
+        found = self._fleet.fit_on(request, host, self._options)
         if not isinstance(found, Placement):
             return 0.0
         return breakage(self._fleet.hostinfo(host), found, bool(request.pci))

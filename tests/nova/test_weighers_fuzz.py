@@ -114,7 +114,7 @@ def test_hosts_weigh_what_they_weigh_in_nova() -> None:
         fleet = Fleet([host_of(n, one) for n, one in enumerate(case["hosts"])])
         given = ",".join(f"{name}={by}" for name, by in case["multipliers"].items())
         weighing = Weighing(fleet, given)
-        weighing.weigh(0, anything, fleet.prepare(anything))
+        weighing.weigh(0, anything)
         if len(case["multipliers"]) > 1:
             several += 1
             assert weighing.scores.tolist() == pytest.approx(nova), case

@@ -42,7 +42,7 @@ def pinned(vcpus: int, memory_mb: int = 64) -> Request:
 
 def scores(fleet: Fleet, text: str, request: Request) -> list[float]:
     weighing = Weighing(fleet, text)
-    weighing.weigh(0, request, fleet.prepare(request))
+    weighing.weigh(0, request)
     return weighing.scores.tolist()
 
 
@@ -116,14 +116,14 @@ def test_the_numa_weigher_keeps_cells_whole() -> None:
     fleet = Fleet([begun("empty", range(0)), begun("half", range(2)), begun("one", range(1))])
     weighing = Weighing(fleet, "numa=2", FitOptions(strategy="pack"))
     two = pinned(2)
-    weighing.weigh(0, two, fleet.prepare(two))
+    weighing.weigh(0, two)
     # a cell is opened (1) and half of it left (0.5); the begun one is filled (0), or a quarter of
     # it is left (0.25): from 1.5 to 0
     assert weighing.scores.tolist() == pytest.approx([0, 2, 2 * 1.25 / 1.5])
     # what was worked out is so again where a guest came: half is full, and its other cell is opened
     fleet.claim(two, 1, FitOptions(strategy="pack"))
     weighing.changed(1)
-    weighing.weigh(0, two, fleet.prepare(two))
+    weighing.weigh(0, two)
     assert weighing.scores.tolist() == pytest.approx([0, 0, 2])
 
 
