@@ -161,7 +161,7 @@ def _unweighed(fleet: Fleet, choices: Sequence[str]) -> list[str]:
                 f"{shorten(choose)}: expected {CHOOSERS}.", param_hint="--choose"
             )
         missing = untold(fleet) if wanted else {}
-        for name in (wanted or {}).keys() & missing.keys():
+        for name in [name for name in wanted or () if name in missing]:
             said = f"{name} (not known of {counted(missing[name], 'host')})"
             if choose != NOVA:
                 raise click.BadParameter(f"{choose}: {said}.", param_hint="--choose")

@@ -100,7 +100,7 @@ class Weighing:
         if wanted is None:
             raise InvalidValue("choose", text, f"{NOVA!r}, or {', '.join(WEIGHERS)} as 'ram=1,cpu'")
         missing = untold(fleet)
-        for name in wanted.keys() & missing.keys():
+        for name in [name for name in wanted if name in missing]:
             if text != NOVA:
                 raise MisuseError(
                     f"choose={text!r}: {name} is not known of {missing[name]} hosts; "
