@@ -16,12 +16,14 @@ from numafit.cli.requests import Guests, guest_options
 from numafit.cli.scenarios import HELP, Scenario, scenarios
 from numafit.cli.sections import Sectioned
 from numafit.cli.sources import HostSources, host_sources
-from numafit.errors import InputError, MisuseError
+from numafit.errors import InputError, MisuseError, shorten
 from numafit.fleet import Fleet
 from numafit.model.options import STRATEGIES, FitOptions
 from numafit.planning.changes import changed
 from numafit.planning.course import SAMPLES
-from numafit.planning.what_if import CHOICES, PARTS, Comparison, Plan, what_if
+from numafit.planning.weighers import NOVA, WEIGHERS, multipliers, untold
+from numafit.planning.what_if import CHOICES, CHOOSERS, PARTS, Comparison, Plan, what_if
+from numafit.planning.words import counted
 
 _PLANS, _FLAVORS, _TIME = "plan", "flavor", "time"
 _PART_OF = dict(zip((_PLANS, _FLAVORS, _TIME), PARTS, strict=True))
@@ -36,11 +38,12 @@ _OUTSIDE = "not within the trace"
 @click.option(
     "--choose",
     "choices",
-    type=click.Choice(CHOICES),
+    metavar="HOW",
     multiple=True,
     default=("spread",),
     show_default=True,
-    help="How a host is chosen; several are compared.",
+    help=f"How a host is chosen: {', '.join(CHOICES)}, {NOVA} (by its weighers), or weighers with "
+    f"their multipliers, of {', '.join(WEIGHERS)}, such as ram=-1,pci=2. Several are compared.",
 )
 @click.option(
     "--also-strategy",
@@ -91,8 +94,8 @@ def command(
 
     "stranded" are free dedicated CPUs that no flavor can have in the end; "index" is the part of
     free ones that a guest cannot have, on average; "near" is 10 over the mean distance between the
-    cells of guests that have several. "full" is the hour of the first refusal, or where the trend
-    of what is in use goes.
+    cells of guests that have several. "full" is the hour of the first refusal, or how long after
+    the trace the trend of what is in use meets what there is.
 
     \b
     Examples:
@@ -111,6 +114,7 @@ def command(
     fleet: Fleet = reduce(add, sources.fleets(guests.ratios))
     for case in cases:
         _try(fleet, case)
+    unweighed = _unweighed(fleet, choices)
     plans = _plans(cases, choices, guests.options, strategies)
     found = what_if(fleet, trace, plans, seed=coming.seed, samples=samples, workers=workers)
     if output == "json":
@@ -134,6 +138,8 @@ def command(
         _TABLES[by](_rows(found, by))
         say(str(found))
     coming.show(err=output != "table")
+    if unweighed:
+        click.echo(f"not weighed: {', '.join(unweighed)}", err=output != "table")
     Notes([(fleet, None)]).show(wanted, err=output != "table")
     return 0 if any(not row["refused"] for row in found.rows) else 1
 
@@ -144,6 +150,24 @@ def _try(fleet: Fleet, case: Scenario) -> None:
         changed(fleet, case[1])
     except (InputError, MisuseError) as error:
         raise click.BadParameter(f"{case[0]}: {error}", param_hint="--scenario") from None
+
+
+def _unweighed(fleet: Fleet, choices: Sequence[str]) -> list[str]:
+    """Those of nova's weighers that find nothing to go by."""
+    lacking: dict[str, str] = {}
+    for choose in choices:
+        wanted = None if choose in CHOICES else multipliers(choose)
+        if wanted is None and choose not in CHOICES:
+            raise click.BadParameter(
+                f"{shorten(choose)}: expected {CHOOSERS}.", param_hint="--choose"
+            )
+        missing = untold(fleet) if wanted else {}
+        for name in [name for name in wanted or () if name in missing]:
+            said = f"{name} (not known of {counted(missing[name], 'host')})"
+            if choose != NOVA:
+                raise click.BadParameter(f"{choose}: {said}.", param_hint="--choose")
+            lacking[name] = said
+    return list(lacking.values())
 
 
 def _plans(
@@ -185,18 +209,21 @@ def _by_plan(rows: Sequence[dict[str, Any]]) -> None:
             row["stranded_cpus"],
             _figure(row["fragmentation"]),
             _figure(row["closeness"]),
-            _full(row),
+            _full(row, row["full_by"]),
         )
         for row in rows
     ]
     print_table(heads, shown, numbers=heads[1:6])
 
 
-def _full(row: dict[str, Any]) -> str:
+def _full(row: dict[str, Any], by: str) -> str:
+    """``by``: what ends it."""
     if row["full_hours"] is None:
         return _OUTSIDE
-    how = "" if row["full_seen"] else "trend of "
-    return f"{row['full_hours']:,.1f} h, {how}{row['full_by']}"
+    if row["full_seen"]:
+        return ", ".join(filter(None, (f"{row['full_hours']:,.1f} h", by)))
+    words = ("trend of", by) if by else ("its trend",)
+    return f"{row['remaining_hours']:,.1f} h after the trace, {' '.join(words)}"
 
 
 def _by_flavor(rows: Sequence[dict[str, Any]]) -> None:
@@ -204,18 +231,11 @@ def _by_flavor(rows: Sequence[dict[str, Any]]) -> None:
     shown = []
     last = None
     for row in rows:
-        hours, left = row["full_hours"], row["remaining_hours"]
-        if hours is None:
-            full = f"{_OUTSIDE}, no trend to it"
-        elif left is None:
-            full = f"{hours:,.1f} h"
-        else:
-            full = f"{_OUTSIDE}, {left:,.1f} h after it at its trend"
         # the same words on many lines would hide what differs
         plan = row["plan"] if row["plan"] != last else ""
         last = row["plan"]
         room = NOTHING if row["room"] is None else row["room"]
-        shown.append((plan, row["flavor"], row["came"], row["refused"], room, full))
+        shown.append((plan, row["flavor"], row["came"], row["refused"], room, _full(row, "")))
     print_table(heads, shown, numbers=heads[2:5])
 
 

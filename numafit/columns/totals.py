@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,8 +19,6 @@ class Totals:
     """Sums over all host cells. ``dedicated_cpus``: those in use of the ``dedicated_limit`` that
     there are; ``shared_vcpus``: vCPUs that float over the ``shared_limit`` CPUs for them;
     ``memory_mb``: MiB in use of ``memory_limit``."""
-
-    LIMITED: ClassVar = ("dedicated_cpus", "memory_mb")
 
     hosts: int
     cells: int

@@ -17,16 +17,14 @@ from nova.scheduler import weights
 from oslo_log import log
 
 from numafit.errors import NumafitError
-from numafit.model.hostinfo import HostInfo
 from numafit.model.placement import Placement
 from numafit.nova.filters import Asked
 from numafit.nova.table import HOSTS
+from numafit.rules.breakage import breakage
 
 LOG = log.getLogger(__name__)
 
 MULTIPLIER = 1.0
-PCI_CELL = 2.0
-"""A free cell near devices counts as this many others for a guest that asks for no devices."""
 
 
 class NUMAFragmentationWeigher(weights.BaseHostWeigher):
@@ -73,28 +71,3 @@ class NUMAFragmentationWeigher(weights.BaseHostWeigher):
         if not isinstance(found, Placement):
             return 0.0
         return -breakage(info, found, bool(request.pci))
-
-
-def breakage(info: HostInfo, placement: Placement, wants_devices: bool) -> float:
-    """What a placement breaks up; 0 where it takes nothing that was whole and leaves no holes."""
-    near = devices_near(info)
-    cost = 0.0
-    for taken in placement.cells:
-        cell = next(one for one in info.cells if one.id == taken.host_cell)
-        if not (cell.pinned_cpus or cell.cpu_usage or cell.memory_usage):
-            cost += PCI_CELL if cell.id in near and not wants_devices else 1.0
-        if taken.pcpuset:
-            used = len(taken.pinning) + len(taken.reserved)
-            free, whole = len(cell.pcpuset - cell.pinned_cpus) - used, len(cell.pcpuset)
-        else:
-            whole = cell.memory_mb or 0
-            free = whole - cell.memory_usage - taken.memory_mb
-        cost += max(free, 0) / max(whole, 1)
-    return cost
-
-
-def devices_near(info: HostInfo) -> set[int]:
-    """Ids of the cells with free PCI devices."""
-    return {
-        pool.numa_node for pool in info.pci_pools or () if pool.count and pool.numa_node is not None
-    }

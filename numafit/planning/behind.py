@@ -13,6 +13,7 @@ from numafit._header import POOL_ANYWHERE, POOL_ELSEWHERE, TUNNEL_NET
 from numafit.fleet import Fleet
 from numafit.model.guest import Networks, PciRequest
 from numafit.model.request import Request
+from numafit.model.resources import Provider
 from numafit.planning import reasons
 from numafit.rules import pci_filter
 from numafit.rules.candidates import UNLIMITED, short_of
@@ -159,6 +160,16 @@ def inventories(fleet: Fleet) -> dict[str, tuple[Flags, Ints, Ints]]:
         used = columns.resource_used[row, :n_hosts].astype(np.int64)
         found[name] = limit != UNLIMITED, limit, used
     return found
+
+
+def providers(fleet: Fleet) -> Mapping[int, Provider]:
+    """What is known of hosts' inventories, by their indices."""
+    return fleet._columns.providers_of_hosts
+
+
+def resource_rows(fleet: Fleet) -> Mapping[str, int]:
+    """Rows of the columns of resources, by their classes."""
+    return fleet._columns.resource_classes
 
 
 def lacks(

@@ -16,16 +16,20 @@ from numafit.columns.totals import Totals, totals
 from numafit.fleet import Fleet
 from numafit.model import fields
 from numafit.model.options import FitOptions
+from numafit.planning import reasons
 from numafit.planning.answer import Answer, Glance
 from numafit.planning.frames import columns_of, frame
 from numafit.planning.fullness import Full, reaches, runs_out
 from numafit.planning.nearness import Nearness
 from numafit.planning.reach import Reach, reach
 from numafit.planning.trace import HOUR, STAYS, Trace
+from numafit.planning.weighers import Weighing, multipliers
 
 SAMPLES = 24
 """Looks at the fleet on the way, where nothing else is asked for."""
 RANDOM = "random"
+_LIMITED = {"dedicated_cpus": reasons.CPUS, "memory_mb": reasons.MEMORY}
+"""Totals that have an end, in words."""
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
@@ -84,13 +88,13 @@ class Course(Answer):
             return Full(first - self.begins, by, True)
         when, by = STAYS, ""
         late = self.samples[len(self.samples) // 2 :]
-        for name in Totals.LIMITED:
+        for name, words in _LIMITED.items():
             used = [getattr(sample.used, name) for sample in late]
             ends = reaches(
                 [sample.time for sample in late], used, self.samples[-1].used.limit(name)
             )
             if ends < when:
-                when, by = ends, name.replace("_", " ")
+                when, by = ends, words
         return Full(when - self.begins if by else STAYS, by, False)
 
     def full_of(self, name: str) -> Full:
@@ -113,8 +117,6 @@ class Course(Answer):
         rows = []
         for at, name in enumerate(self.names):
             full = self.full_of(name)
-            hours = None if full.seconds == STAYS else full.seconds / HOUR
-            ends = self.seconds / HOUR
             rows.append(
                 {
                     "flavor": name,
@@ -122,9 +124,9 @@ class Course(Answer):
                     "placed": int(self.placed[at]),
                     "refused": int(self.refused[at]),
                     "room": self.samples[-1].reach.room[at],
-                    "full_hours": hours,
+                    "full_hours": full.hours,
                     "full_seen": full.seen,
-                    "remaining_hours": None if hours is None or full.seen else hours - ends,
+                    "remaining_hours": full.after(self.seconds),
                 }
             )
         return rows
@@ -185,10 +187,11 @@ def course(
 ) -> Course:
     """Guests come and go on a fork of the fleet, which itself is left as it is.
 
-    ``choose``: as ``Fleet.schedule`` has it, or ``"random"``: hosts in a random order that ``seed``
-    makes, the first that can. One that is refused does not come again. Where guests leave and come
-    at the same moment they leave first. Raises InvalidValue and MisuseError for arguments of other
-    kinds.
+    ``choose``: as ``Fleet.schedule`` has it; ``"random"``: hosts in a random order that ``seed``
+    makes, the first that can; ``"nova"`` or ``"ram=-1,pci=2"``: by nova's weighers, as
+    ``weighers.multipliers`` takes them. A guest that is refused does not come again. Where guests
+    leave and come at the same moment they leave first. Raises InvalidValue and MisuseError for
+    arguments of other kinds.
     """
     fields.instance("fleet", fleet, Fleet)
     fields.instance("trace", trace, Trace)
@@ -196,7 +199,10 @@ def course(
     if isinstance(choose, str) and choose == RANDOM:
         seed = fields.number("seed", seed, 0, 2**64 - 1)
         choose = np.random.default_rng(seed).random(len(fleet))
-    return _Run(fleet.fork(), trace, samples, options).go(choose)
+    run = _Run(fleet.fork(), trace, samples, options)
+    if isinstance(choose, str) and multipliers(choose) is not None:
+        return run.weighed(choose)
+    return run.go(choose)
 
 
 class _Run:
@@ -204,6 +210,7 @@ class _Run:
         self, fleet: Fleet, trace: Trace, samples: int, options: FitOptions | None
     ) -> None:
         self._options = options
+        self._weighing: Weighing | None = None
         self._fleet = fleet
         self._trace = trace
         self._requests = [fleet.prepare(request) for request in trace.requests]
@@ -231,6 +238,10 @@ class _Run:
         first, last = float(self._trace.starts[0]), float(self._trace.starts[-1])
         return deque(np.linspace(first, last, max(samples, 2)).tolist())
 
+    def weighed(self, choose: str) -> Course:
+        self._weighing = Weighing(self._fleet, choose, self._options)
+        return self.go(self._weighing.scores)
+
     def go(self, choose: str | Floats) -> Course:
         trace = self._trace
         kinds = trace.kinds.tolist()
@@ -245,6 +256,8 @@ class _Run:
                 continue
             placed[kind] += 1
             self._held[guest] = claim
+            if self._weighing is not None:
+                self._weighing.changed(claim.host)
             if self._wide[kind] or self._devices[kind]:
                 self._near.came(guest, claim, self._wide[kind], self._devices[kind])
         # a fleet that nobody comes to is looked at once
@@ -268,6 +281,8 @@ class _Run:
         ):
             if start >= self._next:
                 self._until(start)
+            if self._weighing is not None:
+                self._weighing.weigh(kind, self._trace.requests[kind])
             yield self._requests[kind]
 
     def _until(self, time: float) -> None:
@@ -285,6 +300,8 @@ class _Run:
                 if claim is not None:
                     self._fleet.release(claim)
                     self._near.left(guest)
+                    if self._weighing is not None:
+                        self._weighing.changed(claim.host)
             else:
                 self._look(looks.popleft())
 

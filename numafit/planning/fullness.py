@@ -20,6 +20,15 @@ class Full:
     by: str
     seen: bool
 
+    @property
+    def hours(self) -> float | None:
+        return None if self.seconds == STAYS else self.seconds / HOUR
+
+    def after(self, seconds: float) -> float | None:
+        """Hours from the end of a trace of so many seconds to there, at the trend; ``None``: it was
+        seen, or there is none."""
+        return None if self.seconds == STAYS or self.seen else (self.seconds - seconds) / HOUR
+
     def __str__(self) -> str:
         if self.seconds == STAYS:
             return "not full, and not filling up"
@@ -29,9 +38,14 @@ class Full:
         return f"full after {said} at the trend of {self.by}"
 
 
+FAR = 20
+"""How often the time that a trend was seen in fits into that which it is good for."""
+
+
 def reaches(times: Sequence[float], used: Sequence[float], limit: float) -> float:
     """When a straight line through the uses meets the limit. Infinite where it does not rise by
-    twice the error of its slope: what goes up and down makes no trend."""
+    twice the error of its slope, for what goes up and down makes no trend, and where it meets the
+    limit so late that nobody can know."""
     if len(times) < 3 or times[-1] <= times[0] or limit <= 0:
         return STAYS
     t = np.array(times) - times[0]
@@ -43,7 +57,8 @@ def reaches(times: Sequence[float], used: Sequence[float], limit: float) -> floa
     # the last term: a rise that rounding alone makes is none
     if slope <= 2 * error + 1e-9 * limit / float(t[-1]):
         return STAYS
-    return max(times[0] + (limit - start) / slope, times[-1])
+    when = max(times[0] + (limit - start) / slope, times[-1])
+    return when if when - times[-1] <= FAR * float(t[-1]) else STAYS
 
 
 def runs_out(times: Sequence[float], left: Sequence[int]) -> tuple[float, bool]:

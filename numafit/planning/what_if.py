@@ -18,11 +18,13 @@ from numafit.planning.answer import Answer, Glance
 from numafit.planning.changes import Change, asked_for, changed
 from numafit.planning.course import RANDOM, SAMPLES, course
 from numafit.planning.frames import columns_of, frame
-from numafit.planning.trace import HOUR, STAYS, Trace
+from numafit.planning.trace import Trace
+from numafit.planning.weighers import NOVA, WEIGHERS, multipliers
 from numafit.sweeping.answers import Batch, batch_of
 from numafit.sweeping.sweep import Progress, sweep
 
 CHOICES = ("first", "spread", "pack", RANDOM)
+CHOOSERS = f"{', '.join(CHOICES)}, {NOVA}, or some of {', '.join(WEIGHERS)} as in ram=-1,pci=2"
 PARTS = ("plans", "flavors", "samples")
 _OWN = ("point", "seed", "part")
 
@@ -30,7 +32,8 @@ _OWN = ("point", "seed", "part")
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One way to go on. ``choose``: how hosts are chosen (``"first"``, ``"spread"``, ``"pack"``,
-    ``"random"``); ``options``: how cells are (``FitOptions``); ``changes`` to the fleet first."""
+    ``"random"``, or nova's weighers: ``"nova"``, ``"ram=-1,pci=2"``); ``options``: how cells are
+    (``FitOptions``); ``changes`` to the fleet first, and to what guests ask for."""
 
     name: str
     choose: str = "spread"
@@ -39,7 +42,9 @@ class Plan:
 
     def __post_init__(self) -> None:
         fields.text("name", self.name)
-        fields.word("choose", self.choose, CHOICES, none=False)
+        fields.text("choose", self.choose)
+        if self.choose not in CHOICES and multipliers(self.choose) is None:
+            raise InvalidValue("choose", self.choose, CHOOSERS)
         if self.options is not None:
             fields.instance("options", self.options, FitOptions)
         object.__setattr__(self, "changes", tuple(self.changes))
@@ -103,8 +108,19 @@ class Comparison(Answer):
         most, least = max(shares.values()), min(shares.values())
         if most == least:
             return f"{'each' if len(shares) > 1 else self.best()} places {most:.1%} of the guests"
-        last = min(shares, key=lambda name: shares[name])
-        return f"{self.best()} places most, {most:.1%} of the guests; {last} fewest, {least:.1%}"
+        first = [name for name, share in shares.items() if share == most]
+        last = [name for name, share in shares.items() if share == least]
+        return (
+            f"{_named(first)} place{'s' * (len(first) == 1)} most, {most:.1%} of the guests; "
+            f"{_named(last)} fewest, {least:.1%}"
+        )
+
+
+def _named(plans: Sequence[str]) -> str:
+    """``a``, ``a and b``, or ``a and 2 others``."""
+    if len(plans) < 3:
+        return " and ".join(plans)
+    return f"{plans[0]} and {len(plans) - 1} others"
 
 
 def what_if(
@@ -157,9 +173,10 @@ def _played(
         "came": int(found.placed.sum() + found.refused.sum()),
         "placed": int(found.placed.sum()),
         "refused": int(found.refused.sum()),
-        "full_hours": None if full.seconds == STAYS else full.seconds / HOUR,
+        "full_hours": full.hours,
         "full_by": full.by or None,
         "full_seen": full.seen,
+        "remaining_hours": full.after(found.seconds),
         "closeness": found.closeness,
         "devices_near": last.devices_near,
         "stranded_cpus": last.reach.stranded,

@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, ClassVar, Self
-from urllib.parse import quote
 
 from numafit.errors import InputError
 from numafit.extras import need
 from numafit.readers import bounds
 from numafit.readers.oslo_files import OsloFiles, of_type
+from numafit.readers.sqlite_file import open_sqlite
 
 CHUNK = 500
 """Rows that are fetched at a time: one of nova's holds up to 64 KiB of topology."""
@@ -40,12 +40,6 @@ _PATIENCE = {
 }
 """Seconds (and probes) after which a server that says nothing is away, by driver; else a network
 that swallows packets would keep whoever reads for ever. A URL may say otherwise."""
-# hidden: 1 of a virtual table, 2 and 3 generated
-_COMPUTED = (
-    "SELECT name FROM sqlite_master WHERE type = 'view' UNION SELECT m.name FROM sqlite_master m, "
-    "pragma_table_xinfo(m.name) x WHERE x.hidden > 0 LIMIT 1"
-)
-_STEPS = 10_000
 _REASON = 800
 
 
@@ -157,23 +151,7 @@ class Database:
     def _sqlite(self, path: str | None) -> sqlite3.Connection:
         if not path or not os.path.isfile(path):
             raise InputError(self.name, None, path, "the path of a SQLite file", "Check the path.")
-        # mode=ro: nothing is created, and nothing can be written
-        uri = f"file:{quote(path)}?mode=ro"
-        connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
-        # a file may compute what it shows: rows without end, texts of a gigabyte
-        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, bounds.FILE_BYTES)
-        left = [bounds.database_steps(os.path.getsize(path)) // _STEPS]
-
-        def used() -> bool:
-            left[0] -= 1
-            return left[0] < 0
-
-        connection.set_progress_handler(used, _STEPS)
-        found = connection.execute(_COMPUTED).fetchone()
-        if found is not None:
-            connection.close()
-            raise InputError(self.name, str(found[0]), None, "tables alone, as nova makes them")
-        return connection
+        return open_sqlite(path, self.name, "nova")
 
     @contextmanager
     def _said(self) -> Iterator[None]:

@@ -63,11 +63,9 @@ def _opened(file: str, stream: BinaryIO, start: bytes) -> Iterator[IO[bytes]]:
 
 
 def _copy(file: str, packed: IO[bytes], there: IO[bytes], size: int) -> None:
-    most = bounds.archive_bytes(size)
+    most = left = bounds.trace_bytes(size)
     while piece := packed.read(_PIECE):
-        most -= len(piece)
-        if most < 0:
-            raise InputError(
-                file, None, f"more than {bounds.archive_bytes(size)} bytes when unpacked", "fewer"
-            )
+        left -= len(piece)
+        if left < 0:
+            raise InputError(file, None, f"more than {most} bytes when unpacked", "fewer")
         there.write(piece)

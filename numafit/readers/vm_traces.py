@@ -22,6 +22,7 @@ from typing import Any
 
 from numafit.errors import InputError
 from numafit.readers import bounds
+from numafit.readers.sqlite_file import open_sqlite
 from numafit.readers.textfile import is_open_pipe, read_text
 from numafit.readers.unpacked import unpacked
 
@@ -106,9 +107,9 @@ def _azure_guests(
 ) -> VmTrace:
     trace = VmTrace()
     try:
-        with closing(sqlite3.connect(f"file:{_quoted(plain)}?mode=ro", uri=True)) as database:
+        with closing(open_sqlite(plain, file, "Azure")) as database:
             sizes = _azure_types(database, file, vcpus, memory_mb, machine)
-            query = "SELECT vmId, vmTypeId, starttime, endtime FROM vm ORDER BY starttime, vmId"
+            query = "SELECT vmId, vmTypeId, starttime, endtime FROM vm"
             for n, (vm, kind, start, end) in enumerate(database.execute(query)):
                 if n >= bounds.TRACE_GUESTS:
                     raise _too_many(file)
@@ -119,17 +120,11 @@ def _azure_guests(
                     trace.add(sizes[kind], begin, leave)
                 else:
                     trace.pass_over("its type does not run on this machine")
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeError) as error:
         raise InputError(
             file, None, str(error), "Azure's tables vm and vmType", "See read_azure."
         ) from None
     return trace
-
-
-def _quoted(file: str) -> str:
-    from urllib.parse import quote
-
-    return quote(os.path.abspath(file))
 
 
 def _azure_types(

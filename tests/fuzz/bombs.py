@@ -219,6 +219,15 @@ BOMBS = [
         f"CREATE TABLE compute_nodes ({_NODES})", f"{_COUNT.format(60_000)} INSERT INTO instances "
         "SELECT 1, 'h', 'h', 'active', NULL, 0 FROM t",
         "INSERT INTO instance_extra SELECT uuid, NULL, NULL, 0 FROM instances"), "interrupted"),
+    Bomb("trace", "a view without end", lambda: database(
+        "CREATE TABLE vmType (vmTypeId, machineId, core, memory)",
+        "INSERT INTO vmType VALUES (1, 0, 1, 1)",
+        "CREATE VIEW vm AS WITH RECURSIVE t(vmId) AS (SELECT 1 UNION ALL SELECT vmId + 1 FROM t) "
+        "SELECT vmId, 1 vmTypeId, 0 starttime, 1 endtime FROM t"), "tables alone"),
+    Bomb("trace", "rows without end", lambda: gzip.compress(
+        b"flavor,start,end\n" + bytes(1 << 28), 1), "when unpacked"),
+    Bomb("trace", "guests", lambda: counted(
+        "vmid,cpu,memory,time,type\n", lambda n: f"{n},{n},1,0,0\n"), ""),
     # XML
     Bomb("capabilities", "declarations", lambda: "<?xml " * 400_000, "XML"),
     Bomb("nodedevs", "declarations", lambda: "<?xml " * 400_000, "XML"),

@@ -18,6 +18,7 @@ from numafit import Fleet, InputError, InvalidRequest, Request, guest_topology, 
 from numafit.model.flavor import Flavor, Image
 from numafit.model.hostinfo import HostCell, HostInfo
 from numafit.model.interface import netdevs_of
+from numafit.planning.trace import Trace
 from numafit.readers.addresses import addresses_of, read_links, with_links
 from numafit.readers.aggregates_json import read_aggregates
 from numafit.readers.api_db import read_api_db
@@ -39,6 +40,7 @@ from numafit.readers.placement_json import read_placement_file
 from numafit.readers.server_show import read_server
 from numafit.readers.synthetic import host_of_synthetic
 from numafit.readers.sysfs import read_sysfs
+from numafit.readers.vm_traces import FORMS, form_of, read_azure
 from numafit.replaying.cases import read as read_cases
 from numafit.rules.aggregates import Aggregates
 from numafit.rules.device_spec import parse_device_specs
@@ -272,6 +274,14 @@ def _cases(path: Path) -> None:
         pass
 
 
+def _trace(path: Path) -> None:
+    form = form_of(path)
+    vms = read_azure(path, 64, 262144) if form == "azure" else FORMS[form](path)
+    for size in vms.sizes[:100]:
+        str(size)
+    Trace.of({"f": Request(None, pci=[])}, [0] * len(vms.kinds), vms.starts, vms.ends)
+
+
 READERS: dict[str, Reader] = {
     "host-yaml": Reader(
         _host_file,
@@ -339,6 +349,7 @@ READERS: dict[str, Reader] = {
     "switch-text": Reader(_switch, files(*sorted((UNIT / "ovs" / "text").glob("*.txt")))),
     "addresses": Reader(_addresses, files(EXAMPLES / "networking" / "addr.json")),
     "addresses-text": Reader(_addresses, texts(*seeds.LINKS)),
+    "trace": Reader(_trace, seeds.traces),
     "cases": Reader(_cases, texts('{"id": "a", "host": {}, "expect": null}\n')),
 }
 """Name -> reader. A new one needs an entry here and a folder of its name in ``corpus``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import lzma
@@ -161,6 +162,25 @@ PLACEMENT = (
     '[{"uuid": "u", "name": "h", "root_provider_uuid": "u", "generation": 1}]',
     '[{"#": 1, "resource provider": "u", "inventory used/capacity": "VCPU=5/14,DISK_GB=0/9"}]',
 )
+
+
+def traces() -> list[bytes]:
+    huawei = (EXAMPLES / "planning" / "week.csv").read_bytes()
+    pods = (
+        b"name,cpu_milli,memory_mib,num_gpu,creation_time,deletion_time\n"
+        b"a,4500,15258,1,9679175,9973826\nb,4000,1024,0,9679180,\n"
+    )
+    own = b"flavor,start,end\na,2026-01-01 00:00,2026-01-02\nb,2026-01-01,NULL\n"
+    with sqlite3.connect(":memory:") as connection:
+        connection.executescript("""
+            CREATE TABLE vmType (vmTypeId, machineId, core, memory);
+            CREATE TABLE vm (vmId, vmTypeId, starttime, endtime);
+            INSERT INTO vmType VALUES (1, 0, 0.25, 0.5), (2, 0, 0.01, 0.3), (1, 1, 1, 1);
+            INSERT INTO vm VALUES (1, 1, -0.5, 1.5), (2, 2, 0, NULL);
+        """)
+        connection.commit()
+        azure = connection.serialize()
+    return [huawei, pods, own, azure, gzip.compress(own)]
 
 
 def placement_databases() -> list[bytes]:

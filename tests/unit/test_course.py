@@ -71,6 +71,7 @@ def test_the_first_refusal_says_when_it_is_full() -> None:
     found = course(Fleet([host("a", 1, 4)]), trace)
     full = found.full()
     assert (full.seconds, full.by, full.seen) == (HOUR, "large", True)
+    assert full.after(HOUR) is None
     assert str(full) == "full after 1.0 hours, when large was refused first"
     assert str(found).startswith("1 of 3 guests placed (33.3%); full after 1.0 hours")
 
@@ -80,10 +81,21 @@ def test_a_trend_says_when_it_will_be_full() -> None:
     trace = Trace.of(TWO, [0] * 11, np.arange(11) * HOUR)
     full = course(Fleet([host("a", 2, 32)]), trace, samples=11).full()
     assert not full.seen
-    assert full.by == "dedicated cpus"
+    assert full.by == "dedicated CPUs"
     # what is seen at an hour is without the guest that comes then
     assert full.seconds == pytest.approx(32 * HOUR)
-    assert str(full) == "full after 32.0 hours at the trend of dedicated cpus"
+    # the trace is of ten hours
+    assert full.after(10 * HOUR) == pytest.approx(22)
+    assert str(full) == "full after 32.0 hours at the trend of dedicated CPUs"
+
+
+def test_a_trend_says_nothing_of_what_is_far_beyond_the_trace() -> None:
+    # looked at for ten hours, of which the last five count; a CPU an hour, of 64 and of 256
+    trace = Trace.of({"one": pinned(1)}, [0] * 11, np.arange(11) * HOUR)
+    near = course(Fleet([host("a", 1, 64)]), trace, samples=11).full()
+    # 54 hours after the trace, and 246: twenty times the five are a hundred
+    assert near.after(10 * HOUR) == pytest.approx(54)
+    assert course(Fleet([host("a", 1, 256)]), trace, samples=11).full().seconds == math.inf
 
 
 def test_each_flavor_is_full_at_a_time_of_its_own() -> None:

@@ -91,8 +91,9 @@ def test_azure_sizes_are_fractions_of_a_machine(tmp_path: Path) -> None:
     file = azure(tmp_path / "t.sqlite")
     trace = read_azure(file, vcpus=64, memory_mb=262144)
     # an eighth of 64 CPUs; a hundredth of them is 0.64, a whole one
-    assert [(trace.sizes[kind], start, end) for kind, start, end in
-            zip(trace.kinds, trace.starts, trace.ends, strict=True)] == [
+    guests = zip(trace.kinds, trace.starts, trace.ends, strict=True)
+    assert sorted(((trace.sizes[kind], start, end) for kind, start, end in guests),
+                  key=lambda guest: guest[1]) == [
         (Size(1, 131072), -86400.0, math.inf),
         (Size(8, 16384), 43200.0, 129600.0),
     ]  # fmt: skip
@@ -129,6 +130,21 @@ def test_bad_traces_are_named(tmp_path: Path) -> None:
     fails(OWN + "a,2026-13-01,\n", r"line 5\.start: got '2026-13-01', expected seconds", read_own)
     fails(OWN + ",9,\n", r"line 5\.flavor: got '', expected the name of a flavor", read_own)
     fails(OWN + "a,1e13,\n", r"line 5\.start: got '1e13', expected seconds", read_own)
+
+
+def test_a_database_that_computes_its_rows_is_refused(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(azure(tmp_path / "t.sqlite"))) as database:
+        database.executescript("DROP TABLE vm; CREATE VIEW vm AS SELECT 1 AS vmId")
+        database.commit()
+    with pytest.raises(InputError, match="vm: got None, expected tables alone, as Azure makes"):
+        read_azure(tmp_path / "t.sqlite", 64, 1024)
+
+
+def test_a_database_whose_names_are_no_text_is_refused(tmp_path: Path) -> None:
+    data = azure(tmp_path / "t.sqlite").read_bytes()
+    (tmp_path / "bad").write_bytes(data.replace(b"vmType", b"vmT\xecpe"))
+    with pytest.raises(InputError, match="expected Azure's tables vm and vmType"):
+        read_azure(tmp_path / "bad", 64, 1024)
 
 
 def test_own_traces_name_flavors(tmp_path: Path) -> None:
@@ -197,7 +213,7 @@ def test_traces_may_be_packed(tmp_path: Path) -> None:
 def test_what_unpacks_to_more_than_its_size_explains_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bounds, "archive_bytes", lambda size: 10_000)
+    monkeypatch.setattr(bounds, "trace_bytes", lambda size: 10_000)
     (tmp_path / "t.gz").write_bytes(gzip.compress(b"a" * 10_001))
     with pytest.raises(InputError, match="got 'more than 10000 bytes when unpacked'"):
         read_huawei(tmp_path / "t.gz")

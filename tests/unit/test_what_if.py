@@ -73,6 +73,10 @@ def test_rows_say_what_came_of_each_plan_and_trace(fleet: Fleet) -> None:
     assert not found.rows[2]["full_seen"]
     assert found.best() == "larger"
     assert str(found) == "larger places most, 100.0% of the guests; spread fewest, 50.0%"
+    twice = [*plans, Plan("again"), Plan("packed", "pack", changes=PLANS[3].changes)]
+    assert str(what_if(fleet, trace, twice, executor=ROOM)) == (
+        "larger and packed place most, 100.0% of the guests; spread and again fewest, 50.0%"
+    )
     alone = what_if(fleet, trace, plans[:1], executor=ROOM)
     assert str(alone) == "spread places 50.0% of the guests"
     # guests of 4 alone: 4 of them fit however hosts are chosen, as many as come
