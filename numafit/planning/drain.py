@@ -18,6 +18,7 @@ from numafit.planning.move_plan import Step, frame_of_steps, glance_of, moved_mb
 from numafit.planning.movers import Guests, Mover, movers_of
 from numafit.planning.moving import Moving
 from numafit.planning.words import counted
+from numafit.progress import Elapsing, Progress, checked
 from numafit.rules.filters import Filters
 from numafit.spans import Hosts, host_index, host_indices
 
@@ -110,11 +111,13 @@ def drain(
     stay: Collection[str] = (),
     filters: Filters | None = None,
     seconds: float = SECONDS,
+    progress: Progress = None,
 ) -> Drain:
     """Empty ``host`` (an index). ``guests``: all Servers or Claims that are known, those of other
     hosts too: they may make room. ``hosts``: indices of those that may take guests (default: all
     others); ``stay``: names of guests that must not be moved; ``seconds``: how long to try other
-    orders where the first ones fail. Raises InvalidValue and MisuseError for what is none of these.
+    orders where the first ones fail; ``progress``: as ``numafit.progress`` has it, by time. Raises
+    InvalidValue and MisuseError for what is none of these.
     """
     fields.instance("fleet", fleet, Fleet)
     started = time.monotonic()
@@ -129,12 +132,13 @@ def drain(
     left += [Left(base.movers[n].name, NOWHERE, True) for n in missing if n in lost]
     missing = [n for n in missing if n not in lost]
     wanted = missing
-    for order in _orders(base, wanted, others):
-        attempt, failed = _in_order(base, order, others, started + seconds)
-        if len(failed) < len(missing) or best is base:
-            best, missing = attempt, failed
-        if not missing or time.monotonic() >= started + seconds:
-            break
+    with Elapsing(checked(progress), seconds):
+        for order in _orders(base, wanted, others):
+            attempt, failed = _in_order(base, order, others, started + seconds)
+            if len(failed) < len(missing) or best is base:
+                best, missing = attempt, failed
+            if not missing or time.monotonic() >= started + seconds:
+                break
     left += [Left(base.movers[n].name, NOT_FOUND, False) for n in missing]
     return Drain(
         host,

@@ -19,8 +19,9 @@ from numafit.planning.changes import Change, asked_for, changed
 from numafit.planning.course import RANDOM, SAMPLES, course
 from numafit.planning.frames import columns_of, frame
 from numafit.planning.trace import HOUR, STAYS, Trace
+from numafit.progress import Progress
 from numafit.sweeping.answers import Batch, batch_of
-from numafit.sweeping.sweep import Progress, sweep
+from numafit.sweeping.sweep import sweep
 
 CHOICES = ("first", "spread", "pack", RANDOM)
 PARTS = ("plans", "flavors", "samples")
@@ -117,7 +118,7 @@ def what_if(
     executor: Executor | None = None,
     workers: int | None = None,
     to: str | os.PathLike[str] | None = None,
-    progress: bool | Progress | None = None,
+    progress: Progress = None,
 ) -> Comparison:
     """Each plan with each trace, on forks of the fleet, which is left as it is.
 
