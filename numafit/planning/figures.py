@@ -23,6 +23,8 @@ WIDTH = 8.0
 MOST_LABEL = 40
 _CHARACTERS = 12.8
 """Of a title, in an inch."""
+BESIDE = 66
+"""Characters of labels beside each other, and the gaps between them."""
 _LEGEND = 78
 """Characters of a legend's line, six of them for each colour."""
 
@@ -65,6 +67,20 @@ def named(axes: Any, labels: Sequence[str]) -> None:
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
+
+
+def turned_height(labels: Sequence[str]) -> float:
+    """Inches that ``beside`` needs more where it turns these labels; 0 where it does not."""
+    longest = max(map(len, labels), default=0)
+    return 0.055 * longest if longest > BESIDE // max(len(labels), 1) else 0.0
+
+
+def beside(axes: Any, at: Sequence[int], labels: Sequence[str], above: bool = False) -> None:
+    """Labels beside each other on the x axis, turned where they would stand on each other."""
+    turned: dict[str, Any] = {}
+    if turned_height(labels):
+        turned = {"rotation": 40, "ha": "left" if above else "right", "rotation_mode": "anchor"}
+    axes.set_xticks(at, labels, fontsize="small", **turned)
 
 
 def at_ends(axes: Any, ends: Iterable[float], texts: Iterable[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
@@ -119,6 +119,12 @@ def assert_legible(figure: Any) -> None:
             labels = list(labels_of(axis))
             said += labels
             if any(label.get_rotation() for label in axis.get_ticklabels()):
+                # their boxes overlap, the letters in them do not where they are far enough apart
+                starts = sorted(
+                    label.get_transform().transform(label.get_position())[0]
+                    for label in axis.get_ticklabels()
+                )
+                assert all(b - a >= 10 for a, b in pairwise(starts))
                 continue
             for (one, box), (other, next_box) in combinations(labels, 2):
                 assert not box.overlaps(next_box), f"{one!r} stands on {other!r}"
@@ -287,6 +293,16 @@ def test_a_plan_of_moves_is_an_arrow_for_each_step() -> None:
     ]
     arrows = [one.arrow_patch for one in axes.texts if getattr(one, "arrow_patch", None)]
     assert len(arrows) == 2
+
+
+def test_long_names_of_hosts_do_not_stand_on_each_other() -> None:
+    names = [f"compute-rack-{n}.production.example.org" for n in range(5)]
+    fleet = Fleet([host(names[0], 1), *(host(name, 1, pinned=6) for name in names[1:])])
+    claims = {f"guest-{n}.tenant.example.org": fleet.claim(SMALL, 0) for n in range(4)}
+    plan = drain(fleet, 0, claims)
+    assert len(plan.picture().axes[0].get_xticklabels()) == 5
+    for answer in (plan, cells(fleet), stranded_over([(n, fleet) for n in names], CATALOGUE)):
+        assert_legible(answer.picture())
 
 
 def test_what_stays_and_what_is_won_are_frames_too() -> None:
