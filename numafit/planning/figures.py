@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from numafit.errors import printable
 from numafit.extras import need
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ def figure(height: float, title: str = "", width: float = WIDTH) -> ShownFigure:
     need("matplotlib.figure", "plot")
     from numafit.planning._shown_figure import ShownFigure
 
-    lines = textwrap.wrap(title, int(width * _CHARACTERS))
+    lines = textwrap.wrap(plain(title), int(width * _CHARACTERS))
     made = ShownFigure(figsize=(width, height + 0.18 * len(lines)), layout="constrained")
     if lines:
         made.suptitle("\n".join(lines), x=0.01, ha="left", fontsize="medium", color=INK)
@@ -119,5 +120,10 @@ def legend_above(axes: Any) -> None:
         )
 
 
+def plain(text: str) -> str:
+    """As it is: matplotlib takes what stands between dollars for a formula."""
+    return printable(text).replace("$", r"\$")
+
+
 def short(label: str) -> str:
-    return label if len(label) <= MOST_LABEL else label[: MOST_LABEL - 1] + "…"
+    return plain(label if len(label) <= MOST_LABEL else label[: MOST_LABEL - 1] + "…")

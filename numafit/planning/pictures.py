@@ -68,7 +68,7 @@ def stranded_bars(
             how: dict[str, Any] = {"color": "white", "edgecolor": figures.GREY, "hatch": "///"}
             label = "no flavor asks for it"
         else:
-            how, label = {"color": next(colours)}, f"lacks {lacks}"
+            how, label = {"color": next(colours)}, figures.plain(f"lacks {lacks}")
         # a bar of no width would still have its edge
         some = part > 0
         axes.barh(at[some], part[some], left=left[some], label=label, **how)

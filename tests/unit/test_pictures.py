@@ -200,6 +200,30 @@ def test_pictures_of_nothing() -> None:
         assert answer._repr_html_().startswith("<div>")
 
 
+def test_names_are_no_formulas() -> None:
+    """Between dollars matplotlib reads TeX, and fails where it is none."""
+    odd = r"$\frac$ ^{_"
+    fleet = Fleet([host(odd, 1), host(f"{odd}2", 1, pinned=7)])
+    claims = {odd: fleet.claim(SMALL, 0)}
+    catalogue = {odd: SMALL, "wide": WIDE}
+    trace = Trace.of({odd: SMALL}, [0], [0])
+    plans = [Plan(odd), Plan("other")]
+    compared = what_if(fleet, trace, plans, executor=ThreadPoolExecutor(1))
+    for picture in (
+        cells(fleet).picture(),
+        headroom(fleet, catalogue).picture(),
+        stranded_over([(odd, fleet)], catalogue).picture(),
+        explain(fleet, HUGE, guests=claims).picture(),
+        explain_fleet(fleet, HUGE).picture(),
+        drain(fleet, 0, claims, seconds=0.1).picture(),
+        compared.picture(),
+        compared.picture("samples"),
+    ):
+        assert_legible(picture)
+    (label, _wide) = headroom(fleet, catalogue).picture().axes[0].get_yticklabels()
+    assert label.get_text() == odd.replace("$", r"\$")
+
+
 # --- cells
 
 
