@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from multiprocessing import parent_process
 from types import TracebackType
 from typing import Any
 
@@ -106,7 +105,11 @@ class Elapsing:
 
 def _watched() -> bool:
     """Does somebody look at what goes to standard error? Bars of workers would mix."""
-    if parent_process() is not None or threading.current_thread() is not threading.main_thread():
+    # where nobody has imported it yet, this is no worker's process
+    process = sys.modules.get("multiprocessing.process")
+    if process is not None and process.parent_process() is not None:
+        return False
+    if threading.current_thread() is not threading.main_thread():
         return False
     return _in_notebook() or bool(sys.stderr is not None and sys.stderr.isatty())
 

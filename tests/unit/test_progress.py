@@ -181,6 +181,9 @@ def test_workers_show_no_bars(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not progress.Shown(None, 2, "flavor").to_nobody
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(lambda: progress.Shown(None, 2, "flavor").to_nobody).result()
+    parent = types.SimpleNamespace(parent_process=object)
+    monkeypatch.setitem(sys.modules, "multiprocessing.process", parent)
+    assert progress.Shown(None, 2, "flavor").to_nobody
 
 
 COMMAND = """
