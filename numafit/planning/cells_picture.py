@@ -41,11 +41,15 @@ def heat_map(
     at = first[rows.row[host]] + place, rows.column[host]
     grid[at], there[at] = part, True
     alone = len(rows.deep) == 1
-    figure = figures.figure(min(1.3 + (0.34 if alone else 0.16) * len(grid), 12.0), title)
+    labels = [_known_as(hosts, n) for n in range(len(hosts))] if len(hosts) <= NAMED else []
+    tall = min(1.3 + (0.34 if alone else 0.16) * len(grid), 12.0) + figures.turned_height(labels)
+    figure = figures.figure(tall, title)
     axes = figure.subplots()
     image = _fields(axes, grid, there)
-    if alone and len(hosts) <= NAMED:
-        _one_row(axes, hosts, len(grid), cell, place)
+    if len(hosts) <= NAMED:
+        figures.beside(axes, range(len(labels)), labels)
+        ids = {int(at): int(one) for at, one in zip(place, cell, strict=True)}
+        axes.set_yticks(range(len(grid)), [f"cell {ids.get(n, n)}" for n in range(len(grid))])
         if len(hosts) <= NUMBERED:
             _numbers(axes, at, part, image.cmap)
     else:
@@ -122,14 +126,6 @@ def _fields(axes: Any, grid: npt.NDArray[np.float64], there: npt.NDArray[np.bool
 
 def _known_as(hosts: Sequence[str], n: int) -> str:
     return figures.short(hosts[n] or f"host {n}")
-
-
-def _one_row(axes: Any, hosts: Sequence[str], deep: int, cell: Ints, place: Ints) -> None:
-    names = [_known_as(hosts, n) for n in range(len(hosts))]
-    turned = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if len(names) > 6 else {}
-    axes.set_xticks(range(len(names)), names, fontsize="small", **turned)
-    ids = {int(at): int(one) for at, one in zip(place, cell, strict=True)}
-    axes.set_yticks(range(deep), [f"cell {ids.get(n, n)}" for n in range(deep)])
 
 
 def _numbers(axes: Any, at: tuple[Ints, Ints], part: Any, colours: Any) -> None:

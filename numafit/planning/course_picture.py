@@ -35,7 +35,7 @@ def over_time(rows: Rows, title: str = "") -> Any:
         )
         came, cpus = placed + refused, np.maximum(used + free, 1)
         accepted = np.where(came > 0, 100 * placed / np.maximum(came, 1), 100)
-        above.plot(hours, accepted, label=name, **how)
+        above.plot(hours, accepted, label=figures.plain(name), **how)
         below.plot(hours, 100 * used / cpus, **how)
         if alone:
             below.lines[-1].set_label("used")

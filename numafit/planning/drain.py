@@ -21,6 +21,7 @@ from numafit.planning.move_plan import Step, frame_of_steps, glance_of, moved_mb
 from numafit.planning.movers import Guests, Mover, movers_of
 from numafit.planning.moving import Moving
 from numafit.planning.words import counted
+from numafit.progress import Elapsing, Progress, checked
 from numafit.rules.filters import Filters
 from numafit.spans import Hosts, host_index, host_indices
 
@@ -112,12 +113,13 @@ def drain(
     stay: Collection[str] = (),
     filters: Filters | None = None,
     seconds: float = SECONDS,
+    progress: Progress = None,
 ) -> Drain:
     """Empty ``host`` (an index). ``guests``: all Servers or Claims that are known, those of other
     hosts too: they may make room. ``hosts``: indices of those that may take guests (default: all
     others); ``stay``: names of guests that must not be moved; ``seconds``: how long to try other
-    moves and orders where the first ones fail. Raises InvalidValue and MisuseError for what is none
-    of these.
+    moves and orders where the first ones fail; ``progress``: as ``numafit.progress`` has it, by
+    time. Raises InvalidValue and MisuseError for what is none of these.
     """
     fields.instance("fleet", fleet, Fleet)
     started = time.monotonic()
@@ -131,7 +133,8 @@ def drain(
     lost = set(_nowhere(base, missing, others))
     left += [Left(base.movers[n].name, NOWHERE, True) for n in missing if n in lost]
     wanted = [n for n in missing if n not in lost]
-    plan = _planned(base, wanted, others, started + seconds)
+    with Elapsing(checked(progress), seconds):
+        plan = _planned(base, wanted, others, started + seconds)
     why = TRIED if plan.never else NOT_FOUND
     left += [Left(base.movers[n].name, why, plan.never) for n in plan.missing]
     return Drain(

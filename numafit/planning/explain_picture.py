@@ -22,7 +22,7 @@ LINE = 34
 def pairs_picture(found: Explanation) -> Any:
     """Guest cells below each other, host cells beside each other, and in each field what keeps the
     one off the other. Cells that all the same is said of share a field."""
-    texts = {(pair.guest_cell, pair.host_cell): pair.message for pair in found.pairs}
+    texts = {(one.guest_cell, one.host_cell): figures.plain(one.message) for one in found.pairs}
     guests = _alike(texts, 0)
     hosts = _alike(texts, 1)
     below = [
@@ -32,7 +32,9 @@ def pairs_picture(found: Explanation) -> Any:
         for kind in ("request", "host", "guest")
         if (words := found.smallest_words(kind)) is not None
     ]
-    lines = "\n".join(textwrap.fill(line, 95, subsequent_indent="    ") for line in below)
+    lines = "\n".join(
+        textwrap.fill(figures.plain(line), 95, subsequent_indent="    ") for line in below
+    )
     height = 0.75 * max(len(guests), 1) + 0.6 + 0.17 * (lines.count("\n") + 1)
     figure = figures.figure(height, str(found))
     axes = figure.subplots()
@@ -74,7 +76,7 @@ def _cells(whose: str, ids: Iterable[int]) -> str:
 def causes_picture(found: FleetExplanation) -> Any:
     """A bar for each cause; the part of hosts that could never take the guest is grey."""
     causes = found.causes[:MOST_CAUSES]
-    labels = [textwrap.fill(one.reason.words, LINE) for one in causes]
+    labels = [textwrap.fill(figures.plain(one.reason.words), LINE) for one in causes]
     lines = max((label.count("\n") + 1 for label in labels), default=1)
     figure, axes = figures.bars(len(causes), str(found), lines)
     never = [one.never for one in causes]

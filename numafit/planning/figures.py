@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
+from numafit.errors import printable
 from numafit.extras import need
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ WIDTH = 8.0
 MOST_LABEL = 40
 _CHARACTERS = 12.8
 """Of a title, in an inch."""
+BESIDE = 66
+"""Characters of labels beside each other, and the gaps between them."""
 _LEGEND = 78
 """Characters of a legend's line, six of them for each colour."""
 
@@ -32,7 +35,7 @@ def figure(height: float, title: str = "", width: float = WIDTH) -> ShownFigure:
     need("matplotlib.figure", "plot")
     from numafit.planning._shown_figure import ShownFigure
 
-    lines = textwrap.wrap(title, int(width * _CHARACTERS))
+    lines = textwrap.wrap(plain(title), int(width * _CHARACTERS))
     made = ShownFigure(figsize=(width, height + 0.18 * len(lines)), layout="constrained")
     if lines:
         made.suptitle("\n".join(lines), x=0.01, ha="left", fontsize="medium", color=INK)
@@ -65,6 +68,20 @@ def named(axes: Any, labels: Sequence[str]) -> None:
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.4, -0.6)
     axes.tick_params(axis="y", length=0)
+
+
+def turned_height(labels: Sequence[str]) -> float:
+    """Inches that ``beside`` needs more where it turns these labels; 0 where it does not."""
+    longest = max(map(len, labels), default=0)
+    return 0.055 * longest if longest > BESIDE // max(len(labels), 1) else 0.0
+
+
+def beside(axes: Any, at: Sequence[int], labels: Sequence[str], above: bool = False) -> None:
+    """Labels beside each other on the x axis, turned where they would stand on each other."""
+    turned: dict[str, Any] = {}
+    if turned_height(labels):
+        turned = {"rotation": 40, "ha": "left" if above else "right", "rotation_mode": "anchor"}
+    axes.set_xticks(at, labels, fontsize="small", **turned)
 
 
 def at_ends(axes: Any, ends: Iterable[float], texts: Iterable[str]) -> None:
@@ -103,5 +120,10 @@ def legend_above(axes: Any) -> None:
         )
 
 
+def plain(text: str) -> str:
+    """As it is: matplotlib takes what stands between dollars for a formula."""
+    return printable(text).replace("$", r"\$")
+
+
 def short(label: str) -> str:
-    return label if len(label) <= MOST_LABEL else label[: MOST_LABEL - 1] + "…"
+    return plain(label if len(label) <= MOST_LABEL else label[: MOST_LABEL - 1] + "…")

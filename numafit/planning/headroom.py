@@ -19,6 +19,7 @@ from numafit.planning.answer import Answer, Glance
 from numafit.planning.headroom_most import Question, most
 from numafit.planning.tables import frame_of
 from numafit.planning.words import counted
+from numafit.progress import Progress, Shown, checked
 from numafit.spans import DEFAULT_CAP
 
 GROUPS: Mapping[str, Callable[[Fleet], list[tuple[str, ...]]]] = {
@@ -196,11 +197,11 @@ class _Asked:
 
     def ends(self) -> tuple[tuple[str, ...], npt.NDArray[np.int64]]:
         if self._ends is None:
-            words = reasons.Words()
-            columns = [
-                self._of_one(request, self.reached[:, n], words)
-                for n, request in enumerate(self.requests)
-            ]
+            words, columns = reasons.Words(), []
+            with Shown(None, len(self.requests), "flavor") as show:
+                for n, request in enumerate(self.requests):
+                    columns.append(self._of_one(request, self.reached[:, n], words))
+                    show(1)
             self._ends = words.all, np.column_stack(columns)
         return self._ends
 
@@ -242,9 +243,13 @@ def headroom(
     *,
     cap: int = DEFAULT_CAP,
     threads: int = 1,
+    progress: Progress = None,
     **keywords: Unpack[FitKeywords],
 ) -> Headroom:
-    """Room for each flavor of the catalogue (name -> Request), on each host of the fleets."""
+    """Room for each flavor of the catalogue (name -> Request), on each host of the fleets.
+
+    ``progress``: as ``numafit.progress`` has it, by flavor and fleet.
+    """
     if keywords:
         options = chosen(options, keywords)
     cap = fields.number("cap", cap, 1, 0xFFFFFFFF)
@@ -254,14 +259,16 @@ def headroom(
     reached, best = np.zeros(shape, np.uint32), np.zeros(shape, np.uint32)
     exact = np.zeros(shape, np.bool_)
     first = 0
-    for fleet in several:
-        question = Question(fleet, options, cap, threads)
-        rows = slice(first, first + len(fleet))
-        for n, request in enumerate(requests.values()):
-            found = reached_by(fleet, request, options, cap, threads)
-            upper, sure = most(question, request, found.astype(np.int64))
-            reached[rows, n], best[rows, n], exact[rows, n] = found, upper, sure
-        first += len(fleet)
+    with Shown(checked(progress), len(several) * len(requests), "flavor") as show:
+        for fleet in several:
+            question = Question(fleet, options, cap, threads)
+            rows = slice(first, first + len(fleet))
+            for n, request in enumerate(requests.values()):
+                found = reached_by(fleet, request, options, cap, threads)
+                upper, sure = most(question, request, found.astype(np.int64))
+                reached[rows, n], best[rows, n], exact[rows, n] = found, upper, sure
+                show(1)
+            first += len(fleet)
     names = tuple(name for fleet in several for name in fleet.names)
     asked = _Asked(several, list(requests.values()), options, reached, cap, threads)
     return Headroom(names, tuple(requests), reached, best, exact, cap, asked)

@@ -26,6 +26,7 @@ from numafit.planning.moving import Moving
 from numafit.planning.room_gains import CAP, emptied
 from numafit.planning.room_search import Search
 from numafit.planning.words import counted
+from numafit.progress import Elapsing, Progress, checked
 from numafit.rules.filters import Filters
 
 
@@ -110,11 +111,13 @@ def make_room(
     stay: Collection[str] = (),
     filters: Filters | None = None,
     seconds: float = SECONDS,
+    progress: Progress = None,
 ) -> MadeRoom:
     """Room for ``wanted`` guests by as few moves as are found, at most ``most_moves``; with
     ``None`` as much room as these reach, which lowers the fragment rate most: moves leave what is
     free as it is. ``guests``: all Servers or Claims that are known; ``catalogue``: flavors to be
-    counted before and after; ``stay``: names of guests that must not be moved.
+    counted before and after; ``stay``: names of guests that must not be moved;
+    ``seconds``: how long to look; ``progress``: as ``numafit.progress`` has it, by time.
 
     Raises InvalidValue and MisuseError for what is none of these.
     """
@@ -132,7 +135,8 @@ def make_room(
     limit = NEVER if most_moves is None else most_moves
     search = Search(base, request, wanted, limit, most, started + seconds)
     known = orderly(request)
-    best = search.run(known)
+    with Elapsing(checked(progress), seconds):
+        best = search.run(known)
     before, after = search.room(base), search.room(best)
     sure = search.proven or (known and after == before == int(most.sum()))
     return MadeRoom(

@@ -23,7 +23,11 @@ def moves_picture(
     how many do after it. ``emptied``: index of a host that stands first."""
     names = _hosts(steps, emptied)
     columns = {host: n for n, host in enumerate(names)}
-    figure = figures.figure(1.3 + min(LINE * len(steps), TALLEST), title)
+    shown = list(names.values())
+    some = _named(len(shown))
+    labels = [figures.short(shown[n]) for n in some]
+    tall = 1.3 + min(LINE * len(steps), TALLEST) + figures.turned_height(labels)
+    figure = figures.figure(tall, title)
     axes = figures.bare(figure.subplots())
     for n, step in enumerate(steps):
         source, target = columns[step.source_host], columns[step.target_host]
@@ -31,11 +35,8 @@ def moves_picture(
         axes.plot([source], [n], marker="o", color=figures.BLUE, markersize=4, linestyle="")
         axes.annotate("", (target, n), (source, n), arrowprops=how)
     _steps(axes, steps)
-    shown = list(names.values())
-    some = _named(len(shown))
-    turned = {"rotation": 40, "ha": "left", "rotation_mode": "anchor"} if len(shown) > 6 else {}
     axes.xaxis.tick_top()
-    axes.set_xticks(some, [figures.short(shown[n]) for n in some], **turned)
+    figures.beside(axes, some, labels, above=True)
     axes.set_xlim(-0.5, max(len(shown), 1) - 0.5)
     axes.grid(axis="x", color=figures.LIGHT)
     axes.set_axisbelow(True)

@@ -68,7 +68,7 @@ def stranded_bars(
             how: dict[str, Any] = {"color": "white", "edgecolor": figures.GREY, "hatch": "///"}
             label = "no flavor asks for it"
         else:
-            how, label = {"color": next(colours)}, f"lacks {lacks}"
+            how, label = {"color": next(colours)}, figures.plain(f"lacks {lacks}")
         # a bar of no width would still have its edge
         some = part > 0
         axes.barh(at[some], part[some], left=left[some], label=label, **how)
@@ -92,10 +92,12 @@ def _amount(n: int, unit: str) -> str:
 
 def stranded_course(kind: str, course: Mapping[str, npt.NDArray[Any]], title: str = "") -> Any:
     """Free and stranded units of a kind over time, and below them its index."""
-    figure = figures.figure(5, title)
-    above, below = map(figures.bare, figure.subplots(2, 1, sharex=True, height_ratios=(3, 2)))
-    moments = [str(moment) for moment in course["moment"]]
+    moments = [figures.short(str(moment)) for moment in course["moment"]]
     at = np.arange(len(moments))
+    shown = range(0, len(at), -(-len(at) // MOST_MOMENTS))
+    labels = [moments[n] for n in shown]
+    figure = figures.figure(5 + figures.turned_height(labels), title)
+    above, below = map(figures.bare, figure.subplots(2, 1, sharex=True, height_ratios=(3, 2)))
     # a moment alone is a bar, as an area has no width
     for name, colour, width in (("free", FREE, 0.8), ("stranded", LOST, 0.8)):
         if len(at) == 1:
@@ -109,9 +111,7 @@ def stranded_course(kind: str, course: Mapping[str, npt.NDArray[Any]], title: st
     below.plot(at, course["index"], color=REACHED, marker="o", markersize=4)
     below.set_ylim(0, 1)
     below.set_ylabel("fragmentation\n(0 to 1)")
-    shown = at[:: -(-len(at) // MOST_MOMENTS)]
-    turned = {"rotation": 30, "ha": "right"} if max(map(len, moments)) > 6 else {}
-    below.set_xticks(shown, [figures.short(moments[n]) for n in shown], **turned)
+    figures.beside(below, shown, labels)
     return figure
 
 

@@ -112,7 +112,7 @@ def _taken(cell: HostCell, one: PlacementCell) -> str:
 
 def _device(tags: Any, info: Any) -> str:
     kind = tags.get("physical_network") or tags.get("dev_type") or ""
-    return f"{info.vendor_id}:{info.product_id} {kind}".strip()
+    return figures.plain(f"{info.vendor_id}:{info.product_id} {kind}".strip())
 
 
 def _title(host: HostInfo, placement: Placement) -> str:

@@ -8,7 +8,7 @@ mix it is what is free when guests have come in turns until none of its flavors 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Unpack
 
@@ -28,6 +28,7 @@ from numafit.planning.stranded_causes import Cause, Lacks, causes_of
 from numafit.planning.stranded_units import CELL, HOST, Kind, kinds_of
 from numafit.planning.tables import frame_of
 from numafit.planning.words import counted
+from numafit.progress import Progress, Shown, checked
 from numafit.spans import DEFAULT_CAP
 
 Ints = npt.NDArray[np.int64]
@@ -143,6 +144,7 @@ def stranded(
     mixed: bool = False,
     cap: int = DEFAULT_CAP,
     threads: int = 1,
+    progress: Progress = None,
     **keywords: Unpack[FitKeywords],
 ) -> Stranded:
     """What of the fleets no flavor of the catalogue (name -> Request) can reach, and why.
@@ -151,7 +153,7 @@ def stranded(
     in these shares, as in ``Fleet.capacity`` of a mix, and stranded is what all of them together
     leave; ``best`` is then the flavor that asks for least. A host that takes ``cap`` guests of a
     flavor is filled no further with it. Each host is filled with each flavor, which takes about
-    3 us.
+    3 us. ``progress``: as ``numafit.progress`` has it, by flavor and fleet.
     """
     if keywords:
         options = chosen(options, keywords)
@@ -161,7 +163,8 @@ def stranded(
     words = reasons.Words()
     mixed = fields.yes_or_no("mixed", mixed)
     how = _How(list(requests.values()), options, cap, threads, weights if mixed else None)
-    parts = [_of_fleet(fleet, how, words) for fleet in several]
+    with Shown(checked(progress), len(several) * len(requests), "flavor") as show:
+        parts = [_of_fleet(fleet, how, words, show) for fleet in several]
     return _together(several, tuple(requests), weights, parts, words)
 
 
@@ -237,7 +240,9 @@ class _Best:
         self.unit_left[which], self.unit_lacks[which] = units[which], lacks[which]
 
 
-def _of_fleet(fleet: Fleet, how: _How, words: reasons.Words) -> list[_Best]:
+def _of_fleet(
+    fleet: Fleet, how: _How, words: reasons.Words, show: Callable[[int], None]
+) -> list[_Best]:
     cells, pools = behind.cells_of(fleet), behind.pools_of(fleet)
     members = {CELL: cells, HOST: None}
     now = fleet.columns()
@@ -254,6 +259,7 @@ def _of_fleet(fleet: Fleet, how: _How, words: reasons.Words) -> list[_Best]:
         )
     asked = [[best.kind.asks(request) for best in found] for request in how.requests]
     for number, filled in enumerate(how.filled(fleet, [any(amounts) for amounts in asked])):
+        show(1)
         if filled is None:
             continue
         refused = Lacks(fleet, how.requests[number], filled, cells, pools, words)

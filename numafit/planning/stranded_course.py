@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sized
 from dataclasses import dataclass
 from typing import Any, Unpack
 
@@ -17,6 +17,7 @@ from numafit.planning import reasons
 from numafit.planning.answer import Answer, Glance
 from numafit.planning.stranded import Stranded, stranded
 from numafit.planning.tables import Table, frame_of, rows_of
+from numafit.progress import Progress, Shown, checked
 from numafit.spans import DEFAULT_CAP
 
 
@@ -76,17 +77,22 @@ def stranded_over(
     mixed: bool = False,
     cap: int = DEFAULT_CAP,
     threads: int = 1,
+    progress: Progress = None,
     **keywords: Unpack[FitKeywords],
 ) -> Course:
     """``stranded`` of a fleet at each moment: pairs of what to call it and the fleet, which may be
-    made when its turn comes."""
+    made when its turn comes. ``progress``: as ``numafit.progress`` has it, by moment."""
     moments, answers = [], []
-    for moment, fleet in fields.iterable("series", series, "pairs of a moment's name and a Fleet"):
-        fields.text("moment", moment)
-        how: dict[str, Any] = {"shares": shares, "mixed": mixed, "cap": cap, "threads": threads}
-        answer = stranded(fleet, catalogue, options, **how, **keywords)
-        moments.append(moment)
-        answers.append(answer)
+    given = fields.iterable("series", series, "pairs of a moment's name and a Fleet")
+    how: dict[str, Any] = {"shares": shares, "mixed": mixed, "cap": cap, "threads": threads}
+    total = len(series) if isinstance(series, Sized) else None
+    with Shown(checked(progress), total, "moment") as show:
+        for moment, fleet in given:
+            fields.text("moment", moment)
+            answer = stranded(fleet, catalogue, options, **how, **keywords, progress=False)
+            moments.append(moment)
+            answers.append(answer)
+            show(1)
     if not moments:
         raise MisuseError("series: expected at least one moment")
     return Course(tuple(moments), tuple(answers))

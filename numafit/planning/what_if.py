@@ -20,8 +20,9 @@ from numafit.planning.course import RANDOM, SAMPLES, course
 from numafit.planning.frames import columns_of, frame
 from numafit.planning.trace import Trace
 from numafit.planning.weighers import NOVA, WEIGHERS, multipliers
+from numafit.progress import Progress
 from numafit.sweeping.answers import Batch, batch_of
-from numafit.sweeping.sweep import Progress, sweep
+from numafit.sweeping.sweep import sweep
 
 CHOICES = ("first", "spread", "pack", RANDOM)
 CHOOSERS = f"{', '.join(CHOICES)}, {NOVA}, or some of {', '.join(WEIGHERS)} as in ram=-1,pci=2"
@@ -133,7 +134,7 @@ def what_if(
     executor: Executor | None = None,
     workers: int | None = None,
     to: str | os.PathLike[str] | None = None,
-    progress: bool | Progress | None = None,
+    progress: Progress = None,
 ) -> Comparison:
     """Each plan with each trace, on forks of the fleet, which is left as it is.
 

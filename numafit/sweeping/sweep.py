@@ -5,14 +5,15 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
-import sys
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Executor
 from functools import partial
 from typing import Any
 
 from numafit.errors import InvalidValue, MisuseError, SweepError
 from numafit.model import fields
+from numafit.progress import Progress, Shown
+from numafit.progress import checked as checked_progress
 from numafit.sweeping.answers import Batch, Kinds, Row, rows_of
 from numafit.sweeping.book import Book
 from numafit.sweeping.lent import Lender
@@ -21,7 +22,6 @@ from numafit.sweeping.workers import Failed, Question, Task, Workers, answers, s
 
 ROWS = 1000
 """Rows of a batch, where nothing else is asked for."""
-Progress = Callable[[int, int], object]
 
 
 def sweep(
@@ -35,7 +35,7 @@ def sweep(
     spool: str | os.PathLike[str] | None = None,
     batch: int = ROWS,
     errors: str = "raise",
-    progress: bool | Progress | None = None,
+    progress: Progress = None,
 ) -> Sweep:
     """Ask ``question(**point)`` for every point, and hand on the answers as they come.
 
@@ -52,7 +52,8 @@ def sweep(
     same call goes on where an interrupted one ended. ``batch``: rows of a batch. ``errors``:
     ``"raise"``, or ``"row"``: a question that fails has its error in the column ``error`` of its
     row. ``progress``: called with points done and points in all; True: a bar, which needs tqdm
-    (``numafit[progress]``); None: a bar where standard error is a terminal and tqdm is there.
+    (``numafit[progress]``); None: a bar after two seconds, in a terminal or a notebook, where tqdm
+    is there.
 
     Raises InvalidValue for points and answers of other kinds, InputError for a file of another
     sweep, SweepError where a question fails or a point loses its workers; what was answered before
@@ -69,8 +70,7 @@ def sweep(
     _path("spool", spool)
     if spool is not None and not os.path.isdir(spool):
         raise InvalidValue("spool", spool, "a folder that is there")
-    if not (progress is None or isinstance(progress, bool) or callable(progress)):
-        raise InvalidValue("progress", progress, "True, False, None or a function of two numbers")
+    checked_progress(progress)
     if workers is not None:
         workers = fields.number("workers", workers, 1, 4096, "processes")
         if executor is not None:
@@ -105,7 +105,7 @@ class Sweep:
         spool: str | os.PathLike[str] | None,
         batch: int,
         keep_errors: bool,
-        progress: bool | Progress | None,
+        progress: Progress,
     ) -> None:
         self._points = points
         self._rows: dict[int, list[Row]] = {}
@@ -153,7 +153,7 @@ class Sweep:
         book = Book(self._to, self._about())
         pending: list[Row] = []
         try:
-            with _Shown(self._progress, len(self._points)) as show:
+            with Shown(self._progress, len(self._points), "point") as show:
                 for number, rows in sorted(book.known.items()):
                     pending += self._take(number, rows)
                 if book.known:
@@ -223,42 +223,3 @@ def _named(question: Question) -> str:
         given.update(question.keywords)
         return f"{_named(question.func)} with {Texts().point(0, given)}"
     return f"{question.__module__}.{getattr(question, '__qualname__', type(question).__name__)}"
-
-
-class _Shown:
-    """Says how many points are done: to a function, on a bar, or to nobody."""
-
-    def __init__(self, progress: bool | Progress | None, points: int) -> None:
-        self._call: Progress | None = None
-        self._bar: Any = None
-        self._done, self._points = 0, points
-        if callable(progress):
-            self._call = progress
-        elif progress or (progress is None and sys.stderr.isatty()):
-            self._bar = _bar(points, needed=bool(progress))
-
-    def __enter__(self) -> Callable[[int], None]:
-        return self._show
-
-    def _show(self, more: int) -> None:
-        self._done += more
-        if self._call is not None:
-            self._call(self._done, self._points)
-        elif self._bar is not None:
-            self._bar.update(more)
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-
-def _bar(points: int, needed: bool) -> Any:
-    from numafit.errors import MissingExtra
-    from numafit.extras import need
-
-    try:
-        return need("tqdm.auto", "progress").tqdm(total=points, unit="point")
-    except MissingExtra:
-        if needed:
-            raise
-        return None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import pytest
@@ -119,6 +119,12 @@ def assert_legible(figure: Any) -> None:
             labels = list(labels_of(axis))
             said += labels
             if any(label.get_rotation() for label in axis.get_ticklabels()):
+                # their boxes overlap, the letters in them do not where they are far enough apart
+                starts = sorted(
+                    label.get_transform().transform(label.get_position())[0]
+                    for label in axis.get_ticklabels()
+                )
+                assert all(b - a >= 10 for a, b in pairwise(starts))
                 continue
             for (one, box), (other, next_box) in combinations(labels, 2):
                 assert not box.overlaps(next_box), f"{one!r} stands on {other!r}"
@@ -192,6 +198,30 @@ def test_pictures_of_nothing() -> None:
         assert_legible(answer.picture())
         assert answer.frame() is not None
         assert answer._repr_html_().startswith("<div>")
+
+
+def test_names_are_no_formulas() -> None:
+    """Between dollars matplotlib reads TeX, and fails where it is none."""
+    odd = r"$\frac$ ^{_"
+    fleet = Fleet([host(odd, 1), host(f"{odd}2", 1, pinned=7)])
+    claims = {odd: fleet.claim(SMALL, 0)}
+    catalogue = {odd: SMALL, "wide": WIDE}
+    trace = Trace.of({odd: SMALL}, [0], [0])
+    plans = [Plan(odd), Plan("other")]
+    compared = what_if(fleet, trace, plans, executor=ThreadPoolExecutor(1))
+    for picture in (
+        cells(fleet).picture(),
+        headroom(fleet, catalogue).picture(),
+        stranded_over([(odd, fleet)], catalogue).picture(),
+        explain(fleet, HUGE, guests=claims).picture(),
+        explain_fleet(fleet, HUGE).picture(),
+        drain(fleet, 0, claims, seconds=0.1).picture(),
+        compared.picture(),
+        compared.picture("samples"),
+    ):
+        assert_legible(picture)
+    (label, _wide) = headroom(fleet, catalogue).picture().axes[0].get_yticklabels()
+    assert label.get_text() == odd.replace("$", r"\$")
 
 
 # --- cells
@@ -287,6 +317,16 @@ def test_a_plan_of_moves_is_an_arrow_for_each_step() -> None:
     ]
     arrows = [one.arrow_patch for one in axes.texts if getattr(one, "arrow_patch", None)]
     assert len(arrows) == 2
+
+
+def test_long_names_of_hosts_do_not_stand_on_each_other() -> None:
+    names = [f"compute-rack-{n}.production.example.org" for n in range(5)]
+    fleet = Fleet([host(names[0], 1), *(host(name, 1, pinned=6) for name in names[1:])])
+    claims = {f"guest-{n}.tenant.example.org": fleet.claim(SMALL, 0) for n in range(4)}
+    plan = drain(fleet, 0, claims)
+    assert len(plan.picture().axes[0].get_xticklabels()) == 5
+    for answer in (plan, cells(fleet), stranded_over([(n, fleet) for n in names], CATALOGUE)):
+        assert_legible(answer.picture())
 
 
 def test_what_stays_and_what_is_won_are_frames_too() -> None:

@@ -271,7 +271,6 @@ def test_progress_is_said(tmp_path: Path) -> None:
     assert said == [(3, 3)]
 
 
-@pytest.mark.filterwarnings("ignore::tqdm.TqdmWarning")
 def test_a_bar_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     numafit.sweep(questions.drawn, numafit.grid(n=range(3)), workers=1, progress=True).table()
     assert "3/3" in capsys.readouterr().err
