@@ -7,7 +7,7 @@ EDITABLE := --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/edita
 PYTEST := $(BIN)/python -m pytest
 CMAKE := $(BIN)/cmake
 
-.PHONY: refusals test-export test-report test-dask test-cloud test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan memcheck fuzz fuzz-engine fuzz-readers mutants coverage oracle analyse lint docs notebooks format wheel test-wheel clean
+.PHONY: refusals test-gate test-export test-report test-dask test-cloud test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan memcheck fuzz fuzz-engine fuzz-readers mutants coverage oracle analyse lint docs notebooks format wheel test-wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -276,7 +276,10 @@ bench: $(VENV)/.bench ## numafit beside nova 34 beside the memory pass; writes d
 	$(BENCH) bench $(if $(QUESTIONS),$(QUESTIONS),--docs)
 
 bench-gate: $(VENV)/.bench ## instruction counts: fails where an operation has grown by 3 %
-	$(BENCH) bench.gate
+	$(BENCH) bench.gate --json build/bench-gate.json --junit build/bench-gate.xml
+
+test-gate: $(VENV)/.bench ## loops put into the engine and the binding, which the gate has to see
+	$(BENCH) pytest -q -m gate tests/gate
 
 bench-baseline: $(VENV)/.bench ## counts anew, to be committed with the change that explains them
 	$(BENCH) bench.gate --update

@@ -1,6 +1,7 @@
 """The verbs of Fleet and Host, for the gate: run under callgrind, a dump of counts each.
 
-``python -m bench.binding LIBMARKS``: the library with callgrind's marks.
+``python -m bench.binding LIBMARKS [VERB]...``: the library with callgrind's marks, and which of
+them (default: all).
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ def main() -> None:
     marks = ctypes.CDLL(sys.argv[1])
     found = verbs()
     gc.disable()
-    for name, work in found.items():
+    for name in sys.argv[2:] or found:
+        work = found[name]
         for _ in range(3):
             work()
         marks.marks_start()

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from numafit.benching.figures import cpu_model, duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +55,7 @@ def faster(
 
 
 def seconds(value: float | None) -> str:
-    """Three digits with a unit that suits."""
-    if value is None:
-        return ""
-    for unit, scale in (("s", 1.0), ("ms", 1e3), ("us", 1e6)):
-        if value * scale >= 1.0:
-            return f"{value * scale:.3g} {unit}"
-    return f"{value * 1e9:.3g} ns"
+    return "" if value is None else duration(value)
 
 
 HEADS = ("question", "one", "numafit", "nova 34", "memory pass", "ratio", "target", "")
@@ -102,18 +99,9 @@ def markdown(rows: Iterable[Row]) -> str:
 
 def machine() -> dict[str, str]:
     """What the figures were taken on."""
-    model = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        names = [
-            line.split(":", 1)[1].strip()
-            for line in info.read_text().splitlines()
-            if line.startswith("model name")
-        ]
-        model = f"{names[0]}, {len(names)} CPUs" if names else model
     return {
         "when": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "cpu": model,
+        "cpu": f"{cpu_model()}, {os.cpu_count()} CPUs",
         "python": sys.version.split()[0],
         "system": platform.system(),
     }

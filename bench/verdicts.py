@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from xml.sax.saxutils import quoteattr
+
+from numafit.benching.junit import Case, suite
 
 MOST = 0.03
 """Growth that is let pass: it is made of what nobody changed, such as where a table begins."""
@@ -72,15 +73,8 @@ def as_json(verdicts: Sequence[Verdict], tools: dict[str, str]) -> str:
 
 def as_junit(verdicts: Sequence[Verdict]) -> str:
     """One test case per operation; the figures stand in its output on success too."""
-    lines = [
-        '<?xml version="1.0" encoding="UTF-8"?>',
-        f'<testsuite name="bench-gate" tests="{len(verdicts)}" errors="0" skipped="0" '
-        f'failures="{sum(bool(one.fault) for one in verdicts)}">',
-    ]
+    cases = []
     for one in verdicts:
-        lines.append(f"<testcase classname={quoteattr(one.part)} name={quoteattr(one.name)}>")
-        if one.fault:
-            lines.append(f"<failure message={quoteattr(str(one))}/>")
         said = f"count {one.now}, baseline {one.before}, growth {one.growth:+.2%}"
-        lines.append(f"<system-out>{said}</system-out></testcase>")
-    return "\n".join([*lines, "</testsuite>", ""])
+        cases.append(Case(one.part, one.name, said, str(one) if one.fault else ""))
+    return suite("bench-gate", cases)

@@ -239,6 +239,7 @@ cdef class Engine(Lent):
     cdef object refusal(self, Placed placed, nf_reason *why):
         """The Refusal, all of one moment; a Placement where another thread has made room since."""
         cdef Refused made
+        cdef nf_reason first = why[0]
         cdef uint32_t became
         cdef int status, attempt
         for attempt in range(MOMENTS):
@@ -258,29 +259,41 @@ cdef class Engine(Lent):
             made.why = why[0]
             if self.keep_what_stands_behind(made, placed.generation):
                 break
+        if made.why.status == NF_OK:  # changed again and again: its cells are not known
+            made.why, made.n = first, 0
+            name(made, self.columns.names)
         return refusal_of(made)
 
     cdef bint keep_what_stands_behind(self, Refused made, uint64_t generation) except -1:
         """All that its words are made of; false: the host has changed since it was refused."""
         cdef int status = made.why.status
         columns = self.columns
-        made.names = names = columns.names
-        late = names.late
-        if late:
-            made.renamed = late.get(made.host)
+        if status == NF_RESOURCE or NF_PCI_DEVICES <= status <= NF_TOGETHER or generation >> 32:
+            with columns.devices_lock:  # while the host stays what it is
+                return self.keep_of(made, generation)
+        return self.keep_of(made, generation)
+
+    cdef bint keep_of(self, Refused made, uint64_t generation) except -1:
+        """The same, of a host that no change is on its way of."""
+        cdef int status = made.why.status
+        cdef HostCopy still
+        columns = self.columns
+        name(made, columns.names)
+        if made.prepared.c.fleet != self.c.identity or \
+                self.c.host_generation[made.host] >> 32 != generation >> 32:
+            return False
         if status == NF_HOST_CLASS:
             made.behind = columns.host_kinds[made.why.detail]
         elif status == NF_RESOURCE or NF_PCI_DEVICES <= status <= NF_TOGETHER:
-            with columns.devices_lock:  # while the host stays what it is
-                still = self.host_copy(made.host)
-                if still.c.host_generation[0] != generation:
-                    return False
-                made.still = still
-                if status == NF_RESOURCE:
-                    made.behind = columns.resource_classes, columns.host_kinds
-                else:
-                    first = self.c.host_first_pool[made.host]
-                    made.behind = columns.pools[first:first + still.c.n_pools]
+            still = self.host_copy(made.host)
+            if still.c.host_generation[0] != generation:
+                return False
+            made.still = still
+            if status == NF_RESOURCE:
+                made.behind = columns.resource_classes, columns.host_kinds
+            else:
+                first = self.c.host_first_pool[made.host]
+                made.behind = columns.pools[first:first + still.c.n_pools]
         return True
 
     def known_as(self, uint32_t host):

@@ -64,7 +64,7 @@ cdef class Refused:
         return rows
 
     cdef tuple quantities(self):
-        if self.why.status == NF_HOST_CLASS:
+        if self.why.status == NF_HOST_CLASS and self.behind is not None:
             return refusals.most_at_once(self.behind, self.prepared.request.resources)
         return self.why.wanted, self.why.available
 
@@ -86,10 +86,10 @@ cdef class Refused:
             for i in range(p.c.n_nets):
                 if p.c.nets[i] == <uint32_t>self.why.detail:
                     return p.net_names[i], ""
+        if self.behind is None:  # nothing is needed, or others changed the host again and again
+            return "", ""
         if status == NF_HOST_CLASS:
             return refusals.ruled_out(self.behind, p.request.resources)
-        if self.still is None:  # others changed the host too often for a look at it
-            return "", ""
         if status == NF_RESOURCE:
             return refusals.too_few_units(self.still, *self.behind, self.why.detail,
                                           self.why.wanted, self.why.available, p.request.resources)
@@ -112,6 +112,14 @@ cdef Refused new_refused(const nf_fleet *f, Placed placed):
             raise MemoryError
         memcpy(made.ids(), f.cell_id + first, made.n_host_cells * sizeof(uint32_t))
     return made
+
+
+cdef int name(Refused made, object names) except -1:
+    """It is of a host that is called so now."""
+    late = names.late
+    made.names = names
+    made.renamed = late.get(made.host) if late else None
+    return 0
 
 
 cdef object refusal_of(Refused told):

@@ -27,6 +27,7 @@ COMMANDS = {
     "plan-moves": "The fewest live migrations that make room for guests of a flavor.",
     "what-if": "How long the hosts last as guests come and go, with more hosts or other choices.",
     "report": "All that planners look at first, in one HTML file.",
+    "bench": "How fast numafit is on this machine, beside its memory.",
     "multiqueue": "How many queues a guest's virtio interfaces get.",
 }
 """Name -> short help. The module of that name in this package (``_`` for ``-``) is imported when it

@@ -47,7 +47,7 @@ def numa_fit_instance_to_host(
         return None
     if not isinstance(found, Placement):
         level = LOG.warning if found.reason == "undecided" else LOG.debug
-        level("The guest does not fit: %s", found.message)
+        level("The guest does not fit: %s", found)
         return None
     topology = answers.placed(instance_topology, found)
     if foreign and not pci_stats.support_requests(wanted, provider_mapping, topology.cells):

@@ -6,6 +6,7 @@ import ast
 import importlib
 import inspect
 import json
+import subprocess
 import sys
 import textwrap
 from pathlib import Path
@@ -160,6 +161,37 @@ def test_a_loop_in_any_layer_is_seen(
     now = {operation: steps.counted(steps.work_of(operation))}
     assert operation in faults(gate.verdicts_of("steps", now, before, 0.03))
     assert now[operation] > before[operation] + 20_000
+
+
+START = """\
+import importlib.machinery as machinery, sys
+get_code = machinery.SourceFileLoader.get_code
+
+def seeded(self, name):
+    if name != "numafit._public":
+        return get_code(self, name)
+    source = self.get_source(name) + sys.argv[1]
+    return compile(source, self.get_filename(name), "exec")
+
+machinery.SourceFileLoader.get_code = seeded
+from bench import steps
+print(steps.counted(steps.work_of("start")))
+"""
+
+
+def test_a_loop_in_the_start_is_seen(gate: ModuleType) -> None:
+    """In the module that ``import numafit`` takes its names from, in a process of its own."""
+
+    def steps(loop: str) -> dict[str, int]:
+        command = [sys.executable, "-c", START, loop]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+        return {"start": int(done.stdout)}
+
+    before = steps("")
+    assert faults(gate.verdicts_of("steps", steps(""), before, 0.03)) == {}
+    now = steps(LOOP.format(""))
+    assert "start" in faults(gate.verdicts_of("steps", now, before, 0.03))
+    assert now["start"] > before["start"] + 20_000
 
 
 def seed_a_loop(monkeypatch: pytest.MonkeyPatch, module: Any, function: str) -> None:

@@ -40,6 +40,7 @@ PLANNED = [
     *("plan-moves", "examples/planning/flavors.json", *RACK),
     *("examples/planning/rack/rack-c.yaml", *CLAIMS, "--for", "p8", "--room", "1"),
 ]
+BENCHED = ["bench", "--hosts", "20", "--seconds", "0"]
 REPORTED = ["report", "examples/flavors.json", HOST, "--worst", "1", "--flavor", "nfv.large"]
 
 LINES = [
@@ -64,6 +65,7 @@ LINES = [
             WHAT_IF,
             DRAINED,
             PLANNED,
+            BENCHED,
         )
         for form in ("table", "json")
     ),
