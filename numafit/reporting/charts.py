@@ -104,8 +104,9 @@ def _inlined(svg: str, name: str) -> str:
 
 
 def _short(label: str, most: int = MOST_LABEL) -> str:
+    """Names of one family differ at their ends: the middle is left out."""
     label = printable(label)
-    return label if len(label) <= most else label[: most - 1] + "…"
+    return label if len(label) <= most else f"{label[: most // 2]}…{label[1 - most // 2 :]}"
 
 
 def _rows(

@@ -241,6 +241,25 @@ def test_a_host_is_drawn_as_it_is(shown: Open, examples: Path) -> None:
     assert page.locator("dialog .cell").count() == 8
 
 
+@WIDTHS
+def test_long_names_break_and_push_nothing_aside(shown: Open, tmp_path: Path, width: int) -> None:
+    hosts, flavors = tmp_path / "hosts.npz", tmp_path / "flavors.json"
+    cell = HostCell(0, (), range(8), 4096, physnets=["n" * 300])
+    Fleet([HostInfo([cell], "h" * 300), HostInfo([cell], "short")]).save(hosts)
+    specs = {"hw:cpu_policy": "dedicated"}
+    entries = [{"name": "f" * 300, "vcpus": n, "ram": 64, "properties": specs} for n in (2, 9)]
+    entries[1]["name"] = "g" * 300
+    flavors.write_text(json.dumps(entries))
+    title = ("--title", "t" * 300)
+    page = shown(report(tmp_path / "r.html", flavors, "--fleet", hosts, *title), width).page
+    page.select_option("#by-flavor", index=1)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.click(OPEN_HOST)
+    assert (
+        page.evaluate("(d => d.scrollWidth - d.clientWidth)(document.querySelector('dialog'))") == 0
+    )
+
+
 def test_names_are_text_whatever_they_hold(shown: Open, tmp_path: Path) -> None:
     name = "<img src=x onerror=document.title='hit'></script><script>document.title='hit'</script>"
     hosts = tmp_path / "hosts.npz"
@@ -292,6 +311,15 @@ def test_paper_is_white_and_has_no_controls(shown: Open, examples: Path) -> None
         assert not page.is_visible(control)
     assert page.is_visible("#host-table")
     assert page.pdf().startswith(b"%PDF")
+    page.emulate_media(media="screen")
+    page.click(OPEN_HOST)
+    page.emulate_media(media="print")
+    assert not page.is_visible("main")
+    top = "document.querySelector('dialog h2').getBoundingClientRect().top + scrollY"
+    assert 0 <= page.evaluate(top) < 100
+    page.emulate_media(media="screen")
+    page.keyboard.press("Escape")
+    page.emulate_media(media="print", color_scheme="dark")
     number, contrast = page.evaluate(CONTRAST, ["svg text", "fill"])
     assert number > 10
     assert contrast >= 4.5
