@@ -47,7 +47,7 @@ cdef const nf_api *nf = nf_functions()
 cdef enum:
     STACK_WORDS = 2048
     LOCAL_DISTANCE = 10  # ACPI SLIT: of a node to itself
-    MOMENTS = 8  # looks at a host that others change meanwhile, before pools are left unnamed
+    MOMENTS = 8  # looks at a host that others claim from meanwhile, before pools are left unnamed
 
 SOON = 0.0005  # seconds; other arrays are made before anybody waits for them
 
@@ -238,31 +238,44 @@ cdef class Engine(Lent):
 
     cdef object refusal(self, Placed placed, nf_reason *why):
         """The Refusal, all of one moment; a Placement where another thread has made room since."""
-        cdef Refused made
         cdef nf_reason first = why[0]
+        cdef Refused bare
+        found = self.refusal_now(placed, why, False)
+        if found is not None:
+            return found
+        with self.columns.devices_lock:  # no host becomes another meanwhile
+            for _attempt in range(MOMENTS):
+                found = self.refusal_now(placed, why, True)
+                if found is not None:
+                    return found
+            bare = new_refused(self.c, placed)  # claims come and go: nothing is known of its cells
+            bare.why, bare.n = first, 0
+            name(bare, self.columns.names)
+            return refusal_of(bare)
+
+    cdef object refusal_now(self, Placed placed, nf_reason *why, bint anew):
+        """The same; ``None``: others have changed the host, or the fleet. ``anew``: whether it fits
+        is asked once more."""
+        cdef Refused made
         cdef uint32_t became
-        cdef int status, attempt
-        for attempt in range(MOMENTS):
-            if placed.prepared.c.fleet != self.c.identity:
-                placed.prepared = self.prepared(placed.prepared)
-            made = new_refused(self.c, placed)
-            if made.n or attempt:
-                became = placed.became
-                status = self.fit_one(placed, why, made.pairs, made.n)
-                if status == NF_OK:
-                    return placement_of(placed)
-                if come_again(status) or status == NF_ESPACE or became != placed.became:
-                    why.status = NF_OK
-                    continue  # others have changed the host, or the fleet
-                if status < 0:
-                    raise misuse(status, "fit")
-            made.why = why[0]
-            if self.keep_what_stands_behind(made, placed.generation):
-                break
-        if made.why.status == NF_OK:  # changed again and again: its cells are not known
-            made.why, made.n = first, 0
-            name(made, self.columns.names)
-        return refusal_of(made)
+        cdef int status
+        if placed.prepared.c.fleet != self.c.identity:
+            placed.prepared = self.prepared(placed.prepared)
+        made = new_refused(self.c, placed)
+        if anew:
+            why.status = NF_OK
+            placed.became = self.c.host_generation[placed.host] >> 32
+        if made.n or anew:
+            became = placed.became
+            status = self.fit_one(placed, why, made.pairs, made.n)
+            if status == NF_OK:
+                return placement_of(placed)
+            if come_again(status) or status == NF_ESPACE or became != placed.became:
+                return None
+            if status < 0:
+                raise misuse(status, "fit")
+        made.why = why[0]
+        return refusal_of(made) if self.keep_what_stands_behind(made, placed.generation) else None
 
     cdef bint keep_what_stands_behind(self, Refused made, uint64_t generation) except -1:
         """All that its words are made of; false: the host has changed since it was refused."""

@@ -36,6 +36,11 @@ cdef class Placed:
                 "placement was made")
         return 0
 
+    @property
+    def n_draws(self):
+        """Of PCI devices, each from one pool."""
+        return self.out.n_draws
+
     def decode(self):
         cdef uint32_t g, i
         cdef nf_placed_cell *placed

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from numafit._engine import Engine, Hold, Placed
 from numafit.columns.columns import DevicesTaken
+from numafit.errors import StalePlacement
 from numafit.holding import Draw, Holding, bare
 from numafit.journal import Journal
 from numafit.model.placement import PciAllocation, Placement
-from numafit.moments import device_lists, writing
+from numafit.moments import device_lists, unchanged, writing
 
 
 class Claim(Hold):
@@ -61,16 +62,12 @@ class Claim(Hold):
 
 def take(engine: Engine, placement: Placement, placed: Placed) -> Claim:
     """Claim one placement, or raise StalePlacement."""
-    if _counts_alone(engine):
+    # nothing but the engine is told of it
+    if engine.journal is None and not (engine.columns.knows_devices and placed.n_draws):
         claim = Claim(placement, placed, placed.decode_pci())
         engine.claim([claim])
         return claim
     return take_all(engine, [placement], [placed])[0]
-
-
-def _counts_alone(engine: Engine) -> bool:
-    """Is nothing but the engine told of claims?"""
-    return engine.journal is None and not engine.columns.knows_devices
 
 
 def take_all(engine: Engine, placements: Sequence[Placement], placed: list[Placed]) -> list[Claim]:
@@ -118,10 +115,15 @@ def write_taken(journal: Journal, claims: Sequence[Claim], instead: Sequence[int
 
 def give_back(engine: Engine, claims: Sequence[Claim]) -> None:
     """Release all of these or, raising, none."""
-    if _counts_alone(engine):
-        engine.give_back(list(claims))
-        return
     columns = engine.columns
+    if engine.journal is None and not (columns.knows_devices and any(one.pci for one in claims)):
+        try:
+            engine.give_back(list(claims))
+        except StalePlacement:
+            # a host may have changed just now, and its claims not yet: once they have, it is known
+            with unchanged(engine):
+                engine.give_back(list(claims))
+        return
     later: dict[int, set[str]] = {}
     with device_lists(engine), writing(engine) as journal:
         for claim in claims:
