@@ -46,6 +46,15 @@ def test_a_scan_says_of_each_host_what_a_fit_says(seed: int) -> None:
     assert HOSTS < can < HOSTS * REQUESTS - HOSTS  # both answers are there in numbers
 
 
+def takes(fleet: Fleet, request: Request, host: int, options: dict[str, Any]) -> bool:
+    """nova too fits some guests that it then cannot take."""
+    try:
+        fleet.release(fleet.claim(request, host, **options))
+    except StalePlacement:
+        return False
+    return True
+
+
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_host_chosen_is_the_best_that_can(seed: int) -> None:
     rng = random.Random(100 + seed)
@@ -53,6 +62,7 @@ def test_the_host_chosen_is_the_best_that_can(seed: int) -> None:
     for number in range(REQUESTS):
         request, options = make_request(rng, tied=number % 3 == 1), make_options(rng)
         can = [host for host in range(HOSTS) if fleet.scan(request, hosts=[host], **options)[0]]
+        can = [host for host in can if takes(fleet, request, host, options)]
         pins = request.guest is not None and request.guest.cells[0].pcpuset
         columns, room = fleet.c_columns(), []
         for host in range(HOSTS):
@@ -67,10 +77,7 @@ def test_the_host_chosen_is_the_best_that_can(seed: int) -> None:
         if request.guest is not None and request.guest.cells[0].cpu_policy == "mixed":
             expected = {"first": expected["first"]}
         for choose, host in expected.items():
-            try:
-                (claim,) = fleet.schedule([request], choose=choose, **options)
-            except StalePlacement:
-                continue  # nova too fits some guests that it then cannot take
+            (claim,) = fleet.schedule([request], choose=choose, **options)
             assert (claim and claim.host) == host, (choose, request, options)
             if claim:
                 fleet.release(claim)
