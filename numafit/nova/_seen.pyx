@@ -102,23 +102,8 @@ cdef extern from *:
         return 0;
     #endif
     }
-
-    /* Small sets lie all over the memory: fetch them side by side. */
-    static void prefetch(PyObject *things)
-    {
-    #ifndef Py_GIL_DISABLED
-        for (Py_ssize_t n = 0; n < PyList_GET_SIZE(things); n++) {
-            const char *at = (const char *)PyList_GET_ITEM(things, n);
-            for (size_t line = 0; line < sizeof(PySetObject); line += 64)
-                __builtin_prefetch(at + line);
-        }
-    #else
-        (void)things;
-    #endif
-    }
     """
     int hold_small_ints() except -1
-    void prefetch(list things)
     bint holds_just(object cpus, const uint64_t *bits, Py_ssize_t words)
     Py_ssize_t set_bits(object cpus, uint64_t *bits, Py_ssize_t words) except -2
     bint PyLong_CheckExact(object)
@@ -239,7 +224,6 @@ cdef class Row:
         """A list of sets, in its order."""
         if not PyList_Check(cores):
             return self.put_absent(cores)
-        prefetch(<list>cores)
         self.put(len(<list>cores))
         for core in <list>cores:
             self.put_set(core)

@@ -23,7 +23,7 @@ from oslo_log import log
 
 from numafit.errors import NumafitError
 from numafit.model.request import Request
-from numafit.nova import convert, modes
+from numafit.nova import convert, modes, sizes
 from numafit.nova.table import HOSTS, Entry, Ratios
 from numafit.nova.together import Round, Rounds
 from numafit.rules import pci_filter
@@ -89,7 +89,7 @@ class Asked:
         try:
             with HOSTS.lock:
                 HOSTS.forget_if_grown(len(hosts))
-                return self._judge(hosts)
+                return self._judge(self._large_enough(hosts))
         except NumafitError as error:
             LOG.warning("numafit cannot judge this request, which is taken as a no: %s", error)
             return []
@@ -97,6 +97,23 @@ class Asked:
     def request(self, mappings: Mapped, with_pci: bool) -> Request:
         """The request with one candidate's allocation in placement."""
         return self._request(self._key(mappings) if with_pci else _WITHOUT_PCI)
+
+    def _large_enough(self, hosts: list[Any]) -> list[Any]:
+        """Those on which the guest might fit, if nothing were in use: looked for where no host
+        that is known was large enough, and where nobody asks why or what else is refused."""
+        if self._guest is None or self._needs_threads or LOG.isEnabledFor(log.DEBUG):
+            return hosts
+        wanted = sizes.of_guest(self._guest)
+        if not wanted.beyond(HOSTS.largest):
+            return hosts
+        left = []
+        for host in hosts:
+            has = sizes.of_host(host.numa_topology)
+            if has is None or not wanted.beyond(has):
+                left.append(host)
+            else:
+                host.allocation_candidates = []
+        return left
 
     def _judge(self, hosts: list[Any]) -> list[Any]:
         known = self._entries(hosts)

@@ -10,6 +10,7 @@ import copy
 import logging
 import random
 
+import check_dropin
 import pytest
 from nova import conf as nova_conf
 from nova import context, objects
@@ -18,7 +19,7 @@ from nova.scheduler.filters import numa_topology_filter
 from nova.scheduler.host_manager import HostState
 
 from numafit.errors import InputError
-from numafit.nova import filters
+from numafit.nova import convert, filters, sizes
 from numafit.nova.table import HostTable
 
 objects.register_all()
@@ -93,7 +94,7 @@ def put(host, made):
 
 def spec(chance):
     policy = chance.choice(["dedicated", "dedicated", "shared"])
-    cpus = set(range(chance.randrange(1, CPUS)))
+    cpus = set(range(chance.randrange(1, chance.choice([CPUS, CPUS, 2 * CPUS]))))
     cell = objects.InstanceNUMACell(
         id=0,
         cpuset=cpus if policy == "shared" else set(),
@@ -119,6 +120,27 @@ def spec(chance):
         image=objects.ImageMeta(properties=objects.ImageMetaProps()),
         scheduler_hints={},
     )
+
+
+def plain(shared=0, dedicated=0):
+    """A guest of one cell that asks for CPUs alone."""
+    asked = spec(random.Random(1))
+    asked.pci_requests.requests = []
+    asked.numa_topology.cells[0] = objects.InstanceNUMACell(
+        id=0,
+        cpuset=set(range(shared)),
+        pcpuset=set(range(dedicated)),
+        memory=512,
+        cpu_policy="dedicated" if dedicated else "shared",
+    )
+    return asked
+
+
+def empty(host):
+    for cell in host.numa_topology.cells:
+        cell.pinned_cpus, cell.memory_usage, cell.mempages[1].used = set(), 0, 0
+        cell.cpu_usage = 0
+    return host
 
 
 def another_pinned(host, cell, chance):
@@ -159,6 +181,11 @@ def shared_cpus(host, cell, chance):
     cell.cpuset.add(cell.cpuset.pop() + 100)
 
 
+def more_shared_cpus(host, cell, chance):
+    """In place, and fewer again."""
+    cell.cpuset ^= set(range(900, 904))
+
+
 def devices(host, cell, chance):
     for pool in host.pci_stats.pools[:1]:
         pool["count"] = chance.randrange(3)
@@ -195,7 +222,7 @@ def consumed(host, cell, chance):
 CHANGES = [
     *(another_pinned, one_pinned_or_free, siblings_change_partners, pages_used, memory_used),
     *(cpus_used, shared_cpus, devices, pools_come_and_move, new_objects, another_host),
-    *(ratios, consumed),
+    *(ratios, consumed, more_shared_cpus),
 ]
 
 
@@ -244,6 +271,36 @@ def test_the_fleet_has_each_change_at_its_host(change, table):
             assert table.fleet.hostinfo(entry.slot) == fresh.fleet.hostinfo(0)
 
 
+@pytest.mark.parametrize("kind", ["cpuset", "pcpuset"])
+def test_a_host_whose_cells_grow_in_place_takes_what_was_too_large_for_all(kind, table):
+    chance = random.Random(3)
+    hosts = [empty(state(f"h{n}", chance)) for n in range(5)]
+    asked = plain(**{"shared" if kind == "cpuset" else "dedicated": CPUS + 2})
+    ours, expected = filters.NUMATopologyFilter(), []
+    for grown in (None, hosts[3], None, hosts[1], None):
+        for cell in grown.numa_topology.cells[1:] if grown else ():
+            getattr(cell, kind).update((900, 901))
+            cell.siblings.append({900, 901})
+        expected += [grown.host] if grown else []
+        assert sorted(expected) == passing(stock(), hosts, asked)
+        assert sorted(expected) == passing(ours, hosts, asked)
+
+
+@pytest.mark.parametrize("name", ["fit", "fit_wide"])
+def test_a_guest_too_large_for_all_hosts_that_are_known_is_judged_as_by_nova(name, monkeypatch):
+    """Each host is the first that its table sees: its cells are larger than all that it knows."""
+    too_large = 0
+    for case in check_dropin.cases(name, 17):
+        monkeypatch.setattr(filters, "HOSTS", HostTable())
+        check_dropin.both(
+            lambda case=case: [check_dropin.state_of(case)], check_dropin.spec_of(case)
+        )
+        if case["instance_numa"]:
+            wanted = sizes.of_guest(convert.guest_topology(check_dropin.guest_of(case)))
+            too_large += wanted.beyond(sizes.of_host(check_dropin.host_of(case)))
+    assert too_large > 2
+
+
 def test_a_changed_host_is_put_into_the_fleet_that_is_there(table):
     chance = random.Random(1)
     hosts = [state(f"h{n}", chance) for n in range(9)]
@@ -286,13 +343,8 @@ def too_many_sizes(host):
 @pytest.mark.parametrize("others", [1, 9])
 def test_a_host_that_no_fleet_can_hold_is_refused_alone_and_by_name(others, table, caplog):
     chance = random.Random(5)
-    hosts = [state(f"h{n}", chance) for n in range(others)] + [state("odd", chance)]
-    for host in hosts:
-        for cell in host.numa_topology.cells:
-            cell.pinned_cpus, cell.memory_usage, cell.mempages[1].used = set(), 0, 0
-            cell.cpu_usage = 0
-    asked = spec(random.Random(2))
-    asked.pci_requests.requests = []
+    hosts = [empty(state(name, chance)) for name in (*(f"h{n}" for n in range(others)), "odd")]
+    asked = plain(dedicated=2)
     ours = filters.NUMATopologyFilter()
     names = [host.host for host in hosts]
     for _ in range(3):
@@ -332,17 +384,11 @@ def test_a_change_that_fails_on_its_way_is_met_again(table, monkeypatch):
 
 
 def test_one_host_twice_is_judged_by_what_each_of_them_is(table):
-    full, empty = state("h", random.Random(1)), state("h", random.Random(1))
-    for host, pinned in ((full, CPUS), (empty, 0)):
-        for n, cell in enumerate(host.numa_topology.cells):
-            cell.pinned_cpus = set(range(n * CPUS, n * CPUS + pinned))
-            cell.memory_usage, cell.mempages[1].used = 0, 0
-    asked = spec(random.Random(2))
-    asked.numa_topology.cells[0].pcpuset = {0}
-    asked.numa_topology.cells[0].cpuset = set()
-    asked.numa_topology.cells[0].cpu_policy = "dedicated"
-    asked.pci_requests.requests = []
-    for hosts in ([full, empty], [empty, full], [empty, full, empty]):
+    full, free = (empty(state("h", random.Random(1))) for _ in range(2))
+    for cell in full.numa_topology.cells:
+        cell.pinned_cpus = set(cell.pcpuset)
+    asked = plain(dedicated=1)
+    for hosts in ([full, free], [free, full], [free, full, free]):
         found = filters.NUMATopologyFilter().filter_all(list(hosts), asked)
-        assert found == [host for host in hosts if host is empty]
+        assert found == [host for host in hosts if host is free]
         full.allocation_candidates = [{"mappings": {}}]
