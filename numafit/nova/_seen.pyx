@@ -10,10 +10,23 @@ of memory. Nothing of nova is imported here; its objects are read as they are.
 cimport cython
 from libc.stdint cimport int64_t, uint64_t
 from libc.stdlib cimport free, malloc, realloc
-from libc.string cimport memcmp, memcpy
+from libc.string cimport memcmp, memcpy, memset
 
 cdef extern from *:
     """
+    /* CPython makes the ints from 0 to 256 once, and each set has the same ones: held here, so that
+       an address is one of them and nothing else. */
+    enum { SMALL_INTS = 256 };
+    static PyObject *small_ints[SMALL_INTS];
+
+    static int hold_small_ints(void)
+    {
+        for (long n = 0; n < SMALL_INTS; n++)
+            if (!small_ints[n] && !(small_ints[n] = PyLong_FromLong(n)))
+                return -1;
+        return 0;
+    }
+
     /* CPU ids of a set as bits, which are 0 before. Returns the words in use, -1 for ids that do
        not go in there, -2 with an error set. The table is read where it stands: iterators take
        most of the time otherwise, as a host has dozens of small sets. */
@@ -54,21 +67,44 @@ cdef extern from *:
         return odd ? -1 : used;
     }
 
-    /* Small sets lie all over the memory: fetch them side by side. */
-    static void prefetch(PyObject *things)
+    /* Whether a set holds these ids and no others: 1, or 0 where that is not known so quickly.
+
+       A set counts its keys, and no two are equal: so where each id is found, and they are as many
+       as it counts, they are all that it holds. They are looked for where a set puts them, and it
+       does not matter to the answer whether that is where they are. */
+    static int holds_just(PyObject *cpus, const uint64_t *bits, Py_ssize_t words)
     {
     #ifndef Py_GIL_DISABLED
-        for (Py_ssize_t n = 0; n < PyList_GET_SIZE(things); n++) {
-            const char *at = (const char *)PyList_GET_ITEM(things, n);
-            for (size_t line = 0; line < sizeof(PySetObject); line += 64)
-                __builtin_prefetch(at + line);
+        const PySetObject *set = (PySetObject *)cpus;
+        const size_t mask = (size_t)set->mask;
+        Py_ssize_t count = 0;
+        if (words > SMALL_INTS / 64)
+            return 0;
+        for (Py_ssize_t word = 0; word < words; word++) {
+            for (uint64_t left = bits[word]; left; left &= left - 1, count++) {
+                const size_t id = 64 * (size_t)word + (size_t)__builtin_ctzll(left);
+                size_t at = id & mask, perturb = id;
+                for (int tries = 0; set->table[at].key != small_ints[id]; tries++) {
+                    if (tries == 8 || !set->table[at].key)
+                        return 0;
+                    if (at + 9 <= mask) { /* side by side first, where there are as many */
+                        at++;
+                    } else {
+                        perturb >>= 5;
+                        at = (at * 5 + 1 + perturb) & mask;
+                    }
+                }
+            }
         }
+        return count == set->used;
     #else
-        (void)things;
+        (void)cpus, (void)bits, (void)words;
+        return 0;
     #endif
     }
     """
-    void prefetch(list things)
+    int hold_small_ints() except -1
+    bint holds_just(object cpus, const uint64_t *bits, Py_ssize_t words)
     Py_ssize_t set_bits(object cpus, uint64_t *bits, Py_ssize_t words) except -2
     bint PyLong_CheckExact(object)
     long long PyLong_AsLongLongAndOverflow(object, int *overflow) except? -1
@@ -89,6 +125,8 @@ cdef int64_t FIRST_NUMBER = LOWEST + 16
 
 cdef object UNSET = object()
 
+hold_small_ints()
+
 
 class Odd(Exception):
     """A value of a kind that nova does not put there: whoever reads it must judge it."""
@@ -96,13 +134,17 @@ class Odd(Exception):
 
 @cython.final
 cdef class Row:
-    """Numbers that grow, and names that stand beside them."""
+    """Numbers that grow, and names that stand beside them.
+
+    ``guess``: those that are likely to come; what is there is what counts."""
 
     cdef int64_t *numbers
     cdef Py_ssize_t n, room
     cdef uint64_t bits[WORDS]
     cdef list names
     cdef object set_type
+    cdef const int64_t *guess
+    cdef Py_ssize_t guessed
 
     def __cinit__(self):
         cdef Py_ssize_t word
@@ -160,8 +202,17 @@ cdef class Row:
             if not PyAnySet_Check(cpus):
                 return self.put_absent(cpus)
             self.set_type = type(cpus)
+        if self.n < self.guessed:
+            used = self.guess[self.n]
+            if 0 <= used < self.guessed - self.n and holds_just(
+                cpus, <const uint64_t *>self.guess + self.n + 1, used
+            ):
+                for word in range(self.n, self.n + used + 1):
+                    self.put(self.guess[word])
+                return 0
         used = set_bits(cpus, self.bits, WORDS)
         if used < 0:
+            memset(self.bits, 0, sizeof(self.bits))
             raise Odd
         self.put(used)
         for word in range(used):
@@ -173,7 +224,6 @@ cdef class Row:
         """A list of sets, in its order."""
         if not PyList_Check(cores):
             return self.put_absent(cores)
-        prefetch(<list>cores)
         self.put(len(<list>cores))
         for core in <list>cores:
             self.put_set(core)
@@ -250,16 +300,18 @@ cdef dict without_devices(object pool):
 cdef class Seen:
     """What a fit reads of a host, as it was; safe from later changes of nova's objects.
 
-    ``topology``: a ``NUMATopology``; ``stats``: a ``PciDeviceStats`` or ``None``. A host that
-    holds values of unexpected kinds never counts as unchanged.
+    ``topology``: a ``NUMATopology``; ``stats``: a ``PciDeviceStats`` or ``None``; and the host's
+    allocation ratios. A host that holds values of unexpected kinds never counts as unchanged.
     """
 
     cdef int64_t *numbers
     cdef Py_ssize_t n
     cdef list names, pools
+    cdef readonly tuple ratios
 
-    def __cinit__(self, topology, stats):
+    def __cinit__(self, topology, stats, cpu_ratio=None, ram_ratio=None):
         cdef Row row = Row()
+        self.ratios = cpu_ratio, ram_ratio
         try:
             row.put_host(topology, stats)
             if stats is not None:
@@ -278,9 +330,15 @@ cdef class Seen:
 
     def same(self, topology, stats):
         """Whether they hold the same, whatever objects they are."""
-        cdef Row row = Row()
+        return self.still(Row(), topology, stats)
+
+    cdef bint still(self, Row row, object topology, object stats) except -1:
         if not self.numbers:
             return False
+        row.n = 0
+        row.guess, row.guessed = self.numbers, self.n
+        if row.names:
+            row.names = []
         try:
             row.put_host(topology, stats)
         except Odd:
@@ -296,3 +354,23 @@ cdef class Seen:
             if (without_devices(pool) if "devices" in pool else pool) != seen:
                 return False
         return True
+
+
+def look(list hosts, dict entries):
+    """Of each ``HostState`` its entry, by host and node; ``None`` where it has none, or is no
+    longer what the entry's ``seen`` says."""
+    cdef Row row = Row()
+    cdef Seen seen
+    cdef list found = []
+    for host in hosts:
+        entry = entries.get((host.host, host.nodename))
+        if entry is not None:
+            seen = entry.seen
+            if (
+                host.cpu_allocation_ratio != seen.ratios[0]
+                or host.ram_allocation_ratio != seen.ratios[1]
+                or not seen.still(row, host.numa_topology, host.pci_stats)
+            ):
+                entry = None
+        found.append(entry)
+    return found

@@ -23,8 +23,8 @@ from oslo_log import log
 
 from numafit.errors import NumafitError
 from numafit.model.request import Request
-from numafit.nova import convert, modes
-from numafit.nova.table import HOSTS, Block, Entry, Ratios
+from numafit.nova import convert, modes, sizes
+from numafit.nova.table import HOSTS, Entry, Ratios
 from numafit.nova.together import Round, Rounds
 from numafit.rules import pci_filter
 
@@ -34,7 +34,7 @@ Mapped = Mapping[str, Sequence[str]] | None
 Key = tuple[Any, ...]
 _WITH_PCI: Key = ("pools",)
 _WITHOUT_PCI: Key = ("no pools",)
-_WITH_PCI_ALL, _WITHOUT_PCI_ALL = (_WITH_PCI,), (_WITHOUT_PCI,)
+_WITHOUT_PCI_ALL = (_WITHOUT_PCI,)
 
 
 class NUMATopologyFilter(filters.BaseHostFilter):
@@ -83,13 +83,13 @@ class Asked:
         topology = host.numa_topology
         return not (self._needs_threads and topology) or topology.has_threads
 
-    def passing(self, hosts: Sequence[Any]) -> list[Any]:
+    def passing(self, hosts: list[Any]) -> list[Any]:
         """The hosts that pass, in order, with their limits. All that nova would look at keep those
         of their allocation candidates that will do."""
         try:
             with HOSTS.lock:
                 HOSTS.forget_if_grown(len(hosts))
-                return self._judge(hosts)
+                return self._judge(self._large_enough(hosts))
         except NumafitError as error:
             LOG.warning("numafit cannot judge this request, which is taken as a no: %s", error)
             return []
@@ -98,54 +98,117 @@ class Asked:
         """The request with one candidate's allocation in placement."""
         return self._request(self._key(mappings) if with_pci else _WITHOUT_PCI)
 
-    def _judge(self, hosts: Sequence[Any]) -> list[Any]:
+    def _large_enough(self, hosts: list[Any]) -> list[Any]:
+        """Those on which the guest might fit, if nothing were in use: looked for where no host
+        that is known was large enough, and where nobody asks why or what else is refused."""
+        if self._guest is None or self._needs_threads or LOG.isEnabledFor(log.DEBUG):
+            return hosts
+        wanted = sizes.of_guest(self._guest)
+        if not wanted.beyond(HOSTS.largest):
+            return hosts
+        left = []
+        for host in hosts:
+            has = sizes.of_host(host.numa_topology)
+            if has is None or not wanted.beyond(has):
+                left.append(host)
+            else:
+                host.allocation_candidates = []
+        return left
+
+    def _judge(self, hosts: list[Any]) -> list[Any]:
+        known = self._entries(hosts)
+        if known is None:
+            return [passed for host in hosts for passed in self._judge([host])]
         # lists side by side, not a tuple for each host: those would call the garbage collector
         looked: list[Any] = []
         entries: list[Entry] = []
-        for host in hosts:
-            entry = self._entry(host)
+        for host, entry in zip(hosts, known, strict=True):
             if entry is not None and (entry.threads or not self._needs_threads):
                 looked.append(host)
                 entries.append(entry)
+        judged = self._by_candidates if self._from_placement else self._as_wholes
+        passed = judged(looked, entries)
+        for entry in entries if HOSTS.unfit else ():
+            if entry.slot in HOSTS.unfit:
+                self._warn(*entry.key, HOSTS.unfit[entry.slot])
+        return passed
+
+    def _as_wholes(self, hosts: Sequence[Any], entries: Sequence[Entry]) -> list[Any]:
+        """Those that pass, where all candidates of a host are alike."""
+        slots = [entry.slot for entry in entries]
+        fits = self._scan(_WITH_PCI, slots)
+        bare = [n for n, host in enumerate(hosts) if host.pci_stats is None]
+        for n, fit in zip(bare, self._scan(_WITHOUT_PCI, [slots[n] for n in bare]), strict=True):
+            fits[n] = fit
+        passed, explains = [], LOG.isEnabledFor(log.DEBUG)
+        for host, entry, fit in zip(hosts, entries, fits, strict=True):
+            if not fit:
+                if explains:
+                    self._explain(entry, [_WITHOUT_PCI if host.pci_stats is None else _WITH_PCI])
+                host.allocation_candidates = []
+            elif host.allocation_candidates:
+                host.limits["numa_topology"] = self._limits_of(entry.seen.ratios)
+                passed.append(host)
+        return passed
+
+    def _by_candidates(self, hosts: Sequence[Any], entries: Sequence[Entry]) -> list[Any]:
+        """Those that pass, where placement has allocated devices: with the candidates that do."""
         rounds = Rounds(self._pci)
         wanted = [
-            self._keys(host, entry, rounds) for host, entry in zip(looked, entries, strict=True)
+            self._keys(host, entry, rounds) for host, entry in zip(hosts, entries, strict=True)
         ]
-        blocks: dict[Key | Round, set[Block]] = defaultdict(set)
+        asked: dict[Key | Round, list[int]] = defaultdict(list)
         for keys, entry in zip(wanted, entries, strict=True):
-            for key in keys:
-                blocks[key].add(entry.block)
-        fits = {key: self._scan(key, some) for key, some in blocks.items()}
+            for key in dict.fromkeys(keys):
+                asked[key].append(entry.slot)
+        fits = {
+            key: dict(zip(slots, self._scan(key, slots), strict=True))
+            for key, slots in asked.items()
+        }
         passed, explains = [], LOG.isEnabledFor(log.DEBUG)
-        for host, keys, entry in zip(looked, wanted, entries, strict=True):
-            verdicts = [fits[key][entry.block][entry.slot] for key in keys]
+        for host, keys, entry in zip(hosts, wanted, entries, strict=True):
+            verdicts = [fits[key][entry.slot] for key in keys]
             if not all(verdicts):
                 if explains:
                     self._explain(entry, compress(keys, map(not_, verdicts)))
                 # one verdict for them all is a no for them all
                 host.allocation_candidates = list(compress(host.allocation_candidates, verdicts))
             if host.allocation_candidates:
-                host.limits["numa_topology"] = self._limits_of(entry.ratios)
+                host.limits["numa_topology"] = self._limits_of(entry.seen.ratios)
                 passed.append(host)
         return passed
+
+    def _entries(self, hosts: list[Any]) -> list[Entry | None] | None:
+        """Where each stands, ``None`` for those that cannot be judged; ``None`` instead of all
+        where one host is there twice, and may be two things."""
+        found = HOSTS.look(hosts)
+        others = [n for n, entry in enumerate(found) if entry is None]
+        for n in others:
+            found[n] = self._entry(hosts[n])
+        if others and len(hosts) > 1:
+            there = [entry for entry in found if entry is not None]
+            if len(set(there)) < len(there):
+                return None
+        return found
 
     def _entry(self, host: Any) -> Entry | None:
         try:
             entry = HOSTS.entry(host)
         except NumafitError as error:
-            name = f"{host.host}, {host.nodename}"
-            LOG.warning("numafit cannot judge %s, which is taken as a no: %s", name, error)
+            self._warn(host.host, host.nodename, error)
             return None
         if entry is None:
             LOG.debug("%s, %s has no NUMA topology.", host.host, host.nodename)
         return entry
 
+    @staticmethod
+    def _warn(host: str, node: str, error: NumafitError) -> None:
+        LOG.warning("numafit cannot judge %s, %s, which is taken as a no: %s", host, node, error)
+
     def _keys(self, host: Any, entry: Entry, rounds: Rounds) -> Sequence[Key | Round]:
         """One key for all of the host's candidates, or one for each."""
         if host.pci_stats is None:
             return _WITHOUT_PCI_ALL
-        if not self._from_placement:
-            return _WITH_PCI_ALL
         found: dict[Key, Key | Round] = {}
         keys = [self._key(candidate["mappings"]) for candidate in host.allocation_candidates]
         for key in keys:
@@ -174,24 +237,26 @@ class Asked:
             )
         return self._requests[key]
 
-    def _asked_of(self, block: Block, key: Key | Round) -> Request:
+    def _asked_of(self, key: Key | Round) -> Request:
         if isinstance(key, Round):
-            mapping = key.mapping(block, self._pci)
-            return Request(self._guest, self._networks, self._pci, mapping)
+            return Request(self._guest, self._networks, self._pci, key.mapping(self._pci))
         return self._request(key)
 
-    def _scan(self, key: Key | Round, blocks: Iterable[Block]) -> dict[Block, list[bool]]:
-        """Whether it fits, for all hosts of the blocks."""
-        return {
-            block: block.fleet.scan(self._asked_of(block, key), self.options).tolist()
-            for block in blocks
-        }
+    def _scan(self, key: Key | Round, slots: Sequence[int]) -> list[bool]:
+        """Whether it fits on each of these hosts."""
+        if not slots:
+            return []
+        fleet, request = HOSTS.fleet, self._asked_of(key)
+        if 4 * len(slots) < len(fleet):
+            some: list[bool] = fleet.scan(request, self.options, slots).tolist()
+            return some
+        fits = fleet.scan(request, self.options).tolist()
+        return [fits[slot] for slot in slots]
 
     def _explain(self, entry: Entry, keys: Iterable[Key | Round]) -> None:
         for key in keys:
-            fleet = entry.block.fleet
-            why = fleet.explain(self._asked_of(entry.block, key), entry.slot, self.options)
-            LOG.debug("%s does not fit: %s", fleet.names[entry.slot], why)
+            why = HOSTS.fleet.explain(self._asked_of(key), entry.slot, self.options)
+            LOG.debug("%s, %s does not fit: %s", *entry.key, why)
 
     def _limits_of(self, ratios: Ratios) -> Any:
         """``NUMATopologyLimits`` with which the scheduler and the compute fit again."""

@@ -10,31 +10,32 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from numafit.model.guest import PciRequest
-from numafit.nova.table import Block, Entry
+from numafit.nova.table import Entry
 from numafit.rules import pci_filter
 
 Providers = tuple[tuple[str, ...], ...]
 """Of each PCI request: one provider per device."""
+MOST = 32
+"""Hosts of one round: the engine looks through their providers for each pool, one by one."""
 
 
 class Round:
-    """At most one candidate of each host."""
+    """At most one candidate of each of some hosts."""
 
-    def __init__(self) -> None:
+    def __init__(self, requests: int) -> None:
         self.entries: set[Entry] = set()
-        self._providers: dict[Block, list[list[str]]] = {}
+        self._providers: list[list[str]] = [[] for _ in range(requests)]
 
     def add(self, entry: Entry, providers: Providers) -> None:
         self.entries.add(entry)
-        known = self._providers.setdefault(entry.block, [[] for _ in providers])
-        for some, more in zip(known, providers, strict=True):
-            some += more
+        for known, more in zip(self._providers, providers, strict=True):
+            known += more
 
-    def mapping(self, block: Block, pci: Sequence[PciRequest]) -> Mapping[str, list[str]]:
-        """For a request to the hosts of a block: groups named after the PCI requests."""
+    def mapping(self, pci: Sequence[PciRequest]) -> Mapping[str, list[str]]:
+        """For one request to these hosts: groups named after the PCI requests."""
         return {
             pci_filter.group_of(request, n): [uuid]
-            for request, uuids in zip(pci, self._providers[block], strict=True)
+            for request, uuids in zip(pci, self._providers, strict=True)
             for n, uuid in enumerate(uuids)
         }
 
@@ -53,7 +54,10 @@ class Rounds:
         if not (alone and self._told_apart):
             return None
         # a request that any provider will do for is another one
-        found = self._rounds.setdefault((n, tuple(map(bool, providers))), Round())
+        key = n, tuple(map(bool, providers))
+        found = self._rounds.get(key)
+        if found is None or len(found.entries) == MOST:
+            found = self._rounds[key] = Round(len(providers))
         if entry in found.entries:
             return None
         found.add(entry, providers)

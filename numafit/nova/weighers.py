@@ -63,8 +63,8 @@ class NUMAFragmentationWeigher(weights.BaseHostWeigher):
                 entry = HOSTS.entry(state)
                 if entry is None:
                     return 0.0
-                info, fleet = entry.block.infos[entry.slot], entry.block.fleet
-                found = fleet.fit_on(request, entry.slot, asked.options)
+                found = HOSTS.fleet.fit_on(request, entry.slot, asked.options)
+                info = HOSTS.infos[entry.slot]
         except NumafitError as error:
             LOG.warning("%s, %s is not weighed: %s", state.host, state.nodename, error)
             return 0.0

@@ -23,7 +23,7 @@ assert _spec is not None
 assert _spec.loader is not None
 _module = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(_module)
-Seen = _module.Seen
+Seen, look = _module.Seen, _module.look
 
 
 class Cores(list[Any]):
@@ -189,3 +189,76 @@ def test_a_host_of_many_cells() -> None:
     assert seen.same(host(*(cell(n) for n in range(64))), None)
     assert not seen.same(host(*(cell(n) for n in range(63))), None)
     assert not seen.same(host(*(cell(n, cpu_usage=n // 63) for n in range(64))), None)
+
+
+def state(name: str, topology: Any, **ratios: float) -> Any:
+    return SimpleNamespace(
+        host=name,
+        nodename="node",
+        numa_topology=topology,
+        pci_stats=None,
+        cpu_allocation_ratio=ratios.get("cpu", 16.0),
+        ram_allocation_ratio=ratios.get("ram", 1.5),
+    )
+
+
+def entry(of: Any) -> Any:
+    ratios = of.cpu_allocation_ratio, of.ram_allocation_ratio
+    return SimpleNamespace(seen=Seen(of.numa_topology, of.pci_stats, *ratios))
+
+
+def test_what_a_host_is_like_does_not_rub_off_on_the_next() -> None:
+    """One look goes over hosts of all kinds, those that are odd and those with names among them."""
+    near = host(cell(network_metadata=made(physnets={"a"}, tunneled=False)))
+    odd = [host(cell(pcpuset=cpus)) for cpus in ({1, 8192}, {130, "a"}, {5, -1})]
+    some = [near, *odd, host(), host(cell(pcpuset={900})), host(cell(pcpuset=set())), near]
+    states = [state(str(n), one) for n, one in enumerate(some)]
+    entries = {(one.host, "node"): entry(one) for one in states}
+    expected = [n not in (1, 2, 3) for n in range(len(some))]
+    copies = [state(one.host, deepcopy(one.numa_topology)) for one in states]
+    for each, known in ((states, expected), (copies, expected), (copies[::-1], expected[::-1])):
+        found = look(each, entries)
+        assert [one is not None for one in found] == known
+        for one, of in zip(found, each, strict=True):
+            assert one is None or one is entries[of.host, "node"]
+
+
+def test_a_host_is_found_by_host_and_node_with_its_ratios() -> None:
+    one = state("a", host())
+    entries = {("a", "node"): entry(one)}
+    assert look([one], entries) == [entries["a", "node"]]
+    assert look([state("b", host())], entries) == [None]
+    assert look([state("a", host(), cpu=4.0)], entries) == [None]
+    assert look([state("a", host(), ram=1.0)], entries) == [None]
+    assert look([], entries) == []
+    assert look([one], {}) == [None]
+
+
+@pytest.mark.parametrize("highest", [8, 64, 256, 257, 300, 8192])
+def test_a_set_that_changes_in_place_is_seen_though_its_size_stays(highest: int) -> None:
+    """By one id that goes and one that comes, wherever in its table they are."""
+    rng = random.Random(highest)
+    for _ in range(400):
+        cpus = Cpus(rng.sample(range(highest), rng.randrange(1, min(highest, 130))))
+        topology = host(cell(pinned_cpus=cpus))
+        before = state("a", topology)
+        entries = {("a", "node"): entry(before)}
+        gone, come = rng.choice(sorted(cpus)), rng.choice(sorted(set(range(highest)) - cpus))
+        cpus.remove(gone)
+        assert look([before], entries) == [None]
+        cpus.add(come)
+        assert look([before], entries) == [None]
+        assert not entries["a", "node"].seen.same(topology, None)
+        cpus.remove(come)
+        cpus.add(gone)
+        assert look([before], entries) == [entries["a", "node"]]
+        cpus.add(come)
+        assert look([before], entries) == [None]
+
+
+def test_true_is_not_the_cpu_that_it_equals() -> None:
+    """It is none of nova's: whoever converts the host judges it."""
+    before = Seen(host(cell(pinned_cpus=Cpus({1, 70}))), None)
+    assert before.same(host(cell(pinned_cpus=Cpus({70, 1}))), None)
+    assert not before.same(host(cell(pinned_cpus=Cpus({True, 70}))), None)
+    assert not before.same(host(cell(pinned_cpus=Cpus({1.0, 70}))), None)
