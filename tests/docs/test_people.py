@@ -13,7 +13,10 @@ def people(page: Path) -> dict[str, set[Path]]:
     text = page.read_text(encoding="utf-8")
     items = re.findall(r"^- \*\*(.+?)\*\*(.*?)(?=^- \*\*|^$)", text, re.MULTILINE | re.DOTALL)
     return {
-        who: {(page.parent / link).resolve() for link in re.findall(r"\]\((.+?)\)", said)}
+        who: {
+            (page.parent / link.partition("#")[0]).resolve()
+            for link in re.findall(r"\]\((.+?)\)", said)
+        }
         for who, said in items
     }
 
