@@ -3,7 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pip --disable-pip-version-check -q
-EDITABLE := --no-build-isolation -Ceditable.rebuild=true -Cbuild-dir=build/editable
+# pip before 23.1 (Debian 12 has 23.0) knows no -C
+EDITABLE := --no-build-isolation --config-settings=editable.rebuild=true \
+  --config-settings=build-dir=build/editable
 PYTEST := $(BIN)/python -m pytest
 CMAKE := $(BIN)/cmake
 
@@ -67,7 +69,8 @@ sanitize: $(VENV)/.tools ## C and Python tests under AddressSanitizer and UBSan
 	$(call C_TESTS,asan,$(SANITIZERS))
 	$(PYTHON) -m venv build/asan-venv
 	build/asan-venv/bin/python -m pip --disable-pip-version-check -q install '.[test]' \
-	  "-Ccmake.define.NUMAFIT_SANITIZE=$(SANITIZERS)" -Cinstall.strip=false -Cbuild-dir=build/asan-wheel
+	  "--config-settings=cmake.define.NUMAFIT_SANITIZE=$(SANITIZERS)" \
+	  --config-settings=install.strip=false --config-settings=build-dir=build/asan-wheel
 	LD_PRELOAD="$$(cc -print-file-name=libasan.so) $$(cc -print-file-name=libubsan.so)" \
 	  ASAN_OPTIONS=detect_leaks=0 NUMAFIT_FEWER=1 \
 	  build/asan-venv/bin/pytest -q -p no:cacheprovider $(ASAN_TESTS)
@@ -107,8 +110,9 @@ coverage: $(VENV)/.coverage ## branches of src/ and numafit/model that tests tak
 	$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" \
 	  > $$($(COVERED)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/beside.pth
 	$(PIP) --python $(COVERED)/python install --no-build-isolation --no-deps --ignore-installed \
-	  -Ccmake.build-type=Debug "-Ccmake.define.CMAKE_C_FLAGS=$(COUNTED)" -Cinstall.strip=false \
-	  -Cbuild-dir=build/coverage-wheel .
+	  --config-settings=cmake.build-type=Debug "--config-settings=cmake.define.CMAKE_C_FLAGS=$(COUNTED)" \
+	  --config-settings=install.strip=false \
+	  --config-settings=build-dir=build/coverage-wheel .
 	COVERAGE_FILE=build/coverage/model NUMAFIT_FEWER=1 PYTHONSAFEPATH=1 $(COVERED)/python -m coverage run \
 	  --branch --include='*/numafit/model/*' -m pytest -q -p no:cacheprovider $(COVERAGE_TESTS)
 	$(BIN)/gcovr --root . --filter src/ --txt-metric branch --txt - \

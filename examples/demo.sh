@@ -23,6 +23,7 @@ show numafit capacity examples/flavors.json examples/hosts/*
 # where it is, and what to ask next
 here=$(dirname "$(command -v numafit)")
 cat <<END
+
 numafit is $here/numafit. For this shell to find it:
 
     export PATH="$here:\$PATH"

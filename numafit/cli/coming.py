@@ -62,7 +62,7 @@ _OPTIONS = (
         "--trace",
         metavar="FILE",
         help="Guests of a trace, in place of a mix: Azure's for packing of 2020, Huawei-East-1, "
-        "Alibaba's GPU pods of 2023, or one of your own (flavor,start,end), packed or not.",
+        "Alibaba's GPU pods of 2023, or one of your own (flavor,start,end), compressed or not.",
     ),
     click.option(
         "--trace-format",

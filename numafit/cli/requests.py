@@ -234,9 +234,10 @@ def broken_rows(guests: Guests) -> list[dict[str, Any]]:
 
 
 def _no_flavor(file: str, name: str, known: list[str]) -> str:
-    hint = nearest(name, known) or "There are " + ", ".join(known[:12])
-    more = ", ..." if len(known) > 12 and hint.startswith("There") else ""
-    return f"{file} has no flavor {shorten(name)}. {hint}{more}"
+    hint = nearest(name, known) or (
+        f"There are {', '.join(known[:12])}" + (", ..." if len(known) > 12 else ".")
+    )
+    return f"{file} has no flavor {shorten(name)}. {hint}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from numafit.rules.inventories import with_inventories
 HELP = (
     "Compare with the hosts after changes: 'add COUNT HOST_FILE', 'remove HOSTS', 'set HOSTS "
     "KEY=VALUE...', 'flavor NAME KEY=VALUE...', one or several with ';' between them. HOSTS is a "
-    "name in which * and ? stand for others. May be given several times."
+    "name or a pattern with * and ?. May be given several times."
 )
 AS_IT_IS = "as it is"
 _WHOLE = re.compile(r"\d{1,15}", re.ASCII)
