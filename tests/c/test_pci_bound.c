@@ -175,8 +175,8 @@ static void which_cells_a_request_needs_one_of(void) {
     stop(&b);
 }
 
-/* Requests 0 and 1 find devices beside each other, 0 and 2 do not: seen before any choice is tried. */
-static void a_pair_of_requests_that_excludes_another_is_seen_at_once(void) {
+/* Requests 0 and 1 find devices at once, 0 and 2 do not: seen before any choice of cells is tried. */
+static void requests_that_want_more_together_than_there_is_are_refused_at_once(void) {
     bench b;
     answer a;
     nf_guest_cell cells[] = {pinned(1, 64), pinned(1, 128)};
@@ -252,7 +252,7 @@ static void a_budget_that_is_just_enough_decides(void) {
 }
 
 int main(void) {
-    a_pair_of_requests_that_excludes_another_is_seen_at_once();
+    requests_that_want_more_together_than_there_is_are_refused_at_once();
     failures_are_remembered_for_one_guest();
     a_budget_that_is_just_enough_decides();
     what_one_request_may_hope_for();
