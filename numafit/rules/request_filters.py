@@ -63,7 +63,7 @@ def _required(asked: Asked, pci: Iterable[PciRequest]) -> Iterator[str]:
         secret = asked.specs.get("hw:tpm_secret_security") or "user"
         if secret not in _TPM_SECRETS:
             words = ", ".join(_TPM_SECRETS)
-            raise refuse("Invalid", "hw:tpm_secret_security", secret, f"one of {words}")
+            raise refuse("RequestFilterFailed", "hw:tpm_secret_security", secret, f"one of {words}")
         yield f"COMPUTE_SECURITY_TPM_SECRET_SECURITY_{secret.upper()}"
 
 

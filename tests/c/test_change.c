@@ -143,7 +143,7 @@ static void a_removed_host_takes_nobody(void) {
         CHECK(who_can(&s) == 0xa);
         item = (nf_claim_item){0, 0, &s.r, &s.o, &s.a.placement};
         CHECK(nf_shared_fit(&s.shared, &item, &s.scratch, &why) == NF_REMOVED);
-        CHECK(why.status == NF_REMOVED);
+        CHECK(why.status == NF_REMOVED && !why.detail && !why.wanted && !why.available);
         if (!s.r.n_cells && !s.r.n_resources) continue; /* nothing would run out */
         CHECK(nf_shared_capacity(&s.shared, &(nf_hosts){NULL, 0, HOSTS}, &s.r, &s.o, 9, &s.scratch,
                                  counts) == NF_OK);
@@ -157,6 +157,21 @@ static void a_removed_host_takes_nobody(void) {
     /* and can come back */
     s.r = request_of(s.cells, 1);
     CHECK(replace(&s, 2, 0, 0) == NF_OK && who_can(&s) == 0xe);
+    sound(&s);
+    strike(&s);
+}
+
+/* Rows that lie anywhere, and say that they are a host's that does not have them. */
+static void a_row_is_the_host_s_that_has_it(void) {
+    stage s;
+    const char *reason = "";
+    set(&s);
+    OWN(s.f, uint32_t, cell_host)[10] = 1;
+    CHECK(nf_shared_check(&s.shared, &reason) == NF_EINVAL && !strncmp(reason, "cell_host", 9));
+    OWN(s.f, uint32_t, cell_host)[10] = NF_NO_HOST;
+    OWN(s.f, uint32_t, pool_host)[12] = 0;
+    CHECK(nf_shared_check(&s.shared, &reason) == NF_EINVAL && !strncmp(reason, "pool_host", 9));
+    OWN(s.f, uint32_t, pool_host)[12] = NF_NO_HOST;
     sound(&s);
     strike(&s);
 }
@@ -382,6 +397,7 @@ int main(void) {
     a_host_becomes_another_where_it_stands();
     a_host_moves_and_leaves_void_rows();
     a_removed_host_takes_nobody();
+    a_row_is_the_host_s_that_has_it();
     hosts_come_all_at_once();
     what_was_placed_before();
     what_makes_another_host();

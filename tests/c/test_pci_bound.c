@@ -175,7 +175,86 @@ static void which_cells_a_request_needs_one_of(void) {
     stop(&b);
 }
 
+/* Requests 0 and 1 find devices at once, 0 and 2 do not: seen before any choice of cells is tried. */
+static void requests_that_want_more_together_than_there_is_are_refused_at_once(void) {
+    bench b;
+    answer a;
+    nf_guest_cell cells[] = {pinned(1, 64), pinned(1, 128)};
+    const nf_options o = {.budget = 1};
+    start(&b, false);
+    b.matches[1] = b.usable[1] = 2;
+    b.matches[2] = b.usable[2] = 1;
+    b.q[0].count = b.q[2].count = 5; /* of 9 of class 0 */
+    b.r = request_of(cells, 2);
+    b.r.n_pci = REQUESTS;
+    b.r.pci = b.q;
+    CHECK(fit(&b.f.fleet, 0, &b.r, &o, &a, NULL) == NF_PCI_TOGETHER);
+    b.q[2].count = 4;
+    CHECK(fit(&b.f.fleet, 0, &b.r, &(nf_options){.budget = 1000}, &a, NULL) == NF_OK);
+    stop(&b);
+}
+
+/* What was tried is known until the next guest, whatever the memory was lent for before. */
+static void failures_are_remembered_for_one_guest(void) {
+    bench b;
+    const uint32_t cells[] = {0, 1};
+    nf_arena again = {NULL, 0};
+    start(&b, false);
+    nf_pci_choose(&b.p, cells, 1);
+    CHECK(!nf_pci_failed_before(&b.p));
+    nf_pci_remember_failure(&b.p);
+    CHECK(nf_pci_failed_before(&b.p));
+    nf_pci_choose(&b.p, cells + 1, 1);
+    CHECK(!nf_pci_failed_before(&b.p));
+    nf_pci_remember_failure(&b.p);
+    CHECK(nf_pci_failed_before(&b.p));
+    nf_pci_choose(&b.p, cells, 1);
+    CHECK(nf_pci_failed_before(&b.p));
+    again.memory = b.memory;
+    nf_pci_lay_out(&b.p, &b.f.fleet, &b.r, 2, &again);
+    nf_pci_start(&b.p, &b.f.fleet, 0, &b.r, false, &b.budget);
+    nf_pci_choose(&b.p, cells + 1, 1);
+    nf_pci_remember_failure(&b.p);
+    nf_pci_choose(&b.p, cells, 1);
+    CHECK(!nf_pci_failed_before(&b.p));
+    stop(&b);
+}
+
+/* Cell 1 alone is near the network: a guest's search for devices there is that of nf_pci() for the
+ * cell, and ends in a decision with the same budget. */
+static void a_budget_that_is_just_enough_decides(void) {
+    bench b;
+    answer a;
+    nf_guest_cell cell = pinned(1, 64);
+    const uint32_t net = 1, near = 1;
+    uint32_t decided = 0;
+    start(&b, true);
+    b.q[0].count = 4; /* 3 are there */
+    b.q[0].policy = NF_PCI_REQUIRED;
+    b.r = request_of(&cell, 1);
+    b.r.nets = &net;
+    b.r.n_nets = b.r.n_pci = 1;
+    b.r.pci = b.q;
+    nf_scratch scratch = {.bytes = nf_fit_bytes(&b.f.fleet, &b.r)};
+    scratch.memory = malloc(scratch.bytes);
+    answer_make(&a);
+    for (uint32_t budget = 1; budget < 10; budget++) {
+        const nf_options o = {.pci_matching = NF_MATCH_EXACT, .budget = budget};
+        nf_status alone = nf_pci(&b.f.fleet, 0, &b.r, &o, &near, 1, &scratch, &a.placement);
+        nf_status whole = nf_fit(&b.f.fleet, 0, &b.r, &o, &scratch, &a.placement, NULL);
+        CHECK(alone == NF_UNDECIDED || alone == NF_PCI_NUMA);
+        CHECK(whole == (alone == NF_UNDECIDED ? NF_UNDECIDED : NF_ASSIGNMENT));
+        decided += whole == NF_ASSIGNMENT;
+    }
+    CHECK(decided > 0 && decided < 9);
+    free(scratch.memory);
+    stop(&b);
+}
+
 int main(void) {
+    requests_that_want_more_together_than_there_is_are_refused_at_once();
+    failures_are_remembered_for_one_guest();
+    a_budget_that_is_just_enough_decides();
     what_one_request_may_hope_for();
     what_requests_may_hope_for_together();
     who_is_alone_and_who_is_stuck();

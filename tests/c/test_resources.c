@@ -3,6 +3,9 @@
 #include "check.h"
 #include "fixture.h"
 
+#include "../../src/cell_filter.h"
+#include "../../src/resources.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,6 +128,25 @@ static void other_classes_give_other_units(void) {
     CHECK(fit(&f.fleet, 0, &r, &options, &a, NULL) == NF_EINVAL);
 }
 
+/* As many hosts as are looked at together, and nothing beside them. */
+static void a_block_is_judged_to_its_end(void) {
+    static uint8_t keep[NF_BLOCK + 1];
+    static fixture many;
+    nf_resource units[] = {{0, 1}, {1, 1u << 30}};
+    uint64_t classes[] = {1, 2, 3}; /* even hosts, odd ones, both */
+    fixture_make(&many, NF_BLOCK + 1);
+    for (uint32_t n = NF_BLOCK - 1; n <= NF_BLOCK; n++)
+        for (uint32_t k = 0; k < 6; k++) {
+            nf_request r = asking(NULL, units + k % 2, 1, classes + k / 2);
+            memset(keep, 1, sizeof keep);
+            nf_resources_keep(&many.fleet, 0, n, &r, keep);
+            for (uint32_t h = 0; h < n; h++)
+                CHECK(keep[h] == ((k / 2 == 2 || h % 2 == k / 2) && (k % 2 == 0 || h % 2 == 0)));
+            for (uint32_t h = n; h <= NF_BLOCK; h++) CHECK(keep[h] == 1);
+        }
+    fixture_free(&many);
+}
+
 static void misuse(void) {
     nf_guest_cell cell = pinned(2, 64);
     nf_resource wrong[][2] = {{{RESOURCES, 1}, {0, 1}}, {{0, 0}, {1, 1}}, {{0, 1u << 31}, {1, 1}},
@@ -146,6 +168,7 @@ int main(void) {
     refusals_say_what_is_short();
     claims_count_units();
     other_classes_give_other_units();
+    a_block_is_judged_to_its_end();
     misuse();
     fixture_free(&f);
     return FAILURES();

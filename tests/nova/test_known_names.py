@@ -21,15 +21,17 @@ from numafit.model.flavor import Flavor
 pytestmark = pytest.mark.nova
 
 ORACLE = Path(__file__).parent / "names_oracle.py"
+WORDS_ORACLE = ORACLE.with_name("words_oracle.py")
 DATA = Path(known.__file__).with_suffix(".json")
+WORDS = ORACLE.parents[1] / "vectors" / "data" / "words.json"
 CASES = int(os.environ.get("NUMAFIT_FUZZ_CASES", "4000"))
 SEED = int(os.environ.get("NUMAFIT_FUZZ_SEED", "34"))
 READ_THOUGH_REFUSED = {"hw:maxphysaddr_bits", "hw:maxphysaddr_mode"}
 
 
-def oracle(*arguments: str, stdin: object = None) -> Any:
+def oracle(*arguments: str, script: Path = ORACLE, stdin: object = None) -> Any:
     done = subprocess.run(
-        [os.environ["NUMAFIT_NOVA_PYTHON"], "-W", "ignore", str(ORACLE), *arguments],
+        [os.environ["NUMAFIT_NOVA_PYTHON"], "-W", "ignore", str(script), *arguments],
         input=json.dumps(stdin),
         capture_output=True,
         text=True,
@@ -50,6 +52,13 @@ def test_the_lists_are_those_of_nova() -> None:
 def test_image_properties_are_those_of_nova() -> None:
     ours = {*known.image_names(), "hw_numa_cpus.{num}", "hw_numa_mem.{num}"}
     assert ours - {"kernel_id", "ramdisk_id", "os_shutdown_timeout"} == set(oracle("images"))
+
+
+def test_the_words_of_the_vectors_are_what_nova_makes_of_them_today() -> None:
+    recorded, today = json.loads(WORDS.read_text()), oracle(script=WORDS_ORACLE)
+    for part, found in today.items():
+        assert recorded[part] == found, f"{part}: make the file anew, see {WORDS_ORACLE.name}"
+    assert recorded == today
 
 
 def test_what_nova_s_validators_refuse_is_found_and_what_they_know_is_not() -> None:

@@ -136,6 +136,11 @@ def test_what_needs_cells_is_said_of_a_host_without_any(over: Apply) -> None:
             "cpu_dedicated_set as it is stored (both have 4). Set [compute] cpu_dedicated_set too.",
         ),
         (
+            "[compute]\ncpu_dedicated_set = 2-7\n",
+            "[compute] cpu_dedicated_set on xeon-1: got '2-7', expected no CPU of [compute] "
+            "cpu_shared_set as it is stored (both have 2-3). Set [compute] cpu_shared_set too.",
+        ),
+        (
             "[compute]\ncpu_dedicated_set = 4-9\n",
             "[compute] cpu_dedicated_set on xeon-1: got '4-9', expected CPUs that its source "
             "knows, 2-7,10-15 (8-9 not among them). Describe the machine itself (--sysfs, "

@@ -206,9 +206,11 @@ def test_set_is_a_what_if_of_nova_conf() -> None:
     assert pins(fleet, 1) == [2, 3]
     fleet.release([held[0], held[2]])
     assert pins(fleet, 0) == pins(fleet, 1) == []
-    for wrong in ({"dedicated_cpus": "2-99"}, {"reserved_pages": {64: 1}}, {"shared_cpus": "x"}):
+    for wrong in ({"dedicated_cpus": "2-99"}, {"shared_cpus": "x"}):
         with pytest.raises(InputError):
-            fleet.set("b", **wrong)  # type: ignore[arg-type]
+            fleet.set("b", **wrong)
+    with pytest.raises(InputError, match=r"^b: reserved_pages: got 64, expected a size of pages"):
+        fleet.set("b", reserved_pages={64: 1})
 
 
 def test_rows_of_nova_change_hosts_by_name_and_add_those_that_are_new() -> None:

@@ -318,3 +318,27 @@ def test_messages_name_a_host_by_its_name_or_else_by_its_index() -> None:
     elsewhere = Placement([PlacementCell(0, (), {0}, {0: 17}, cpu_policy="dedicated")])
     with pytest.raises(MisuseError, match="pinning: CPU 17 is not in cell 0 of host small"):
         fleet.claim(elsewhere, 2)
+
+
+def test_no_host_of_cores_of_one_thread_serves_a_guest_that_requires_siblings() -> None:
+    fleet = Fleet([info("a", 8), info("b", 8)])
+    for policy, hosts in (("prefer", [True, True]), ("require", [False, False])):
+        guest = GuestCell((), {0, 1}, 64, None, "dedicated", policy)
+        assert fleet.scan(Request(GuestTopology([guest]))).tolist() == hosts
+
+
+def test_memory_of_more_mib_than_32_bits_hold_is_held_to_the_ratio() -> None:
+    cpus, limit = frozenset(range(8)), 1 << 30
+
+    def one(name: str, ratio: float) -> HostInfo:
+        return HostInfo((HostCell(0, cpus, cpus, 1 << 32),), name, None, 16.0, ratio)
+
+    fleet = Fleet([one("quarter", 0.25), one("whole", 1.0)])
+    for memory, hosts in (
+        (limit, [True, True]),
+        (limit + 1, [False, True]),
+        (1 << 31, [False, True]),
+        ((1 << 32) + 1, [False, False]),
+    ):
+        guest = Request(GuestTopology([GuestCell({0}, (), memory)]))
+        assert fleet.scan(guest).tolist() == hosts

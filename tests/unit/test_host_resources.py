@@ -66,6 +66,8 @@ def test_a_refusal_names_the_class_and_what_there_is(request_: Request, said: st
     if ": " in said:
         name, amount = said.split(" wanted")[0].split(": ")
         assert (found.subject, found.wanted) == (name, int(amount))
+    if "no inventory" in said:
+        assert found.available == 0
     fleet = Fleet([info, info])
     assert fleet.scan(request_).tolist() == [False, False]
     assert fleet.capacity(request_).tolist() == [0, 0]

@@ -17,6 +17,7 @@ import pytest
 
 from numafit import Flavor, Fleet, Host, Limits, Request, with_inventories
 from numafit.model.hostinfo import HostInfo
+from numafit.model.resources import Inventory
 from numafit.readers.hostfile import host_from_mapping
 from numafit.readers.nova_conf import read_nova_conf
 from numafit.readers.nova_rows import host_from_nova, read_nova_rows
@@ -470,3 +471,9 @@ def test_an_option_of_sets_and_of_inventories_changes_a_host_once(
     done = numafit("capacity", files("flavors.json", [flavor("f", 1, 1024)]),
                    files("h.json", HOST), "--config", config)  # fmt: skip
     assert "reserved_host_cpus of 1 host" in done.err, done.err
+
+
+def test_where_figures_come_from_makes_no_other_inventory() -> None:
+    told = Inventory(100, 10)
+    assert told == Inventory(100, 10, derived=True) == Inventory(100, 10, split_known=False)
+    assert told != Inventory(100, 11)

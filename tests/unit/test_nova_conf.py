@@ -196,6 +196,10 @@ def test_the_order_of_cores_is_novas_or_the_hosts_own() -> None:
     ordered = apply_config(host, NovaConfig()).cells[0].siblings
     assert ordered != cores
     assert set(ordered) == set(cores)
+    # siblings that follow one another are a range in libvirt's list
+    beside = tuple(frozenset((2 * n, 2 * n + 1)) for n in range(20))
+    host = HostInfo((HostCell(0, cpus, cpus, 4096, siblings=beside),))
+    assert set(apply_config(host, NovaConfig()).cells[0].siblings) == set(beside)
 
 
 def test_mangled_files_give_an_input_error_or_a_configuration(tmp_path: Path) -> None:

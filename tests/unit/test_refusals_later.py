@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from numafit import Flavor, Fleet, Networks, PciRequest, Refusal, Request, guest_topology
+from numafit import (
+    CellRefusal,
+    Flavor,
+    Fleet,
+    Networks,
+    PciRequest,
+    Refusal,
+    Request,
+    guest_topology,
+)
 from numafit.model.hostinfo import HostCell, HostInfo, PciPool
 from numafit.model.resources import Inventory, Provider, ResourceGroup, Resources
 
@@ -151,3 +160,13 @@ def test_it_goes_through_pickles_and_copies(reason: str) -> None:
         assert type(again) is Refusal
         assert parts(again) == parts(found)
         assert (repr(again), bool(again)) == (repr(found), False)
+
+
+def test_what_is_missing_is_asked_of_guest_cells_alone_that_no_host_cell_takes() -> None:
+    cells = [
+        CellRefusal(0, 0, "free_cpus", 4, 3, 0, ""),
+        CellRefusal(0, 1, "fits", 0, 0, 0, ""),
+        CellRefusal(1, 0, "free_cpus", 4, 1, 0, ""),
+        CellRefusal(1, 1, "free_cpus", 4, 2, 0, ""),
+    ]
+    assert Refusal("free_cpus", 4, 0, cells=cells).missing == 2

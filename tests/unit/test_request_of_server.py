@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
-from numafit import Flavor, MisuseError, Networks, Request, guest_topology
+from numafit import Flavor, Image, MisuseError, Networks, Request, guest_topology
 from numafit.model.resources import ResourceGroup, Resources
+from numafit.model.server import Server
+from numafit.rules.moved_server import request_of_server
 from numafit.rules.network import Port
 
 ROOT = Path(__file__).parents[2]
@@ -124,3 +126,13 @@ def test_what_nova_passes_over_is_said(numafit: Run, tmp_path: Path) -> None:
         "numafit: flavor f: nova passes over trait:CUSTOM_A: 'yes' is neither 'required' nor "
         "'forbidden'",
     ]
+
+
+@pytest.mark.parametrize(("volume_backed", "disk"), [({}, 15), ({"volume_backed": True}, 5)])
+def test_a_server_has_its_root_disk_on_its_host_unless_that_is_a_volume(
+    volume_backed: dict[str, bool], disk: int
+) -> None:
+    flavor = Flavor("f", 1, 512, disk_gb=10, ephemeral_gb=5)
+    asked = request_of_server(Server("u", "s", "h", flavor, Image("i")), **volume_backed)
+    assert asked.resources is not None
+    assert asked.resources.amounts["DISK_GB"] == disk

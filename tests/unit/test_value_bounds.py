@@ -220,3 +220,12 @@ def test_what_is_not_yes_is_no_and_the_strict_want_one_of_both() -> None:
 def test_addresses_and_pools_are_told_apart() -> None:
     assert PciAddress(0, 1, 2, 3) != PciAddress(0, 1, 2, 4)
     assert PciPool("8086", "1572", 0, 1) != PciPool("8086", "1572", None, 1)
+
+
+@pytest.mark.parametrize(
+    ("policy", "pinned"), [("dedicated", 2), ("mixed", 2), ("shared", 0), (None, 0)]
+)
+def test_dedicated_vcpus_take_host_cpus_under_a_policy_that_pins(
+    policy: str | None, pinned: int
+) -> None:
+    assert GuestCell({0}, {1, 2}, 64, cpu_policy=policy).pinned == pinned

@@ -1,0 +1,112 @@
+/* Can the open guests meet every set, and by which places? Flows worked out by hand. */
+#include "check.h"
+
+#include "../../src/engine.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { A, B, GUESTS };
+
+typedef struct flow {
+    nf_search s;
+    int64_t budget;
+    uint32_t place[GUESTS];
+    void *memory;
+} flow;
+
+/* Two unlike guests, before any of them is decided. */
+static void start(flow *w, uint32_t places, uint32_t hits) {
+    nf_arena a = {NULL, 0};
+    nf_search_lay_out(&w->s, places, GUESTS, hits, &a);
+    a = (nf_arena){w->memory = calloc(1, a.used), 0};
+    nf_search_lay_out(&w->s, places, GUESTS, hits, &a);
+    w->budget = 1000;
+    w->s.budget = &w->budget;
+    w->s.place = w->place;
+    w->s.n_classes = GUESTS;
+    for (uint32_t g = 0; g < GUESTS; g++) w->s.class_of[g] = g;
+}
+
+static void fits(flow *w, uint32_t guest, uint32_t place) {
+    nf_bit_set(w->s.rows + (size_t)guest * w->s.words, place);
+    nf_bit_set(w->s.open + (size_t)guest * w->s.words, place);
+}
+
+static void wants(flow *w, uint32_t set, uint32_t place) {
+    nf_bit_set(w->s.hits + (size_t)set * w->s.words, place);
+}
+
+static void matched(flow *w, uint32_t a, uint32_t b) {
+    w->s.place_at[A] = a;
+    w->s.place_at[B] = b;
+}
+
+/* Set 0 is served by place 0, which takes guest A. Set 1 can have no other guest than A: so place 0
+ * is given up, and set 0 goes to place 2 and guest B. */
+static void a_place_is_given_up_for_another_set(void) {
+    flow w;
+    uint32_t found;
+    start(&w, 5, 2);
+    fits(&w, A, 0);
+    fits(&w, A, 1);
+    fits(&w, A, 3);
+    fits(&w, B, 2);
+    wants(&w, 0, 0);
+    wants(&w, 0, 2);
+    wants(&w, 1, 1);
+    wants(&w, 1, 3);
+    matched(&w, 0, 2);
+    CHECK(nf_can_hit(&w.s));
+    CHECK(w.s.place_group[0] == NF_NONE && w.s.place_guest[0] == NF_NONE);
+    CHECK(w.s.place_group[2] == 0 && w.s.group_place[0] == 2 && w.s.place_guest[2] == B);
+    CHECK(w.s.place_group[1] == 1 && w.s.group_place[1] == 1 && w.s.place_guest[1] == A);
+    CHECK(w.s.guest_place[A] == 1 && w.s.guest_place[B] == 2);
+    CHECK(nf_assign(&w.s, &found) == NF_OK && found == GUESTS);
+    CHECK(w.place[A] == 1 && w.place[B] == 2);
+    free(w.memory);
+}
+
+/* Sets of more places than a word has bits, the smaller given last: they change places as a whole. */
+static void the_smallest_set_comes_first(void) {
+    static const uint32_t large[] = {0, 1, 65, 66}, small[] = {2, 67};
+    flow w;
+    start(&w, 70, 2);
+    for (uint32_t place = 0; place < 70; place++) {
+        fits(&w, A, place);
+        fits(&w, B, place);
+    }
+    for (uint32_t i = 0; i < 4; i++) wants(&w, 0, large[i]);
+    for (uint32_t i = 0; i < 2; i++) wants(&w, 1, small[i]);
+    matched(&w, 3, 4);
+    CHECK(nf_can_hit(&w.s));
+    CHECK(w.s.want_mask[0] == (nf_word)1 << 2 && w.s.want_mask[1] == (nf_word)1 << 3);
+    CHECK(w.s.want_mask[2] == 3 && w.s.want_mask[3] == 6);
+    free(w.memory);
+}
+
+static void a_place_that_must_be_chosen_needs_a_guest(void) {
+    flow w;
+    start(&w, 4, 0);
+    fits(&w, A, 0);
+    fits(&w, B, 1);
+    fits(&w, B, 2);
+    matched(&w, 0, 1);
+    nf_bit_set(w.s.forced, 2);
+    CHECK(nf_can_hit(&w.s));
+    nf_bit_set(w.s.forced, 3); /* where nobody fits */
+    CHECK(!nf_can_hit(&w.s));
+    nf_mask_zero(w.s.forced, w.s.words);
+    nf_bit_set(w.s.forced, 1);
+    CHECK(nf_can_hit(&w.s));
+    nf_bit_set(w.s.forced, 2); /* both take B */
+    CHECK(!nf_can_hit(&w.s));
+    free(w.memory);
+}
+
+int main(void) {
+    a_place_is_given_up_for_another_set();
+    the_smallest_set_comes_first();
+    a_place_that_must_be_chosen_needs_a_guest();
+    return FAILURES();
+}
