@@ -135,6 +135,20 @@ static void say_subject(nf_guest *g, const nf_reason *why) {
     }
 }
 
+/* Of what is wanted and there; NULL: the status says all. */
+static const char *unit_of(int32_t status) {
+    switch (status) {
+    case NF_PAGES: case NF_PAGES_TOTAL: return " KiB";
+    case NF_MEMORY: case NF_MEMORY_TOTAL: case NF_MEMORY_LIMIT: return " MiB";
+    case NF_NO_TOPOLOGY: case NF_HOST_CLASS: case NF_PAGE_SIZE: case NF_PAGE_MULTIPLE:
+    case NF_PINNED_EMPTY: case NF_ISOLATE_SHARED: case NF_ISOLATE_EMPTY: case NF_REQUIRE_NO_SMT:
+    case NF_EMULATOR_CPU: case NF_EMULATOR_EMPTY: case NF_PHYSNET: case NF_TUNNEL:
+    case NF_PCI_TOGETHER: case NF_TOGETHER: case NF_UNDECIDED: case NF_STALE: case NF_REMOVED:
+        return NULL;
+    default: return "";
+    }
+}
+
 const char *nf_guest_why(nf_guest *g, const nf_reason *why) {
     const char *name, *lacks = NULL;
     if (!g || !why) return "";
@@ -147,7 +161,9 @@ const char *nf_guest_why(nf_guest *g, const nf_reason *why) {
         nf_say(&g->error, "%s: %s", name, lacks);
     else
         nf_say(&g->error, "%s", nf_status_text(why->status));
-    if (!lacks && (why->wanted || why->available))
-        nf_say(&g->error, ": %" PRId64 " wanted, %" PRId64 " there", why->wanted, why->available);
+    const char *unit = unit_of(why->status);
+    if (unit && (why->wanted || why->available))
+        nf_say(&g->error, ": %" PRId64 "%s wanted, %" PRId64 "%s there", why->wanted, unit,
+               why->available, unit);
     return g->error.text;
 }

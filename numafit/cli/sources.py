@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -129,8 +130,9 @@ class HostSources:
         self._report([host.name for host in hosts])
         return hosts
 
-    def _report(self, names: Sequence[str]) -> None:
-        _say_twice(names)
+    def _report(self, *together: Sequence[str]) -> None:
+        for names in together:
+            _say_twice(names)
         self.configs.report()
         self.placement.report()
         self.aggregates.report()
@@ -144,12 +146,13 @@ class HostSources:
         ratios: Limits | None = None,
         patterns: tuple[str, ...] = (),
         followed: Callable[[str, Over | None], Fleet] | None = None,
+        moments: bool = False,
     ) -> list[Fleet]:
         """The same hosts in the same order, as one fleet or several, made the fastest way. Those
         without inventories have the ones that nova-compute would report; ``ratios``: allocation
         ratios in place of theirs; ``patterns``: nothing is remarked of hosts that match none;
         ``followed``: what reads a --nova-db instead, and is told what is to be put on its hosts
-        (``None``: nothing)."""
+        (``None``: nothing); ``moments``: each is the same hosts at another time."""
         self._need_any()
         asked = self.given[PATTERNS]
         self.given = {**self.given, PATTERNS: asked or patterns}
@@ -177,7 +180,8 @@ class HostSources:
             self.need_matches(name for fleet in fleets for name in fleet.names)
             for fleet in fleets:
                 self._keep_asked(fleet)
-        self._report([name for fleet in fleets for name in fleet.names])
+        together = [fleet.names for fleet in fleets]
+        self._report(*(together if moments else [list(chain.from_iterable(together))]))
         return fleets
 
     def _keep_asked(self, fleet: Fleet) -> None:

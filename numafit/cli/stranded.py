@@ -101,7 +101,7 @@ def command(
     if shares:
         guests.only(list(shares), option)
     wanted = guests.read(sources.aliases(), sources.filters())
-    fleets = sources.fleets(guests.ratios)
+    fleets = sources.fleets(guests.ratios, moments=over_time)
     catalogue = {flavor.name: request for flavor, request in wanted}
     weights = {name: shares.get(name, 1.0) for name in catalogue}
     options: dict[str, Any] = {"shares": weights, "cap": cap, "threads": threads}

@@ -236,7 +236,7 @@ static void refusals_name_what_they_are_about(void) {
         const char *net, *product, *words;
     } CASES[] = {
         {NULL, 0, 6, 0, NULL, NULL, "too few free dedicated CPUs: 6 wanted, 5 there"},
-        {NULL, 0, 1, 64, NULL, NULL, "pages of 64 KiB: no pages of that size: 8192 wanted, 0 there"},
+        {NULL, 0, 1, 64, NULL, NULL, "pages of 64 KiB: no pages of that size"},
         {"WORD1", 8, 1, 0, NULL, NULL, NULL}, /* 9 x 1.5 = 13 units, 2 of them used */
         {"WORD1", 3, 1, 0, NULL, NULL, "WORD1: the host does not give a guest so many units at once"},
         {"VGPU", 1, 1, 0, NULL, NULL, "VGPU: the host has no inventory of it"},

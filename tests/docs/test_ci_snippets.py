@@ -98,8 +98,8 @@ def check_figures(folder: Path) -> None:
 
 def short(line: str) -> str:
     """The same in less time, and with more patience for a busy machine."""
-    assert "--seconds 10 --at-most scan=8" in line
-    return line.replace("--seconds 10 --at-most scan=8", "--seconds 0 --at-most scan=1e6")
+    assert "--seconds 10 --at-most scan=2" in line
+    return line.replace("--seconds 10 --at-most scan=2", "--seconds 0 --at-most scan=1e6")
 
 
 @pytest.mark.parametrize("lines", [ci_pages.github_lines, ci_pages.gitlab_lines])
