@@ -128,20 +128,23 @@ static void other_classes_give_other_units(void) {
     CHECK(fit(&f.fleet, 0, &r, &options, &a, NULL) == NF_EINVAL);
 }
 
-/* As many hosts as are looked at together, and nothing beside them. */
+/* As many hosts as are looked at together, and nothing beside them; the same host by host, where some
+ * may be asked for other units. */
 static void a_block_is_judged_to_its_end(void) {
     static uint8_t keep[NF_BLOCK + 1];
     static fixture many;
     nf_resource units[] = {{0, 1}, {1, 1u << 30}};
-    uint64_t classes[] = {1, 2, 3}; /* even hosts, odd ones, both */
+    uint64_t classes[] = {1, 2, 3}, none = 0; /* even hosts, odd ones, both */
     fixture_make(&many, NF_BLOCK + 1);
     for (uint32_t n = NF_BLOCK - 1; n <= NF_BLOCK; n++)
-        for (uint32_t k = 0; k < 6; k++) {
-            nf_request r = asking(NULL, units + k % 2, 1, classes + k / 2);
+        for (uint32_t k = 0; k < 12; k++) {
+            uint32_t unit = k % 2, class = k / 2 % 3;
+            nf_request r = asking(NULL, units + unit, 1, classes + class);
+            if (k >= 6) r.fallback_classes = &none;
             memset(keep, 1, sizeof keep);
             nf_resources_keep(&many.fleet, 0, n, &r, keep);
             for (uint32_t h = 0; h < n; h++)
-                CHECK(keep[h] == ((k / 2 == 2 || h % 2 == k / 2) && (k % 2 == 0 || h % 2 == 0)));
+                CHECK(keep[h] == ((class == 2 || h % 2 == class) && (!unit || h % 2 == 0)));
             for (uint32_t h = n; h <= NF_BLOCK; h++) CHECK(keep[h] == 1);
         }
     fixture_free(&many);

@@ -24,6 +24,7 @@ from numafit import (
     Limits,
     MisuseError,
     Networks,
+    PagePool,
     PciPool,
     PciRequest,
     Placement,
@@ -321,24 +322,24 @@ def test_messages_name_a_host_by_its_name_or_else_by_its_index() -> None:
 
 
 def test_no_host_of_cores_of_one_thread_serves_a_guest_that_requires_siblings() -> None:
-    fleet = Fleet([info("a", 8), info("b", 8)])
+    cpus = frozenset(range(8))
+    cell = HostCell(0, cpus, cpus, 4096, page_pools=(PagePool(4, 1 << 20),))
+    fleet = Fleet([HostInfo((cell,), name) for name in ("a", "b")])
     for policy, hosts in (("prefer", [True, True]), ("require", [False, False])):
-        guest = GuestCell((), {0, 1}, 64, None, "dedicated", policy)
+        guest = GuestCell((), {0, 1}, 64, 4, "dedicated", policy)
         assert fleet.scan(Request(GuestTopology([guest]))).tolist() == hosts
 
 
 def test_memory_of_more_mib_than_32_bits_hold_is_held_to_the_ratio() -> None:
-    cpus, limit = frozenset(range(8)), 1 << 30
-
-    def one(name: str, ratio: float) -> HostInfo:
-        return HostInfo((HostCell(0, cpus, cpus, 1 << 32),), name, None, 16.0, ratio)
-
-    fleet = Fleet([one("quarter", 0.25), one("whole", 1.0)])
+    cpus, gib, limit = frozenset(range(8)), 1024, 1 << 30
+    cell = HostCell(0, cpus, cpus, 1 << 32, page_pools=(PagePool(1 << 20, 1 << 22),))
+    ratios = {"quarter": 0.25, "whole": 1.0}
+    fleet = Fleet([HostInfo((cell,), name, None, 16.0, ratio) for name, ratio in ratios.items()])
     for memory, hosts in (
         (limit, [True, True]),
-        (limit + 1, [False, True]),
+        (limit + gib, [False, True]),
         (1 << 31, [False, True]),
-        ((1 << 32) + 1, [False, False]),
+        ((1 << 32) + gib, [False, False]),
     ):
-        guest = Request(GuestTopology([GuestCell({0}, (), memory)]))
+        guest = Request(GuestTopology([GuestCell({0}, (), memory, 1 << 20)]))
         assert fleet.scan(guest).tolist() == hosts
