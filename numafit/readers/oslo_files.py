@@ -168,7 +168,10 @@ class OsloFiles:
         if kind.low is not None:
             expected += f" of {kind.low} or more"
         hint = ""
-        if isinstance(error, self._cfg.TemplateSubstitutionError):
+        cfg = self._cfg
+        # the options asked for are registered: one that there is not is one that $ names
+        unknown = cfg.NoSuchOptError | cfg.NoSuchGroupError
+        if isinstance(error, cfg.TemplateSubstitutionError | unknown):
             expected += " without $"
             hint = "Write the value itself in place of the option that $ names ($$ is a dollar)."
         found = self._last(group, name)

@@ -46,7 +46,9 @@ def _cpus(cell: HostCell) -> Iterator[str]:
     cores = words.cores(cell)
     widest = max(map(len, cores), default=0)
     threads = f" of {widest} threads" if widest > 1 else ""
-    yield f"{len(cores)} cores{threads}: {format_cpu_list(cpu for core in cores for cpu in core)}"
+    counted = f"{len(cores)} core{'' if len(cores) == 1 else 's'}{threads}"
+    cpus = format_cpu_list(cpu for core in cores for cpu in core)
+    yield f"{counted}: {cpus}" if cores else "no CPUs"
     if cell.cpuset == cell.pcpuset:
         free = cell.pcpuset - cell.pinned_cpus
         if cell.pinned_cpus:

@@ -101,6 +101,25 @@ def test_options_that_refer_to_each_other_are_named(text: str, key: str, tmp_pat
     assert (caught.value.file, caught.value.key) == (str(path), key)
 
 
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[DEFAULT]\nvcpu_pin_set = $mine\nmine = 0-3\n", "[DEFAULT] vcpu_pin_set"),
+        ("[compute]\ncpu_dedicated_set = 0,$mine\n", "[compute] cpu_dedicated_set"),
+        ("[compute]\ncpu_dedicated_set = ${nowhere.mine}\n", "[compute] cpu_dedicated_set"),
+        ("[compute]\ncpu_dedicated_set = ${compute}\n", "[compute] cpu_dedicated_set"),
+    ],
+)
+def test_an_option_that_names_an_unknown_one_is_told_to_hold_the_value(
+    text: str, key: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "nova.conf"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"expected text without \$\. Write the value") as caught:
+        read_nova_conf(path)
+    assert (caught.value.file, caught.value.key) == (str(path), key)
+
+
 def test_an_option_may_name_one_that_holds_a_value(tmp_path: Path) -> None:
     path = tmp_path / "nova.conf"
     path.write_text(

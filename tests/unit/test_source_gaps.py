@@ -76,6 +76,18 @@ def test_memory_that_a_copy_does_not_tell_is_not_0(tree: Callable, numafit: Call
         assert error.value.key == "cells[1].memory_mb"
 
 
+def test_pages_that_the_memory_cannot_hold_are_said(tree: Callable, numafit: Callable) -> None:
+    pages = "hugepages/hugepages-1048576kB/nr_hugepages"
+    # 4 GiB a node: node 0 is full of pages to the last one, node 1 has one too many
+    files = two_nodes() | {f"{NODE}/node0/{pages}": "4\n", f"{NODE}/node1/{pages}": "5\n"}
+    path = tree(files)
+    (remark,) = read_sysfs(path).host.remarks
+    assert remark.startswith("node 1 has 5120 MiB of huge pages and 4096 MiB of memory:")
+    shown = numafit("show", "--sysfs", path)
+    assert shown.status == 0
+    assert remark in shown.err
+
+
 @pytest.mark.parametrize("lacking", ["everything of CPUs", "their lists"])
 def test_a_tree_without_cpus_is_an_error(tree: Callable, lacking: str) -> None:
     files = {name: text for name, text in two_nodes().items() if "/cpu" not in name}
@@ -90,6 +102,16 @@ def test_cpus_in_no_node_are_named(tree: Callable) -> None:
     remarks = read_sysfs(tree(files)).host.remarks
     assert remarks[0].startswith("CPUs 4-5 are in no node")
     assert remarks[1].startswith("CPUs 6-7 are off, and of no node that is shown")
+
+
+def test_one_cpu_in_no_node_is_one(tree: Callable, numafit: Callable) -> None:
+    files = two_nodes() | {f"{NODE}/node1/cpulist": "3\n"}
+    path = tree(files)
+    (remark,) = read_sysfs(path).host.remarks
+    assert remark == "CPU 2 is in no node: no guest is placed there"
+    assert "1 core: 3\n" in numafit("show", "--sysfs", path).out
+    files[f"{NODE}/node1/cpulist"] = "\n"
+    assert "no CPUs\n" in numafit("show", "--sysfs", tree(files)).out
 
 
 def test_pages_of_512_mib_mean_a_base_of_64_kib(tree: Callable) -> None:
