@@ -11,6 +11,7 @@ import click
 from numafit.benching.figures import Measured, duration, times
 from numafit.benching.junit import suite
 from numafit.benching.questions import QUESTIONS, measure
+from numafit.cli.numbers import Number
 from numafit.cli.output import format_option, print_json, print_table
 from numafit.errors import InputError
 from numafit.readers.checks import nearest
@@ -29,7 +30,7 @@ HEADS = ("question", "one", "time", "x memory pass")
 )
 @click.option(
     "--seconds",
-    type=click.FloatRange(0, 3600),
+    type=Number(0, 3600),
     default=5.0,
     show_default=True,
     help="How long to measure: the least of many turns counts.",

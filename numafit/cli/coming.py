@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from numafit.cli.notes import Asked
+from numafit.cli.numbers import Number
 from numafit.cli.output import NOTHING, print_table, say
 from numafit.cli.requests import Guests
 from numafit.cli.shares import shares_of
@@ -44,12 +45,12 @@ _OPTIONS = (
     ),
     click.option(
         "--per-hour",
-        type=click.FloatRange(0, min_open=True),
+        type=Number(0, min_open=True),
         help=f"How many come in an hour, on average (default: {PER_HOUR:g}).",
     ),
     click.option(
         "--stay",
-        type=click.FloatRange(0, min_open=True),
+        type=Number(0, min_open=True),
         help="How many hours each stays, on average (default: for good).",
     ),
     click.option(
@@ -143,7 +144,10 @@ class Coming:
         )
         found = self.found = in_flavors(vms, wanted, named, self.given["count"])
         if not len(found.trace):
-            sizes = ", ".join(str(one.size) for one in found.stand_ins[:3]) or "no guests"
+            sizes = ", ".join(str(one.size) for one in found.stand_ins[:3])
+            if not sizes:
+                rows = (f"{counted(n, 'row')}: {why}" for why, n in found.passed_over.items())
+                sizes = "; ".join(("no guests", *rows))
             hint = "Name flavors for its sizes with --as." if found.stand_ins else ""
             raise InputError(file, None, sizes, "guests that a flavor of FLAVORS stands for", hint)
         return found.trace, wanted

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from numafit.cli.counting import counting_options
+from numafit.cli.numbers import Number
 from numafit.cli.requests import Guests, guest_options
 from numafit.cli.sections import Sectioned
 from numafit.cli.source_kinds import SOURCES, say_without_services
@@ -51,7 +52,7 @@ _LAST_MOMENTS = 0.2
 )
 @click.option(
     "--interval",
-    type=click.FloatRange(1, 86400),
+    type=Number(1, 86400),
     default=60,
     show_default=True,
     metavar="SECONDS",

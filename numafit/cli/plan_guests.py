@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from numafit.cli.numbers import Number
 from numafit.cli.output import print_table, size_text
 from numafit.cli.servers import read as read_servers
 from numafit.cli.sources import HostSources
@@ -34,7 +35,7 @@ _OPTIONS = (
     ),
     click.option(
         "--seconds",
-        type=click.FloatRange(0.0, 86400.0),
+        type=Number(0.0, 86400.0),
         default=SECONDS,
         show_default=True,
         help="How long to look.",

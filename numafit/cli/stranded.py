@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from numafit.cli.counting import counting_options, picture_option
+from numafit.cli.numbers import Number
 from numafit.cli.output import (
     NOTHING,
     format_option,
@@ -58,7 +59,7 @@ from numafit.planning.tables import rows_of
 @click.option(
     "--at-most",
     metavar="PERCENT",
-    type=click.FloatRange(0, 100),
+    type=Number(0, 100),
     help="Status 1 only where more than this part of what is free is stranded, of anything that a "
     "flavor asks for.",
 )

@@ -149,7 +149,8 @@ def _try(fleet: Fleet, case: Scenario) -> None:
     try:
         changed(fleet, case[1])
     except (InputError, MisuseError) as error:
-        raise click.BadParameter(f"{case[0]}: {error}", param_hint="--scenario") from None
+        text = f"{case[0]}: {error}".removesuffix(".")
+        raise click.BadParameter(f"{text}.", param_hint="--scenario") from None
 
 
 def _unweighed(fleet: Fleet, choices: Sequence[str]) -> list[str]:

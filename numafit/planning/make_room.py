@@ -41,6 +41,7 @@ class MadeRoom(Answer):
     ``fewest``: these are the fewest, or what is wanted is out of reach, for certain.
     ``fragments``: the part of the free dedicated CPUs that the guests cannot use, before and after,
     ``None`` where they ask for none. ``counts``: of each flavor, before and after.
+    ``most_moves``: no more were allowed.
     """
 
     before: int
@@ -52,6 +53,7 @@ class MadeRoom(Answer):
     fragments: tuple[float, float] | None
     counts: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     seconds: float = 0.0
+    most_moves: int | None = None
 
     def __bool__(self) -> bool:
         return bool(self.steps) if self.wanted is None else self.after >= self.wanted
@@ -86,7 +88,8 @@ class MadeRoom(Answer):
         if self.wanted is not None and not self:
             short = f"{self.before:,} fit, {self.after:,} after {moves_words(self.steps)}"
             if self.fewest:
-                return f"no moves make room for {self.wanted:,}: {short}"
+                cap = "" if self.most_moves is None else f", {self.most_moves:,} at most,"
+                return f"no moves{cap} make room for {self.wanted:,}: {short}"
             return f"no way to make room for {self.wanted:,} was found, which is no proof: {short}"
         if not self.steps:
             sure = "" if self.fewest else ", as far as was looked"
@@ -149,6 +152,7 @@ def make_room(
         fragments(request, base.fleet, before, after),
         {name: (_count(base, one), _count(best, one)) for name, one in (catalogue or {}).items()},
         time.monotonic() - started,
+        most_moves,
     )
 
 

@@ -301,7 +301,7 @@ def _sound_rows(
         if reader.line_num > bounds.TRACE_GUESTS:
             raise _too_many(file)
         where = f"line {reader.line_num}"
-        if len(row) < len(header):
+        if len(row) != len(header):
             raise InputError(file, where, ",".join(row), f"{len(header)} values, as the header has")
         yield where, {name: row[at].strip() for name, at in zip(wanted, places, strict=True)}
 

@@ -266,3 +266,10 @@ def test_what_is_wrong_is_named(there: Path, more: list[str], message: str) -> N
     said = f"{run.output} {run.exception}"
     assert message in " ".join(said.split()), said
     assert "Traceback" not in said
+
+
+def test_guests_that_end_before_they_begin_are_named(there: Path) -> None:
+    (there / "back.csv").write_text("flavor,start,end\np2,5,3\n")
+    run = ask("--trace", str(there / "back.csv"))
+    said = " ".join(f"{run.output} {run.exception}".split())
+    assert "no guests; 1 row: it ends before it begins" in said

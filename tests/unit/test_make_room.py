@@ -90,7 +90,9 @@ def test_what_cannot_be_is_said_to_be_proven() -> None:
     assert make_room(fleet, pinned(8), 1, claims)
     stays = make_room(fleet, pinned(8), 1, claims, stay=["one", "two"])
     assert (bool(stays), stays.fewest) == (False, True)
-    assert not make_room(fleet, pinned(8), 1, claims, most_moves=0)
+    none = make_room(fleet, pinned(8), 1, claims, most_moves=0)
+    assert not none
+    assert str(none).startswith("no moves, 0 at most, make room for 1: ")
     with pytest.raises(InvalidValue, match="a number of moves"):
         make_room(fleet, pinned(8), None, claims)
 

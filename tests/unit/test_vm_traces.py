@@ -116,6 +116,7 @@ def test_bad_traces_are_named(tmp_path: Path) -> None:
     fails(HUAWEI + "3,2.5,4,80,0\n", r"line 8\.cpu: got '2\.5', expected a whole number")
     fails(HUAWEI + "3,2,nan,80,0\n", r"line 8\.memory: got 'nan', expected a number")
     fails(HUAWEI + "3,2,4\n", "line 8: got '3,2,4', expected 5 values")
+    fails(HUAWEI + "3,2,4,80,0,1\n", "line 8: got '3,2,4,80,0,1', expected 5 values")
     fails(ALIBABA.replace("9679175,9973826", "soon,9973826"), "creation_time", read_alibaba)
     fails(HUAWEI, "expected a SQLite database", lambda path: read_azure(path, 64, 1024))
     azure(tmp_path / "a.sqlite")
