@@ -121,10 +121,23 @@ def network_of(case):
 
 def text(*given):
     return json.dumps(
-        [None if one is None else one.obj_to_primitive() for one in given],
+        [None if one is None else settled(one.obj_to_primitive()) for one in given],
         sort_keys=True,
         default=sorted,
     )
+
+
+def settled(primitive):
+    """The fields that have changed are a list in the order of a set of strings, which differs from
+    process to process, and between two sets that were filled in another order."""
+    if isinstance(primitive, list):
+        return [settled(one) for one in primitive]
+    if not isinstance(primitive, dict):
+        return primitive
+    found = {key: settled(value) for key, value in primitive.items()}
+    if "nova_object.changes" in found:
+        found["nova_object.changes"].sort()
+    return found
 
 
 def in_use(topology):
