@@ -128,16 +128,14 @@ def text(*given):
 
 
 def settled(primitive):
-    """The fields that have changed are a list in the order of a set of strings, which differs from
-    process to process, and between two sets that were filled in another order."""
-    if isinstance(primitive, list):
-        return [settled(one) for one in primitive]
-    if not isinstance(primitive, dict):
+    """Names stand in the order of a set of strings (fields that have changed, networks), which
+    differs from process to process, and between two sets that were filled in another order."""
+    if isinstance(primitive, dict):
+        return {key: settled(value) for key, value in primitive.items()}
+    if not isinstance(primitive, (list, tuple)):
         return primitive
-    found = {key: settled(value) for key, value in primitive.items()}
-    if "nova_object.changes" in found:
-        found["nova_object.changes"].sort()
-    return found
+    found = [settled(one) for one in primitive]
+    return sorted(found) if all(isinstance(one, str) for one in found) else found
 
 
 def in_use(topology):
