@@ -23,6 +23,7 @@ from numafit.cli.requests import Guests, guest_options
 from numafit.cli.sections import Sectioned
 from numafit.cli.shares import shares_of
 from numafit.cli.sources import HostSources, host_sources
+from numafit.planning import stranded_words
 from numafit.planning.reasons import NOTHING_ASKS
 from numafit.planning.stranded import Stranded, stranded
 from numafit.planning.stranded_course import Course, stranded_over
@@ -148,17 +149,7 @@ def _too_much(answer: Stranded, at_most: float | None) -> bool:
 
 def _show(answer: Stranded, by_host: bool) -> None:
     heads = ("what", "free", "stranded", "fragmentation")
-    rows = [
-        (_of_unit(kind, unit), free, lost, f"{index:.2f}")
-        for kind, unit, free, lost, index in zip(
-            answer.kinds,
-            answer.units,
-            answer.free_in_all.tolist(),
-            answer.in_all.tolist(),
-            answer.index.tolist(),
-            strict=True,
-        )
-    ]
+    rows = [(*row, f"{index:.2f}") for *row, index in stranded_words.kinds(answer)]
     print_table(heads, rows, numbers=heads[1:])
     if by_host:
         _show_hosts(answer)
@@ -169,23 +160,13 @@ def _show(answer: Stranded, by_host: bool) -> None:
 
 def _show_causes(answer: Stranded) -> None:
     """A row for each, and one line for what stands in no flavor at all."""
-    units = dict(zip(answer.kinds, answer.units, strict=True))
-    idle = [one for one in answer.causes if one.lacks == NOTHING_ASKS]
-    rows = [
-        (_of_unit(one.kind, units[one.kind]), one.units, one.hosts, one.lacks, one.freed_by)
-        for one in answer.causes
-        if one not in idle
-    ]
+    rows = stranded_words.causes(answer)
     if rows:
         heads = ("what", "stranded", "hosts", "lacks", "freed by")
         print_table(heads, rows, numbers=heads[1:3])
+    idle = stranded_words.asked_by_none(answer)
     if idle:
-        named = [f"{one.kind} ({one.units:,}{' MiB' * (units[one.kind] == 'MiB')})" for one in idle]
-        say(f"asked for by no flavor: {', '.join(named)}")
-
-
-def _of_unit(kind: str, unit: str) -> str:
-    return f"{kind}, MiB" if unit == "MiB" else kind
+        say(f"asked for by no flavor: {idle}")
 
 
 def _show_hosts(answer: Stranded) -> None:
@@ -196,7 +177,15 @@ def _show_hosts(answer: Stranded) -> None:
             lost, best = int(answer.stranded[n, host]), int(answer.best[n, host])
             if lost:
                 by = answer.flavors[best] if best >= 0 else NOTHING
-                rows.append((name, _of_unit(kind, answer.units[n]), answer.free[n, host], lost, by))
+                rows.append(
+                    (
+                        name,
+                        stranded_words.of_unit(kind, answer.units[n]),
+                        answer.free[n, host],
+                        lost,
+                        by,
+                    )
+                )
     heads = ("host", "what", "free", "stranded", "least with")
     print_table(heads, rows, numbers=heads[2:4])
 

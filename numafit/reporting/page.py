@@ -18,7 +18,7 @@ from numafit import __version__
 from numafit.errors import printable
 from numafit.extras import need
 from numafit.model.options import FitOptions
-from numafit.planning import reasons
+from numafit.planning import reasons, stranded_words
 from numafit.planning.words import counted
 from numafit.reporting import charts, tables
 from numafit.reporting.findings import Findings
@@ -70,7 +70,7 @@ def page(
         lost=found.lost,
         kinds_table=tables.kinds(found.lost),
         causes_table=tables.causes(found.lost),
-        asked_by_none=printable(tables.asked_by_none(found.lost)),
+        asked_by_none=printable(stranded_words.asked_by_none(found.lost)),
         stranded_chart=(
             _chart(charts.stranded_chart(found.lost)) if found.lost.in_all.any() else None
         ),

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from numafit.errors import printable
+from numafit.planning import stranded_words
 from numafit.planning.explain import KINDS
 from numafit.planning.explain_fleet import FleetExplanation
 from numafit.planning.headroom import Headroom
 from numafit.planning.make_room import MadeRoom
 from numafit.planning.move_plan import rows as steps_of
-from numafit.planning.reasons import NOTHING_ASKS
 from numafit.planning.stranded import Stranded
 
 MOST_ENDS = 2
@@ -125,33 +125,19 @@ def makes(room: Headroom) -> Table:
     )
 
 
-def of_unit(kind: str, unit: str) -> str:
-    return f"{kind}, MiB" if unit == "MiB" else kind
-
-
 def kinds(lost: Stranded) -> Table:
-    rows = [
-        (of_unit(kind, unit), int(free), int(out), float(index))
-        for kind, unit, free, out, index in zip(
-            lost.kinds, lost.units, lost.free_in_all, lost.in_all, lost.index, strict=True
-        )
-    ]
     columns = (
         Column("What"),
         Column("Free", True),
         Column("Stranded", True, "free, and in reach of no flavor"),
         Column("Fragmentation", True, "the part of it that a guest cannot reach, on average"),
     )
-    return table("kinds", "What is free, and what of it is stranded", columns, rows)
+    return table(
+        "kinds", "What is free, and what of it is stranded", columns, stranded_words.kinds(lost)
+    )
 
 
 def causes(lost: Stranded) -> Table:
-    units = dict(zip(lost.kinds, lost.units, strict=True))
-    rows = [
-        (of_unit(one.kind, units[one.kind]), one.units, one.hosts, one.lacks, one.freed_by)
-        for one in lost.causes
-        if one.lacks != NOTHING_ASKS
-    ]
     columns = (
         Column("What"),
         Column("Stranded", True),
@@ -159,18 +145,7 @@ def causes(lost: Stranded) -> Table:
         Column("Lacks", help="what refuses the next guest there"),
         Column("Freed by"),
     )
-    return table("causes", "What stranded units wait for", columns, rows)
-
-
-def asked_by_none(lost: Stranded) -> str:
-    """Kinds that stand in no flavor, in one line; empty: each is asked for."""
-    units = dict(zip(lost.kinds, lost.units, strict=True))
-    named = [
-        f"{one.kind} ({one.units:,}{' MiB' * (units[one.kind] == 'MiB')})"
-        for one in lost.causes
-        if one.lacks == NOTHING_ASKS
-    ]
-    return ", ".join(named)
+    return table("causes", "What stranded units wait for", columns, stranded_words.causes(lost))
 
 
 def reasons(name: str, flavor: str, found: FleetExplanation) -> Table:

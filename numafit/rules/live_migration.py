@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from numafit.model.guest import PciRequest
 from numafit.model.server import Server
+from numafit.model.values import flag
 from numafit.rules.network import ACCELERATOR_TYPES, SRIOV_TYPES
 
 DEVICES = "a live migration does not take its PCI devices along"
@@ -30,7 +31,7 @@ def stays_because(server: Server) -> str:
     if specs.get("hw:pmem"):
         return PMEM
     asked = (specs.get("hw:mem_encryption"), properties.get("hw_mem_encryption"))
-    if any(str(one).lower() in ("1", "true", "yes", "on", "t", "y") for one in asked):
+    if any(map(flag, asked)):
         return ENCRYPTED
     tpm = specs.get("hw:tpm_version") or properties.get("hw_tpm_version")
     if tpm and specs.get("hw:tpm_secret_security") != "host":
