@@ -9,6 +9,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from tests.unit.nova_tables import wrapped
+
 TABLES = {
     "cell": {
         "compute_nodes": "id INTEGER PRIMARY KEY, host TEXT, hypervisor_hostname TEXT, "
@@ -55,7 +57,7 @@ PER_CELL, CELL_MB = 8, 16384
 def topology(pinned: int, cells: int = 2) -> str:
     """Cells of 8 dedicated CPUs and 16 GiB; so many CPUs of each pinned, with 1 GiB each."""
     return json.dumps(
-        _wrapped("NUMATopology", "1.2", {"cells": [_cell(n, pinned) for n in range(cells)]})
+        wrapped("NUMATopology", "1.2", {"cells": [_cell(n, pinned) for n in range(cells)]})
     )
 
 
@@ -72,16 +74,7 @@ def _cell(n: int, pinned: int) -> dict[str, Any]:
         "siblings": [[cpu] for cpu in range(first, first + PER_CELL)],
         "mempages": [],
     }
-    return _wrapped("NUMACell", "1.5", cell)
-
-
-def _wrapped(name: str, version: str, data: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "nova_object.name": name,
-        "nova_object.namespace": "nova",
-        "nova_object.version": version,
-        "nova_object.data": data,
-    }
+    return wrapped("NUMACell", "1.5", cell)
 
 
 class Cloud:
