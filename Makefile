@@ -9,7 +9,7 @@ EDITABLE := --no-build-isolation --config-settings=editable.rebuild=true \
 PYTEST := $(BIN)/python -m pytest
 CMAKE := $(BIN)/cmake
 
-.PHONY: refusals test-gate test-export test-report test-dask test-cloud test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan memcheck fuzz fuzz-engine fuzz-readers mutants coverage oracle analyse lint docs notebooks format wheel test-wheel clean
+.PHONY: refusals walks test-gate test-export test-report test-dask test-cloud test-machines bench bench-gate bench-baseline bench-people nova-env test-nova test-db help build demo test test-c sanitize tsan memcheck fuzz fuzz-engine fuzz-readers mutants coverage oracle analyse lint docs notebooks format wheel test-wheel clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "%-16s %s\n", $$1, $$2}'
@@ -130,6 +130,10 @@ oracle: build ## CASES=100000 answers beside those of a slow fitter in plain Pyt
 REFUSALS ?= 20000
 refusals: build ## REFUSALS=20000 refusals: are the smallest changes the smallest, by the oracle?
 	NUMAFIT_REFUSALS=$(REFUSALS) NUMAFIT_SMALL_WORLDS=$$(($(REFUSALS) / 5)) $(PYTEST) -q tests/explain
+
+WALKS ?= 2000
+walks: build ## WALKS=2000 random walks of each state machine, others in each run
+	NUMAFIT_WALKS=$(WALKS) $(PYTEST) -q tests/property/test_living.py tests/property/test_machine.py
 
 # SECONDS of each fuzzer; what is new stays in build/fuzz/corpus, what fails in build/fuzz/found, and
 # NARRATE=1 build/fuzz/tests/fuzz/fuzz_engine FILE says what a file stands for

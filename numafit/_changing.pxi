@@ -86,6 +86,11 @@ cdef class Changing(Claiming):
             hold.now = LOST
             hold.giving = hold.given = self.forks
 
+    cdef dict numbered_anew(self):
+        """Attributes of columns in whose numbers requests of before are not: they are prepared
+        anew, and forks know them too."""
+        return {"identity": None, "identities": self.columns.identities | {self.c.identity}}
+
     def stop(self):
         """From here on every call waits for the arrays that are to take the place of these."""
         cdef Body old = self.body
@@ -95,9 +100,12 @@ cdef class Changing(Claiming):
             nf.shared_unlock(&old.shared)
 
     def go_on(self, dict others):
-        """With other arrays, in which hosts have other indices; without any: as before."""
+        """With other arrays, in which hosts have other indices and what requests name has other
+        numbers; without any: as before."""
         cdef Body old = self.body, new
         columns = copy_of(self.columns)
+        if others:
+            others = {**others, **self.numbered_anew()}
         vars(columns).update(others)
         new = Body(columns)
         reason = derive_and_check(&new.c) if others else None
@@ -141,8 +149,7 @@ cdef class Changing(Claiming):
         cdef uint32_t i
         for i, row in enumerate(page_rows):
             rows[i] = row
-        others["identity"] = None
-        others["identities"] = self.columns.identities | {old.c.identity}
+        others.update(self.numbered_anew())
         columns = copy_of(self.columns)
         vars(columns).update(others)
         new = Body(columns)

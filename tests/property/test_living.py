@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-import os
 import random
 import tempfile
 from contextlib import suppress
+from copy import copy
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from numafit import Claim, Fleet, HostInfo, InputError, PciPool, Request, StalePlacement
+from numafit import (
+    Claim,
+    Fleet,
+    HostInfo,
+    InputError,
+    PciPool,
+    PciRequest,
+    Request,
+    StalePlacement,
+)
 from numafit.model.resources import Inventory, Provider, ResourceGroup, Resources
+from tests.property.walks import walks
 from tests.property.worlds import make_host, make_options, make_request
 
 SEEDS = st.integers(0, 2**20)
 DICE = st.randoms(use_true_random=False)
-FEWER = bool(os.environ.get("NUMAFIT_FEWER"))
+PREPARED = 6  # requests that are asked again after each step
 
 
 def some_host(rng: random.Random, name: str) -> HostInfo:
@@ -62,6 +71,20 @@ def some_host(rng: random.Random, name: str) -> HostInfo:
         zone=rng.choice([None, None, "z1", "z2"]),
         disabled=rng.choice(["", "", "", "disabled"]),
     )
+
+
+def of_what_is_there(fleet: Fleet) -> list[Request]:
+    """A request for each kind of device and each resource class of the fleet's hosts."""
+    found = {}
+    for info in fleet.hostinfos():
+        for pool in info.pci_pools or ():
+            spec = {"vendor_id": pool.vendor_id, "product_id": pool.product_id}
+            spec |= {key: pool.tags[key] for key in ("dev_type",) if key in pool.tags}
+            found[str(spec)] = Request(None, pci=(PciRequest(1, (spec,), "preferred"),))
+        for name in info.provider.inventories if info.provider else ():
+            group = ResourceGroup(resources={name: 1})
+            found[name] = Request(None, resources=Resources((group,)))
+    return list(found.values())
 
 
 def built_anew(truth: list[HostInfo | None], held: list[Claim]) -> Fleet:
@@ -259,11 +282,23 @@ class Living(RuleBasedStateMachine):
                     self.prepared.append((request, asked))
                 self.held.append(self.fleet.claim(asked, host=host, **options))
 
-    @precondition(lambda self: self.prepared)
     @rule(dice=DICE)
-    def requests_prepared_before_are_good(self, dice: random.Random) -> None:
-        request, ready = dice.choice(self.prepared)
-        assert self.fleet.scan(ready).tolist() == self.fleet.scan(request).tolist()
+    def prepare(self, dice: random.Random) -> None:
+        """Requests for devices and classes that the fleet has, which change their numbers."""
+        asking = [make_request(dice, True), *of_what_is_there(self.fleet)]
+        for request in dice.sample(asking, min(len(asking), 3)):
+            self.prepared.append((request, self.fleet.prepare(request)))
+
+    @invariant()
+    def requests_prepared_before_are_good(self) -> None:
+        if not hasattr(self, "fleet"):
+            return
+        del self.prepared[:-PREPARED]
+        fork = self.fleet.fork()
+        for request, ready in self.prepared:
+            fits = self.fleet.scan(copy(request)).tolist()  # one that it has not met
+            assert self.fleet.scan(ready).tolist() == fits
+            assert fork.scan(ready).tolist() == fits
 
     @precondition(lambda self: self.held)
     @rule(dice=DICE)
@@ -338,9 +373,4 @@ def comparable(info: HostInfo) -> Any:
 
 
 TestLiving = Living.TestCase
-TestLiving.settings = settings(
-    max_examples=15 if FEWER else 60,
-    stateful_step_count=20 if FEWER else 30,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+TestLiving.settings = walks(60, 30)

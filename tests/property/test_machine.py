@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 import tempfile
 import threading
@@ -13,13 +12,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow
-from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from numafit import Fleet, Host, Placement, Request, StalePlacement
 from numafit.claims import Claim
 from numafit.model.placement import PlacementCell
+from tests.property.walks import FEWER, walks
 from tests.property.worlds import make_host, make_options, make_request
 
 SEEDS = st.integers(0, 2**20)
@@ -216,14 +215,8 @@ def mixed(
     return counts
 
 
-FEWER = bool(os.environ.get("NUMAFIT_FEWER"))
 TestFleet = FleetMachine.TestCase
-TestFleet.settings = settings(
-    max_examples=10 if FEWER else 60,
-    stateful_step_count=12 if FEWER else 25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
+TestFleet.settings = walks(60, 25)
 
 
 def test_threads_that_claim_and_release_leave_a_whole_fleet() -> None:
