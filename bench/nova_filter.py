@@ -123,6 +123,9 @@ GUESTS = {
     "4 shared CPUs, for which no host has room": (1, 4, "shared", None, None),
     "64 dedicated CPUs, which no cell has": (1, 64, "dedicated", 2048, None),
     "32 dedicated CPUs, which few cells have free": (1, 32, "dedicated", None, None),
+    "two cells of 32 dedicated CPUs, which no host has free": (2, 32, "dedicated", None, None),
+    "2 dedicated CPUs, 30 GiB of 2 MiB pages, which few have": (1, 2, "dedicated", 2048, None, 30),
+    "2 dedicated CPUs, 120 GiB, which no cell has": (1, 2, "dedicated", None, None, 120),
     "4 dedicated CPUs and a VF of a port": (1, 4, "dedicated", 2048, "port"),
     "4 dedicated CPUs and a VF that placement allocated": (1, 4, "dedicated", 2048, "alias"),
 }
@@ -130,7 +133,7 @@ FIRST = next(iter(GUESTS))
 
 
 def request(guest: str) -> objects.RequestSpec:
-    n_cells, n_cpus, policy, pagesize, device = GUESTS[guest]
+    n_cells, n_cpus, policy, pagesize, device, *gib = GUESTS[guest]
     cells = []
     for n in range(n_cells):
         cpus = set(range(n_cpus * n, n_cpus * (n + 1)))
@@ -139,7 +142,7 @@ def request(guest: str) -> objects.RequestSpec:
                 id=n,
                 cpuset=cpus if policy == "shared" else set(),
                 pcpuset=cpus if policy == "dedicated" else set(),
-                memory=1024 * n_cpus,
+                memory=1024 * (gib[0] if gib else n_cpus),
                 pagesize=pagesize,
                 cpu_policy=policy,
             )
@@ -174,7 +177,7 @@ def timed(ask, states, spec) -> tuple[float, list[str]]:
 def measure(hosts: int, guest: str = FIRST, rounds: int = 3) -> dict[str, float]:
     """Seconds of ``filter_all`` by what has changed since the last request."""
     chance = random.Random(1)
-    devices = GUESTS[guest][-1] is not None
+    devices = GUESTS[guest][4] is not None
     rows = [compute_node(n, chance, devices) for n in range(hosts)]
     other = [compute_node(n, chance, devices) for n in range(hosts)]
     stock, ours = numa_topology_filter.NUMATopologyFilter(), filters.NUMATopologyFilter()

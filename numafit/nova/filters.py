@@ -23,7 +23,7 @@ from oslo_log import log
 
 from numafit.errors import NumafitError
 from numafit.model.request import Request
-from numafit.nova import convert, modes, sizes
+from numafit.nova import convert, modes, too_large
 from numafit.nova.table import HOSTS, Entry, Ratios
 from numafit.nova.together import Round, Rounds
 from numafit.rules import pci_filter
@@ -99,20 +99,19 @@ class Asked:
         return self._request(self._key(mappings) if with_pci else _WITHOUT_PCI)
 
     def _large_enough(self, hosts: list[Any]) -> list[Any]:
-        """Those on which the guest might fit, if nothing were in use: looked for where no host
-        that is known was large enough, and where nobody asks why or what else is refused."""
+        """Those for which the guest is not surely too large, where nobody asks why it is or what
+        else is refused."""
         if self._guest is None or self._needs_threads or LOG.isEnabledFor(log.DEBUG):
             return hosts
-        wanted = sizes.of_guest(self._guest)
-        if not wanted.beyond(HOSTS.largest):
+        look = too_large.best_look(self._guest, [host.numa_topology for host in hosts])
+        if look is None:
             return hosts
         left = []
         for host in hosts:
-            has = sizes.of_host(host.numa_topology)
-            if has is None or not wanted.beyond(has):
-                left.append(host)
-            else:
+            if look.refuses(host.numa_topology):
                 host.allocation_candidates = []
+            else:
+                left.append(host)
         return left
 
     def _judge(self, hosts: list[Any]) -> list[Any]:

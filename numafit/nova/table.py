@@ -14,7 +14,7 @@ from typing import Any
 from numafit.errors import NumafitError
 from numafit.fleet import Fleet
 from numafit.model.hostinfo import HostCell, HostInfo
-from numafit.nova import convert, sizes
+from numafit.nova import convert
 from numafit.nova._seen import Seen, look
 
 _SPARE = 1024
@@ -56,8 +56,6 @@ class HostTable:
         self._owners: dict[str, Entry | None] = {}
         self.infos: list[HostInfo] = []
         self.unfit: dict[int, NumafitError] = {}
-        self.largest = sizes.Sizes()
-        """Cells that were ever there."""
         self._fleet = Fleet([])
         self._waiting: set[int] = set()
         self._replaced = 0
@@ -94,7 +92,6 @@ class HostTable:
         self._waiting.add(found.slot)
         self.infos[found.slot] = info
         self.unfit.pop(found.slot, None)
-        self.largest = sizes.Sizes(*map(max, self.largest, sizes.largest(info)))
         for pool in info.pci_pools or ():
             provider = pool.tags.get("rp_uuid")
             if provider is not None and self._owners.setdefault(provider, found) is not found:

@@ -7,19 +7,22 @@ the next, nova changes them in place, and an answer of before would be a wrong o
 from __future__ import annotations
 
 import copy
+import itertools
 import logging
 import random
+from collections import Counter
 
 import check_dropin
 import pytest
 from nova import conf as nova_conf
-from nova import context, objects
+from nova import context, exception, objects
 from nova.pci import stats
 from nova.scheduler.filters import numa_topology_filter
 from nova.scheduler.host_manager import HostState
+from nova.virt import hardware
 
 from numafit.errors import InputError
-from numafit.nova import convert, filters, sizes
+from numafit.nova import convert, filters, too_large
 from numafit.nova.table import HostTable
 
 objects.register_all()
@@ -287,18 +290,87 @@ def test_a_host_whose_cells_grow_in_place_takes_what_was_too_large_for_all(kind,
 
 
 @pytest.mark.parametrize("name", ["fit", "fit_wide"])
-def test_a_guest_too_large_for_all_hosts_that_are_known_is_judged_as_by_nova(name, monkeypatch):
-    """Each host is the first that its table sees: its cells are larger than all that it knows."""
-    too_large = 0
-    for case in check_dropin.cases(name, 17):
-        monkeypatch.setattr(filters, "HOSTS", HostTable())
-        check_dropin.both(
-            lambda case=case: [check_dropin.state_of(case)], check_dropin.spec_of(case)
-        )
-        if case["instance_numa"]:
-            wanted = sizes.of_guest(convert.guest_topology(check_dropin.guest_of(case)))
-            too_large += wanted.beyond(sizes.of_host(check_dropin.host_of(case)))
-    assert too_large > 2
+def test_what_a_look_at_one_quantity_refuses_nova_refuses(name):
+    """Each guest on its own host and on those of other cases."""
+    refused, hosts = Counter(), []
+    for case in check_dropin.cases(name, 5):
+        if not case["instance_numa"]:
+            continue
+        hosts = [check_dropin.host_of(case), *hosts[:4]]
+        for look in too_large.looks(convert.guest_topology(check_dropin.guest_of(case))):
+            for host in filter(look.refuses, hosts):
+                refused[getattr(look.room, "func", look.room).__name__] += 1
+                assert not fits_by_nova(host, case)
+    assert len(refused) == 5
+    assert min(refused.values()) > 20
+
+
+def fits_by_nova(host, case):
+    """By nova's answers for each pair of cells, asked afresh: its search keeps some of another."""
+    cells = check_dropin.guest_of(case).cells
+    fits = [[fits_in_cell(cell, case, n) for cell in host.cells] for n in range(len(cells))]
+    return any(
+        all(fits[guest][cell] for guest, cell in enumerate(chosen))
+        for chosen in itertools.permutations(range(len(host.cells)), len(cells))
+    )
+
+
+def fits_in_cell(cell, case, n):
+    try:
+        return bool(hardware._numa_fit_instance_cell(cell, check_dropin.guest_of(case).cells[n]))
+    except exception.MemoryPageSizeNotSupported:
+        return False
+
+
+def free_cpus(host):
+    for cell in host.numa_topology.cells:
+        cell.pinned_cpus -= set(sorted(cell.pinned_cpus)[:CPUS])
+
+
+def free_pages(host):
+    for cell in host.numa_topology.cells:
+        cell.mempages[1].used = 0
+
+
+def more_memory(host):
+    for cell in host.numa_topology.cells:
+        cell.memory, cell.mempages[0].total = 2 * cell.memory, 2 * cell.mempages[0].total
+
+
+def odd_pinned_cpus(host):
+    """As many as there are and more, of which the cell has none: all of its own are free."""
+    for cell in host.numa_topology.cells:
+        cell.pinned_cpus = set(range(500, 500 + CPUS + 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "memory", "pagesize"),
+    [
+        (free_cpus, 512, None),
+        (free_pages, 8192, 2048),
+        (more_memory, 8192, None),
+        (odd_pinned_cpus, 512, None),
+    ],
+)
+@pytest.mark.parametrize("n_hosts", [3, 70])
+def test_what_most_hosts_refuse_by_one_quantity_is_taken_by_those_that_have_it_now(
+    change, memory, pagesize, n_hosts, table
+):
+    chance = random.Random(5)
+    hosts = [state(f"h{n}", chance) for n in range(n_hosts)]
+    asked = plain(dedicated=CPUS if memory == 512 else 1)
+    (cell,) = asked.numa_topology.cells
+    cell.memory, cell.pagesize = memory, pagesize
+    for host in hosts:
+        for own in empty(host).numa_topology.cells:
+            own.pinned_cpus = set(sorted(own.pcpuset)[: 3 if memory == 512 else 0])
+            own.mempages[0].total, own.mempages[1].used = 2**21 - 1, 1
+    ours = filters.NUMATopologyFilter()
+    for turned in (None, hosts[2], hosts[1], None):
+        if turned:
+            change(turned)
+        assert passing(ours, hosts, asked) == passing(stock(), hosts, asked)
+    assert set(passing(ours, hosts, asked)) == {"h1", "h2"}
 
 
 def test_a_changed_host_is_put_into_the_fleet_that_is_there(table):
