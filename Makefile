@@ -135,7 +135,7 @@ WALKS ?= 2000
 walks: build ## WALKS=2000 random walks of each state machine, others in each run
 	NUMAFIT_WALKS=$(WALKS) $(PYTEST) -q tests/property/test_living.py tests/property/test_machine.py
 
-# SECONDS of each fuzzer; what is new stays in build/fuzz/corpus, what fails in build/fuzz/found, and
+# SECONDS of each fuzzer, SEED=1 with the same inputs each time; what is new stays in build/fuzz/corpus, what fails in build/fuzz/found, and
 # NARRATE=1 build/fuzz/tests/fuzz/fuzz_engine FILE says what a file stands for
 SECONDS ?= 60
 fuzz: fuzz-engine fuzz-readers ## all fuzzers, SECONDS=60 each
@@ -146,7 +146,7 @@ $(VENV)/.fuzz: $(VENV)/.installed
 
 # READERS names some of them (tests/fuzz/readers.py)
 fuzz-readers: $(VENV)/.fuzz ## atheris over every reader, within 2 s and 512 MiB an input
-	$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS) $(READERS)
+	$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS) --seed $(SEED) $(READERS)
 
 fuzz-engine: $(VENV)/.tools ## libFuzzer over the C API under ASan and UBSan (clang, libclang-rt-dev)
 	CC=clang $(CMAKE) -G Ninja -S . -B build/fuzz -DNUMAFIT_PYTHON=OFF -DNUMAFIT_TESTS=ON \
@@ -157,7 +157,7 @@ fuzz-engine: $(VENV)/.tools ## libFuzzer over the C API under ASan and UBSan (cl
 	@for name in engine damaged builder opened; do \
 	  mkdir -p build/fuzz/corpus/$$name; \
 	  echo "fuzz_$$name: $(SECONDS) s"; \
-	  build/fuzz/tests/fuzz/fuzz_$$name -max_total_time=$(SECONDS) -max_len=600 -timeout=10 \
+	  build/fuzz/tests/fuzz/fuzz_$$name -max_total_time=$(SECONDS) -seed=$(SEED) -max_len=600 -timeout=10 \
 	    -verbosity=0 -print_final_stats=1 -artifact_prefix=build/fuzz/found/ \
 	    build/fuzz/corpus/$$name tests/fuzz/corpus/$$name || exit 1; \
 	done

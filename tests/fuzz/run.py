@@ -45,6 +45,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("readers", nargs="*", metavar="READER", help="default: all")
     parser.add_argument("--seconds", type=int, default=60, help="of each reader")
+    parser.add_argument(
+        "--seed", type=int, default=0, help="of the same inputs; 0: others each time"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--in-this-process", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -53,7 +56,7 @@ def main() -> int:
             parser.error(f"--{name} {getattr(given, name)}: 1 or more")
     if given.in_this_process:
         warnings.simplefilter("ignore")
-        fuzz(given.readers[0], given.seconds)
+        fuzz(given.readers[0], given.seconds, given.seed)
         return 0
     from tests.fuzz.readers import READERS
 
@@ -65,17 +68,17 @@ def main() -> int:
         )
     print(f"{'reader':16} {'runs':>9} {'a second':>9} {'reached':>8}")
     with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
-        outcomes = list(pool.map(lambda name: _child(name, given.seconds), names))
+        outcomes = list(pool.map(lambda name: _child(name, given.seconds, given.seed), names))
     return 1 if any(outcome.fault for outcome in outcomes) else 0
 
 
-def _child(name: str, seconds: int) -> Outcome:
+def _child(name: str, seconds: int, seed: int) -> Outcome:
     command = [sys.executable, "-m", "tests.fuzz.run", "--in-this-process", name]
     log = BUILD / f"{name}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
         done = subprocess.run(
-            [*command, "--seconds", str(seconds)],
+            [*command, "--seconds", str(seconds), "--seed", str(seed)],
             cwd=ROOT,
             stdout=output,
             stderr=subprocess.STDOUT,
@@ -102,14 +105,14 @@ def _last(pattern: str, text: str) -> str:
     return found[-1] if found else ""
 
 
-def fuzz(name: str, seconds: int) -> None:
+def fuzz(name: str, seconds: int, seed: int) -> None:
     """Until the time is over, or something is found: the process then ends with a status."""
     try:
         import atheris
     except ImportError:
         from tests.fuzz import readers
 
-        _at_random(name, seconds, readers)
+        _at_random(name, seconds, seed, readers)
         return
     # the finder of an editable install hides the sources from atheris
     sys.meta_path.sort(key=lambda finder: "Redirecting" in type(finder).__name__)
@@ -136,6 +139,7 @@ def fuzz(name: str, seconds: int) -> None:
     options = [
         f"-max_total_time={seconds}",
         f"-max_len={_LONGEST_INPUT}",
+        f"-seed={seed}",
         f"-rss_limit_mb={memory}",
         f"-timeout={10 * round(readers.SECONDS)}",
         f"-artifact_prefix={FOUND}/{name}-",
@@ -145,7 +149,7 @@ def fuzz(name: str, seconds: int) -> None:
     atheris.Fuzz()
 
 
-def _at_random(name: str, seconds: int, readers: Any) -> None:
+def _at_random(name: str, seconds: int, seed: int, readers: Any) -> None:
     from tests.fuzz.mutate import mutated
 
     with tempfile.TemporaryDirectory() as folder:
@@ -154,7 +158,7 @@ def _at_random(name: str, seconds: int, readers: Any) -> None:
         size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         limit = size + readers.MEMORY
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        dice = random.Random(time.time_ns())
+        dice = random.Random(seed or time.time_ns())
         runs, end = 0, time.monotonic() + seconds
         while time.monotonic() < end:
             data = mutated(dice.choice(corpus), corpus, dice)[:_LONGEST_INPUT]
