@@ -126,7 +126,7 @@ class Change:
         counts = living.wanted(gathered, apart, new)
         if not learned and counts == columns.counts():
             return
-        others, page_rows = grown(columns, counts, living.tables, page_kib)
+        others, page_rows = grown(columns, counts, living.tables, page_kib, living.tail_cell)
         with columns.devices_lock:
             self._engine.grow({**others, **living.known()}, page_rows)
 

@@ -29,10 +29,15 @@ _VOID = {
 
 
 def grown(
-    columns: Columns, counts: Mapping[str, int], tables: Gatherer, page_kib: list[int]
+    columns: Columns,
+    counts: Mapping[str, int],
+    tables: Gatherer,
+    page_kib: list[int],
+    tail_cell: int,
 ) -> tuple[dict[str, Any], list[int]]:
     """Attributes of the columns with arrays for these ``counts`` and page sizes; those that claims
-    change are as long and empty. And where each page size of before stands from now on."""
+    change are as long and empty. And where each page size of before stands from now on.
+    ``tail_cell``: the first row of cells that no host has ever had."""
     page_rows = [page_kib.index(size) for size in columns.page_kib.tolist()]
     made: dict[str, Any] = dict(_tables(tables, counts["layout_room"]))
     made["page_kib"] = np.array(page_kib, COLUMNS["page_kib"].dtype)
@@ -55,10 +60,10 @@ def grown(
             continue
         if name in _VOID:
             array.fill(_VOID[name])
-        elif name == "cell_mask_at":
-            array.fill(counts["n_mask_words"])
         if not COLUMNS[name].claimed:
             _fill(name, array, old[name], page_rows)
+        if name == "cell_mask_at":  # rows that were never given out end where the masks end now
+            array[tail_cell:] = counts["n_mask_words"]
     return {**made, **arrays, "slab": slab}, page_rows
 
 

@@ -14,14 +14,16 @@ from .state import HostState
 from .worlds import Ask
 
 
-def compare(hosts: Sequence[HostInfo], asks: Sequence[Ask]) -> int:
-    """Every question to every host: how many answers were compared. Raises DifferenceError."""
-    fleet = Fleet(hosts)
-    states = []
-    pools = 0
-    for host in hosts:
-        states.append(HostState(host, pools))
-        pools += len(host.pci_pools or ())
+def compare(
+    hosts: Sequence[HostInfo],
+    asks: Sequence[Ask],
+    made: Callable[[Sequence[HostInfo]], Fleet] = Fleet,
+) -> int:
+    """Every question to every host: how many answers were compared. ``made``: the fleet of the
+    hosts. Raises DifferenceError."""
+    fleet = made(hosts)
+    pools = fleet.columns()["host_first_pool"].tolist()
+    states = [HostState(host, pools[n]) for n, host in enumerate(hosts)]
     count = 0
     for number, ask in enumerate(asks):
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
 
 from numafit import (
@@ -18,6 +20,7 @@ from numafit import (
 from .agree import OUTCOMES
 from .compare import compare
 from .dials import KINDS
+from .lived import lived
 from .reduce import difference
 from .worlds import Ask, World, world
 
@@ -36,6 +39,16 @@ def test_engine_and_oracle_agree_on_random_worlds(kind: str) -> None:
     fits, refusals = OUTCOMES[True], OUTCOMES[False]
     assert fits > (fits + refusals) / 10
     assert refusals > (fits + refusals) / 10
+
+
+@pytest.mark.parametrize("kind", ["everything", "claims", "pci"])
+def test_fleets_with_a_history_answer_as_new_ones(kind: str) -> None:
+    cases = number = 0
+    while cases < CASES:
+        made = world(kind, SEED, number)
+        rng = Random(f"{kind} {number}")
+        cases += compare(made.hosts, made.asks, lambda hosts, rng=rng: lived(hosts, rng))
+        number += 1
 
 
 def shared(policy: str | None = None, threads: str | None = None) -> Request:

@@ -56,6 +56,16 @@ def test_hosts_are_added_behind_and_found_by_name() -> None:
     assert Fleet([]).add(make_host("a")) == [0]
 
 
+def test_hosts_with_more_cpus_than_all_before_are_added() -> None:
+    """More words of CPU masks a cell: they end before the rows of cells that there is room for."""
+    fleet = Fleet([make_host("a")])
+    for n in range(200):
+        fleet.add(make_host(f"h{n}", cpus=256))
+    assert fleet.check() is None
+    assert fleet.capacity(PINNED).tolist() == [3] + [4] * 200  # of 1 GiB in 4 GiB of small pages
+    assert pins(fleet, 200) == []
+
+
 def test_a_removed_host_takes_no_guest_and_its_name_is_free() -> None:
     fleet = Fleet([make_host("a"), make_host("b")])
     held, placement = fleet.claim(PINNED, host=0), fleet.fit_on(PINNED, 0)
