@@ -97,7 +97,8 @@ def command(
     nova refuses, and names that it does not know.
 
     Errors are what does not work, warnings what does not do what was meant, notes what is good to
-    know. Without a host this host itself is looked at, unless --flavors or --image stand without
+    know. Without a host this host itself is looked at, with --config or else /etc/nova/nova.conf,
+    unless --flavors or --image stand without --config; machines (--sysfs, --libvirt, --hwloc) need
     --config. Beside another source --nova-db tells which versions the computes have and which
     instances are pinned to one CPU, no more.
     Networks are compared where neutron's configuration is given or found.
@@ -107,7 +108,8 @@ def command(
       numafit check --sysfs examples/networking/sys.tar.xz --config examples/networking/nova.conf
       numafit check --flavors examples/flavor-router.json --image examples/images/vnf-router.json --strict
 
-    Exit status: 0 no errors, 1 errors, 2 bad input, or names that nova does not know with --strict.
+    Exit status: 0 no errors, 1 errors, 2 bad input, no nova.conf where one is needed, or
+    names that nova does not know with --strict.
     """  # noqa: E501 an example is one line
     flavors = read_flavors(flavors_file) if flavors_file else []
     image = read_image(image_file) if image_file else None

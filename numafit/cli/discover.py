@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import click
@@ -18,6 +19,10 @@ from numafit.readers.sysfs_nodes import read_nodes
 from numafit.readers.tree import open_tree
 
 LIVE = "/sys"
+NOTHING_CONFIGURED = (
+    "no network is configured: give neutron's files (--neutron), the switch's tables (--switch), "
+    "or --map PHYSNET:INTERFACE and --tunnel-ip"
+)
 
 
 @click.command()
@@ -49,6 +54,8 @@ def command(networks: HostNetworks, sysfs: str | None, output: str) -> int:
     by_address = read_nodes_by_address(tree)
     interfaces = networks.interfaces(read_interfaces(tree), by_address)
     found = networks.affinities(interfaces, list(nodes), by_address, live)
+    if not (found.physnets or found.tunnel or found.unknown):
+        found = replace(found, unknown=(NOTHING_CONFIGURED,))
     if output == "json":
         print_json(_described(nodes, interfaces, found))
     elif output == "conf":
@@ -73,12 +80,6 @@ def _show(
         print_table(("card", "PCI address", "node", "SR-IOV"), rows, ("node",))
     for one in _networks(found):
         _explain(one)
-    if not found.physnets and found.tunnel is None and not found.unknown:
-        say(
-            "No network is configured: give neutron's files (--neutron), the switch's tables "
-            "(--switch), or --map PHYSNET:INTERFACE and --tunnel-ip.\n"
-        )
-        return
     click.echo(nova_conf_text(found), nl=False)
 
 

@@ -18,13 +18,13 @@ from numafit.cli.configs import Configs
 from numafit.cli.glance import match_option, name_matches, need_matches
 from numafit.cli.output import listed, say
 from numafit.cli.placement import OPTIONS, PlacementSources
+from numafit.cli.remarks import say_overfull, say_remarks
 from numafit.cli.source_kinds import PATTERNS, SERVICES, SOURCES, Given, Source, note_service
 from numafit.errors import InputError, printable
 from numafit.fleet import Fleet
 from numafit.model.guest import Limits
 from numafit.model.hostinfo import HostInfo
 from numafit.rules.filters import NOVAS_OWN, Filters
-from numafit.rules.offline import off_remark
 
 if TYPE_CHECKING:
     from numafit.serving.following import Over
@@ -159,14 +159,20 @@ class HostSources:
         on_top = (self.configs, self.placement, self.aggregates, self.given["count_disabled"])
         by_host = any(on_top)
         fleets: list[Fleet] = []
+        in_columns: list[Fleet] = []
         for source in SOURCES:
             values = self.given[source.name]
             if followed is not None and source.name == "nova_db":
                 over = partial(self._asked_about, ratios) if by_host or asked else None
-                found = (followed(one, over) for one in values)
-                fleets += found if over else (one.with_inventories(ratios) for one in found)
+                found = [followed(one, over) for one in values]
+                if not over:
+                    found = [one.with_inventories(ratios) for one in found]
+                    in_columns += found
+                fleets += found
             elif source.fleet is not None and not by_host:
-                fleets += (source.fleet(one, self.given).with_inventories(ratios) for one in values)
+                found = [source.fleet(one, self.given).with_inventories(ratios) for one in values]
+                in_columns += found
+                fleets += found
             elif values:
                 fleets.append(
                     Fleet(
@@ -180,6 +186,8 @@ class HostSources:
             self.need_matches(name for fleet in fleets for name in fleet.names)
             for fleet in fleets:
                 self._keep_asked(fleet)
+        for fleet in in_columns:
+            say_overfull(fleet)
         together = [fleet.names for fleet in fleets]
         self._report(*(together if moments else [list(chain.from_iterable(together))]))
         return fleets
@@ -221,9 +229,8 @@ class HostSources:
         host = self.configs.applied(host, hardware)
         host = self.aggregates.applied(self.placement.applied(host))
         note_service(self.given, host.name, host.service)
-        for remark in (*host.remarks, off_remark(host)):
-            if remark and name_matches(host.name, self.given[PATTERNS], host.service):
-                say(printable(f"numafit: {host.name or value}: {remark}"), err=True)
+        if self.matches(host):
+            say_remarks(host, value)
         return host
 
     def _asked_about(self, ratios: Limits | None, host: HostInfo) -> HostInfo | None:

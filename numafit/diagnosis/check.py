@@ -13,6 +13,7 @@ from numafit.diagnosis.finding import ERROR, NOTE, WARNING, Finding, refused
 from numafit.diagnosis.lint import config_findings
 from numafit.model.hostinfo import HostInfo
 from numafit.model.pci_device import PciDevice
+from numafit.rules.huge_pages import overfull_remarks
 from numafit.rules.nova_config import TUNNEL, NovaConfig, config_faults
 from numafit.rules.offline import with_resting_cpus
 
@@ -172,7 +173,7 @@ def _cells(machine: Machine) -> Iterator[Finding]:
 
 
 def _source(machine: Machine) -> Iterator[Finding]:
-    for remark in machine.host.remarks:
+    for remark in (*machine.host.remarks, *overfull_remarks(machine.host)):
         yield Finding(NOTE, "source", machine.host.name or "host", remark, "")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from numafit.cpuset import format_cpu_list
 from numafit.diagnosis.finding import ERROR, WARNING, Finding
 from numafit.model.hostinfo import HostInfo
+from numafit.rules.huge_pages import huge_kib
 from numafit.rules.nova_config import NovaConfig
 
 _RESERVED_MEMORY = "[DEFAULT] reserved_host_memory_mb"
@@ -60,10 +61,7 @@ def _room(host: HostInfo, config: NovaConfig) -> Iterator[Finding]:
         if cell.memory_mb is None:
             return
         total += cell.memory_mb
-        smallest = min((pool.size_kib for pool in cell.page_pools), default=0)
-        huge += sum(
-            pool.size_kib * pool.total for pool in cell.page_pools if pool.size_kib > smallest
-        )
+        huge += huge_kib(cell)
     huge //= 1024
     wanted = config.kept_memory_mb
     if huge and total - huge < wanted:

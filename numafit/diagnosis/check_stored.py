@@ -11,6 +11,7 @@ from numafit.diagnosis.finding import NOTE, WARNING, Finding, refused
 from numafit.errors import InputError
 from numafit.model.hostinfo import HostInfo
 from numafit.rules.config_over import MAKE_POOLS, apply_over
+from numafit.rules.huge_pages import overfull_remarks
 from numafit.rules.nova_config import NovaConfig
 
 
@@ -18,7 +19,7 @@ def stored_findings(
     host: HostInfo, config: NovaConfig | None, service_versions: Sequence[int] = ()
 ) -> Iterator[Finding]:
     """``config``: of the host, ``None`` where it is not known."""
-    for remark in host.remarks:
+    for remark in (*host.remarks, *overfull_remarks(host)):
         yield Finding(NOTE, "source", host.name or "host", remark)
     pools = host.pci_pools or ()
     yield from remote_managed.findings(pools, None, service_versions)

@@ -90,7 +90,6 @@ def _host(tree: Tree, file: str) -> HostInfo:
                     f"without siblings in {_CPU}/cpu*/topology: each counts as a core of its own",
                 ),
                 _gap(cells),
-                *map(_overfull, cells),
             )
             if remark
         ),
@@ -111,17 +110,6 @@ def _gap(cells: Iterable[HostCell]) -> str:
     one = unknown.isdigit()
     nodes, where = (f"node {unknown}", unknown) if one else (f"nodes {unknown}", "*")
     return f"the memory of {nodes} is not known: there is none in {NODES}/node{where}/meminfo"
-
-
-def _overfull(cell: HostCell) -> str:
-    """Said only where MemTotal, of which the cell keeps whole MiB, cannot hold the pages."""
-    pages_kib = sum(pool.size_kib * pool.total for pool in cell.page_pools)
-    if cell.memory_mb is None or pages_kib < (cell.memory_mb + 1) * 1024:
-        return ""
-    return (
-        f"node {cell.id} has {pages_kib // 1024} MiB of huge pages and {cell.memory_mb} MiB of "
-        "memory: its meminfo and its hugepages are not of one moment, or not of one host"
-    )
 
 
 def _cell(tree: Tree, node: int, cpus: frozenset[int], live: bool, alone: set[int]) -> HostCell:

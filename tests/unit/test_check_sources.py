@@ -74,6 +74,17 @@ def test_a_machine_without_nova_conf_is_refused(capsys: pytest.CaptureFixture[st
     assert "Name the nova.conf of pack:2 numa:2 core:8 pu:2" in capsys.readouterr().err
 
 
+def test_this_machine_without_nova_conf_ends_as_the_help_says(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("numafit.cli.check.NOVA_CONF", "/absent/nova.conf")
+    assert main(["check"]) == 2
+    assert "/absent/nova.conf" in capsys.readouterr().err
+    assert main(["check", "--help"]) == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert "2 bad input, no nova.conf where one is needed, or names" in text
+
+
 def test_a_stored_host_needs_no_nova_conf(capsys: pytest.CaptureFixture[str]) -> None:
     assert asked(capsys, HOSTS / "dual-xeon.yaml") == (0, [])
 

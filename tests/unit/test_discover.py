@@ -87,13 +87,17 @@ def test_what_is_not_found_out_is_said(capsys: pytest.CaptureFixture[str]) -> No
     assert "# not found out" in capsys.readouterr().out
 
 
-def test_without_configuration_it_says_what_to_give(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["discover", *SYSFS]) == 0
+@pytest.mark.parametrize("output", ["table", "conf", "json"])
+def test_without_configuration_nothing_is_found_out_and_it_says_what_to_give(
+    output: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["discover", *SYSFS, "--format", output]) == 1
     assert "--map PHYSNET:INTERFACE" in capsys.readouterr().out
 
 
 def test_this_machine(capsys: pytest.CaptureFixture[str]) -> None:
-    found = discover(capsys)
+    main(["discover", "--format", "json"])  # of its networks it may know none
+    found = json.loads(capsys.readouterr().out)
     nodes = Path("/sys/devices/system/node")
     there = [name.name for name in nodes.glob("node[0-9]*")] if nodes.exists() else []
     assert len(found["nodes"]) == len(there)
