@@ -21,11 +21,9 @@ from numafit.cli.output import (
 from numafit.cli.requests import Guests, guest_options
 from numafit.cli.sections import Sectioned
 from numafit.cli.sources import HostSources, host_sources
+from numafit.planning import headroom_words
 from numafit.planning.headroom import GROUPS, Headroom, headroom
 from numafit.planning.tables import rows_of
-
-MOST_ENDS = 2
-"""Reasons that a row of the table names."""
 
 
 @click.command(cls=Sectioned)
@@ -103,14 +101,6 @@ def _most(count: int, exact: bool, capped: bool) -> str:
     return f"{'' if exact else '<= '}{count}{'+' if capped else ''}"
 
 
-def _ends(answer: Headroom, flavor: str) -> str:
-    """``dedicated CPUs (7), memory (2), others (1)``."""
-    found = list(answer.ended_by(flavor).items())
-    words = [f"{what} ({hosts})" for what, hosts in found[:MOST_ENDS]]
-    rest = sum(hosts for _what, hosts in found[MOST_ENDS:])
-    return ", ".join(words + ([f"others ({rest})"] if rest else []))
-
-
 def _show_flavors(answer: Headroom) -> None:
     heads = ("flavor", "in all", "any order", "ended by")
     capped = [int(column.max(initial=0)) >= answer.cap for column in answer.reached.T]
@@ -119,7 +109,7 @@ def _show_flavors(answer: Headroom) -> None:
             name,
             f"{count}{'+' if capped[n] else ''}",
             _most(most, bool(answer.all_exact[n]), capped[n]),
-            _ends(answer, name),
+            headroom_words.ends(answer, name),
         )
         for n, (name, count, most) in enumerate(
             zip(answer.flavors, answer.in_all.tolist(), answer.at_most.tolist(), strict=True)

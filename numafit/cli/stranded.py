@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from typing import Any
 
 import click
+import numpy as np
 
 from numafit.cli.counting import counting_options, picture_option
+from numafit.cli.notes import Asked, Notes
 from numafit.cli.numbers import Number
 from numafit.cli.output import (
     NOTHING,
@@ -23,6 +25,7 @@ from numafit.cli.requests import Guests, guest_options
 from numafit.cli.sections import Sectioned
 from numafit.cli.shares import shares_of
 from numafit.cli.sources import HostSources, host_sources
+from numafit.fleet import Fleet
 from numafit.planning import stranded_words
 from numafit.planning.reasons import NOTHING_ASKS
 from numafit.planning.stranded import Stranded, stranded
@@ -130,9 +133,27 @@ def command(
     if output != "json":
         for one in guests.broken:
             say(f"{one.name}: {one.error}", err=output == "csv")
+    answers = course.answers if course else (answer,)
+    parts = [[fleet] for fleet in fleets] if course else [fleets]
+    for line in _notes(parts, answers, wanted):
+        say(line, err=output != "table")
     if guests.broken:
         return 2
-    return int(any(_too_much(one, at_most) for one in (course.answers if course else (answer,))))
+    return int(any(_too_much(one, at_most) for one in answers))
+
+
+def _notes(
+    parts: Sequence[Sequence[Fleet]], answers: Sequence[Stranded], wanted: Sequence[Asked]
+) -> list[str]:
+    """What each answer leaves open about its fleets, each line once."""
+    lines: dict[str, None] = {}
+    for fleets, answer in zip(parts, answers, strict=True):
+        # a flavor that leaves all that is free has found no host
+        left, free = answer.unreached, answer.free_in_all[:, None]
+        fits: list[bool] = np.any((left >= 0) & (left < free), axis=0).tolist()
+        room = [one for one, some in zip(wanted, fits, strict=True) if some]
+        lines |= dict.fromkeys(Notes([(fleet, None) for fleet in fleets]).lines(room))
+    return list(lines)
 
 
 def _too_much(answer: Stranded, at_most: float | None) -> bool:

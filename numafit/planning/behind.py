@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from numafit._header import POOL_ANYWHERE, POOL_ELSEWHERE, TUNNEL_NET
+from numafit._header import POOL_ANYWHERE, POOL_ELSEWHERE, REMOVED_CLASS, TUNNEL_NET
+from numafit.errors import MisuseError
 from numafit.fleet import Fleet
 from numafit.model.guest import Networks, PciRequest
 from numafit.model.request import Request
 from numafit.model.resources import Provider
 from numafit.planning import reasons
 from numafit.rules import pci_filter
-from numafit.rules.candidates import UNLIMITED, short_of
+from numafit.rules.candidates import UNLIMITED, HostKind, short_of
+from numafit.spans import host_index
 
 Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -54,6 +56,20 @@ def _members(fleet: Fleet, part: str) -> Members:
     columns = fleet.columns(copy=False)
     first, end = columns[f"host_first_{part}"], columns[f"host_end_{part}"]
     return Members(first[: len(fleet)].astype(np.int64), end[: len(fleet)].astype(np.int64))
+
+
+def there(*fleets: Fleet) -> Flags:
+    """Which hosts of the fleets, one after the other, were not removed."""
+    classes = [fleet.columns(copy=False)["host_class"][: len(fleet)] for fleet in fleets]
+    return np.asarray(np.concatenate([*classes, np.empty(0, np.uint32)]) != REMOVED_CLASS)
+
+
+def host_there(fleet: Fleet, host: object) -> int:
+    """A host's index. Raises MisuseError for what is none, and for a host that was removed."""
+    index = host_index(host, len(fleet))
+    if not there(fleet)[index]:
+        raise MisuseError(f"host={index}: it was removed from the fleet")
+    return index
 
 
 def cells_of(fleet: Fleet) -> Members:
@@ -189,14 +205,22 @@ def lacks(
 
 def zones(fleet: Fleet) -> list[tuple[str, ...]]:
     """The availability zone of each host; empty: not known."""
-    kinds = [(kind.zone,) if kind.zone else () for kind in fleet._columns.host_kinds]
-    return [kinds[number] for number in fleet._columns.host_class[: len(fleet)].tolist()]
+    return _of_kinds(fleet, [(one.zone,) if one.zone else () for one in _kinds(fleet)])
 
 
 def aggregates(fleet: Fleet) -> list[tuple[str, ...]]:
     """The aggregates of each host, none where they are not known."""
-    kinds = [tuple(sorted(kind.aggregates or ())) for kind in fleet._columns.host_kinds]
-    return [kinds[number] for number in fleet._columns.host_class[: len(fleet)].tolist()]
+    return _of_kinds(fleet, [tuple(sorted(one.aggregates or ())) for one in _kinds(fleet)])
+
+
+def _kinds(fleet: Fleet) -> Sequence[HostKind]:
+    return fleet._columns.host_kinds
+
+
+def _of_kinds(fleet: Fleet, values: Sequence[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """That of each host's kind; a host that was removed has none."""
+    numbers = fleet._columns.host_class[: len(fleet)].tolist()
+    return [() if number == REMOVED_CLASS else values[number] for number in numbers]
 
 
 def hardware(fleet: Fleet) -> list[tuple[str, ...]]:

@@ -22,10 +22,11 @@ Ints = npt.NDArray[np.int64]
 @dataclass(frozen=True)
 class Cells(Answer):
     """One entry per host cell, host after host: ``host`` is its host's place in ``hosts``, ``cell``
-    its id. ``total`` and ``used`` are [kind][cell] in units of each of ``kinds``: CPUs, MiB,
-    pages; reserved pages count as used."""
+    its id. ``there``: hosts that were not removed from the fleet. ``total`` and ``used`` are
+    [kind][cell] in units of each of ``kinds``: CPUs, MiB, pages; reserved pages count as used."""
 
     hosts: tuple[str, ...]
+    there: npt.NDArray[np.bool_]
     host: Ints
     cell: Ints
     kinds: tuple[str, ...]
@@ -67,7 +68,10 @@ class Cells(Answer):
         from numafit.planning.cells_picture import heat_map
 
         words = str(self) if kind == reasons.CPUS else self._sentence(kind)
-        return heat_map(self.hosts, self.host, self.cell, self.part(kind), kind, words)
+        # a host that was removed is no column
+        hosts = [name for name, there in zip(self.hosts, self.there, strict=True) if there]
+        column = (np.cumsum(self.there) - 1)[self.host]
+        return heat_map(hosts, column, self.cell, self.part(kind), kind, words)
 
     def _glance(self) -> Glance:
         sums = zip(self.kinds, self.total.sum(axis=1), self.used.sum(axis=1), strict=True)
@@ -85,7 +89,7 @@ class Cells(Answer):
         total, used = int(self.total[at].sum()), int(self.used[at].sum())
         unit = " MiB of" if kind == reasons.MEMORY else ""
         text = f"{used:,} of {total:,}{unit} {kind} ({_percent(used, total)}) are used on "
-        text += counted(len(self.hosts), "host")
+        text += counted(int(self.there.sum()), "host")
         if not there.any():
             return f"{text}."
         full = int(np.count_nonzero(part[there] >= 1))
@@ -123,6 +127,7 @@ def cells(fleet: Fleet) -> Cells:
             found[reasons.page_label(kib)] = total, total - free
     return Cells(
         tuple(fleet.names),
+        behind.there(fleet),
         members.host_of,
         columns["cell_id"][own].astype(np.int64),
         tuple(found),

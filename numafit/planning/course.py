@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,9 +24,12 @@ from numafit.planning.nearness import Nearness
 from numafit.planning.reach import Reach, reach
 from numafit.planning.trace import HOUR, STAYS, Trace
 from numafit.planning.weighers import Weighing, multipliers
+from numafit.progress import Progress, Shown, checked
 
 SAMPLES = 24
 """Looks at the fleet on the way, where nothing else is asked for."""
+STEPS = 1000
+"""Times at the most that a course says how far it is."""
 RANDOM = "random"
 _LIMITED = {"dedicated_cpus": reasons.CPUS, "memory_mb": reasons.MEMORY}
 """Totals that have an end, in words."""
@@ -184,13 +187,15 @@ def course(
     options: FitOptions | None = None,
     samples: int = SAMPLES,
     seed: int = 0,
+    progress: Progress = None,
 ) -> Course:
     """Guests come and go on a fork of the fleet, which itself is left as it is.
 
     ``choose``: as ``Fleet.schedule`` has it; ``"random"``: hosts in a random order that ``seed``
     makes, the first that can; ``"nova"`` or ``"ram=-1,pci=2"``: by nova's weighers, as
     ``weighers.multipliers`` takes them. A guest that is refused does not come again. Where guests
-    leave and come at the same moment they leave first. Raises InvalidValue and MisuseError for
+    leave and come at the same moment they leave first. ``progress``: as ``numafit.progress`` has
+    it, by guests that came. Raises InvalidValue and MisuseError for
     arguments of other kinds.
     """
     fields.instance("fleet", fleet, Fleet)
@@ -200,9 +205,10 @@ def course(
         seed = fields.number("seed", seed, 0, 2**64 - 1)
         choose = np.random.default_rng(seed).random(len(fleet))
     run = _Run(fleet.fork(), trace, samples, options)
-    if isinstance(choose, str) and multipliers(choose) is not None:
-        return run.weighed(choose)
-    return run.go(choose)
+    with Shown(checked(progress), len(trace), "guest") as more:
+        if isinstance(choose, str) and multipliers(choose) is not None:
+            return run.weighed(choose, more)
+        return run.go(choose, more)
 
 
 class _Run:
@@ -238,17 +244,21 @@ class _Run:
         first, last = float(self._trace.starts[0]), float(self._trace.starts[-1])
         return deque(np.linspace(first, last, max(samples, 2)).tolist())
 
-    def weighed(self, choose: str) -> Course:
+    def weighed(self, choose: str, more: Callable[[int], object]) -> Course:
         self._weighing = Weighing(self._fleet, choose, self._options)
-        return self.go(self._weighing.scores)
+        return self.go(self._weighing.scores, more)
 
-    def go(self, choose: str | Floats) -> Course:
+    def go(self, choose: str | Floats, more: Callable[[int], object]) -> Course:
+        """``more``: is told how many more guests came, now and then."""
         trace = self._trace
         kinds = trace.kinds.tolist()
         placed, refused = self._placed, self._refused
         first = [STAYS] * self._n
         coming = self._fleet.schedule(self._arrivals(), choose, self._options)
+        step = -(-len(trace) // STEPS)
         for guest, claim in enumerate(coming):
+            if guest and guest % step == 0:
+                more(step)
             kind = kinds[guest]
             if claim is None:
                 refused[kind] += 1
@@ -260,6 +270,8 @@ class _Run:
                 self._weighing.changed(claim.host)
             if self._wide[kind] or self._devices[kind]:
                 self._near.came(guest, claim, self._wide[kind], self._devices[kind])
+        if len(trace):
+            more((len(trace) - 1) % step + 1)
         # a fleet that nobody comes to is looked at once
         while self._looks:
             self._look(self._looks.popleft())

@@ -14,6 +14,7 @@ from numafit.fleet import Fleet
 from numafit.model import fields
 from numafit.model.options import FitOptions
 from numafit.model.refusal import Refusal
+from numafit.planning import behind
 from numafit.planning.answer import Answer, Glance
 from numafit.planning.exact import NEVER, Exact
 from numafit.planning.frames import frame
@@ -23,7 +24,7 @@ from numafit.planning.moving import Moving
 from numafit.planning.words import counted
 from numafit.progress import Elapsing, Progress, checked
 from numafit.rules.filters import Filters
-from numafit.spans import Hosts, host_index, host_indices
+from numafit.spans import Hosts, host_indices
 
 SECONDS = 5.0
 NOWHERE = "it fits on no other host, were these without the guests that can be moved"
@@ -123,7 +124,7 @@ def drain(
     """
     fields.instance("fleet", fleet, Fleet)
     started = time.monotonic()
-    host = host_index(host, len(fleet))
+    host = behind.host_there(fleet, host)
     given = host_indices(hosts, len(fleet))
     others = [n for n in (range(len(fleet)) if given is None else given.tolist()) if n != host]
     base = Moving(fleet, movers_of(fleet, guests, stay, filters), options or FitOptions())

@@ -17,6 +17,7 @@ from numafit.model.placement import Placement
 from numafit.model.refusal import CellRefusal, Refusal
 from numafit.model.request import Request
 from numafit.model.server import Server
+from numafit.planning import behind
 from numafit.planning.answer import Answer, Glance
 from numafit.planning.explain_empty import FITS, NEVER, NOT_NOW, verdict_of
 from numafit.planning.explain_guests import Guest, GuestSpace, guests_of, guests_on
@@ -205,6 +206,7 @@ def explain(
 
 def _host(where: Any, host: int) -> tuple[int, HostInfo]:
     if isinstance(where, Fleet):
+        host = behind.host_there(where, host)
         return host, where.hostinfo(host)
     if isinstance(where, Host):
         return 0, where.hostinfo

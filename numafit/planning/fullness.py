@@ -48,17 +48,19 @@ def reaches(times: Sequence[float], used: Sequence[float], limit: float) -> floa
     limit so late that nobody can know."""
     if len(times) < 3 or times[-1] <= times[0] or limit <= 0:
         return STAYS
-    t = np.array(times) - times[0]
+    # a part of the time that it was seen in, for squares of long times go beyond what floats hold
+    whole = times[-1] - times[0]
+    t = (np.array(times) - times[0]) / whole
     y = np.array(used, np.float64)
     spread = float(((t - t.mean()) ** 2).sum())
     slope = float((t - t.mean()) @ y) / spread
     start = float(y.mean()) - slope * float(t.mean())
     error = math.sqrt(float(((y - start - slope * t) ** 2).sum()) / (len(t) - 2) / spread)
     # the last term: a rise that rounding alone makes is none
-    if slope <= 2 * error + 1e-9 * limit / float(t[-1]):
+    if slope <= 2 * error + 1e-9 * limit:
         return STAYS
-    when = max(times[0] + (limit - start) / slope, times[-1])
-    return when if when - times[-1] <= FAR * float(t[-1]) else STAYS
+    when = max((limit - start) / slope, 1.0)
+    return times[-1] + (when - 1.0) * whole if when - 1.0 <= FAR else STAYS
 
 
 def runs_out(times: Sequence[float], left: Sequence[int]) -> tuple[float, bool]:

@@ -45,7 +45,8 @@ class Group:
 
 @dataclass(frozen=True)
 class Headroom(Answer):
-    """Room for each flavor on each host; arrays are [host][flavor].
+    """Room for each flavor on each host; arrays are [host][flavor]. ``there``: hosts that were not
+    removed from their fleet; the others keep their rows, without room, and are counted nowhere.
 
     ``reached``: guests that the scheduler places one after the other until the host refuses
     (``Fleet.capacity``), each flavor as if it came alone. ``most``: guests that any choice of host
@@ -54,6 +55,7 @@ class Headroom(Answer):
     """
 
     hosts: tuple[str, ...]
+    there: npt.NDArray[np.bool_]
     flavors: tuple[str, ...]
     reached: npt.NDArray[np.uint32]
     most: npt.NDArray[np.uint32]
@@ -88,7 +90,8 @@ class Headroom(Answer):
     def ended_by(self, flavor: str) -> dict[str, int]:
         """What ends the flavor -> on how many hosts, the most first."""
         words, numbers = self.ends
-        counts = np.bincount(numbers[:, self._number(flavor)], minlength=len(words))
+        mine = numbers[self.there, self._number(flavor)]
+        counts = np.bincount(mine, minlength=len(words))
         order = np.argsort(-counts, kind="stable")
         return {words[n]: int(counts[n]) for n in order.tolist() if counts[n]}
 
@@ -101,7 +104,7 @@ class Headroom(Answer):
         host = 0
         for fleet in self._asked.fleets:
             for names in GROUPS[what](fleet):
-                for name in names or ("",):
+                for name in (names or ("",)) if self.there[host] else ():
                     members.setdefault(name, []).append(host)
                 host += 1
         return [self._group(name, hosts) for name, hosts in members.items()]
@@ -170,7 +173,7 @@ class Headroom(Answer):
         if none:
             room = f"{len(none)} of them {'has' if len(none) == 1 else 'have'} no room"
             room += f" ({', '.join(none[:3])}{', ...' if len(none) > 3 else ''})"
-        text = f"{counted(n, 'flavor')} on {counted(len(self.hosts), 'host')}: {room}"
+        text = f"{counted(n, 'flavor')} on {counted(int(self.there.sum()), 'host')}: {room}"
         lost = self.at_most - self.in_all
         if not lost.any():
             return f"{text}; no other order reaches more."
@@ -271,7 +274,8 @@ def headroom(
             first += len(fleet)
     names = tuple(name for fleet in several for name in fleet.names)
     asked = _Asked(several, list(requests.values()), options, reached, cap, threads)
-    return Headroom(names, tuple(requests), reached, best, exact, cap, asked)
+    there = behind.there(*several)
+    return Headroom(names, there, tuple(requests), reached, best, exact, cap, asked)
 
 
 def reached_by(

@@ -37,7 +37,8 @@ Ints = npt.NDArray[np.int64]
 @dataclass(frozen=True)
 class Stranded(Answer):
     """Arrays are [kind][host], of ``kinds`` of things (``"dedicated CPUs"``, ``"pages of 1 GiB"``,
-    ``"devices 8086:1889 type-VF physnet0"``...), each counted in its ``units``.
+    ``"devices 8086:1889 type-VF physnet0"``...), each counted in its ``units``. ``there``: hosts
+    that were not removed from their fleet; the others keep their columns, with nothing in them.
 
     ``free``: what is free now. ``stranded``: what of it stays free whichever flavor fills the host.
     ``best``: the flavor that leaves least, -1 where no flavor asks for the kind. ``causes``: what
@@ -51,6 +52,7 @@ class Stranded(Answer):
     """
 
     hosts: tuple[str, ...]
+    there: npt.NDArray[np.bool_]
     flavors: tuple[str, ...]
     kinds: tuple[str, ...]
     units: tuple[str, ...]
@@ -115,7 +117,7 @@ class Stranded(Answer):
         """One sentence: how many CPUs, or of what most, and what they wait for."""
         lost = self.in_all
         if not lost.any():
-            return f"Nothing is stranded on {counted(len(self.hosts), 'host')}."
+            return f"Nothing is stranded on {counted(int(self.there.sum()), 'host')}."
         main = self.causes[0]
         if main.kind != reasons.CPUS:
             # what no flavor asks for says more about the catalogue than about the hosts
@@ -302,6 +304,7 @@ def _together(
     index = np.where(total > 0, average, (free.sum(axis=1) > 0).astype(float))
     return Stranded(
         tuple(name for fleet in fleets for name in fleet.names),
+        behind.there(*fleets),
         flavors,
         kinds,
         tuple(units.values()),

@@ -104,6 +104,8 @@ class Trace:
         rng = np.random.default_rng(fields.number("seed", seed, 0, 2**64 - 1))
         kinds = rng.choice(len(mix), guests, p=shares / shares.sum())
         starts = np.cumsum(rng.exponential(gap, guests))
+        if not np.isfinite(starts).all():
+            raise InvalidValue("per_hour", per_hour, f"a rate at which {guests} guests ever come")
         ends = starts + _stays(rng, guests, stay_hours * HOUR, lifetime)
         return cls.of({name: request for name, (request, _) in mix.items()}, kinds, starts, ends)
 

@@ -14,7 +14,6 @@ from functools import partial
 import numpy as np
 import numpy.typing as npt
 
-from numafit._header import REMOVED_CLASS
 from numafit.errors import InvalidValue, MisuseError
 from numafit.fleet import Fleet
 from numafit.model.options import FitOptions
@@ -60,7 +59,7 @@ def multipliers(text: str) -> dict[str, float] | None:
 def untold(fleet: Fleet) -> dict[str, int]:
     """Weighers that the fleet cannot serve, and of how many hosts it does not tell what they look
     at: free memory and disk, and the CPUs of ``VCPU``, are those of the hosts' inventories."""
-    there = _there(fleet)
+    there = np.flatnonzero(behind.there(fleet)).tolist()
     told = behind.providers(fleet)
     missing = {}
     for name, (main, *_) in _CLASSES.items():
@@ -71,12 +70,6 @@ def untold(fleet: Fleet) -> dict[str, int]:
         if not all(knows):
             missing[name] = len(knows) - sum(knows)
     return missing
-
-
-def _there(fleet: Fleet) -> list[int]:
-    classes = fleet.columns(copy=False)["host_class"][: len(fleet)]
-    found: list[int] = np.flatnonzero(classes != REMOVED_CLASS).tolist()
-    return found
 
 
 @dataclass(slots=True)

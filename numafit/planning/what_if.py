@@ -4,8 +4,8 @@ there are."""
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -20,7 +20,7 @@ from numafit.planning.course import RANDOM, SAMPLES, course
 from numafit.planning.frames import columns_of, frame
 from numafit.planning.trace import Trace
 from numafit.planning.weighers import NOVA, WEIGHERS, multipliers
-from numafit.progress import Progress
+from numafit.progress import Progress, checked
 from numafit.sweeping.answers import Batch, batch_of
 from numafit.sweeping.sweep import sweep
 
@@ -139,8 +139,8 @@ def what_if(
     """Each plan with each trace, on forks of the fleet, which is left as it is.
 
     The answer depends on ``seed`` and on nothing else: not on the number of workers. What
-    ``executor``, ``workers``, ``to`` and ``progress`` are, ``numafit.sweep`` says. Raises
-    InvalidValue for plans of one name.
+    ``executor``, ``workers``, ``to`` and ``progress`` are, ``numafit.sweep`` says; the progress of
+    one plan with one trace is that of its guests. Raises InvalidValue for plans of one name.
     """
     fields.instance("fleet", fleet, Fleet)
     given = [traces] if isinstance(traces, Trace) else list(traces)
@@ -154,7 +154,7 @@ def what_if(
     ]
     if executor is None and len(points) == 1:
         # not worth the start of a process
-        executor, workers = ThreadPoolExecutor(1), None
+        executor, workers, progress = _Here(checked(progress)), None, False
     question = partial(_played, samples=fields.number("samples", samples, 1, 100_000))
     asked = sweep(question, points, executor, seed=seed, workers=workers, to=to, progress=progress)
     parts: dict[str, list[dict[str, Any]]] = {part: [] for part in PARTS}
@@ -163,12 +163,33 @@ def what_if(
     return Comparison(*map(batch_of, parts.values()))
 
 
+class _Here(ThreadPoolExecutor):
+    """Plays a plan in the thread that asks, where somebody may look at its progress."""
+
+    def __init__(self, progress: Progress) -> None:
+        super().__init__(1)
+        self._progress = progress
+
+    def submit(self, ask: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        question, point = args
+        answer: Future[Any] = Future()
+        answer.set_result(ask(partial(question, progress=self._progress), point, **kwargs))
+        return answer
+
+
 def _played(
-    plan: str, trace: int, what: Plan, fleet: Fleet, guests: Trace, seed: int, samples: int
+    plan: str,
+    trace: int,
+    what: Plan,
+    fleet: Fleet,
+    guests: Trace,
+    seed: int,
+    samples: int,
+    progress: Progress = False,
 ) -> list[dict[str, Any]]:
     """In a worker: one plan with one trace."""
-    there = changed(fleet, what.changes)
-    found = course(there, asked_for(guests, what.changes), what.choose, what.options, samples, seed)
+    there, coming = changed(fleet, what.changes), asked_for(guests, what.changes)
+    found = course(there, coming, what.choose, what.options, samples, seed, progress)
     full, last = found.full(), found.samples[-1]
     whole = {
         "came": int(found.placed.sum() + found.refused.sum()),

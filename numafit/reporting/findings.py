@@ -10,6 +10,7 @@ import numpy as np
 from numafit.fleet import Fleet
 from numafit.model.options import FitOptions
 from numafit.model.request import Request
+from numafit.planning import behind
 from numafit.planning.explain import Guests
 from numafit.planning.explain_fleet import FleetExplanation, explain_fleet
 from numafit.planning.headroom import Headroom, headroom
@@ -23,7 +24,8 @@ WORST = 5
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """``room`` and ``lost``: of all hosts of ``fleets``, one fleet after the other. ``refusals``: a
+    """``room`` and ``lost``: of all hosts of ``fleets``, one fleet after the other, without those
+    that were removed from a fleet before. ``refusals``: a
     flavor and why hosts refuse it, the one that fewest take first; ``refused``: of how many flavors
     some host has no room. ``plan``: a flavor, and the moves that make room for it."""
 
@@ -54,14 +56,16 @@ def findings(
     """``catalogue``: name -> Request; ``guests``: those on the hosts, of whom one may have to leave
     for another to fit; ``worst``: flavors whose refusals are explained."""
     options = FitOptions() if options is None else options
-    room = headroom(fleets, catalogue, options, cap=cap, threads=threads)
-    lost = stranded(fleets, catalogue, options, cap=cap, threads=threads)
+    whole = tuple(fleet if behind.there(fleet).all() else fleet[:] for fleet in fleets)
+    room = headroom(whole, catalogue, options, cap=cap, threads=threads)
+    lost = stranded(whole, catalogue, options, cap=cap, threads=threads)
     taking = np.count_nonzero(room.reached, axis=0)
     order = np.argsort(taking, kind="stable")
     refused = [room.flavors[n] for n in order.tolist() if taking[n] < len(room.hosts)]
+    # of the fleets as they were given: claims name hosts by their indices there
     parts = [(fleet, None) for fleet in fleets]
     refusals = tuple(
         (name, explain_fleet(parts, catalogue[name], options, guests=guests))
         for name in refused[:worst]
     )
-    return Findings(tuple(fleets), options, room, lost, refusals, len(refused), plan)
+    return Findings(whole, options, room, lost, refusals, len(refused), plan)

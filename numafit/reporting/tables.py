@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from numafit.errors import printable
-from numafit.planning import stranded_words
+from numafit.planning import headroom_words, stranded_words
 from numafit.planning.explain import KINDS
 from numafit.planning.explain_fleet import FleetExplanation
 from numafit.planning.headroom import Headroom
@@ -17,8 +17,6 @@ from numafit.planning.make_room import MadeRoom
 from numafit.planning.move_plan import rows as steps_of
 from numafit.planning.stranded import Stranded
 
-MOST_ENDS = 2
-"""Quantities that the row of a flavor names."""
 CHANGED = {
     "request": "a change to the request",
     "host": "a change to the host",
@@ -97,7 +95,7 @@ def flavors(room: Headroom) -> Table:
                 Cell(f"{in_all:,}{plus}", in_all),
                 Cell(f"{bound}{most:,}{plus}", most),
                 taking[n],
-                _ends(room, name),
+                headroom_words.ends(room, name),
             )
         )
     columns = (
@@ -108,13 +106,6 @@ def flavors(room: Headroom) -> Table:
         Column("Ended by", help="what refuses the next guest once a host is full (hosts)"),
     )
     return table("flavors", "Room for each flavor, as if it came alone", columns, rows)
-
-
-def _ends(room: Headroom, flavor: str) -> str:
-    found = list(room.ended_by(flavor).items())
-    words = [f"{what} ({hosts:,})" for what, hosts in found[:MOST_ENDS]]
-    rest = sum(hosts for _what, hosts in found[MOST_ENDS:])
-    return ", ".join(words + ([f"others ({rest:,})"] if rest else []))
 
 
 def makes(room: Headroom) -> Table:

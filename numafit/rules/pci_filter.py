@@ -8,11 +8,11 @@ from typing import Any
 
 from numafit.errors import MisuseError
 from numafit.model.guest import PciRequest
+from numafit.model.values import flag
 
 # matched by placement, not against the pools' properties
 _NOT_PROPERTIES = frozenset({"resource_class", "traits", "rp_uuid", "rp_uuids"})
 _WORD = (1 << 64) - 1
-_TRUE = frozenset({"1", "t", "true", "on", "y", "yes"})
 
 
 def spec_matches(spec: Mapping[str, Any], properties: Mapping[str, Any]) -> bool:
@@ -85,8 +85,8 @@ def usable(request: PciRequest, properties: Mapping[str, Any]) -> bool:
     for kind in ("type-PF", "vdpa"):
         if properties.get("dev_type") == kind and not _asked(specs, "dev_type", kind):
             return False
-    if _truth(properties.get("remote_managed")) and not any(
-        _truth(spec.get("remote_managed")) for spec in specs
+    if flag(properties.get("remote_managed")) and not any(
+        flag(spec.get("remote_managed")) for spec in specs
     ):
         return False
     for word in ("true", "false"):
@@ -97,10 +97,6 @@ def usable(request: PciRequest, properties: Mapping[str, Any]) -> bool:
 
 def _asked(specs: Sequence[Mapping[str, Any]], key: str, value: str) -> bool:
     return any(spec.get(key) == value for spec in specs)
-
-
-def _truth(value: Any) -> bool:
-    return value is True or str(value).strip().lower() in _TRUE
 
 
 def group_of(request: PciRequest, number: int) -> str:

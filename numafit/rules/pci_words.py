@@ -8,6 +8,7 @@ from typing import Any
 
 from numafit.model.guest import PciRequest
 from numafit.model.hostinfo import PciPool
+from numafit.model.values import flag
 from numafit.rules.pci_filter import matches, usable
 
 MOST_POOLS = 6
@@ -50,7 +51,7 @@ def _kind(properties: Mapping[str, Any]) -> str:
         words.append(str(properties["resource_class"]))
     if properties.get("dev_type") in _KINDS:
         words.append(_KINDS[properties["dev_type"]])
-    if str(properties.get("remote_managed", "")).lower() == "true":
+    if flag(properties.get("remote_managed")):
         words.append("remote-managed")
     return " ".join(words)
 

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from numafit.fleet import Fleet
-from numafit.planning import reasons
+from numafit.planning import behind, reasons
 from numafit.planning.explain_empty import Verdicts
 from numafit.planning.headroom import reached_by
 from numafit.planning.stranded import Stranded, stranded
@@ -73,7 +73,7 @@ def _on_fleet(fleet: Fleet, verdicts: Verdicts, wanted: Wanted, reading: Reading
     found = FlavorCount(wanted, counts, int(np.count_nonzero(counts >= reading.cap)))
     found.verdicts[ROOM] = int(np.count_nonzero(counts))
     found.not_judged.update(fleet.not_judged(request))
-    none = counts == 0
+    none = (counts == 0) & behind.there(fleet)
     if none.any():
         why = fleet.filled(request, options, np.flatnonzero(none), threads, cap=1).why["status"]
         found.refused.update({reasons.name_of(n): k for n, k in _tally(why)})

@@ -152,7 +152,8 @@ def _of_hosts(counts: Counts) -> Iterator[Family]:
     yield gauge(
         "numafit_build_info", "The version of numafit.", ("version",), [((__version__,), 1)]
     )
-    yield gauge("numafit_hosts", "Hosts that were read.", (), [((), sum(map(len, fleets)))])
+    hosts = int(behind.there(*fleets).sum())
+    yield gauge("numafit_hosts", "Hosts that were read.", (), [((), hosts)])
     resting = sum(len(fleet.disabled) for fleet in fleets)
     yield gauge(
         "numafit_hosts_without_service",

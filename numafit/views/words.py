@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from numafit.model.hostinfo import HostCell, HostInfo, PciPool
+from numafit.model.values import flag
 
 
 def memory(mib: int | None) -> str:
@@ -38,7 +39,7 @@ def pool(found: PciPool) -> str:
     words = [f"{found.count} x {found.vendor_id}:{found.product_id}"]
     tags = ("dev_type", "physical_network")
     words += [str(found.tags[tag]) for tag in tags if found.tags.get(tag)]
-    if str(found.tags.get("remote_managed", "")).lower() == "true":
+    if flag(found.tags.get("remote_managed")):
         words.append("remote-managed")
     return " ".join(words)
 

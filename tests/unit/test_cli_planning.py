@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +101,35 @@ def test_stranded_csv_and_by_host(numafit: Run) -> None:
     below = text[text.index("least with") :]
     assert all(line["host"] in below for line in lost)
     assert lines[0].keys() == {"kind", "unit", "host", "free", "stranded", "best"}
+
+
+@BOTH
+@pytest.mark.parametrize("form", ["table", "json", "csv"])
+def test_what_answers_leave_open_is_said_below_them(numafit: Run, command: str, form: str) -> None:
+    done = numafit(command, FLAVORS, *HOSTS, "--format", form)
+    said = done.out if form == "table" else done.err
+    assert "not judged: DISK_GB: the source of the host does not tell" in said
+    assert "derived from the hosts, as nova-compute reports them: MEMORY_MB, PCPU, VCPU" in said
+
+
+def test_notes_on_each_moment_are_said_once(numafit: Run, tmp_path: Path) -> None:
+    hosts = [read_host_file(path) for path in HOSTS[:2]]
+    Fleet([replace(hosts[0], disabled="maintenance"), hosts[1]]).save(tmp_path / "mon.npz")
+    Fleet(hosts).save(tmp_path / "tue.npz")
+    days = [word for day in ("mon", "tue") for word in ("--fleet", tmp_path / f"{day}.npz")]
+    said = numafit("stranded", FLAVORS, *days, "--over-time", "--flavor", "nfv.large").out
+    assert said.count("take no guests: ") == 1
+    assert f"{hosts[0].name} (maintenance)" in said
+    assert said.count("derived from the hosts") == 1
+
+
+def test_a_flavor_that_no_host_takes_leaves_nothing_open(numafit: Run, tmp_path: Path) -> None:
+    entry = {"name": "p", "vcpus": 4000, "ram": 64, "properties": {"hw:cpu_policy": "dedicated"}}
+    path = tmp_path / "flavors.json"
+    path.write_text(json.dumps([entry]))
+    done = numafit("stranded", path, *HOSTS)
+    assert "stranded on" in done.out
+    assert "not judged" not in done.out + done.err
 
 
 def test_stranded_by_shares(numafit: Run) -> None:

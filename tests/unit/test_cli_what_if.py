@@ -224,6 +224,7 @@ def test_the_bytes_are_those_of_one_worker(there: Path, workers: str) -> None:
         (["--choose", "disk"], "--choose: disk: disk (not known of 2 hosts)."),
         (["--stay", "0"], "0"),
         (["--samples", "1"], "1 is not in the range"),
+        (["--mix", "p2", "--per-hour", "1e-308"], "at which 1000 guests ever come"),
         (["--mix", "p9"], "flavors.json has no flavor 'p9'"),
         (["--trace", "own.csv", "--mix", "p2"], "--mix does not go with --trace"),
         (["--trace", "own.csv", "--per-hour", "3"], "--per-hour does not go with --trace"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 from dataclasses import replace
 from itertools import pairwise
 
@@ -87,6 +88,14 @@ def test_a_trend_says_when_it_will_be_full() -> None:
     # the trace is of ten hours
     assert full.after(10 * HOUR) == pytest.approx(22)
     assert str(full) == "full after 32.0 hours at the trend of dedicated CPUs"
+
+
+def test_a_trend_of_guests_that_come_in_aeons_is_that_of_those_that_come_in_hours() -> None:
+    aeon = 1e300 * HOUR
+    trace = Trace.of(TWO, [0] * 11, np.arange(11) * aeon)
+    with warnings.catch_warnings(action="error"):
+        full = course(Fleet([host("a", 2, 32)]), trace, samples=11).full()
+    assert full.seconds == pytest.approx(32 * aeon)
 
 
 def test_a_trend_says_nothing_of_what_is_far_beyond_the_trace() -> None:

@@ -19,6 +19,7 @@ import pytest
 
 from numafit import Flavor, Fleet, HostCell, HostInfo, InvalidValue, Request, progress
 from numafit.errors import MissingExtra
+from numafit.planning.course import course
 from numafit.planning.drain import drain
 from numafit.planning.headroom import headroom
 from numafit.planning.make_room import make_room
@@ -56,7 +57,13 @@ COUNTED: dict[str, tuple[Verb, int]] = {
         lambda how: what_if(fleet(), TRACE, PLANS, executor=ThreadPoolExecutor(1), progress=how),
         2,
     ),
+    "what-if of one plan, by its guests": (
+        lambda how: what_if(fleet(), TRACE, PLANS[:1], progress=how),
+        2,
+    ),
+    "a course": (lambda how: course(fleet(), TRACE, progress=how), 2),
 }
+MANY = Trace.of(CATALOGUE, [0] * 2500, range(2500))
 TIMED: dict[str, Verb] = {
     "drain": lambda how: drain(fleet(), 0, {}, seconds=1.0, progress=how),
     "make room": lambda how: make_room(fleet(), pinned(8), 2, {}, seconds=1.0, progress=how),
@@ -74,6 +81,14 @@ def test_a_function_is_told_each_step(name: str) -> None:
     said: Said = []
     verb(lambda done, of: said.append((done, of)))
     assert said == [(n, total) for n in range(1, total + 1)]
+
+
+def test_one_long_plan_goes_on_with_its_guests_a_thousand_times_at_the_most() -> None:
+    said: Said = []
+    what_if(fleet(), MANY, PLANS[:1], progress=lambda done, of: said.append((done, of)))
+    assert said[:2] == [(3, 2500), (6, 2500)]
+    assert said[-1] == (2500, 2500)
+    assert len(said) == 834
 
 
 def test_moments_that_nobody_counted_have_no_total() -> None:
