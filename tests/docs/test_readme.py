@@ -90,7 +90,9 @@ def test_examples_of_help_run() -> None:
     assert len(lines) >= len(COMMANDS)
     for line in lines:
         done = numafit(line)
-        assert done.returncode == 0, f"{line}\n{done.stderr}"
+        # whether a machine on which tests run has networks is its own affair
+        expected = {0, 1} if line == "numafit discover" else {0}
+        assert done.returncode in expected, f"{line}\n{done.stderr}"
         assert done.stdout
         assert "Traceback" not in done.stderr
 
