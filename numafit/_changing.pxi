@@ -92,12 +92,15 @@ cdef class Changing(Claiming):
         return {"identity": None, "identities": self.columns.identities | {self.c.identity}}
 
     def stop(self):
-        """From here on every call waits for the arrays that are to take the place of these."""
+        """From here on every call waits for the arrays that are to take the place of these; what
+        calls have taken and given back by now, their claims say."""
         cdef Body old = self.body
         with nogil:
             nf.shared_lock(&old.shared)
             nf.shared_move(&old.shared)
             nf.shared_unlock(&old.shared)
+        while self.turning:
+            time.sleep(0)
 
     def go_on(self, dict others):
         """With other arrays, in which hosts have other indices and what requests name has other
@@ -130,14 +133,15 @@ cdef class Changing(Claiming):
         return [hold for hold in self.kept().get(host, ()) if hold.now in (HELD, GIVING)]
 
     def resettle(self, list kept):
-        """(Hold, Placed) of all claims, on hosts of other indices."""
+        """(Hold, Placed) of all claims that were made before hosts had other indices."""
         cdef Hold hold
         cdef dict held = self.kept()
-        waiting = [hold for own in held.values() for hold in own if (<Hold>hold).now == TAKING]
+        made = [hold for own in held.values() for hold in own]
+        others = [hold for hold in made if hold.placed.epoch == self.epoch or hold.now == TAKING]
         held.clear()
         for hold, placed in kept:
             hold.placed = placed
-        for hold in [hold for hold, _placed in kept] + waiting:
+        for hold in [hold for hold, _placed in kept] + others:
             held.setdefault(hold.placed.host, {})[hold] = None
 
     def grow(self, dict others, list page_rows):

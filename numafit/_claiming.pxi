@@ -30,6 +30,7 @@ cdef class Claiming(Engine):
         if later:
             settle(taken, later)
 
+    @cython.critical_section
     def release(self, list placed):
         """Give all of these (Placed) back, or raise StalePlacement."""
         self.turn(placed, False)
@@ -72,6 +73,10 @@ cdef class Claiming(Engine):
             (<Hold>one).given = self.forks
         if later:
             settle(taken, later)
+
+    def alone(self):
+        """The threads that were on their way are not in this child of a fork."""
+        self.turning = 0
 
     def keep(self):
         """The Held that knows this engine's claims; whoever asks is to keep it."""
@@ -124,7 +129,7 @@ cdef class Claiming(Engine):
 
     @cython.critical_section
     def hold(self, list holds):
-        """These (Hold) hold what is in use already."""
+        """These (Hold) hold what is in use already. The caller holds ``changes_lock``."""
         cdef Hold hold
         for hold in holds:
             self.link(hold)
@@ -174,34 +179,35 @@ cdef class Claiming(Engine):
         cdef nf_claim_item *items = few
         cdef int status = NF_EMOVED
         cdef Body body
-        cdef Placed one = None
+        cdef Placed one
         if self.read_only:
             raise MisuseError(
                 "the fleet is open for reading alone: claim from a fork() of it, which is your own")
         if n > 4:
             items = <nf_claim_item *>zeroed(n, sizeof(nf_claim_item))
-        while come_again(status):
-            body = self.body
-            failed = 0
-            for i in range(n):
-                one = placed[i]
-                if one.epoch != self.epoch:
-                    status = NF_STALE
-                    break
-                if one.prepared.c.fleet != self.c.identity:
-                    self.renew(one, take)
-                one.fill(&items[i])
-            with nogil:
-                if take:
-                    status = nf.shared_claim(&body.shared, items, n, &failed, &why)
-                else:
-                    status = nf.shared_release(&body.shared, items, n, &failed, &why)
-            if status == NF_EMOVED:
-                wait_for(self, body)
-        if n > 4:
-            free(items)
-        if one is not None and one.epoch != self.epoch:
-            raise StalePlacement("hosts have other indices since compact()")
+        try:
+            while come_again(status):
+                body = self.body
+                failed = 0
+                for i in range(n):
+                    one = placed[i]
+                    if one.prepared.c.fleet != self.c.identity:
+                        self.renew(one, take)
+                    one.fill(&items[i])
+                for i in range(n):  # not before: others may have had their turn meanwhile
+                    (<Placed>placed[i]).in_place()
+                self.turning += 1
+                with nogil:
+                    if take:
+                        status = nf.shared_claim(&body.shared, items, n, &failed, &why)
+                    else:
+                        status = nf.shared_release(&body.shared, items, n, &failed, &why)
+                self.turning -= 1
+                if status == NF_EMOVED:
+                    wait_for(self, body)
+        finally:
+            if n > 4:
+                free(items)
         if status != NF_OK:
             raise self.stale(status, <Placed>placed[failed], &why)
         return 0

@@ -33,7 +33,7 @@ import numpy as np
 
 from numafit.columns import refusals
 from numafit.columns.schema import COLUMNS
-from numafit.errors import InvalidRequest, MisuseError, StalePlacement, shorten
+from numafit.errors import MOVED, InvalidRequest, MisuseError, StalePlacement, shorten
 from numafit.rules import pci_filter
 from numafit.rules.candidates import second_finds, why_not
 from numafit.model.options import PCI_MATCHINGS, PHYSNET_AFFINITIES, STRATEGIES, FitOptions
@@ -125,7 +125,8 @@ cdef class Engine(Lent):
 
     cdef bint read_only
     cdef dict cache
-    cdef uint32_t epoch  # grows with each compact()
+    cdef readonly uint32_t epoch  # grows with each compact()
+    cdef uint32_t turning  # calls in C that take or give back, or whose claims do not say so yet
     cdef set identities  # that requests of before were prepared for
     cdef public object journal  # of its claims, or None
     cdef object held_by  # weak: claims know the engine, which does not keep them
@@ -146,7 +147,7 @@ cdef class Engine(Lent):
     @cython.critical_section
     cdef Prepared prepared(self, object request):
         cdef Prepared last = self.last_prepared
-        if last is not None and request is last.request:
+        if last is not None and request is last.request and last.c.fleet == self.c.identity:
             return last
         if type(request) is Prepared:
             if (<Prepared>request).c.fleet == self.c.identity:
@@ -155,7 +156,8 @@ cdef class Engine(Lent):
                 raise MisuseError("request: it was prepared for another fleet")
             request = (<Prepared>request).request  # the fleet has learned new numbers since
         entry = self.cache.get(id(request))
-        if entry is None or (<Prepared>entry).request is not request:
+        if entry is None or (<Prepared>entry).request is not request or \
+                (<Prepared>entry).c.fleet != self.c.identity:
             if len(self.cache) >= 256:  # bounded: a stream of new requests must not pile up
                 self.cache.clear()
             entry = self.cache[id(request)] = self.prepare(request)
@@ -177,13 +179,17 @@ cdef class Engine(Lent):
 
     cdef Prepared prepare_parts(self, tuple cells, bint isolated, object networks, tuple pci,
                                 object mapping, object resources=None):
-        cdef Prepared p = Prepared.__new__(Prepared)
-        p.columns = self.columns
-        prepare_cells(p, cells, isolated)
-        prepare_nets(p, networks, self.columns.nets)
-        prepare_pci(p, pci, self.columns, self.spec_masks, mapping)
-        prepare_resources(p, resources, self.columns)
-        p.c.fleet = self.c.identity
+        cdef Prepared p = None
+        cdef uint64_t identity = 0
+        # another thread may number all anew while names are looked up here
+        while p is None or identity != self.c.identity:
+            identity = self.c.identity
+            try:
+                p = self.looked_up(cells, isolated, networks, pci, mapping, resources)
+            except Exception:
+                if identity == self.c.identity:
+                    raise
+        p.c.fleet = identity
         p.workspace_bytes = nf.fit_bytes(self.c, &p.c)
         p.max_slots = nf.max_slots(&p.c)
         p.max_draws = nf.max_draws(self.c, &p.c)
@@ -191,15 +197,28 @@ cdef class Engine(Lent):
             raise misuse(NF_EINVAL, "request")
         return p
 
+    cdef Prepared looked_up(self, tuple cells, bint isolated, object networks, tuple pci,
+                            object mapping, object resources):
+        cdef Prepared p = Prepared.__new__(Prepared)
+        p.columns = self.columns
+        prepare_cells(p, cells, isolated)
+        prepare_nets(p, networks, self.columns.nets)
+        prepare_pci(p, pci, self.columns, self.spec_masks, mapping)
+        prepare_resources(p, resources, self.columns)
+        return p
+
     def fit(self, uint32_t host, request, options=None):
         """Placement or Refusal."""
         cdef nf_reason why
         cdef Placed placed
         cdef int status = NF_EMOVED
+        cdef uint32_t epoch = self.epoch
         if host >= self.c.n_hosts:
             raise MisuseError(f"host={host}: expected 0 to {self.c.n_hosts - 1}")
         while come_again(status):
             placed = new_placed(self, self.prepared(request), host)
+            placed.epoch = epoch
+            placed.in_place()
             placed.options = native_options(options).c
             status = self.fit_one(placed, &why)
         if status == NF_OK:
@@ -248,6 +267,7 @@ cdef class Engine(Lent):
                 found = self.refusal_now(placed, why, True)
                 if found is not None:
                     return found
+            placed.in_place()
             bare = new_refused(self.c, placed)  # claims come and go: nothing is known of its cells
             bare.why, bare.n = first, 0
             name(bare, self.columns.names)
@@ -259,6 +279,7 @@ cdef class Engine(Lent):
         cdef Refused made
         cdef uint32_t became
         cdef int status
+        placed.in_place()
         if placed.prepared.c.fleet != self.c.identity:
             placed.prepared = self.prepared(placed.prepared)
         made = new_refused(self.c, placed)
@@ -275,22 +296,25 @@ cdef class Engine(Lent):
             if status < 0:
                 raise misuse(status, "fit")
         made.why = why[0]
-        return refusal_of(made) if self.keep_what_stands_behind(made, placed.generation) else None
+        return refusal_of(made) if self.keep_what_stands_behind(made, placed) else None
 
-    cdef bint keep_what_stands_behind(self, Refused made, uint64_t generation) except -1:
+    cdef bint keep_what_stands_behind(self, Refused made, Placed placed) except -1:
         """All that its words are made of; false: the host has changed since it was refused."""
         cdef int status = made.why.status
         columns = self.columns
-        if status == NF_RESOURCE or NF_PCI_DEVICES <= status <= NF_TOGETHER or generation >> 32:
+        if status == NF_RESOURCE or NF_PCI_DEVICES <= status <= NF_TOGETHER or \
+                placed.generation >> 32:
             with columns.devices_lock:  # while the host stays what it is
-                return self.keep_of(made, generation)
-        return self.keep_of(made, generation)
+                return self.keep_of(made, placed)
+        return self.keep_of(made, placed)
 
-    cdef bint keep_of(self, Refused made, uint64_t generation) except -1:
+    cdef bint keep_of(self, Refused made, Placed placed) except -1:
         """The same, of a host that no change is on its way of."""
         cdef int status = made.why.status
+        cdef uint64_t generation = placed.generation
         cdef HostCopy still
         columns = self.columns
+        placed.in_place()
         name(made, columns.names)
         if made.prepared.c.fleet != self.c.identity or \
                 self.c.host_generation[made.host] >> 32 != generation >> 32:
@@ -318,9 +342,14 @@ cdef class Engine(Lent):
         native = placement._native
         if native is None or (<Placed>native).engine is not self:
             return None
-        if (<Placed>native).epoch != self.epoch:
-            raise StalePlacement("hosts have other indices since compact()")
+        (<Placed>native).in_place()
         return (<Placed>native).host
+
+    def untakable(self, Placed refused):
+        """Can the host, which has not changed since, never take the placement that it has refused?
+        nova finds a few such (docs/nova-differences.md), and so does ``fit``."""
+        return refused.epoch == self.epoch and \
+            self.c.host_generation[refused.host] == refused.generation
 
     def adopt(self, uint32_t host, placement):
         """A Placement that was made elsewhere, in this fleet's numbers."""

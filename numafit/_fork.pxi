@@ -104,6 +104,9 @@ def unlock_columns_in_child():
         for name in LOCKS:
             if id(getattr(columns, name)) not in ours:  # made meanwhile, by a thread that is gone
                 setattr(columns, name, RLock())
+        engine = None if columns.engine is None else columns.engine()
+        if engine is not None:
+            engine.alone()
     unlock_columns()
 
 

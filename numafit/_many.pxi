@@ -116,9 +116,9 @@ cdef class ManyHosts(Changing):
             raise misuse(status, "capacity")
         return status == NF_OK
 
-    def choose(self, Query q, hosts, uint32_t count, uint32_t by, scores):
+    def choose(self, Query q, hosts, uint32_t count, uint32_t by, scores, uint32_t epoch):
         """The guest's Placement on the best host that can take it; ``None``: no host can;
-        ``False``: the host changed meanwhile."""
+        ``False``: the host changed meanwhile, or hosts have other indices than in this epoch."""
         cdef nf_hosts chosen
         cdef nf_scratch scratch
         cdef nf_preference preference
@@ -134,6 +134,8 @@ cdef class ManyHosts(Changing):
         preference.scores = NULL if scores is None else <double *>address(scores)
         while come_again(status):
             body, p = self.body, self.prepared_of(q)
+            if epoch != self.epoch:
+                return False
             best.host = 0xffffffff
             best.score = 0.0
             scratch.bytes = max(p.workspace_bytes, sizeof(stack))
@@ -147,6 +149,8 @@ cdef class ManyHosts(Changing):
                 free(scratch.memory)
             if status == NF_EMOVED:
                 wait_for(self, body)
+        if epoch != self.epoch:
+            return False
         if status < 0:
             raise misuse(status, "schedule")
         if best.host == 0xffffffff:

@@ -13,6 +13,7 @@ cdef class Placed:
     cdef nf_options options
     cdef readonly uint64_t generation
     cdef uint32_t epoch  # of the engine, when it was made
+    cdef dict units  # by resource class, as its host asked for them; None: not looked at yet
     cdef uint32_t became  # how often the host had become another one by then
 
     def __dealloc__(self):
@@ -26,10 +27,15 @@ cdef class Placed:
         item.options = &self.options
         item.placement = &self.out
 
+    cdef int in_place(self) except -1:
+        """Raise StalePlacement where its host has another index by now."""
+        if self.epoch != self.engine.epoch:
+            raise StalePlacement(MOVED)
+        return 0
+
     cdef int there(self) except -1:
         """Raise StalePlacement where its numbers stand for something else by now."""
-        if self.epoch != self.engine.epoch:
-            raise StalePlacement("hosts have other indices since compact()")
+        self.in_place()
         if self.became != self.engine.c.host_generation[self.host] >> 32:
             raise StalePlacement(
                 f"{self.engine.known_as(self.host)}: it has become another host since the "
@@ -47,8 +53,7 @@ cdef class Placed:
         cdef const int32_t *cpus
         cdef list cells = [], vcpus
         cdef dict pinning
-        if self.epoch != self.engine.epoch:  # cells and layouts have kept their numbers until then
-            self.there()
+        self.in_place()  # cells and layouts have kept their numbers until then
         for g in range(self.prepared.c.n_cells):
             placed = &self.out.cells[g]
             cpus = self.engine.cpus_of(placed.layout)
@@ -89,17 +94,23 @@ cdef class Placed:
             self.there()
             return self.engine.columns.not_judged(self.host, request.resources)
 
-    def amounts(self):
-        """Units that it takes, by resource class: what the query asks that finds the host."""
+    def amounts(self, kind=None):
+        """Units that it takes, by resource class: what the query asks that finds the host.
+        ``kind``: the host's when it was placed, for who knows it."""
         cdef Prepared p = self.prepared
         if p.amounts is not None:
             return p.amounts
         asked = None if p.request is None else p.request.resources
         if asked is None:
             return {}
-        columns = self.engine.columns
-        kind = columns.host_kinds[columns.host_class[self.host]]
-        return asked.second.amounts if second_finds(kind, asked) else asked.amounts
+        if self.units is None:
+            if kind is None:
+                columns = self.engine.columns
+                with columns.devices_lock:
+                    self.there()
+                    kind = columns.host_kinds[columns.host_class[self.host]]
+            self.units = asked.second.amounts if second_finds(kind, asked) else asked.amounts
+        return self.units
 
     def counted(self):
         """Those of the units that the host counts: of classes that the fleet knew when the request

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from numafit._header import REMOVED_CLASS
 from numafit.adopting import IN_USAGE, counted
-from numafit.changing import Change, Kind, Target, freeze, move_claims
+from numafit.changing import Change, Kind, Target, freeze, kind_of, move_claims
 from numafit.claims import Claim
 from numafit.columns.in_order import tidy
 from numafit.columns.snapshot import HostNow
@@ -204,19 +204,23 @@ class Changes(KeptClaims):
             becomes = np.where(there, np.cumsum(there) - 1, -1)
             if columns.tidy:
                 return becomes
-            claims = self._claims_with_holdings()
-            engine.stop()
+            epoch = engine.epoch
             try:
+                engine.stop()
+                claims = self._claims_with_holdings()
                 made = tidy(columns)
                 others = {**made.known(), **made.given_and_derived()}
                 for name in ("_counts", "n_hosts", "n_cells", "slab"):
                     others[name] = getattr(made, name)
                 others |= {"living": None, "tidy": True, "_shared": set()}
+                engine.go_on(others)
+                move_claims(engine, claims, becomes)
             except BaseException:
-                engine.go_on({})
+                if engine.epoch == epoch:
+                    engine.go_on({})
+                else:  # Ctrl-C comes once
+                    move_claims(engine, claims, becomes)
                 raise
-            engine.go_on(others)
-            move_claims(engine, claims, becomes)
         return becomes
 
     def sync(self, database: NovaDb | str, claims: str = IN_USAGE, alone: bool = False) -> Changed:
@@ -260,12 +264,12 @@ class Changes(KeptClaims):
     def _claims_with_holdings(self) -> list[tuple[Claim, Holding, dict[str, int]]]:
         """All of them with the units that hosts count; their placements are read before hosts have
         other indices."""
-        engine = self._engine
+        engine, columns = self._engine, self._columns
         found = []
         for host in engine.claimed_hosts():
             for claim in engine.still_held(host):
                 if isinstance(claim, Claim):
-                    freeze(claim, self._columns.names[host])
+                    freeze(claim, columns.names[host], kind_of(columns, host))
                     found.append((claim, claim.holding(), claim.placed.counted()))
         return found
 

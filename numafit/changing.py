@@ -20,6 +20,7 @@ from numafit.judging import Judged, in_usage, on_top
 from numafit.model.hostinfo import HostInfo, PciPool
 from numafit.model.placement import PciAllocation, with_native
 from numafit.moments import writing
+from numafit.rules.candidates import HostKind
 
 Source = Any
 """A HostInfo, or a row of nova."""
@@ -81,11 +82,12 @@ class Change:
         engine, columns = self._engine, self._columns
         with columns.devices_lock:
             (cell, pool, word), sizes = engine.place_of(host)
+            kind = kind_of(columns, host)
             engine.take_out(host)
             claims, _generation = self._claims(host)  # from here on there are no more
             name = columns.names[host]
             for claim in claims:
-                freeze(claim, name)
+                freeze(claim, name, kind)
             self._living.give_back(Place(cell, pool, word), *sizes)
             self._forget_pools(pool, sizes[2])
             columns.own("providers_of_hosts").pop(host, None)
@@ -137,7 +139,7 @@ class Change:
             with columns.devices_lock:
                 claims, generation = ([], None) if new else self._claims(target.host)
                 for claim in claims:
-                    freeze(claim, columns.names[target.host])
+                    freeze(claim, columns.names[target.host], kind_of(columns, target.host))
                 judged, gathered_now, at = self._judge(gathered, n, target, claims)
                 draft = judged.draft
                 old = None if new else engine.place_of(target.host)
@@ -291,8 +293,13 @@ def _sizes(gathered: Gatherer, n: int) -> tuple[int, int, int]:
     return end - first, words, gathered.pools.edges[n + 1] - gathered.pools.edges[n]
 
 
-def freeze(claim: Claim, name: str) -> None:
-    """What the placement says is what it was on the host that it was made for."""
+def kind_of(columns: Columns, host: int) -> HostKind:
+    kind: HostKind = columns.host_kinds[columns.host_class[host]]
+    return kind
+
+
+def freeze(claim: Claim, name: str, kind: HostKind) -> None:
+    """What claim and placement say is what it was on the host that they were made for."""
     placement = claim.placement
     if placement._host_name is None:
         placement._host_name = name
@@ -301,4 +308,4 @@ def freeze(claim: Claim, name: str) -> None:
     if placement._not_judged is None:
         with suppress(StalePlacement):  # the host was removed just now
             _ = placement.not_judged
-    _ = placement.cells
+    _ = placement.cells, claim.placed.amounts(kind)

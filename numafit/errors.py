@@ -153,6 +153,10 @@ class StalePlacement(NumafitError, RuntimeError):
     """A placement that no longer holds on its host: something else took what it needs."""
 
 
+MOVED = "hosts have other indices since compact()"
+"""Why who has an index, or a placement, of before gets StalePlacement."""
+
+
 class MisuseError(NumafitError, ValueError):
     """A call that makes no sense, whatever the hosts hold: an argument of another type or out of
     bounds, a claim of another fleet. ``status`` is the engine's code."""

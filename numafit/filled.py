@@ -130,6 +130,17 @@ class FilledHalf:
         if keywords:
             options = chosen(options, keywords)
         asked = fields.listed("requests", requests, "a list of Requests")
+        with self._columns.changes_lock:
+            return self._filled_mix(asked, options, threads, cap, weights)
+
+    def _filled_mix(
+        self,
+        asked: Sequence[Request | Prepared],
+        options: FitOptions | None,
+        threads: int,
+        cap: int,
+        weights: Sequence[float] | None,
+    ) -> list[Filled]:
         counts = self.capacity(asked, options, threads=threads, cap=cap, weights=weights)
         queries = [self._engine.query(one, options) for one in asked]
         order = _turns(counts, mix_shares(weights, len(queries), True))

@@ -17,7 +17,7 @@ from numafit.columns import Columns, npz
 from numafit.columns.snapshot import HostNow
 from numafit.copied import CopiedHalf
 from numafit.devices import pci_support
-from numafit.errors import InvalidValue, MisuseError, StalePlacement, shorten
+from numafit.errors import MOVED, InvalidValue, MisuseError, StalePlacement, shorten
 from numafit.filled import FilledHalf
 from numafit.inherited import release
 from numafit.journal import Journal
@@ -37,10 +37,11 @@ from numafit.spans import (
     Hosts,
     host_index,
     host_indices,
+    in_one_numbering,
     in_threads,
     mix_shares,
 )
-from numafit.stream import CLAIM_ATTEMPTS, Chooser, schedule, untakable
+from numafit.stream import CLAIM_ATTEMPTS, Chooser, schedule
 
 if TYPE_CHECKING:
     from numafit.columns.nova_rows import Row
@@ -171,10 +172,18 @@ class Fleet(Changes, PlacementHalf, FilledHalf, CopiedHalf, ShownHalf):
             return self._now(host).hostinfo()
 
     def hostinfos(self, hosts: Hosts = None) -> Iterator[HostInfo]:
-        """``hostinfo`` of each host, one after the other."""
+        """``hostinfo`` of each host, one after the other. Raises StalePlacement once ``compact``
+        has come in between."""
+        epoch = self._engine.epoch
         indices = host_indices(hosts, len(self))
         everything = range(len(self)) if indices is None else indices.tolist()
-        return (self.hostinfo(host) for host in everything)
+        return (self._hostinfo_of(host, epoch) for host in everything)
+
+    def _hostinfo_of(self, host: int, epoch: int) -> HostInfo:
+        with unchanged(self._engine):
+            if self._engine.epoch != epoch:
+                raise StalePlacement(MOVED)
+            return self._now(host).hostinfo()
 
     def _now(self, host: int) -> HostNow:
         """The host at this moment: no claim is seen by half."""
@@ -217,15 +226,18 @@ class Fleet(Changes, PlacementHalf, FilledHalf, CopiedHalf, ShownHalf):
         if keywords:
             options = chosen(options, keywords)
         query = self._engine.query(request, options)
-        indices = host_indices(hosts, len(self))
-        fits = np.zeros(len(self) if indices is None else len(indices), np.uint8)
 
-        def part(first: int, last: int) -> None:
-            some = None if indices is None else indices[first:last]
-            self._engine.scan(query, some, first, last - first, fits[first:last])
+        def ask(indices: npt.NDArray[np.uint32] | None, n: int) -> npt.NDArray[np.uint8]:
+            fits = np.zeros(n, np.uint8)
 
-        in_threads(part, len(fits), threads)
-        return fits.view(np.bool_)
+            def part(first: int, last: int) -> None:
+                some = None if indices is None else indices[first:last]
+                self._engine.scan(query, some, first, last - first, fits[first:last])
+
+            in_threads(part, n, threads)
+            return fits
+
+        return in_one_numbering(self._engine, hosts, ask).view(np.bool_)
 
     def capacity(
         self,
@@ -254,20 +266,22 @@ class Fleet(Changes, PlacementHalf, FilledHalf, CopiedHalf, ShownHalf):
         if not all(query.bounded for query in queries):
             raise MisuseError("capacity: the request asks for nothing that runs out")
         shares = mix_shares(weights, len(queries), mixed)
-        indices = host_indices(hosts, len(self))
-        n = len(self) if indices is None else len(indices)
-        counts = np.zeros((n, len(queries)) if mixed else n, np.uint32)
 
-        def part(first: int, last: int) -> None:
-            some = None if indices is None else indices[first:last]
-            span = (some, first, last - first, cap, counts[first:last])
-            if mixed:
-                self._engine.mix(queries, shares, *span)
-            else:
-                self._engine.capacity(queries[0], *span)
+        def ask(indices: npt.NDArray[np.uint32] | None, n: int) -> npt.NDArray[np.uint32]:
+            counts = np.zeros((n, len(queries)) if mixed else n, np.uint32)
 
-        in_threads(part, n, threads, step=FEW_HOSTS)
-        return counts
+            def part(first: int, last: int) -> None:
+                some = None if indices is None else indices[first:last]
+                span = (some, first, last - first, cap, counts[first:last])
+                if mixed:
+                    self._engine.mix(queries, shares, *span)
+                else:
+                    self._engine.capacity(queries[0], *span)
+
+            in_threads(part, n, threads, step=FEW_HOSTS)
+            return counts
+
+        return in_one_numbering(self._engine, hosts, ask)
 
     def fit(
         self,
@@ -283,14 +297,18 @@ class Fleet(Changes, PlacementHalf, FilledHalf, CopiedHalf, ShownHalf):
             options = chosen(options, keywords)
         if limit is not None:
             limit = fields.number("limit", limit, 0, 0xFFFFFFFF, "placements")
-        found: list[Placement] = []
-        for host in self._candidates(request, options, hosts, threads, limit):
-            if limit is not None and len(found) >= limit:
-                break
-            placement = self._engine.fit(host, request, options)
-            if isinstance(placement, Placement):
-                found.append(placement)
-        return found
+
+        def ask(indices: npt.NDArray[np.uint32] | None, n: int) -> list[Placement]:
+            found: list[Placement] = []
+            for host in self._candidates(request, options, indices, n, threads, limit):
+                if limit is not None and len(found) >= limit:
+                    break
+                placement = self._engine.fit(host, request, options)
+                if isinstance(placement, Placement):
+                    found.append(placement)
+            return found
+
+        return in_one_numbering(self._engine, hosts, ask)
 
     def fit_on(
         self,
@@ -366,7 +384,7 @@ class Fleet(Changes, PlacementHalf, FilledHalf, CopiedHalf, ShownHalf):
             try:
                 return self._take(placement, None)
             except StalePlacement:
-                if untakable(self._engine, placement):
+                if self._engine.untakable(placement._native):
                     raise
                 # another thread was faster; what is left may still do
         raise StalePlacement(
@@ -467,17 +485,17 @@ class Fleet(Changes, PlacementHalf, FilledHalf, CopiedHalf, ShownHalf):
         self,
         request: Asked,
         options: FitOptions | None,
-        hosts: Hosts,
+        indices: npt.NDArray[np.uint32] | None,
+        n: int,
         threads: int,
         limit: int | None,
     ) -> Iterator[int]:
         """Hosts that can. With a limit there is no point in asking all of them first."""
-        indices = host_indices(hosts, len(self))
-        everything = range(len(self)) if indices is None else indices.tolist()
+        everything = range(n) if indices is None else indices.tolist()
         if limit is not None:
             yield from everything
             return
         fits = self.scan(request, options, indices, threads)
-        for host, fit in zip(everything, fits.tolist(), strict=True):
+        for host, fit in zip(everything, fits.tolist(), strict=False):  # others may have come
             if fit:
                 yield host

@@ -13,6 +13,7 @@ from numafit.columns import Columns
 from numafit.errors import MisuseError, shorten
 from numafit.journal import Journal
 from numafit.model import fields
+from numafit.moments import unchanged
 from numafit.spans import Hosts, host_indices
 
 
@@ -38,14 +39,15 @@ class KeptClaims:
         """Claims that are held, those of one host after the other, each in the order in which they
         were made. ``hosts``: indices (default: all hosts). Those that C code has taken are not
         among them."""
-        indices = host_indices(hosts, self._columns.n_hosts)
-        everywhere = self._engine.claimed_hosts() if indices is None else indices.tolist()
-        return [
-            claim
-            for host in everywhere
-            for claim in self._engine.claims_of(host)
-            if isinstance(claim, Claim)
-        ]
+        engine = self._engine
+        with unchanged(engine):
+            indices = host_indices(hosts, self._columns.n_hosts)
+            return [
+                claim
+                for host in (engine.claimed_hosts() if indices is None else indices.tolist())
+                for claim in engine.claims_of(host)
+                if isinstance(claim, Claim)
+            ]
 
     @property
     def journal(self) -> Journal | None:
@@ -75,10 +77,11 @@ class KeptClaims:
         adopting = Adopting(self._engine, self.index)
         if not isinstance(claims, Journal):
             given = fields.iterable("claims", claims, "a list of claims, or a Journal")
-            return adopting.written(given, with_usage)
+            with self._columns.changes_lock:  # no host becomes another meanwhile
+                return adopting.written(given, with_usage)
         if self._engine.journal is not None or self._engine.claimed_hosts():
             raise MisuseError("claims: the fleet has claims; expected one that has none")
-        with claims.locked():
+        with self._columns.changes_lock, claims.locked():
             found = adopting.journalled(claims, self._columns.saved_at, with_usage)
             self._engine.journal = claims
         return found

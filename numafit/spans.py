@@ -8,15 +8,17 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-from numafit.errors import MisuseError, shorten
+from numafit._engine import Engine
+from numafit.errors import MOVED, MisuseError, StalePlacement, shorten
 from numafit.model import fields
 
 Hosts = Sequence[int] | npt.NDArray[np.integer[Any]] | None
+Answer = TypeVar("Answer")
 
 
 def host_index(host: object, n_hosts: int) -> int:
@@ -47,6 +49,28 @@ def host_indices(hosts: Hosts, n_hosts: int) -> npt.NDArray[np.uint32] | None:
     if given.size and (int(given.min()) < 0 or int(given.max()) >= n_hosts):
         raise MisuseError(f"hosts: expected indices from 0 to {n_hosts - 1}")
     return np.ascontiguousarray(given, dtype=np.uint32)
+
+
+def in_one_numbering(
+    engine: Engine,
+    hosts: Hosts,
+    ask: Callable[[npt.NDArray[np.uint32] | None, int], Answer],
+) -> Answer:
+    """``ask(indices, how many)``, in which no index comes to be another host's: about all hosts it
+    is asked anew where ``compact`` has come in between; of some StalePlacement is raised."""
+    while True:
+        epoch, n_hosts = engine.epoch, engine.columns.n_hosts
+        indices = host_indices(hosts, n_hosts)
+        try:
+            answer = ask(indices, n_hosts if indices is None else len(indices))
+        except (MisuseError, StalePlacement):  # of an index that is no host's any more, perhaps
+            if engine.epoch == epoch:
+                raise
+        else:
+            if engine.epoch == epoch:
+                return answer
+        if indices is not None:
+            raise StalePlacement(MOVED)
 
 
 def mix_shares(weights: Sequence[float] | None, n: int, mixed: bool) -> list[float]:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from numafit._engine import BY, ManyHosts, Prepared, Query
 from numafit.claims import Claim, take
-from numafit.errors import InvalidValue, MisuseError, StalePlacement
+from numafit.errors import MOVED, InvalidValue, MisuseError, StalePlacement
 from numafit.model.options import FitOptions
 from numafit.model.placement import Placement
 from numafit.model.request import Request
@@ -28,35 +28,42 @@ class Chooser:
     def __init__(self, engine: ManyHosts, choose: str | Scores, hosts: Hosts) -> None:
         n_hosts = engine.columns.n_hosts
         self._engine = engine
+        self._epoch = engine.epoch
         self._hosts = host_indices(hosts, n_hosts)
         self._count = n_hosts if self._hosts is None else len(self._hosts)
         self._by, self._scores = _preference(choose, n_hosts)
 
+    def _among(self) -> tuple[npt.NDArray[np.uint32] | None, int, int]:
+        """The hosts as the engine has them in this epoch: indices (``None``: those from 0 on) and
+        how many."""
+        epoch = self._engine.epoch
+        if self._hosts is None and self._scores is None:
+            return None, self._engine.columns.n_hosts, epoch
+        if epoch != self._epoch:
+            raise StalePlacement(MOVED)
+        return self._hosts, self._count, epoch
+
     def take(self, query: Query) -> Claim | None:
         """The best of the hosts that can, taken; ``None``: no host can."""
-        engine, hosts, count = self._engine, self._hosts, self._count
+        engine = self._engine
+        hosts, count, epoch = self._among()
         attempts = 0
         while attempts < CLAIM_ATTEMPTS:
             with device_lists(engine):
-                found = engine.choose(query, hosts, count, self._by, self._scores)
+                found = engine.choose(query, hosts, count, self._by, self._scores, epoch)
                 if found is None:
                     return None
                 if isinstance(found, Placement):
                     with suppress(StalePlacement):
                         return take(engine, found, found._native)
-                    if untakable(engine, found):
+                    if engine.untakable(found._native):
                         hosts = _without(found._native.host, hosts, count)
                         count = len(hosts)
                         continue
             attempts += 1
+            if engine.epoch != epoch:
+                hosts, count, epoch = self._among()
         raise StalePlacement(f"{CLAIM_ATTEMPTS} hosts in a row changed between choice and claim")
-
-
-def untakable(engine: ManyHosts, refused: Placement) -> bool:
-    """Can the host, which has not changed since, never take the placement that it has refused?
-    nova finds a few such (docs/nova-differences.md), and so does ``fit``."""
-    placed = refused._native
-    return bool(engine.generation(placed.host) == placed.generation)
 
 
 def _without(host: int, hosts: npt.NDArray[np.uint32] | None, count: int) -> npt.NDArray[np.uint32]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from numafit.errors import InvalidValue
+from numafit.errors import InvalidValue, StalePlacement
 from numafit.model import fields
 from numafit.model.fields import MAX_ID
 from numafit.model.guest import CPU_POLICIES, MAX_MEMORY_MB, THREAD_POLICIES, PciRequest
@@ -166,27 +166,36 @@ class Placement:
 
     @property
     def host_name(self) -> str:
-        if self._host_name is None:
-            self._host_name = self._native.host_name
-        return self._host_name
+        known = self._host_name
+        return self._told("_host_name", lambda native: native.host_name) if known is None else known
 
     @property
     def cells(self) -> tuple[PlacementCell, ...]:
-        if self._cells is None:
-            self._cells = self._native.decode()
-        return self._cells
+        known = self._cells
+        return self._told("_cells", lambda native: native.decode()) if known is None else known
 
     @property
     def pci(self) -> tuple[PciAllocation, ...]:
-        if self._pci is None:
-            self._pci = self._native.decode_pci()
-        return self._pci
+        known = self._pci
+        return self._told("_pci", lambda native: native.decode_pci()) if known is None else known
 
     @property
     def not_judged(self) -> tuple[str, ...]:
-        if self._not_judged is None:
-            self._not_judged = self._native.not_judged()
-        return self._not_judged
+        known = self._not_judged
+        read = lambda native: native.not_judged()  # noqa: E731
+        return self._told("_not_judged", read) if known is None else known
+
+    def _told(self, slot: str, read: Callable[[Any], object]) -> Any:
+        """What the engine says, read once. Who changes the host of a claim reads it first, and
+        hands over other numbers: also while this waits."""
+        while (known := getattr(self, slot)) is None:
+            native = self._native
+            try:
+                setattr(self, slot, read(native))
+            except StalePlacement:
+                if getattr(self, slot) is None and self._native is native:
+                    raise
+        return known
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Placement):
