@@ -70,6 +70,13 @@ def there(*fleets: Fleet) -> Flags:
     return np.asarray(np.concatenate([*classes, np.empty(0, np.uint32)]) != REMOVED_CLASS)
 
 
+def takes_guests(fleet: Fleet) -> Flags:
+    """Which hosts are there, and their compute services enabled."""
+    closed = {n for n, kind in enumerate(_kinds(fleet)) if kind.disabled} | {REMOVED_CLASS}
+    numbers = fleet._columns.host_class[: len(fleet)]
+    return np.asarray(~np.isin(numbers, list(closed)))
+
+
 def host_there(fleet: Fleet, host: object) -> int:
     """A host's index. Raises MisuseError for what is none, and for a host that was removed."""
     index = host_index(host, len(fleet))

@@ -173,6 +173,7 @@ class HostState:
         self.distances = info.distances
         self.place = {cell.id: n for n, cell in enumerate(self.cells)}
         self.first_pool = first_pool
+        self.disabled = info.disabled
         self.provider = info.provider
         told = {} if info.provider is None else info.provider.inventories
         self.units = {name: one.used for name, one in told.items()}
@@ -189,12 +190,14 @@ class HostState:
         """Would placement offer it for the request? It does where no other provider is known, and
         by its traits where they are."""
         asked, provider = request.resources, self.provider
+        if asked is not None and self.disabled:
+            return False
         if asked is None or provider is None:
             return True
         traits = provider.traits
         if traits is not None and (asked.required - traits or asked.forbidden & traits):
             return False
-        for name, amount in asked.amounts.items():
+        for name, amount in self._units_of(request).items():
             one = provider.inventories.get(name)
             if one is None or not one.min_unit <= amount <= one.max_unit or amount % one.step_size:
                 return False
@@ -203,9 +206,18 @@ class HostState:
         return True
 
     def _allocate(self, request: Request, sign: int) -> None:
-        for name, amount in request.resources.amounts.items() if request.resources else ():
+        for name, amount in self._units_of(request).items():
             if name in self.units:
                 self.units[name] += sign * amount
+
+    def _units_of(self, request: Request) -> dict[str, int]:
+        """nova's second query, with VCPU for PCPU, finds hosts that have no PCPU at all."""
+        asked = request.resources
+        if asked is None:
+            return {}
+        second = asked.second
+        old = second is not None and "PCPU" in asked.amounts and "PCPU" not in self.units
+        return second.amounts if old and second is not None else asked.amounts
 
     def hidden(self, pool: Pool) -> bool:
         """Does somebody hold a device of another kind of this pool's family?"""
