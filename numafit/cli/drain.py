@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import click
 
+from numafit.cli.notes import Notes
 from numafit.cli.output import format_option, print_json, print_table, say
 from numafit.cli.plan_guests import (
+    asked_by,
     described_steps,
     guests_of,
     one_fleet,
@@ -82,6 +84,7 @@ def command(
         )
     else:
         _show(found)
+    Notes([(fleet, None)]).show(asked_by(found.steps), err=output != "table")
     return 0 if found else 1
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from numafit.cli.output import listed, say
 from numafit.errors import printable
@@ -16,6 +16,15 @@ from numafit.spans import Hosts
 MOST_RESTING = 8
 """Hosts that a note names of those that take no guests."""
 
+
+class Named(Protocol):
+    """A flavor, or a guest."""
+
+    @property
+    def name(self) -> str: ...
+
+
+Told = tuple[Named, Request]
 Asked = tuple[Flavor, Request]
 
 
@@ -54,12 +63,12 @@ class Notes:
         """Hosts whose compute service takes no guests, each with the reason."""
         return [one for fleet, hosts in self._parts for one in fleet.disabled_of(hosts)]
 
-    def show(self, asked: Iterable[Asked], err: bool = False) -> None:
+    def show(self, asked: Iterable[Told], err: bool = False) -> None:
         """``lines``; ``err``: where the answer itself is for machines."""
         for line in self.lines(asked):
             say(line, err=err)
 
-    def lines(self, asked: Iterable[Asked]) -> list[str]:
+    def lines(self, asked: Iterable[Told]) -> list[str]:
         """One a kind, of flavors for which some answer was yes."""
         asked = list(asked)
         lines = []
@@ -75,7 +84,7 @@ class Notes:
             lines.append(f"{derived}: {', '.join(classes)}")
         return lines
 
-    def _merged(self, asked: Sequence[Asked]) -> list[Note]:
+    def _merged(self, asked: Sequence[Told]) -> list[Note]:
         notes: dict[str, Note] = {}
         for flavor, request in asked:
             for sentence, hosts in self.of(request).items():

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from numafit.cli.notes import Told
 from numafit.cli.numbers import Number
 from numafit.cli.output import print_table, size_text
 from numafit.cli.servers import read as read_servers
@@ -88,6 +90,17 @@ def show_steps(steps: Sequence[Step], gain: bool = False) -> None:
     lines = [(*row[:4], size_text(row[4]), *(row[5:] if gain else ())) for row in rows(steps)]
     if lines:
         print_table(heads, lines, numbers=("step", "memory", "gain") if gain else heads[::4])
+
+
+@dataclass(frozen=True, slots=True)
+class _Moved:
+    name: str
+
+
+def asked_by(steps: Sequence[Step]) -> list[Told]:
+    """What guests that are moved ask of where they go, for notes on what that leaves open."""
+    last = {step.guest: step.request for step in steps}
+    return [(_Moved(name), asked) for name, asked in last.items() if asked is not None]
 
 
 def described_steps(steps: Sequence[Step]) -> list[dict[str, Any]]:

@@ -6,8 +6,10 @@ from collections.abc import Sequence
 
 import click
 
+from numafit.cli.notes import Notes
 from numafit.cli.output import format_option, print_json, print_table, say
 from numafit.cli.plan_guests import (
+    asked_by,
     described_steps,
     guests_of,
     one_fleet,
@@ -101,6 +103,8 @@ def command(
         show_steps(found.steps, gain=True)
         rows = [(flavor, *counts) for flavor, counts in found.counts.items()]
         print_table(("flavor", "fit before", "after"), rows, numbers=("fit before", "after"))
+    there = [one for one in asked if found.counts[one[0].name][1]]
+    Notes([(fleet, None)]).show([*there, *asked_by(found.steps)], err=output != "table")
     return 0 if found else 1
 
 

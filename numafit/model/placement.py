@@ -11,7 +11,7 @@ from numafit.model import fields
 from numafit.model.fields import MAX_ID
 from numafit.model.guest import CPU_POLICIES, MAX_MEMORY_MB, THREAD_POLICIES, PciRequest
 from numafit.model.hostinfo import MAX_PAGE_KIB, PciPool
-from numafit.model.request import pci_list
+from numafit.model.request import Request, pci_list
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +133,19 @@ class Placement:
     known or that other providers may have, scheduler filters, devices of Cyborg's.
     """
 
-    __slots__ = ("_cells", "_host", "_host_name", "_native", "_not_judged", "_pci", "pci_requests")
+    __slots__ = (
+        "_asked",
+        "_cells",
+        "_host",
+        "_host_name",
+        "_native",
+        "_not_judged",
+        "_pci",
+        "pci_requests",
+    )
 
+    _asked: Request
+    """What it was made for, of one whose host has changed since; not set otherwise."""
     _cells: tuple[PlacementCell, ...] | None
     _pci: tuple[PciAllocation, ...] | None
     _native: Any
@@ -168,6 +179,13 @@ class Placement:
     def host_name(self) -> str:
         known = self._host_name
         return self._told("_host_name", lambda native: native.host_name) if known is None else known
+
+    @property
+    def asked(self) -> Request | None:
+        """What it was made for; ``None``: it was built from parts, and that is not known."""
+        first = getattr(self, "_asked", None)
+        known: Request | None = None if self._native is None else self._native.prepared.request
+        return known if first is None else first
 
     @property
     def cells(self) -> tuple[PlacementCell, ...]:
@@ -218,6 +236,8 @@ class Placement:
 
 def with_native(placement: Placement, native: Native, pci: tuple[PciAllocation, ...]) -> Placement:
     """The placement, as the engine has it; its cells are known."""
+    if placement.asked is not None:
+        placement._asked = placement.asked
     placement._native = native
     placement._pci = pci
     placement._not_judged = None

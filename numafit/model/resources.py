@@ -12,6 +12,8 @@ from numafit.model.host_state import NO_CONDITIONS, Conditions
 
 MAX_UNITS = (1 << 31) - 1
 """Placement keeps totals and amounts in columns of 32 bits."""
+MAX_USED = MAX_AMOUNT
+"""What is in use is a sum of allocations, and with an allocation ratio may be more than that."""
 
 STANDARD_CLASSES = frozenset(
     (
@@ -65,8 +67,9 @@ class Inventory:
     split_known: bool = field(default=True, compare=False)
 
     def __post_init__(self) -> None:
-        for name in ("total", "reserved", "used"):
+        for name in ("total", "reserved"):
             fields.keep_number(self, name, 0, MAX_UNITS)
+        fields.keep_number(self, "used", 0, MAX_USED)
         for name in ("min_unit", "max_unit", "step_size"):
             fields.keep_number(self, name, 1, MAX_UNITS)
         ratio = fields.real("allocation_ratio", self.allocation_ratio)

@@ -46,6 +46,12 @@ class Members:
         starts = self.first - (np.cumsum(self.sizes) - self.sizes)
         return np.repeat(starts, self.sizes) + np.arange(int(self.sizes.sum()))
 
+    def owned(self, rows: int) -> Flags:
+        """Which of so many rows are some host's: others are left behind by changes."""
+        found = np.zeros(rows, np.bool_)
+        found[self.members] = True
+        return found
+
     def sums(self, values: npt.NDArray[Any]) -> Ints:
         """One value for each cell or pool -> its sum for each host."""
         picked = values[self.members].astype(np.float64)
@@ -62,6 +68,13 @@ def there(*fleets: Fleet) -> Flags:
     """Which hosts of the fleets, one after the other, were not removed."""
     classes = [fleet.columns(copy=False)["host_class"][: len(fleet)] for fleet in fleets]
     return np.asarray(np.concatenate([*classes, np.empty(0, np.uint32)]) != REMOVED_CLASS)
+
+
+def takes_guests(fleet: Fleet) -> Flags:
+    """Which hosts are there, and their compute services enabled."""
+    closed = {n for n, kind in enumerate(_kinds(fleet)) if kind.disabled} | {REMOVED_CLASS}
+    numbers = fleet._columns.host_class[: len(fleet)]
+    return np.asarray(~np.isin(numbers, list(closed)))
 
 
 def host_there(fleet: Fleet, host: object) -> int:
@@ -93,14 +106,14 @@ def near(fleet: Fleet, networks: Networks | None) -> list[Flags]:
 
 
 def usable(fleet: Fleet, request: PciRequest) -> Flags:
-    """Which pools the request may take from, wherever they are."""
+    """Which pools of hosts the request may take from, wherever they are."""
     columns = fleet._columns
     kinds = [
         pci_filter.matches(request, properties) and pci_filter.usable(request, properties)
         for properties in columns.classes
     ]
     of_pools: Flags = np.array(kinds, np.bool_)[columns.pool_class]
-    return of_pools
+    return of_pools & pools_of(fleet).owned(len(of_pools))
 
 
 def pool_cells(fleet: Fleet) -> tuple[Ints, Flags]:
@@ -140,12 +153,16 @@ def free_kib(columns: Mapping[str, npt.NDArray[Any]], page_kib: int | None = Non
 
 
 def device_labels(fleet: Fleet) -> tuple[list[str], Ints]:
-    """What pools hold, in words, each once; and which of them each pool does."""
-    columns = fleet._columns
+    """What pools of hosts hold, in words, each once; and which of them each pool does, -1: it is
+    no host's."""
+    columns, pools = fleet._columns, pools_of(fleet)
     words = [_device_words(properties) for properties in columns.classes]
-    labels = list(dict.fromkeys(words))
-    numbers = np.array([labels.index(one) for one in words], np.int64)
-    return labels, numbers[columns.pool_class]
+    owned = pools.owned(len(columns.pool_class))
+    there = np.unique(columns.pool_class[owned]).tolist()
+    labels = list(dict.fromkeys(words[number] for number in there))
+    numbers = np.full(len(words), -1)
+    numbers[there] = [labels.index(words[number]) for number in there]
+    return labels, np.where(owned, numbers[columns.pool_class], -1)
 
 
 def _device_words(properties: dict[str, Any]) -> str:
@@ -169,12 +186,12 @@ def vcpus(fleet: Fleet) -> tuple[int, Ints] | None:
 def inventories(fleet: Fleet) -> dict[str, tuple[Flags, Ints, Ints]]:
     """Resource class -> which hosts have an inventory of it, what may be in use there, and what
     is."""
-    columns, n_hosts = fleet._columns, len(fleet)
+    columns, n_hosts, still = fleet._columns, len(fleet), there(fleet)
     found = {}
     for name, row in columns.resource_classes.items():
         limit = columns.resource_limit[row, :n_hosts].astype(np.int64)
         used = columns.resource_used[row, :n_hosts].astype(np.int64)
-        found[name] = limit != UNLIMITED, limit, used
+        found[name] = (limit != UNLIMITED) & still, limit, used
     return found
 
 

@@ -10,6 +10,8 @@ from functools import partial
 from itertools import islice
 from typing import Any
 
+import numpy as np
+
 from numafit.fleet import Fleet
 from numafit.model import fields
 from numafit.model.options import FitOptions
@@ -126,7 +128,8 @@ def drain(
     started = time.monotonic()
     host = behind.host_there(fleet, host)
     given = host_indices(hosts, len(fleet))
-    others = [n for n in (range(len(fleet)) if given is None else given.tolist()) if n != host]
+    taking = np.flatnonzero(behind.takes_guests(fleet)) if given is None else given
+    others = [n for n in taking.tolist() if n != host]
     base = Moving(fleet, movers_of(fleet, guests, stay, filters), options or FitOptions())
     there = [one for one in base.movers if one.host == host]
     left = [Left(one.name, one.stays, True) for one in there if one.stays]

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from numafit.model.host_state import HostState
-from numafit.model.hostinfo import HostCell, HostInfo, PagePool, PciPool
+from numafit.model.hostinfo import MAX_PAGE_COUNT, HostCell, HostInfo, PagePool, PciPool
 from numafit.model.resources import MAX_UNITS, Inventory, Provider
 from numafit.planning.explain_search import Changes, Key
 
@@ -111,7 +111,8 @@ def most_of(info: HostInfo, key: Key) -> int:
     if what == SHARED:
         return len(to_share(cell))
     if what == PAGES:
-        return pages_of(cell, about[1]).used + more_pages(cell, about[1])
+        pool = pages_of(cell, about[1])
+        return pool.used + min(more_pages(cell, about[1]), MAX_PAGE_COUNT - pool.total)
     return cell.memory_usage if what == MEMORY else cell.cpu_usage
 
 

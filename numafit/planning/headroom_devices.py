@@ -10,6 +10,7 @@ import numpy.typing as npt
 from numafit.model.guest import PciRequest
 from numafit.model.request import Request
 from numafit.planning import behind
+from numafit.rules import pci_filter
 
 if TYPE_CHECKING:
     from numafit.planning.headroom_most import Question
@@ -39,9 +40,12 @@ def bound(question: Question, request: Request, by_cells: Ints) -> Ints:
         takes = behind.usable(question.fleet, one)
         if _exclude_each_other(question, takes):
             continue
-        found = np.minimum(found, _of_one(question, one, takes, guest is not None, room))
+        # where placement has chosen providers nova takes one device of each that the host has
+        chosen = pci_filter.providers(one, request.provider_mapping)
+        least = 1 if chosen else one.count
+        found = np.minimum(found, _of_one(question, one, takes, guest is not None, room, least))
         if room is not None and one.numa_policy in ("required", "socket"):
-            room = np.minimum(room, _near(question, takes, one) // one.count)
+            room = np.minimum(room, _near(question, takes, one) // least)
     if room is not None:
         found = np.minimum(found, question.cells.sums(room))
     return found
@@ -53,20 +57,21 @@ def _of_one(
     takes: npt.NDArray[np.bool_],
     placed: bool,
     room: Ints | None,
+    least: int,
 ) -> Ints:
-    """Guests whose request ``one`` can be served. ``placed``: they have cells; ``room``: guests
-    that each cell holds, for guests of one cell."""
+    """Guests whose request ``one`` can be served, who take ``least`` devices at least. ``placed``:
+    they have cells; ``room``: guests that each cell holds, for guests of one cell."""
     pools = behind.pools_of(question.fleet)
     free = np.where(takes, np.maximum(_free(question), 0), 0)
     cell, unknown = behind.pool_cells(question.fleet)
     policy = one.numa_policy or "legacy"
     if not placed or policy == "preferred":
-        return pools.sums(free) // one.count
+        return pools.sums(free) // least
     away = pools.sums(np.where(unknown, free, 0)) if policy == "legacy" else 0
     if room is None or policy == "socket":
-        return (pools.sums(np.where(cell >= 0, free, 0)) + away) // one.count
+        return (pools.sums(np.where(cell >= 0, free, 0)) + away) // least
     near = np.minimum(_near(question, takes, one), room * one.count)
-    return (question.cells.sums(near) + away) // one.count
+    return (question.cells.sums(near) + away) // least
 
 
 def _near(question: Question, takes: npt.NDArray[np.bool_], one: PciRequest) -> Ints:

@@ -95,6 +95,7 @@ def most(question: Question, request: Request, reached: Ints) -> tuple[Ints, Fla
         bound = np.minimum(bound, headroom_devices.bound(question, request, bound))
         sure = ~everywhere
     bound = np.minimum(np.minimum(bound, units(question, request)), question.cap)
+    bound = np.where(behind.there(fleet), bound, 0)
     return bound, sure | (bound == reached)
 
 

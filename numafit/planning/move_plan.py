@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from numafit.model.placement import Placement
+from numafit.model.request import Request
 from numafit.planning.answer import Glance
 from numafit.planning.frames import frame
 from numafit.planning.words import counted
@@ -18,7 +19,8 @@ COLUMNS = ("step", "guest", "from", "to", "memory_mb", "gain")
 class Step:
     """``guest`` goes from ``source`` to ``target``, names of hosts, where it holds ``placement``.
     ``memory_mb``: its size (MiB); ``number``: of the guest among those given; ``source_host``,
-    ``target_host``: indices. ``gain``: how many more guests fit after it, where that was asked."""
+    ``target_host``: indices. ``gain``: how many more guests fit after it, where that was asked.
+    ``request``: what it asks of the target."""
 
     guest: str
     source: str
@@ -29,6 +31,7 @@ class Step:
     source_host: int
     target_host: int
     gain: int | None = None
+    request: Request | None = field(default=None, repr=False, compare=False)
 
 
 def moved_mb(steps: Sequence[Step]) -> int:

@@ -21,6 +21,7 @@ from numafit.rules.moved_server import request_of_server
 BY_POLICY = "named as one that stays"
 NO_CELLS = "its source does not tell what it holds"
 NOTHING = "nothing that it holds is known"
+NOT_TOLD = "traits, aggregates, zone and networks: a claim does not tell what its guest asks for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,14 +97,13 @@ def _of_server(host: int, server: Server, stays: str, filters: Filters | None) -
 
 
 def _of_claim(name: str, claim: Claim, stays: str) -> Mover:
-    native = claim.placement._native
-    request = None if native is None else native.prepared.request
     found = _of_holding(name, claim.host, claim.holding(), stays)
-    return replace(found, request=request or found.request, held=claim)
+    return replace(found, request=claim.placement.asked or found.request, held=claim)
 
 
 def _of_holding(name: str, host: int, held: Holding, stays: str) -> Mover:
-    """It asks for what it holds: pages of this size, as many CPUs in as many cells."""
+    """It asks for what it holds: pages of this size, as many CPUs in as many cells. What else it
+    was asked for is not told."""
     cells = [
         GuestCell(
             one.cpuset,
@@ -117,10 +117,10 @@ def _of_holding(name: str, host: int, held: Holding, stays: str) -> Mover:
     ]
     emulator = "isolate" if any(one.reserved for one in held.cells) else None
     guest = GuestTopology(tuple(cells), emulator) if cells else None
-    units = Resources((ResourceGroup(resources=held.resources),)) if held.resources else None
     request = None
-    if guest is not None or units is not None:
-        request = Request(guest, resources=units)
+    if guest is not None or held.resources:
+        groups = (ResourceGroup(resources=held.resources),) if held.resources else ()
+        request = Request(guest, resources=Resources(groups, left_open=(NOT_TOLD,)))
     if held.draws:
         stays = stays or DEVICES
     elif request is None:

@@ -16,6 +16,7 @@ from numafit.model.options import FitOptions
 from numafit.model.placement import PlacementCell
 from numafit.model.request import Request
 from numafit.moves import keeps_its_pages
+from numafit.planning import behind
 from numafit.planning.move_plan import Step
 from numafit.planning.movers import Mover
 
@@ -28,6 +29,8 @@ class Moving:
         self.fleet = fleet.fork()
         self.options = options
         self.steps: tuple[Step, ...] = ()
+        # a request that says nothing of placement would fit a host whose service is disabled
+        self._open = behind.takes_guests(fleet)
         self.claims: dict[int, Claim] = {}
         self.movers = list(movers)
         written: list[tuple[int, Claim]] = []
@@ -63,6 +66,7 @@ class Moving:
         other.fleet = self.fleet.fork()
         other.options = self.options
         other.steps = self.steps
+        other._open = self._open
         other.claims = dict(self.claims)
         other.movers = self.movers
         other._asks = self._asks
@@ -76,16 +80,20 @@ class Moving:
         """Hosts that fit the guest now, its own aside; its pages are not looked at."""
         request = self.movers[n].request
         assert request is not None
-        others = [host for host in hosts if host != self.claims[n].host]
+        others = self._others(n, hosts)
         fits = self.fleet.scan(request, self.options, others)
         found: list[int] = np.asarray(others, np.intp)[fits].tolist()
         return found
+
+    def _others(self, n: int, hosts: Sequence[int]) -> list[int]:
+        """Those that take guests and do not have this one."""
+        return [host for host in hosts if host != self.claims[n].host and self._open[host]]
 
     def move(self, n: int, hosts: Sequence[int]) -> bool:
         """To the one of these hosts that has least left of those that can, if there is one."""
         request = self.movers[n].request
         assert request is not None
-        left = [host for host in hosts if host != self.claims[n].host]
+        left = self._others(n, hosts)
         while left:
             (claim,) = self.fleet.schedule([request], "pack", self.options, hosts=left)
             if claim is None:
@@ -111,6 +119,7 @@ class Moving:
             n,
             source.host,
             claim.host,
+            request=mover.request,
         )
         self.steps = (*self.steps, step)
         self.claims[n] = claim

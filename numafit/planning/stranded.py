@@ -298,7 +298,8 @@ def _together(
             hosts_of = None if best.of is None else (best.of.members, best.of.host_of)
             causes += causes_of(best.kind.label, best.unit_left, best.unit_lacks, hosts_of, words)
         first += len(fleet)
-    share = np.where(asked, np.array(weights), 0.0)
+    # brought to 1 at the most, for the sum of large ones goes beyond what floats hold
+    share = np.where(asked, np.array(weights) / max(weights), 0.0)
     total = share.sum(axis=1) * free.sum(axis=1)
     average = (share * unreached).sum(axis=1) / np.maximum(total, 1e-300)
     index = np.where(total > 0, average, (free.sum(axis=1) > 0).astype(float))

@@ -34,8 +34,8 @@ class Cause:
     @property
     def in_words(self) -> str:
         """``lack dedicated CPUs beside them``, for a sentence that has named the units."""
-        if self.lacks == reasons.NOTHING_ASKS:
-            return "are asked for by no flavor"
+        if self.lacks in _IN_WORDS:
+            return _IN_WORDS[self.lacks]
         if self.lacks == self.kind:
             return "are too few in one place for one more guest"
         return f"lack {self.lacks}"
@@ -75,6 +75,12 @@ class Cause:
         return sorted(found.values(), key=lambda one: (kinds.index(one.kind), -one.units))
 
 
+_IN_WORDS = {
+    reasons.NOTHING_ASKS: "are asked for by no flavor",
+    reasons.AT_CAP: "are beyond the cap, at which filling stopped",
+    reasons.UNDECIDED: "are left by a search that ended at its budget",
+}
+"""Where it is nothing that they lack."""
 _ADVICE = {
     reasons.NOTHING_ASKS: "a flavor that asks for it",
     reasons.RULED_OUT: "a host that has them",

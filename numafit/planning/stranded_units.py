@@ -15,6 +15,7 @@ from numafit.model.request import Request
 from numafit.planning import behind, reasons
 
 Ints = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 Columns = Mapping[str, npt.NDArray[Any]]
 
 CELL, POOL, HOST = "cell", "pool", "host"
@@ -40,7 +41,9 @@ class Kind:
 def kinds_of(fleet: Fleet) -> list[Kind]:
     """Those that some host of the fleet has."""
     columns = fleet.columns(copy=False)
-    found = [_cpus(), _memory(columns), *_pages(columns), *_devices(fleet), *_vcpus(fleet)]
+    own = behind.cells_of(fleet).owned(len(columns["cell_id"]))
+    found = [_cpus(), _memory(columns, own), *_pages(columns, own)]
+    found += [*_devices(fleet), *_vcpus(fleet)]
     return [kind for kind in found if kind is not None]
 
 
@@ -57,16 +60,16 @@ def _cpus() -> Kind:
     return Kind(reasons.CPUS, "CPU", CELL, lambda now: _positive(now["cell_free"]), asks)
 
 
-def _memory(columns: Columns) -> Kind | None:
+def _memory(columns: Columns, own: Flags) -> Kind | None:
     """What is not set aside for large pages: pages of the smallest size, or all of a cell."""
     smallest, kib = behind.smallest_pages(columns), columns["page_kib"]
-    if not len(smallest):
+    if not own.any():
         return None
 
     def free(now: Columns) -> Ints:
         return behind.free_kib({**columns, **now}) // 1024
 
-    small = {int(kib[n]) for n in np.unique(smallest).tolist() if n >= 0}
+    small = {int(kib[n]) for n in np.unique(smallest[own]).tolist() if n >= 0}
 
     def asks(request: Request) -> int:
         return _memory_in(
@@ -84,18 +87,19 @@ def _memory_in(request: Request, wanted: Callable[[int], bool]) -> int:
     return sum(cell.memory_mb for cell in cells if wanted(cell.pagesize or 0))
 
 
-def _pages(columns: Columns) -> list[Kind]:
+def _pages(columns: Columns, own: Flags) -> list[Kind]:
     """Those of each size but the smallest of their cell."""
     smallest = behind.smallest_pages(columns)
     found = []
     for n, kib in enumerate(columns["page_kib"].tolist()):
-        has = (columns["cell_page_sizes"] >> np.uint32(n) & 1).astype(np.bool_) & (smallest != n)
+        has = (columns["cell_page_sizes"] >> np.uint32(n) & 1).astype(np.bool_)
+        has &= own & (smallest != n)
         if has.any():
             found.append(_pages_of(n, kib, has))
     return found
 
 
-def _pages_of(n: int, kib: int, has: npt.NDArray[np.bool_]) -> Kind:
+def _pages_of(n: int, kib: int, has: Flags) -> Kind:
     def asks(request: Request) -> int:
         mib = _memory_in(request, lambda size: size in (kib, PAGES_LARGE, PAGES_ANY))
         return -(-mib * 1024 // kib)
@@ -111,7 +115,7 @@ def _devices(fleet: Fleet) -> list[Kind]:
     return [_devices_of(fleet, label, which == n) for n, label in enumerate(labels)]
 
 
-def _devices_of(fleet: Fleet, label: str, has: npt.NDArray[np.bool_]) -> Kind:
+def _devices_of(fleet: Fleet, label: str, has: Flags) -> Kind:
     def asks(request: Request) -> int:
         return sum(
             one.count

@@ -33,6 +33,8 @@ NUMA = "numa"
 """numafit's own, for nova's scheduler: ``numafit.nova.weighers``."""
 WEIGHERS = (*DEFAULTS, NUMA)
 MOST_DEVICES = 100
+MOST = 1e100
+"""A multiplier from here on could go beyond what floats hold; their relations alone count."""
 _CLASSES = {"ram": ("MEMORY_MB",), "cpu": ("VCPU", "PCPU"), "disk": ("DISK_GB",)}
 
 
@@ -53,6 +55,9 @@ def multipliers(text: str) -> dict[str, float] | None:
         if name == "pci" and multiplier < 0:
             return None
         found[name] = multiplier
+    largest = max(map(abs, found.values()))
+    if largest > MOST:
+        found = {name: multiplier / largest for name, multiplier in found.items()}
     return found
 
 

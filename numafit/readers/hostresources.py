@@ -9,6 +9,7 @@ from typing import Any
 from numafit.errors import InputError
 from numafit.model.resources import (
     MAX_UNITS,
+    MAX_USED,
     STANDARD_CLASSES,
     Inventory,
     Provider,
@@ -62,7 +63,7 @@ def _inventory(value: object) -> Inventory:
         "total", checks.required(data, "total", "the number of units"), 0, MAX_UNITS
     )
     numbers: dict[str, Any] = {
-        key: checks.whole(key, data[key], low, MAX_UNITS)
+        key: checks.whole(key, data[key], low, MAX_USED if key == "used" else MAX_UNITS)
         for key, low in _WHOLE.items()
         if key in data
     }

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from numafit.errors import InputError
-from numafit.model.resources import MAX_UNITS, Inventory, Provider
+from numafit.model.resources import MAX_USED, Inventory, Provider
 from numafit.readers import checks
 from numafit.readers.database import Database, Kind, url_of
 from numafit.readers.placement_facts import PlacementFacts
@@ -89,7 +89,7 @@ class PlacementDb(Database):
     def _sum(self, used: Any) -> int:
         """MariaDB sums to a decimal; a file of SQLite may hold anything."""
         try:
-            return checks.whole("allocations.used", int(used), 0, MAX_UNITS)
+            return checks.whole("allocations.used", int(used), 0, MAX_USED)
         except (TypeError, ValueError, OverflowError):
             raise InputError(self.name, "allocations.used", used, "a number of units") from None
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from numafit.errors import InputError
-from numafit.model.resources import MAX_UNITS, Inventory, is_resource_class
+from numafit.model.resources import MAX_UNITS, MAX_USED, Inventory, is_resource_class
 from numafit.readers import checks
 from numafit.readers.naming import host_name
 from numafit.readers.placement_facts import PlacementFacts
@@ -136,7 +136,7 @@ def _inventory_rows(rows: Rows) -> Iterator[tuple[str, Inventory]]:
 
 def _usages(facts: PlacementFacts, rows: Rows, name: str) -> None:
     facts.of(name).usages = {
-        _class(row["resource_class"]): checks.whole(f"[{n}].usage", row["usage"], 0, MAX_UNITS)
+        _class(row["resource_class"]): checks.whole(f"[{n}].usage", row["usage"], 0, MAX_USED)
         for n, row in enumerate(rows)
     }
 

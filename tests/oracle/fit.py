@@ -24,6 +24,8 @@ def ratios(host: HostState, options: FitOptions) -> Ratios:
 
 def fit(host: HostState, request: Request, options: FitOptions) -> Fit | None:
     guest = request.guest
+    if not host.serves(request):
+        return None
     if guest is None:
         draws = _drawn(host, request, None, options)
         return None if draws is None else Fit([], draws)

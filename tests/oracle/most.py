@@ -42,6 +42,8 @@ def _more(
 def choices(host: HostState, request: Request, options: FitOptions) -> list[Fit]:
     """Every placement of one more guest, one for each choice of cells."""
     guest = request.guest
+    if not host.serves(request):
+        return []
     if guest is None:
         draws = _draws(host, request, None, options)
         return [] if draws is None else [Fit([], draws)]
@@ -82,4 +84,4 @@ def _state(host: HostState) -> object:
         for cell in host.cells
     )
     pools = () if host.pools is None else tuple((p.count, p.taken) for p in host.pools)
-    return cells, pools
+    return cells, pools, tuple(host.units.items())

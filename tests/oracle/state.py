@@ -173,13 +173,51 @@ class HostState:
         self.distances = info.distances
         self.place = {cell.id: n for n, cell in enumerate(self.cells)}
         self.first_pool = first_pool
+        self.disabled = info.disabled
+        self.provider = info.provider
+        told = {} if info.provider is None else info.provider.inventories
+        self.units = {name: one.used for name, one in told.items()}
 
     def copy(self) -> HostState:
         twin = HostState.__new__(HostState)
         twin.__dict__.update(self.__dict__)
         twin.cells = [cell.copy() for cell in self.cells]
         twin.pools = None if self.pools is None else [pool.copy() for pool in self.pools]
+        twin.units = dict(self.units)
         return twin
+
+    def serves(self, request: Request) -> bool:
+        """Would placement offer it for the request? It does where no other provider is known, and
+        by its traits where they are."""
+        asked, provider = request.resources, self.provider
+        if asked is not None and self.disabled:
+            return False
+        if asked is None or provider is None:
+            return True
+        traits = provider.traits
+        if traits is not None and (asked.required - traits or asked.forbidden & traits):
+            return False
+        for name, amount in self._units_of(request).items():
+            one = provider.inventories.get(name)
+            if one is None or not one.min_unit <= amount <= one.max_unit or amount % one.step_size:
+                return False
+            if self.units[name] + amount > int((one.total - one.reserved) * one.allocation_ratio):
+                return False
+        return True
+
+    def _allocate(self, request: Request, sign: int) -> None:
+        for name, amount in self._units_of(request).items():
+            if name in self.units:
+                self.units[name] += sign * amount
+
+    def _units_of(self, request: Request) -> dict[str, int]:
+        """nova's second query, with VCPU for PCPU, finds hosts that have no PCPU at all."""
+        asked = request.resources
+        if asked is None:
+            return {}
+        second = asked.second
+        old = second is not None and "PCPU" in asked.amounts and "PCPU" not in self.units
+        return second.amounts if old and second is not None else asked.amounts
 
     def hidden(self, pool: Pool) -> bool:
         """Does somebody hold a device of another kind of this pool's family?"""
@@ -211,6 +249,7 @@ class HostState:
             cell.use(guest, placed, 1)
         for _request, at, count in fit.draws:
             self._draw(at, count)
+        self._allocate(request, 1)
         return True
 
     def release(self, request: Request, fit: Fit) -> None:
@@ -218,6 +257,7 @@ class HostState:
             cell.use(guest, placed, -1)
         for _request, at, count in fit.draws:
             self._draw(at, -count)
+        self._allocate(request, -1)
 
     def _draw(self, at: int, count: int) -> None:
         assert self.pools is not None

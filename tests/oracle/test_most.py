@@ -19,6 +19,7 @@ from numafit import (
     Networks,
     PagePool,
     PciPool,
+    PciRequest,
     Request,
 )
 from numafit.planning.headroom import headroom
@@ -26,6 +27,7 @@ from numafit.planning.stranded import stranded
 
 from .fit import capacity
 from .most import most
+from .placement import with_inventories, with_resources
 from .state import HostState
 from .worlds import world
 
@@ -76,6 +78,39 @@ def test_the_most_is_what_trying_all_orders_reaches(kind: str, hosts: int, exact
         seen["all"] += 1
         seen["lost"] += best > int(found.reached[0, 0])
     assert seen["exact"] >= exact * seen["all"]
+
+
+def test_headroom_is_bounded_by_what_placement_counts_too() -> None:
+    """Inventories with units reserved, in steps, with least and most amounts, and traits."""
+    seen: Counter[str] = Counter()
+    for kind in ("capacity", "pci", "unlike", "siblings"):
+        for name, host, request, options in asked(kind, 150):
+            rng = Random(f"{name} {host.name}")
+            told, wants = with_inventories(rng, host), with_resources(rng, request)
+            found = headroom(Fleet([told]), {"one": wants}, options, cap=CAP)
+            before = HostState(told)
+            reached = capacity(before, wants, options, CAP)
+            best, upper = most(before, wants, options, CAP), int(found.most[0, 0])
+            assert int(found.reached[0, 0]) == reached, name
+            assert reached <= best <= upper, name
+            if found.exact[0, 0]:
+                assert best == upper, name
+            seen["some"] += reached > 0
+            seen["fewer than without"] += reached < capacity(HostState(host), request, options, CAP)
+    assert min(seen["some"], seen["fewer than without"]) >= 100, seen
+
+
+def test_devices_of_which_placement_chose_some_bound_no_more_than_those() -> None:
+    """nova takes a device of each provider that the mapping names and the host has: here one of the
+    two that are asked for, and four guests fit where there are two pairs, until one is left."""
+    pool = PciPool("15b3", "154c", None, 4, {"rp_uuid": "u2"})
+    spec = [{"vendor_id": "15b3", "product_id": "154c"}]
+    pair = PciRequest(2, spec, alias_name="a", request_id="r")
+    request = Request(None, pci=[pair], provider_mapping={"r-0": ["u3"], "r-1": ["u2"]})
+    host = HostInfo([HostCell(0, frozenset(), frozenset(range(4)), 64)], pci_pools=(pool,))
+    found = headroom(Fleet([host]), {"one": request}, cap=CAP)
+    assert capacity(HostState(host), request, FitOptions(), CAP) == int(found.reached[0, 0]) == 3
+    assert int(found.most[0, 0]) >= 3
 
 
 def lopsided(rng: Random) -> HostInfo:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from random import Random
 
 from numafit import (
@@ -21,6 +22,7 @@ from numafit.planning.make_room import make_room
 
 from .claims import claim_one
 from .moves import Guest, Running, fewest_to_empty, most_room
+from .placement import with_inventories, with_resources
 from .state import HostState
 from .worlds import Ask, world
 
@@ -161,6 +163,39 @@ def test_200_small_hosts_are_emptied_by_as_few_moves_as_trying_all_orders() -> N
         seen["others first"] += any(step.source_host for step in found.steps)
     assert seen["never"] >= 40, seen
     assert seen["others first"] >= 5, seen
+
+
+def test_moves_are_as_few_and_as_sound_where_placement_counts_and_a_host_takes_no_guests() -> None:
+    seen: Counter[str] = Counter()
+    for number in range(250):
+        dice = Random(f"placement {number}")
+        hosts, asked, options, wanted = small(dice)
+        hosts = [with_inventories(dice, host) for host in hosts]
+        asked = [(with_resources(dice, one), at) for one, at in asked]
+        wanted = with_resources(dice, wanted)
+        fleet, claims, oracle = running(hosts, asked, options)
+        if dice.random() < 0.3:
+            resting = dice.randrange(len(hosts))
+            fleet.replace(resting, replace(fleet.hostinfo(resting), disabled="maintenance"))
+            oracle.hosts[resting].disabled = "maintenance"
+            seen["resting"] += 1
+        if number % 2:
+            rooms = most_room(oracle, wanted, 2)
+            fewest = next((moves for moves, room in enumerate(rooms) if room > rooms[0]), None)
+            room = make_room(fleet, wanted, rooms[0] + 1, claims, options, most_moves=2, seconds=60)
+            oracle.walk(room.steps)
+            assert (room.before, bool(room)) == (rooms[0], fewest is not None), number
+            assert oracle.room(wanted) == room.after, number
+            seen["room"] += bool(fewest)
+            assert fewest is None or len(room.steps) == fewest, number
+            continue
+        found = drain(fleet, 0, claims, options, seconds=60)
+        fewest = fewest_to_empty(oracle, 0)
+        oracle.walk(found.steps)
+        assert bool(found) == (fewest is not None), number
+        assert fewest is None or len(found.steps) == fewest, number
+        seen["emptied" if fewest else "never or no need"] += 1
+    assert min(seen.values()) >= 15, seen
 
 
 def ends(request: Request) -> bool:

@@ -3,6 +3,7 @@ them leaves."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from random import Random
 from typing import Any
@@ -11,6 +12,7 @@ from numafit import FitOptions, Fleet, HostInfo, Request
 from numafit.planning.stranded import stranded
 
 from .fit import fit
+from .placement import with_inventories, with_resources
 from .state import HostState
 from .worlds import world
 
@@ -89,39 +91,68 @@ def measures(host: HostInfo) -> dict[str, Free]:
     # a PF that a claim of its VFs hides is not free, and not in reach of anybody either
     if not any(pool.devices for pool in host.pci_pools or ()):
         found |= {label(pool): devices(label(pool)) for pool in pools}
+    if host.provider is not None:
+        found["shared vCPUs"] = vcpus
     return found
+
+
+def vcpus(host: HostState) -> int:
+    one = host.provider.inventories.get("VCPU") if host.provider else None
+    if one is None:
+        return 0
+    return max(int((one.total - one.reserved) * one.allocation_ratio) - host.units["VCPU"], 0)
+
+
+def check(host: HostInfo, requests: list[Request], options: FitOptions, name: str) -> list[str]:
+    """AssertionError where it is not by the definition; kinds of which some is stranded and some is
+    not."""
+    catalogue = {str(n): request for n, request in enumerate(requests)}
+    found = stranded(Fleet([host]), catalogue, options, cap=CAP)
+    before = HostState(host)
+    after = [filled(before, request, options) for request in requests]
+    mixed = found
+    together = None
+    if all(one.guest is not None for one in requests):
+        mixed = stranded(Fleet([host]), catalogue, options, cap=CAP, mixed=True)
+        together = filled_in_turns(before, requests, options)
+    partly = []
+    for kind, free in measures(host).items():
+        if kind not in found.kinds:
+            assert free(before) == 0, (name, kind)
+            continue
+        at = found.kinds.index(kind)
+        left = [free(one) for one in after]
+        assert int(found.free[at, 0]) == free(before), (name, kind)
+        least = min([free(before), *left])
+        assert int(found.stranded[at, 0]) == least, (name, kind)
+        causes = [one for one in found.causes if one.kind == kind]
+        assert sum(one.units for one in causes) == least, (name, kind)
+        if together is not None:
+            assert int(mixed.stranded[at, 0]) == min(free(before), free(together)), name
+        if 0 < least < free(before):
+            partly.append(kind if kind in ("dedicated CPUs", "memory") else kind.split()[0])
+    return partly
+
+
+def asked(number: int, rng: Random) -> tuple[HostInfo, list[Request], FitOptions, str]:
+    made = world(("capacity", "pci")[number % 2], SEED, number)
+    host = rng.choice([one for one in made.hosts if one.cells] or made.hosts)
+    requests = [request for ask in made.asks for request in ask.requests]
+    return host, requests, made.asks[0].options, made.name
 
 
 def test_stranded_is_the_least_that_any_flavor_leaves() -> None:
     rng = Random(SEED)
-    some = {"dedicated CPUs": 0, "memory": 0, "pages": 0, "devices": 0}
-    for number in range(WORLDS):
-        made = world(("capacity", "pci")[number % 2], SEED, number)
-        host = rng.choice([one for one in made.hosts if one.cells] or made.hosts)
-        requests = [request for ask in made.asks for request in ask.requests]
-        options = made.asks[0].options
-        catalogue = {str(n): request for n, request in enumerate(requests)}
-        found = stranded(Fleet([host]), catalogue, options, cap=CAP)
-        before = HostState(host)
-        after = [filled(before, request, options) for request in requests]
-        mixed = found
-        together = None
-        if all(one.guest is not None for one in requests):
-            mixed = stranded(Fleet([host]), catalogue, options, cap=CAP, mixed=True)
-            together = filled_in_turns(before, requests, options)
-        for kind, free in measures(host).items():
-            if kind not in found.kinds:
-                assert free(before) == 0, (made.name, kind)
-                continue
-            at = found.kinds.index(kind)
-            left = [free(one) for one in after]
-            assert int(found.free[at, 0]) == free(before), (made.name, kind)
-            least = min([free(before), *left])
-            assert int(found.stranded[at, 0]) == least, (made.name, kind)
-            causes = [one for one in found.causes if one.kind == kind]
-            assert sum(one.units for one in causes) == least, (made.name, kind)
-            if together is not None:
-                assert int(mixed.stranded[at, 0]) == min(free(before), free(together)), made.name
-            some[kind if kind in some else kind.split()[0]] += 0 < least < free(before)
-    assert some.pop("devices") >= 5
-    assert min(some.values()) >= 20, some
+    some = Counter(kind for n in range(WORLDS) for kind in check(*asked(n, rng)))
+    assert some["devices"] >= 5
+    assert min(some[kind] for kind in ("dedicated CPUs", "memory", "pages")) >= 20, some
+
+
+def test_stranded_is_what_placement_keeps_from_every_flavor_too() -> None:
+    rng = Random(SEED)
+    some: Counter[str] = Counter()
+    for number in range(WORLDS // 2):
+        host, requests, options, name = asked(number, rng)
+        told = with_inventories(rng, host)
+        some.update(check(told, [with_resources(rng, one) for one in requests], options, name))
+    assert min(some[kind] for kind in ("dedicated CPUs", "memory", "shared")) >= 10, some

@@ -23,6 +23,7 @@ from numafit import (
     Placement,
     Request,
 )
+from numafit.model.resources import Inventory, Provider, ResourceGroup, Resources
 from numafit.model.server import Server
 from numafit.planning.drain import Drain, drain
 
@@ -114,6 +115,40 @@ def test_pages_keep_their_size() -> None:
     assert left.why == "no order of moves brings it away with all others"
 
 
+def with_traits(name: str, *traits: str) -> HostInfo:
+    provider = Provider({"PCPU": Inventory(8)}, frozenset(traits), elsewhere=frozenset())
+    return replace(host(name, 8), provider=provider)
+
+
+def test_a_guest_is_asked_for_as_before_where_its_host_has_changed_meanwhile() -> None:
+    """Its claim is then known by what it holds, and yet it goes to no host with a trait that is
+    forbidden to it."""
+    fleet = Fleet([with_traits("a"), with_traits("b", "CUSTOM_B")])
+    forbids = ResourceGroup("", {"PCPU": 2}, forbidden=frozenset(("CUSTOM_B",)))
+    request = Request(pinned(2).guest, resources=Resources((forbids,)))
+    claim = fleet.claim(request, 0)
+    for change in (lambda: None, lambda: fleet.replace(0, fleet.hostinfo(0)), fleet.compact):
+        change()
+        assert claim.state == "held"
+        assert claim.placement.asked == request
+        assert not drain(fleet, 0, [claim])
+        assert fleet.fork().hostinfo(0) == fleet.hostinfo(0)
+
+
+def test_a_host_that_takes_no_guests_takes_none_that_say_nothing_of_placement() -> None:
+    resting = replace(host("b", 8), disabled="maintenance")
+    fleet = Fleet([host("a", 8), resting])
+    bare = fleet.claim(Request(pinned(2).guest), 0)
+    assert bare.placement.asked is not None
+    assert bare.placement.asked.resources is None
+    found = drain(fleet, 0, [bare])
+    assert not found
+    assert [one.proven for one in found.left] == [True]
+    busy = fleet.hostinfo(0)
+    assert drain(Fleet([busy, host("b", 8)]), 0, [bare.holding()])
+    assert not drain(Fleet([busy, resting]), 0, [bare.holding()])
+
+
 def test_an_empty_host_needs_no_move() -> None:
     found = drain(Fleet([host("a", 8), host("b", 8)]), 0, {})
     assert bool(found)
@@ -135,6 +170,10 @@ def test_the_command_reads_a_saved_fleet_and_its_claims(numafit: Run, tmp_path: 
         ("line 1", "b"),
     ]
     assert [len(one["cells"][0]["cpus"]) for one in answer["steps"]] == [4, 2]
+    open_ = "not judged: traits, aggregates, zone and networks: a claim does not tell"
+    assert open_ in done.err
+    assert open_ in numafit(*asked).out
+    assert open_ not in numafit(*asked, "--stay", "line 1", "--stay", "line 2").out
     assert numafit(*asked, "--stay", "line 1").status == 1
     assert numafit(*asked, "--stay", "line 9").status == 2
     assert numafit("drain", "c", *asked[2:]).status == 2

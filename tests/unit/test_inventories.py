@@ -17,7 +17,7 @@ import pytest
 
 from numafit import Flavor, Fleet, Host, Limits, Request, with_inventories
 from numafit.model.hostinfo import HostInfo
-from numafit.model.resources import Inventory
+from numafit.model.resources import Inventory, Provider, ResourceGroup, Resources
 from numafit.readers.hostfile import host_from_mapping
 from numafit.readers.nova_conf import read_nova_conf
 from numafit.readers.nova_rows import host_from_nova, read_nova_rows
@@ -79,6 +79,25 @@ def test_a_host_without_cells_of_which_nothing_is_told_is_not_judged() -> None:
     assert units(bare) == {}
     assert Host(bare).scan(Request.for_server(Flavor("f", 4000, 512)))
     assert Fleet([HostInfo(())]).with_inventories().hostinfo(0).provider == bare.provider
+
+
+def test_allocations_may_add_up_to_more_than_32_bits_hold() -> None:
+    units = Inventory((1 << 31) - 1, allocation_ratio=16.0, used=(1 << 31) - 4)
+    cell = {"id": 0, "cpus": "0-3", "memory_mb": 64}
+    host = replace(
+        host_from_mapping({"version": 1, "name": "h", "cells": [cell]}),
+        provider=Provider({"CUSTOM_X": units}),
+    )
+    eight = Resources((ResourceGroup(resources={"CUSTOM_X": 8}),))
+    fleet = Fleet([host])
+    fleet.claim(Request(None, resources=eight, pci=[]), 0)
+    now = fleet.hostinfo(0).provider
+    assert now is not None
+    assert now.inventories["CUSTOM_X"].used == (1 << 31) + 4
+    file = {"version": 1, "cells": [cell], "resources": {"CUSTOM_X": {"total": 9, "used": 1 << 32}}}
+    told = host_from_mapping(file).provider
+    assert told is not None
+    assert told.inventories["CUSTOM_X"].used == 1 << 32
 
 
 def test_what_a_source_told_stays() -> None:

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import pytest
 
-from numafit import Flavor, Fleet, HostCell, HostInfo, MisuseError, Request
+from numafit import (
+    Flavor,
+    Fleet,
+    HostCell,
+    HostInfo,
+    MisuseError,
+    PagePool,
+    PciPool,
+    PciRequest,
+    Request,
+)
+from numafit.model.resources import Inventory, Provider
 from numafit.planning.cells import cells
 from numafit.planning.drain import drain
 from numafit.planning.explain import explain
@@ -21,7 +32,8 @@ from tests.reports import parse
 
 
 def host(name: str) -> HostInfo:
-    return HostInfo([HostCell(0, (), range(8), 8192)], name, zone="az1")
+    provider = Provider({"PCPU": Inventory(16), "MEMORY_MB": Inventory(8192)})
+    return HostInfo([HostCell(0, (), range(8), 8192)], name, zone="az1", provider=provider)
 
 
 def pinned(vcpus: int) -> Request:
@@ -79,6 +91,8 @@ def test_metrics_count_the_hosts_that_are_there() -> None:
     of = {one.name: one for one in families(counts)}
     assert [sample.value for sample in of["numafit_hosts"].samples] == [2]
     assert of["openstack_free_capacity_hypervisor_by_flavor"].samples == []
+    limits = of["openstack_hypervisor_placement_allocatable_capacity"].samples
+    assert {sample.labels["hypervisor"] for sample in limits} == {"a", "d"}
 
 
 def test_a_report_has_the_hosts_that_are_there() -> None:
@@ -91,6 +105,34 @@ def test_a_report_has_the_hosts_that_are_there() -> None:
     # the claim is that of the host's index in the fleet as it was given
     assert [one.kind for one in why.nearest[0].suggestions].count("guest") == 1
     assert [row[0] for row in parse(page(found)).tables["host-table"][1:]] == ["a", "d"]
+
+
+def test_rows_that_a_removed_host_leaves_behind_are_nobody_s() -> None:
+    """Its pages and devices are no kinds of things that the fleet has, nor those that a flavor can
+    take: what it leaves of alike devices is then not asked for by any flavor."""
+
+    def with_devices(name: str, pages: int, tag: str) -> HostInfo:
+        pools = (PagePool(4, 1 << 20), PagePool(1 << 20, pages)) if pages else ()
+        cell = HostCell(0, (), range(8), 8192, page_pools=pools)
+        vfs = PciPool("8086", "1889", 0, 2, {"dev_type": "type-VF", "trusted": tag})
+        return HostInfo([cell], name, pci_pools=(vfs,))
+
+    asks = Request.for_server(Flavor("p", 2, 64, {"hw:cpu_policy": "dedicated"}))
+    spec = [{"vendor_id": "8086", "product_id": "1889", "trusted": "true"}]
+    asks = Request(asks.guest, pci=[PciRequest(1, spec)])
+    fleet = Fleet([with_devices("a", 0, "false"), with_devices("b", 4, "true")])
+    fleet.remove("b")
+    alone = stranded(Fleet([with_devices("a", 0, "false")]), {"p": asks})
+    found = stranded(fleet, {"p": asks})
+    assert found.kinds == alone.kinds
+    assert "pages of 1 GiB" not in found.kinds
+    assert found.causes == alone.causes
+    devices = [one for one in found.causes if one.kind.startswith("devices")]
+    assert [one.lacks for one in devices] == ["no flavor asks for it"]
+    none = Request(None, pci=[PciRequest(0, spec)])
+    fleet = Fleet([with_devices("a", 0, "true"), with_devices("b", 0, "true")])
+    fleet.remove("b")
+    assert headroom(fleet, {"p": none}, cap=5).most.tolist() == [[5], [0]]
 
 
 def test_a_host_that_was_removed_is_no_host_to_ask_about() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -227,6 +228,21 @@ def test_picture_stacks_what_is_lacking() -> None:
         "lacks dedicated CPUs",
         "no flavor asks for it",
     ]
+
+
+def test_what_the_cap_leaves_is_said_as_that() -> None:
+    found = stranded(Fleet([HostInfo([cell(0, 8, 8)])]), {"p1": pinned(1, 1)}, cap=3)
+    assert str(found).endswith(
+        "stranded on 1 host: all of them are beyond the cap, at which filling stopped."
+    )
+
+
+def test_only_the_relation_of_shares_counts_however_large_they_are() -> None:
+    fleet, catalogue = Fleet([LOPSIDED]), {"p1": pinned(1, 1), "p2": pinned(2, 2)}
+    small = stranded(fleet, catalogue, shares={"p1": 1, "p2": 0.5})
+    with warnings.catch_warnings(action="error"):
+        large = stranded(fleet, catalogue, shares={"p1": 1.6e308, "p2": 0.8e308})
+    assert large.index.tolist() == pytest.approx(small.index.tolist())
 
 
 @pytest.mark.parametrize("shares", [{"p2": 0}, {"p1": 1}, {}, {"p2": 1, "p1": 1}, 3])

@@ -54,6 +54,12 @@ def test_multipliers_are_read() -> None:
         assert multipliers(text) is None, text
 
 
+def test_only_the_relation_of_multipliers_counts_however_large_they_are() -> None:
+    assert multipliers("ram=1e308,cpu=-5e307") == {"ram": 1.0, "cpu": -0.5}
+    fleet = Fleet([host("a", 4196, 8), host("b", 2148, 16)])
+    assert scores(fleet, "ram=1e308", pinned(1)) == scores(fleet, "ram=1", pinned(1))
+
+
 def test_sums_are_those_that_nova_makes() -> None:
     fleet = Fleet([host("a", 4196, 8, 10), host("b", 2148, 16, 200), host("c", 100, 1, 20)])
     # free memory: 4096, 2048 and 0 MiB, of the largest; CPUs at a ratio of 2, less the reserved
