@@ -73,7 +73,7 @@ def _host_file(path: str, given: Given) -> list[HostInfo]:
 def _nova_rows(path: str, given: Given) -> list[HostInfo]:
     from numafit.readers.nova_rows import read_nova_rows
 
-    return read_nova_rows(path)
+    return read_nova_rows(path, given.get(UNREADABLE))
 
 
 def _fleet_of_rows(path: str, given: Given) -> Fleet:
@@ -88,7 +88,7 @@ def _fleet_of_rows(path: str, given: Given) -> Fleet:
         return Fleet.from_nova_rows(_noted(rows, given))
     except InputError:
         # the careful reader names the place in the file
-        return Fleet(read_nova_rows(path))
+        return Fleet(read_nova_rows(path, given.get(UNREADABLE)))
 
 
 def _sysfs(path: str, given: Given) -> Bare:
@@ -227,6 +227,9 @@ SERVICES = "services"
 """Key in ``Given`` of what hosts' nova-computes are called, as far as it is known so far."""
 PATTERNS = "patterns"
 """Key in ``Given`` of the patterns of hosts that are asked about (--match); none: all are."""
+UNREADABLE = "unreadable"
+"""Key in ``Given`` of who is told of rows that tell of no host, in place of an error: the name and
+what is wrong."""
 
 MOST_DIFFERENCES = 20
 """Lines about hosts whose stored usage is not the sum of their instances."""
