@@ -169,11 +169,11 @@ class Watched:
                 try:
                     fleets = sources.fleets(guests.ratios, followed=partial(self._follow, sources))
                 finally:
-                    for one in unreadable:
-                        _say(f"{one}; the host is left out")
-        except click.ClickException as error:
+                    for error in unreadable:
+                        _say(f"{error}; the host is left out")
+        except click.ClickException as refused:
             # as one of numafit's own, which whoever reads this knows
-            raise NumafitError(error.format_message()) from None
+            raise NumafitError(refused.format_message()) from None
         apart = {
             host: names[0] if len(names) == 1 else SEVERAL
             for host, names in sources.aggregates.set_apart()

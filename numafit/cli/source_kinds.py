@@ -20,6 +20,7 @@ from numafit.fleet import Fleet
 from numafit.model.hostinfo import HostInfo
 from numafit.model.interface import NetInterface, netdevs_of
 from numafit.model.pci_device import PciDevice
+from numafit.plurals import counted
 from numafit.readers.node_totals import SERVICE
 from numafit.rules.device_spec import parse_device_specs
 from numafit.rules.pci_pools import functions_of, pools_from_devices
@@ -220,7 +221,7 @@ def _say(found: Sequence[Difference], given: Given) -> None:
         say(f"numafit: {difference}", err=True)
     more = len(differences) - MOST_DIFFERENCES
     if more > 0:
-        say(f"numafit: {more} more differences of this kind", err=True)
+        say(f"numafit: {counted(more, 'more difference')} of this kind", err=True)
 
 
 SERVICES = "services"

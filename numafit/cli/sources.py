@@ -19,7 +19,15 @@ from numafit.cli.glance import match_option, name_matches, need_matches
 from numafit.cli.output import listed, say
 from numafit.cli.placement import OPTIONS, PlacementSources
 from numafit.cli.remarks import say_overfull, say_remarks
-from numafit.cli.source_kinds import PATTERNS, SERVICES, SOURCES, UNREADABLE, Given, Source, note_service
+from numafit.cli.source_kinds import (
+    PATTERNS,
+    SERVICES,
+    SOURCES,
+    UNREADABLE,
+    Given,
+    Source,
+    note_service,
+)
 from numafit.errors import InputError, printable
 from numafit.fleet import Fleet
 from numafit.model.guest import Limits

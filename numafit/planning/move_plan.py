@@ -9,7 +9,7 @@ from typing import Any
 from numafit.model.placement import Placement
 from numafit.planning.answer import Glance
 from numafit.planning.frames import frame
-from numafit.planning.words import counted
+from numafit.plurals import counted
 
 COLUMNS = ("step", "guest", "from", "to", "memory_mb", "gain")
 

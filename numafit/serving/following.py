@@ -10,7 +10,7 @@ from numafit.errors import InputError
 from numafit.fleet import Fleet
 from numafit.following import News, Seen, look
 from numafit.model.hostinfo import HostInfo
-from numafit.readers.nova_db import NovaDb, Row
+from numafit.readers.nova_db import NovaDb
 
 Over = Callable[[HostInfo], HostInfo | None]
 _T = TypeVar("_T")

@@ -262,7 +262,7 @@ def test_a_row_of_a_file_that_is_no_host_is_left_out(
         said = capsys.readouterr().err
         assert f"{file}: [1] (bad).numa_topology.cells[0].memory: got -1, expected" in said
     file.write_text("[{")
-    with pytest.raises(InputError, match="rows.json"):
+    with pytest.raises(InputError, match=r"rows\.json"):
         reader(cloud.url("api"), "--nova-rows", str(file))
 
 
