@@ -21,7 +21,8 @@ from numafit.rules.offline import off_remark, with_resting_cpus
 @pytest.mark.parametrize("number", [1, 2])
 def test_refusals_agree_with_their_numbers(reason: str, number: int) -> None:
     words = sentence(reason, number, 0, 0)
-    found = re.findall(rf"\b{number} (?:[a-z]+ )*?(?:v?CPU|core|cell|device|unit)(s?)\b", words)
+    noun = r"(?:[a-z]+ )*?(?:v?CPU|core|cell|device|unit)(s?)\b"
+    found = re.findall(rf"(?<!of )\b{number} {noun}", words)
     assert all(found) if number == 2 else not any(found), words
 
 
