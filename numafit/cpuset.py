@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 
 MAX_CPU_ID = 65535
 """Largest CPU id accepted from text: eight times the largest ``NR_CPUS`` Linux builds with."""
@@ -80,6 +80,11 @@ def format_cpu_list(cpus: Iterable[int]) -> str:
     if start is not None:
         parts.append(_span(start, last))
     return ",".join(parts)
+
+
+def cpu_words(cpus: Collection[int]) -> str:
+    """``CPU 3``, ``CPUs 3-5``."""
+    return f"{'CPU' if len(cpus) == 1 else 'CPUs'} {format_cpu_list(cpus)}"
 
 
 def _span(start: int, last: int | None) -> str:

@@ -20,6 +20,7 @@ from numafit.model.options import FitKeywords, FitOptions, chosen
 from numafit.model.placement import PciSupport, Placement
 from numafit.model.refusal import Refusal
 from numafit.model.request import Request
+from numafit.plurals import counted
 from numafit.spans import DEFAULT_CAP
 
 
@@ -207,7 +208,7 @@ class Host:
         return host_svg(self.hostinfo)
 
     def __repr__(self) -> str:
-        return f"Host({self.name!r}, {self._engine.columns.n_cells} cells)"
+        return f"Host({self.name!r}, {counted(self._engine.columns.n_cells, 'cell')})"
 
 
 def _arrived(fleet: Fleet, pools_known: bool) -> Host:

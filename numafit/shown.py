@@ -12,6 +12,7 @@ from numafit._engine import ManyHosts
 from numafit.columns import Columns
 from numafit.columns.totals import Totals, by_host, totals
 from numafit.extras import need
+from numafit.plurals import counted
 
 
 class HostRow(NamedTuple):
@@ -53,7 +54,7 @@ class ShownHalf:
             f"<td><meter min='0' max='1' value='{used / limit:.4f}'></meter></td></tr>"
             for name, text, used, limit in _bars(said)
         )
-        head = f"{_many(said.hosts, 'host')}, {_many(said.cells, 'cell')}"
+        head = f"{counted(said.hosts, 'host')}, {counted(said.cells, 'cell')}"
         return f"<div><strong>Fleet</strong>: {escape(head)}<table>{bars}</table></div>"
 
     def table(self) -> dict[str, Any]:
@@ -73,23 +74,19 @@ class ShownHalf:
         return need("polars", "plot").DataFrame(self.table())
 
 
-def _many(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def _bars(said: Totals) -> list[tuple[str, str, int, int]]:
     """What is used of what, where there is any of it."""
     gib = said.memory_mb / 1024, said.memory_limit / 1024
     rows = [
         (
             "dedicated CPUs",
-            f"{said.dedicated_cpus:,} of {said.dedicated_limit:,} dedicated CPUs used",
+            f"{said.dedicated_cpus:,} of {counted(said.dedicated_limit, 'dedicated CPU')} used",
             said.dedicated_cpus,
             said.dedicated_limit,
         ),
         (
             "shared vCPUs",
-            f"{_many(said.shared_vcpus, 'vCPU')} on {said.shared_limit:,} shared CPUs",
+            f"{counted(said.shared_vcpus, 'vCPU')} on {counted(said.shared_limit, 'shared CPU')}",
             said.shared_vcpus,
             said.shared_limit,
         ),
@@ -105,7 +102,7 @@ def _bars(said: Totals) -> list[tuple[str, str, int, int]]:
 
 def _said(said: Totals) -> list[str]:
     return [
-        _many(said.hosts, "host"),
-        _many(said.cells, "cell"),
+        counted(said.hosts, "host"),
+        counted(said.cells, "cell"),
         *(text for _name, text, _used, _limit in _bars(said)),
     ]

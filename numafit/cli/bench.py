@@ -14,6 +14,7 @@ from numafit.benching.questions import QUESTIONS, measure
 from numafit.cli.numbers import Number
 from numafit.cli.output import format_option, print_json, print_table
 from numafit.errors import InputError
+from numafit.plurals import counted
 from numafit.readers.checks import nearest
 
 MOST_HOSTS = 10_000_000
@@ -101,7 +102,7 @@ def _show(found: Measured) -> None:
     click.echo(
         f"numafit {about['version']}, Python {about['python']}, numpy {about['numpy']}, "
         f"{about['system']}, {about['cpu']}\n"
-        f"{found.hosts:,} hosts; memory pass: {duration(found.memory_pass)} a host"
+        f"{counted(found.hosts, 'host')}; memory pass: {duration(found.memory_pass)} a host"
     )
     rows = [
         (one.question, one.unit, duration(one.seconds), times(one.ratio)) for one in found.figures

@@ -32,6 +32,7 @@ from numafit.model.flavor import Flavor
 from numafit.model.options import FitOptions
 from numafit.model.request import Request
 from numafit.planning.headroom import reached_by
+from numafit.plurals import counted
 from numafit.views.refused import Reason, reasons
 
 MOST_ASKED = 2000
@@ -187,7 +188,7 @@ def _count_mix(
 
 def _show_flavors(names: list[str], counts: list[Count]) -> None:
     """One row per flavor; of few hosts a column for each."""
-    heads = ["flavor", "in all", "of 1 host" if len(names) == 1 else f"of {len(names)} hosts"]
+    heads = ["flavor", "in all", f"of {counted(len(names), 'host')}"]
     rows: list[list[object]] = [[one.name, _total(one), one.hosts] for one in counts]
     if len(names) > MOST_COLUMNS:
         heads.append("most on one")
@@ -246,7 +247,7 @@ def _notes(counts: list[Count], hosts: int) -> None:
 
 def _none_words(why: Reason, hosts: int) -> str:
     asked = min(hosts, MOST_ASKED)
-    some = "" if why.hosts == asked else f" ({why.hosts} of {asked} hosts)"
+    some = "" if why.hosts == asked else f" ({why.hosts:,} of {counted(asked, 'host')})"
     return f"no room: {why.words}{some}" + (f"; {why.miss}" if why.miss else "")
 
 

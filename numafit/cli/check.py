@@ -22,6 +22,7 @@ from numafit.diagnosis.flavors import value_findings
 from numafit.diagnosis.usage import Difference, pinned_findings
 from numafit.errors import InputError, printable
 from numafit.model.interface import netdevs_of
+from numafit.plurals import counted
 from numafit.readers.flavors import read_flavors, read_image
 from numafit.readers.libvirt_version import (
     Version,
@@ -52,7 +53,7 @@ class Seen:
         """Where nothing was found; that hosts and configuration agree is said where both were
         there."""
         counts = ((self.flavors, "flavor"), (self.images, "image"), (self.hosts, "host"))
-        of = [f"{n} {what}{'' if n == 1 else 's'}" for n, what in counts if n]
+        of = [counted(n, what) for n, what in counts if n]
         agree = bool(self.hosts) and self.hosts == self.configured
         return (
             f"nothing to say of {and_text(of) or 'no host and no flavor'}"
@@ -270,7 +271,7 @@ def _show(ordered: list[Finding], found: Found, seen: Seen) -> None:
         if finding.advice:
             say(printable(f"    {finding.advice}"))
     counts = [
-        f"{count} {severity}{'' if count == 1 else 's'}"
+        counted(count, severity)
         for severity in SEVERITIES
         if (count := sum(finding.severity == severity for finding in ordered))
     ]

@@ -18,7 +18,7 @@ from numafit.cli.shares import shares_of
 from numafit.errors import InputError, printable, shorten
 from numafit.planning.trace import LIFETIMES, STAYS, Trace
 from numafit.planning.trace_flavors import InFlavors, StandIn, in_flavors
-from numafit.planning.words import counted
+from numafit.plurals import counted
 from numafit.readers.vm_traces import FORMS, Size, VmTrace, form_of, read_azure
 
 GUESTS = 1000
@@ -175,7 +175,7 @@ class Coming:
         if self.found.left_out:
             some = [one for one in self.found.stand_ins if one.flavor is None]
             named = "; ".join(str(one.size) for one in some[:3])
-            more = f"; and {len(some) - 3} more sizes" if len(some) > 3 else ""
+            more = f"; and {counted(len(some) - 3, 'more size')}" if len(some) > 3 else ""
             whom = f"{counted(self.found.left_out, 'guest')} of the trace"
             why = f"no flavor has what they ask for ({named}{more})"
             say(printable(f"left out: {whom}, for {why}"), err=err)
@@ -189,7 +189,8 @@ def _show_sizes(stand_ins: Sequence[StandIn]) -> None:
     print_table(("of the trace", "guests", "as flavor"), rows, numbers=("guests",))
     rest = stand_ins[MOST_SIZES:]
     if rest:
-        say(f"and {len(rest)} more sizes, of {sum(one.guests for one in rest):,} guests")
+        guests = counted(sum(one.guests for one in rest), "guest")
+        say(f"and {counted(len(rest), 'more size')}, of {guests}")
 
 
 def _vms(file: str, form: str, machine: str | None) -> VmTrace:

@@ -15,6 +15,7 @@ from numafit.cli.output import say
 from numafit.errors import InputError, printable, shorten
 from numafit.model.guest import Limits
 from numafit.model.hostinfo import HostInfo
+from numafit.plurals import counted
 from numafit.readers.checks import nearest
 from numafit.rules.config_over import ON_HOSTS, apply_over
 from numafit.rules.inventories import INVENTORY_OPTIONS, SETS_ALONE, with_inventories
@@ -167,18 +168,14 @@ class Configs:
 def _line(files: str, seen: _Seen) -> Iterator[str]:
     if seen.changed:
         what = ", ".join(
-            f"{option} of {_hosts(len(hosts))}" for option, hosts in seen.changed.items()
+            f"{option} of {counted(len(hosts), 'host')}" for option, hosts in seen.changed.items()
         )
         yield f"{files} changes {what}; the rest stays as it was stored"
     else:
-        yield f"{files} changes nothing on {_hosts(seen.hosts)}"
+        yield f"{files} changes nothing on {counted(seen.hosts, 'host')}"
     if seen.idle:
-        idle = ", ".join(f"{option} on {_hosts(n)}" for option, n in seen.idle.items())
+        idle = ", ".join(f"{option} on {counted(n, 'host')}" for option, n in seen.idle.items())
         yield f"(no bearing, for want of such cells or pages: {idle})"
-
-
-def _hosts(n: int) -> str:
-    return "1 host" if n == 1 else f"{n} hosts"
 
 
 def _pattern(text: str) -> tuple[str | None, str]:

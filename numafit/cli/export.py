@@ -18,9 +18,9 @@ from numafit.cli.counting import counting_options
 from numafit.cli.numbers import Number
 from numafit.cli.requests import Guests, guest_options
 from numafit.cli.sections import Sectioned
-from numafit.cli.source_kinds import SOURCES, say_without_services
+from numafit.cli.source_kinds import SOURCES, UNREADABLE, say_without_services
 from numafit.cli.sources import HostSources, host_sources
-from numafit.errors import NumafitError, printable, shorten
+from numafit.errors import InputError, NumafitError, printable, shorten
 from numafit.extras import need
 from numafit.fleet import Fleet
 from numafit.serving.cache import Cache
@@ -161,13 +161,19 @@ class Watched:
         again."""
         since = time.time()
         guests, sources = self._guests.again(), self._sources.again()
+        unreadable: list[InputError] = []
+        sources.leave_out(unreadable)
         try:
             with self._once():
                 wanted = guests.read(sources.aliases(), sources.filters())
-                fleets = sources.fleets(guests.ratios, followed=self._follow)
-        except click.ClickException as error:
+                try:
+                    fleets = sources.fleets(guests.ratios, followed=partial(self._follow, sources))
+                finally:
+                    for error in unreadable:
+                        _say(f"{error}; the host is left out")
+        except click.ClickException as refused:
             # as one of numafit's own, which whoever reads this knows
-            raise NumafitError(error.format_message()) from None
+            raise NumafitError(refused.format_message()) from None
         apart = {
             host: names[0] if len(names) == 1 else SEVERAL
             for host, names in sources.aggregates.set_apart()
@@ -180,17 +186,20 @@ class Watched:
             [Wanted(flavor.name, request, flavor.public) for flavor, request in wanted],
             min([since, *_changed(sources)]),
             [one.name for one in guests.broken],
+            len(unreadable),
             apart,
             projects,
             **self._how,
         )
 
-    def _follow(self, url: str, over: Over | None) -> Fleet:
+    def _follow(self, sources: HostSources, url: str, over: Over | None) -> Fleet:
         from numafit.readers.nova_db import NovaDb, database_url
 
         followed = self._followed.setdefault(url, Followed())
         with NovaDb(database_url(url)) as database:
             fleet = followed.now(database, over)
+            for name, error in followed.unreadable.items():
+                sources.given[UNREADABLE](name, error)
             if not self._sources.given["count_disabled"]:
                 say_without_services(database)
         return fleet

@@ -20,6 +20,7 @@ from numafit.model.options import FitOptions
 from numafit.model.placement import Placement
 from numafit.model.refusal import Refusal
 from numafit.model.request import Request
+from numafit.plurals import counted
 from numafit.readers.checks import nearest
 from numafit.views.refused import reasons
 
@@ -170,7 +171,7 @@ class AskedHosts:
 def print_summary(name: str, asked: AskedHosts, glance: Glance) -> None:
     """How many hosts take the flavor called ``name``, and why the others do not."""
     fits = asked.fitting
-    say(f"{name}: fits on {fits} of {asked.number} hosts{_named(asked, glance)}")
+    say(f"{name}: fits on {fits:,} of {counted(asked.number, 'host')}{_named(asked, glance)}")
     if fits == asked.number or not glance.shows(False):
         return
     refused = Glance(only="refused")

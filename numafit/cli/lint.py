@@ -10,6 +10,7 @@ from numafit.cli.output import say
 from numafit.diagnosis.finding import Finding
 from numafit.errors import printable
 from numafit.model.flavor import Flavor, Image
+from numafit.plurals import counted
 from numafit.rules.nova_config import NovaConfig
 
 MOST_LINES = 20
@@ -51,5 +52,6 @@ def say_unknown(
 
 
 def refuse(count: int) -> None:
-    names = "1 name" if count == 1 else f"{count} names"
-    raise click.ClickException(f"{names} that nova does not know, and --strict was given")
+    raise click.ClickException(
+        f"{counted(count, 'name')} that nova does not know, and --strict was given"
+    )

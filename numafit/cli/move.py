@@ -26,6 +26,7 @@ from numafit.model.options import FitOptions
 from numafit.model.refusal import Refusal
 from numafit.model.server import Server
 from numafit.moves import Move, moves
+from numafit.plurals import counted
 from numafit.readers.checks import nearest
 from numafit.readers.flavors import read_flavors, read_image
 from numafit.readers.server_show import read_server
@@ -193,7 +194,7 @@ def _show_move(one: Move, answer: Answer) -> None:
 
 def _summary(label: str, found: Sequence[Move]) -> None:
     fits = sum(map(bool, found))
-    say(f"{label}: can go to {fits} of {len(found)} hosts")
+    say(f"{label}: can go to {fits:,} of {counted(len(found), 'host')}")
     refused = reasons(one.found for one in found if isinstance(one.found, Refusal))
     if refused:
         print_table(

@@ -11,6 +11,7 @@ from numafit.errors import printable
 from numafit.fleet import Fleet
 from numafit.model.flavor import Flavor
 from numafit.model.request import Request
+from numafit.plurals import counted
 from numafit.spans import Hosts
 
 MOST_RESTING = 8
@@ -73,7 +74,7 @@ class Notes:
         asked = list(asked)
         lines = []
         for note in self._merged(asked):
-            some = "" if note.hosts == self._hosts else f", on {_hosts(note.hosts)}"
+            some = "" if note.hosts == self._hosts else f", on {counted(note.hosts, 'host')}"
             whose = "" if len(note.flavors) == len(asked) else f" ({listed(note.flavors)}{some})"
             where = whose or (f" ({some[2:]})" if some else "")
             lines.append(printable(f"not judged: {note.sentence}{where}"))
@@ -102,8 +103,4 @@ class Notes:
 def _with_reasons(resting: Sequence[tuple[str, str]]) -> str:
     more = len(resting) - MOST_RESTING
     named = [f"{name or 'host'} ({why})" for name, why in resting[:MOST_RESTING]]
-    return ", ".join(named) + (f" and {_hosts(more)} more" if more > 0 else "")
-
-
-def _hosts(number: int) -> str:
-    return "1 host" if number == 1 else f"{number} hosts"
+    return ", ".join(named) + (f" and {counted(more, 'host')} more" if more > 0 else "")

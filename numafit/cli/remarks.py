@@ -8,7 +8,7 @@ from numafit.cli.output import say
 from numafit.errors import printable
 from numafit.fleet import Fleet
 from numafit.model.hostinfo import HostInfo
-from numafit.planning.words import counted
+from numafit.plurals import counted
 from numafit.rules.huge_pages import BASE_PAGES_KIB, overfull_remarks
 from numafit.rules.offline import off_remark
 

@@ -9,10 +9,12 @@ from typing import Any
 from numafit.cli.glance import Answered
 from numafit.cli.output import cpu_text
 from numafit.cli.sources import HostSources
+from numafit.cpuset import cpu_words
 from numafit.model.flavor import Flavor, Image
 from numafit.model.guest import GuestTopology
 from numafit.model.hostinfo import HostInfo
 from numafit.model.placement import Placement
+from numafit.plurals import counted
 from numafit.rules.cpu_policy import realtime_vcpus
 from numafit.rules.emulator_threads import (
     EmulatorThreads,
@@ -48,7 +50,9 @@ class Shape:
 
     def __str__(self) -> str:
         sockets, cores, threads = self.topology
-        return f"{_many(sockets, 'socket')} of {_many(cores, 'core')} of {_many(threads, 'thread')}"
+        return " of ".join(
+            (counted(sockets, "socket"), counted(cores, "core"), counted(threads, "thread"))
+        )
 
 
 class Running:
@@ -82,7 +86,7 @@ class Running:
                 where = f"CPUs {cpus}, those of the host's shared guests"
                 yield f"each vCPU may run on {where if cpus else 'any CPU of the host'}"
             return
-        cpus = f"{'CPU' if len(emulator.cpus) == 1 else 'CPUs'} {cpu_text(emulator.cpus)}"
+        cpus = cpu_words(emulator.cpus)
         yield f"{self.shape}; emulator threads on {_WHOSE[emulator.whose].format(cpus)}"
         if emulator.problem:
             yield f"nova does not start it here: {emulator.problem}"
@@ -111,7 +115,3 @@ class Running:
                 cpus = dict.fromkeys(range(self.shape.vcpus), shared)
             found["vcpu_cpus"] = {str(vcpu): sorted(on) for vcpu, on in cpus.items()}
         return found
-
-
-def _many(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"

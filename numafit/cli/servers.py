@@ -14,6 +14,7 @@ from numafit.cli.output import cpu_text, format_option, print_json, print_table,
 from numafit.cli.source_kinds import SOURCES
 from numafit.errors import InputError, printable, shorten
 from numafit.model.server import Server
+from numafit.plurals import counted
 from numafit.readers.checks import nearest
 from numafit.readers.hostcell import page_size_text
 from numafit.views.seats import Seat, seats
@@ -69,7 +70,7 @@ def command(sources: Sequence[str], patterns: Sequence[str], output: str) -> int
         return 0
     for host, on_host in groupby(found, key=lambda seat: seat.host):
         several = list(on_host)
-        say(printable(f"{host}: {_servers(len({seat.server.uuid for seat in several}))}"))
+        say(printable(f"{host}: {counted(len({seat.server.uuid for seat in several}), 'server')}"))
         print_table(
             ("cell", "server", "CPUs", "floating", "memory", "pages", "devices"),
             map(_row, several),
@@ -117,10 +118,6 @@ def _on(servers: Iterable[Server], patterns: Sequence[str]) -> Iterator[Server]:
     for one in servers:
         if not patterns or any(fnmatchcase(one.host, pattern) for pattern in patterns):
             yield one
-
-
-def _servers(n: int) -> str:
-    return "1 server" if n == 1 else f"{n} servers"
 
 
 def _row(seat: Seat) -> tuple[object, ...]:

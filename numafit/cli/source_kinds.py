@@ -20,6 +20,7 @@ from numafit.fleet import Fleet
 from numafit.model.hostinfo import HostInfo
 from numafit.model.interface import NetInterface, netdevs_of
 from numafit.model.pci_device import PciDevice
+from numafit.plurals import counted
 from numafit.readers.node_totals import SERVICE
 from numafit.rules.device_spec import parse_device_specs
 from numafit.rules.pci_pools import functions_of, pools_from_devices
@@ -73,7 +74,7 @@ def _host_file(path: str, given: Given) -> list[HostInfo]:
 def _nova_rows(path: str, given: Given) -> list[HostInfo]:
     from numafit.readers.nova_rows import read_nova_rows
 
-    return read_nova_rows(path)
+    return read_nova_rows(path, given.get(UNREADABLE))
 
 
 def _fleet_of_rows(path: str, given: Given) -> Fleet:
@@ -88,7 +89,7 @@ def _fleet_of_rows(path: str, given: Given) -> Fleet:
         return Fleet.from_nova_rows(_noted(rows, given))
     except InputError:
         # the careful reader names the place in the file
-        return Fleet(read_nova_rows(path))
+        return Fleet(read_nova_rows(path, given.get(UNREADABLE)))
 
 
 def _sysfs(path: str, given: Given) -> Bare:
@@ -220,13 +221,16 @@ def _say(found: Sequence[Difference], given: Given) -> None:
         say(f"numafit: {difference}", err=True)
     more = len(differences) - MOST_DIFFERENCES
     if more > 0:
-        say(f"numafit: {more} more differences of this kind", err=True)
+        say(f"numafit: {counted(more, 'more difference')} of this kind", err=True)
 
 
 SERVICES = "services"
 """Key in ``Given`` of what hosts' nova-computes are called, as far as it is known so far."""
 PATTERNS = "patterns"
 """Key in ``Given`` of the patterns of hosts that are asked about (--match); none: all are."""
+UNREADABLE = "unreadable"
+"""Key in ``Given`` of who is told of rows that tell of no host, in place of an error: the name and
+what is wrong."""
 
 MOST_DIFFERENCES = 20
 """Lines about hosts whose stored usage is not the sum of their instances."""

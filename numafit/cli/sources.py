@@ -19,7 +19,15 @@ from numafit.cli.glance import match_option, name_matches, need_matches
 from numafit.cli.output import listed, say
 from numafit.cli.placement import OPTIONS, PlacementSources
 from numafit.cli.remarks import say_overfull, say_remarks
-from numafit.cli.source_kinds import PATTERNS, SERVICES, SOURCES, Given, Source, note_service
+from numafit.cli.source_kinds import (
+    PATTERNS,
+    SERVICES,
+    SOURCES,
+    UNREADABLE,
+    Given,
+    Source,
+    note_service,
+)
 from numafit.errors import InputError, printable
 from numafit.fleet import Fleet
 from numafit.model.guest import Limits
@@ -82,6 +90,16 @@ class HostSources:
     def again(self) -> HostSources:
         """The same, of which nothing was read yet."""
         return HostSources(self.given)
+
+    def leave_out(self, unreadable: list[InputError]) -> None:
+        """Leave out rows of nova that tell of no host from now on, and put there what is wrong with
+        those that are asked about: no error ends the reading."""
+
+        def note(name: str, error: InputError) -> None:
+            if name_matches(name, self.given[PATTERNS], self.services.get(name, "")):
+                unreadable.append(error)
+
+        self.given = {**self.given, UNREADABLE: note}
 
     @property
     def given_any(self) -> bool:

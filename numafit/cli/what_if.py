@@ -23,7 +23,7 @@ from numafit.planning.changes import changed
 from numafit.planning.course import SAMPLES
 from numafit.planning.weighers import NOVA, WEIGHERS, multipliers, untold
 from numafit.planning.what_if import CHOICES, CHOOSERS, PARTS, Comparison, Plan, what_if
-from numafit.planning.words import counted
+from numafit.plurals import counted
 
 _PLANS, _FLAVORS, _TIME = "plan", "flavor", "time"
 _PART_OF = dict(zip((_PLANS, _FLAVORS, _TIME), PARTS, strict=True))

@@ -27,6 +27,7 @@ from numafit.columns.resources import NO_KIND
 from numafit.columns.schema import COLUMNS, Column
 from numafit.columns.slabs import aligned
 from numafit.errors import InputError, MisuseError
+from numafit.plurals import counted
 from numafit.rules.candidates import kind_of
 
 _COUNT = np.dtype([("name", f"S{_header.IMAGE_NAME}"), ("value", "u8")])
@@ -147,7 +148,7 @@ class _Image:
         for length in shape:
             n *= length
         if (kind, size) != (column.number, n * column.dtype.itemsize):
-            expected = f"{n} values of {column.dtype}, as the counts say"
+            expected = f"{counted(n, 'value')} of {column.dtype}, as the counts say"
             raise InputError(None, column.name, f"{size} bytes", expected, _HINT)
         found: npt.NDArray[Any] = np.frombuffer(self.memory, column.dtype, n, offset)
         return found.reshape(shape)

@@ -33,6 +33,7 @@ from numafit.model.hostinfo import (
     max_pages,
 )
 from numafit.model.resources import MAX_UNITS
+from numafit.plurals import counted
 
 Column = npt.NDArray[Any]
 
@@ -88,7 +89,12 @@ def layouts_of(arrays: Arrays, shared: Column) -> list[Layout]:
     ):
         ends = np.cumsum(fields[n], dtype=np.uint64)
         whole = int(ends[-1]) if len(ends) else 0
-        hold(column, whole == len(values), len(values), f"{whole} values, those of all layouts")
+        hold(
+            column,
+            whole == len(values),
+            len(values),
+            f"{counted(whole, 'value')}, those of all layouts",
+        )
         if at:
             begin = ends - fields[n]
             hold_all(f"layouts.{at}", table[at], table[at] == begin, "layouts without a gap")
@@ -124,7 +130,12 @@ def _layout(row: Any, slots: Column, words: Column, shared: Column) -> Layout:
 def nets_of(names: list[str], near: Column) -> dict[str, int]:
     hold("nets", len(set(names)) == len(names), names, "each network once")
     words = net_words(len(names))
-    hold("cell_nets", near.shape[1] == words, near.shape[1], f"{words} words for each cell")
+    hold(
+        "cell_nets",
+        near.shape[1] == words,
+        near.shape[1],
+        f"{counted(words, 'word')} for each cell",
+    )
     known = (1 << FIRST_PHYSNET + len(names)) - 1
     for word in range(words):
         mask = np.uint64(known >> word * WORD_BITS & (1 << WORD_BITS) - 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from numafit.cpuset import format_cpu_list
+from numafit.cpuset import cpu_words, format_cpu_list
 from numafit.diagnosis.finding import NOTE, WARNING, Finding
 from numafit.model.hostinfo import HostInfo
 from numafit.rules.nova_config import DEDICATED, PIN_SET, SHARED, NovaConfig, cell_cpus
@@ -32,7 +32,8 @@ def resting_findings(host: HostInfo, config: NovaConfig) -> Iterator[Finding]:
             NOTE,
             "cpus-at-rest",
             "[libvirt] cpu_power_management",
-            f"CPUs {format_cpu_list(resting)} are off at rest, and count",
+            f"{cpu_words(resting)} {'is' if len(resting) == 1 else 'are'} off at rest, and "
+            f"{'counts' if len(resting) == 1 else 'count'}",
             "nova switches a dedicated CPU on for the guest that gets it.",
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from numafit.cpuset import format_cpu_list
 from numafit.diagnosis.finding import ERROR, WARNING, Finding
 from numafit.model.hostinfo import HostInfo
+from numafit.plurals import counted
 from numafit.rules.huge_pages import huge_kib
 from numafit.rules.nova_config import NovaConfig
 
@@ -49,7 +50,7 @@ def _reserved(host: HostInfo, config: NovaConfig) -> Iterator[Finding]:
                 ERROR,
                 "reserved-pages",
                 key,
-                f"{what}: the node has {pools[pages.size_kib]} pages of that size",
+                f"{what}: the node has {counted(pools[pages.size_kib], 'page')} of that size",
                 "No guest gets such a page here; reserve fewer, or make more.",
             )
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from numafit.errors import MisuseError, shorten
 from numafit.model.flavor import Flavor, Image
+from numafit.plurals import counted
 from numafit.rules.multiqueue import MAX_TAP_QUEUES, Multiqueue
 
 _ON = "hw:vif_multiqueue_enabled=true"
@@ -118,8 +119,8 @@ def _weigh(vcpus: int, found: Multiqueue, vnics: int) -> tuple[str, list[str]]:
         return "no", ["one vCPU cannot serve two queues at a time"]
     if vnics >= vcpus:
         return "no", [
-            f"{vnics} interfaces for {vcpus} vCPUs: with one queue each there is one for every "
-            "vCPU already"
+            f"{counted(vnics, 'interface')} for {counted(vcpus, 'vCPU')}: "
+            "with one queue each there is one for every vCPU already"
         ]
     if found.limited_by == "vif_model":
         return "no", ["interfaces of another model than virtio have one queue"]
@@ -139,10 +140,13 @@ def _weigh(vcpus: int, found: Multiqueue, vnics: int) -> tuple[str, list[str]]:
             f"{pairs} queue pairs for {vcpus} vCPUs: vCPUs share queues, and interrupts move"
         )
     total = pairs * vnics
-    reasons.append(f"{total} queue pairs in all: more throughput, for more of the host's CPU time")
+    reasons.append(
+        f"{counted(total, 'queue pair')} in all: more throughput, for more of the host's CPU time"
+    )
     if 2 * vnics >= vcpus:
         reasons.append(
-            f"{vnics} interfaces for {vcpus} vCPUs: the more of them, the less it matters"
+            f"{counted(vnics, 'interface')} for {counted(vcpus, 'vCPU')}: "
+            "the more of them, the less it matters"
         )
         return "little", reasons
     return "yes" if pairs == vcpus else "little", reasons

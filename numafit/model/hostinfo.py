@@ -13,6 +13,7 @@ from numafit.model.fields import MAX_ID as MAX_ID
 from numafit.model.guest import MAX_MEMORY_MB
 from numafit.model.host_state import NOTHING_KNOWN, HostState
 from numafit.model.resources import Provider
+from numafit.plurals import counted
 
 MAX_CELLS = _header.MAX_CELLS
 """Linux numbers at most 1024 NUMA nodes (``CONFIG_NODES_SHIFT`` is at most 10)."""
@@ -250,7 +251,7 @@ def check_devices_once(pools: Iterable[PciPool]) -> None:
 
 def _matrix(distances: Any, size: int) -> tuple[tuple[int, ...], ...]:
     """Rows of distances, or none at all."""
-    expected = f"{size} rows of {size} numbers"
+    expected = f"{counted(size, 'row')} of {counted(size, 'number')}"
     rows = tuple(
         fields.listed("distances", row, expected)
         for row in fields.listed("distances", distances, expected)

@@ -16,6 +16,7 @@ from numafit.model.guest import Networks, PciRequest
 from numafit.model.request import Request
 from numafit.model.resources import Provider
 from numafit.planning import reasons
+from numafit.plurals import counted
 from numafit.rules import pci_filter
 from numafit.rules.candidates import UNLIMITED, HostKind, short_of
 from numafit.spans import host_index
@@ -264,11 +265,10 @@ def _kind_words(row: list[int], page_kib: list[int]) -> str:
     n_cells, dedicated, shared, same, gib, *pages = row
     if not n_cells:
         return "no NUMA cells"
-    cpus = f"{dedicated}" if same or not shared else f"{dedicated} + {shared}"
+    cpus = counted(dedicated, "CPU") if same or not shared else f"{dedicated} + {shared} CPUs"
     large = [
-        f"{count} pages of {kib >> 20} GiB"
+        f"{counted(count, 'page')} of {kib >> 20} GiB"
         for kib, count in zip(page_kib, pages, strict=True)
         if count
     ]
-    cells = f"{n_cells} {'cell' if n_cells == 1 else 'cells'}"
-    return ", ".join([cells, f"{cpus} CPUs", f"{gib} GiB", *large])
+    return ", ".join([counted(n_cells, "cell"), cpus, f"{gib} GiB", *large])

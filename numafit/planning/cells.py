@@ -14,7 +14,7 @@ from numafit.model import fields
 from numafit.planning import behind, reasons
 from numafit.planning.answer import Answer, Glance
 from numafit.planning.tables import Table, frame_of
-from numafit.planning.words import counted
+from numafit.plurals import counted
 
 Ints = npt.NDArray[np.int64]
 

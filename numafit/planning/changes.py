@@ -13,6 +13,7 @@ from numafit.model import fields
 from numafit.model.hostinfo import HostInfo
 from numafit.model.request import Request
 from numafit.planning.trace import Trace
+from numafit.plurals import counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,8 @@ class Add:
         fields.number("count", self.count, 1, 10_000_000, "hosts")
 
     def __str__(self) -> str:
-        return f"{self.count:,} more {self.host.name or 'hosts'}"
+        name = self.host.name
+        return f"{self.count:,} more {name}" if name else counted(self.count, "more host")
 
 
 @dataclass(frozen=True, slots=True)

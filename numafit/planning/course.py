@@ -24,6 +24,7 @@ from numafit.planning.nearness import Nearness
 from numafit.planning.reach import Reach, reach
 from numafit.planning.trace import HOUR, STAYS, Trace
 from numafit.planning.weighers import Weighing, multipliers
+from numafit.plurals import counted
 from numafit.progress import Progress, Shown, checked
 
 SAMPLES = 24
@@ -175,7 +176,8 @@ class Course(Answer):
     def __str__(self) -> str:
         came = int(self.placed.sum() + self.refused.sum())
         return (
-            f"{int(self.placed.sum()):,} of {came:,} guests placed ({self.acceptance:.1%}); "
+            f"{int(self.placed.sum()):,} of {counted(came, 'guest')} placed "
+            f"({self.acceptance:.1%}); "
             f"{self.full()}"
         )
 

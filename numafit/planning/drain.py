@@ -23,7 +23,7 @@ from numafit.planning.frames import frame
 from numafit.planning.move_plan import Step, frame_of_steps, glance_of, moved_mb, moves_words
 from numafit.planning.movers import Guests, Mover, movers_of
 from numafit.planning.moving import Moving
-from numafit.planning.words import counted
+from numafit.plurals import counted
 from numafit.progress import Elapsing, Progress, checked
 from numafit.rules.filters import Filters
 from numafit.spans import Hosts, host_indices

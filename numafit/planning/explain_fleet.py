@@ -19,7 +19,7 @@ from numafit.planning.explain import KINDS, Explanation, Guests, explained
 from numafit.planning.explain_empty import NEVER, Verdicts
 from numafit.planning.explain_guests import Guest, guests_of, guests_on
 from numafit.planning.frames import frame
-from numafit.planning.words import counted
+from numafit.plurals import counted
 from numafit.spans import Hosts, host_indices
 from numafit.views.refused import Reason, by_reason
 

@@ -13,7 +13,7 @@ from numafit.model.request import Request
 from numafit.planning import explain_changed_host as h
 from numafit.planning import explain_changed_request as r
 from numafit.planning.explain_search import Key
-from numafit.planning.words import counted
+from numafit.plurals import counted
 from numafit.views.words import memory
 
 GUEST = "guest"

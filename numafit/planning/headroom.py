@@ -18,7 +18,7 @@ from numafit.planning import behind, reasons
 from numafit.planning.answer import Answer, Glance
 from numafit.planning.headroom_most import Question, most
 from numafit.planning.tables import frame_of
-from numafit.planning.words import counted
+from numafit.plurals import counted
 from numafit.progress import Progress, Shown, checked
 from numafit.spans import DEFAULT_CAP
 

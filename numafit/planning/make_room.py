@@ -25,7 +25,7 @@ from numafit.planning.movers import Guests, movers_of
 from numafit.planning.moving import Moving
 from numafit.planning.room_gains import CAP, emptied
 from numafit.planning.room_search import Search
-from numafit.planning.words import counted
+from numafit.plurals import counted
 from numafit.progress import Elapsing, Progress, checked
 from numafit.rules.filters import Filters
 

@@ -10,7 +10,7 @@ from numafit.model.placement import Placement
 from numafit.model.request import Request
 from numafit.planning.answer import Glance
 from numafit.planning.frames import frame
-from numafit.planning.words import counted
+from numafit.plurals import counted
 
 COLUMNS = ("step", "guest", "from", "to", "memory_mb", "gain")
 

@@ -11,7 +11,7 @@ from numafit.model import fields
 from numafit.model.hostinfo import HostCell, HostInfo
 from numafit.model.placement import Placement, PlacementCell
 from numafit.planning import figures
-from numafit.planning.words import counted
+from numafit.plurals import counted
 from numafit.views import words
 
 USED, FREE, SHARED = figures.GREY, figures.LIGHT, "#f4ecd2"
@@ -96,7 +96,7 @@ def _panel(host: HostInfo, cell: HostCell, placement: Placement, in_row: int) ->
     node = [one for one in placement.pci if one.numa_node == cell.id]
     lines += [(f"{one.count} x {_device(one.info.tags, one.info)}", figures.INK) for one in node]
     free = len(cell.pcpuset - cell.pinned_cpus)
-    title = f"host cell {cell.id}: {free} of {len(cell.pcpuset)} CPUs free"
+    title = f"host cell {cell.id}: {free} of {counted(len(cell.pcpuset), 'CPU')} free"
     return _Panel(title, in_row, cores, colours, texts, lines)
 
 

@@ -27,7 +27,7 @@ from numafit.planning.headroom import catalogue_of, fleets_of
 from numafit.planning.stranded_causes import Cause, Lacks, causes_of
 from numafit.planning.stranded_units import CELL, HOST, Kind, kinds_of
 from numafit.planning.tables import frame_of
-from numafit.planning.words import counted
+from numafit.plurals import counted
 from numafit.progress import Progress, Shown, checked
 from numafit.spans import DEFAULT_CAP
 

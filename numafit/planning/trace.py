@@ -14,6 +14,7 @@ from numafit.errors import InvalidValue
 from numafit.model import fields
 from numafit.model.flavor import Flavor
 from numafit.model.request import Request
+from numafit.plurals import counted
 from numafit.readers.vm_traces import Size, VmTrace
 
 HOUR = 3600.0
@@ -43,7 +44,8 @@ class Trace:
 
     def __repr__(self) -> str:
         hours = self.seconds / HOUR
-        return f"<{len(self):,} guests of {len(self.names)} flavors in {hours:,.1f} hours>"
+        guests = f"{counted(len(self), 'guest')} of {counted(len(self.names), 'flavor')}"
+        return f"<{guests} in {hours:,.1f} hours>"
 
     @property
     def seconds(self) -> float:

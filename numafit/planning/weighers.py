@@ -21,6 +21,7 @@ from numafit.model.placement import Placement
 from numafit.model.request import Request
 from numafit.model.resources import Inventory
 from numafit.planning import behind
+from numafit.plurals import counted
 from numafit.rules.breakage import breakage
 
 Floats = npt.NDArray[np.float64]
@@ -101,7 +102,7 @@ class Weighing:
         for name in [name for name in wanted if name in missing]:
             if text != NOVA:
                 raise MisuseError(
-                    f"choose={text!r}: {name} is not known of {missing[name]} hosts; "
+                    f"choose={text!r}: {name} is not known of {counted(missing[name], 'host')}; "
                     "Fleet.with_inventories() works it out where it can"
                 )
             del wanted[name]

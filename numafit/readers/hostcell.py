@@ -18,6 +18,7 @@ from numafit.model.hostinfo import (
     PagePool,
     max_pages,
 )
+from numafit.plurals import counted
 from numafit.readers import checks
 
 _CELL = (
@@ -147,7 +148,7 @@ def _cores_of_threads(value: object) -> list[frozenset[int]]:
                 None,
                 f"threads[{n}]",
                 lists[n],
-                f"{len(columns[0])} CPUs, as many as threads[0] has (got {len(column)})",
+                f"{counted(len(columns[0]), 'CPU')}, as many as threads[0] has (got {len(column)})",
             )
     cores = [frozenset(core) for core in zip(*columns, strict=True)]
     if sum(map(len, cores)) != sum(map(len, columns)):

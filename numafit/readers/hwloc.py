@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element
 
-from numafit.cpuset import format_cpu_list
+from numafit.cpuset import cpu_words
 from numafit.errors import InputError
 from numafit.model.guest import MAX_MEMORY_MB
 from numafit.model.hostinfo import (
@@ -185,8 +185,8 @@ def _remarks(found: list[_Found], cells: tuple[HostCell, ...]) -> Iterator[str]:
     for package, cpus in lost.items():
         where = f" of package {package}" if package is not None and package >= 0 else ""
         yield (
-            f"CPUs {format_cpu_list(cpus)}{where} stand in no NUMA node of the file, which leaves "
-            "out nodes without memory: no guest is placed on them"
+            f"{cpu_words(cpus)}{where} {'stands' if len(cpus) == 1 else 'stand'} in no NUMA node "
+            "of the file, which leaves out nodes without memory: no guest is placed there"
         )
     if any(cell.memory_mb is None for cell in cells):
         yield "the memory of the nodes is not known: no object of the file has local_memory"

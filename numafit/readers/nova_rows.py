@@ -112,14 +112,18 @@ def pools_from_nova(pci_stats: object) -> tuple[PciPool, ...] | None:
     return _under("pci_stats", _pools, pci_stats)
 
 
-def read_nova_rows(path: str | os.PathLike[str]) -> list[HostInfo]:
+def read_nova_rows(
+    path: str | os.PathLike[str], unreadable: Callable[[str, InputError], object] | None = None
+) -> list[HostInfo]:
     """The hosts of a file of ``compute_nodes`` rows; rows that are soft-deleted are left out.
 
     The forms of files: ``numafit.readers.row_files``. Of use are the columns
     ``hypervisor_hostname`` (or ``host``), ``numa_topology``, ``pci_stats``, the allocation
     ratios, ``deleted``, and what the row says of vCPUs, memory and disk as a whole.
 
-    Raises ``InputError`` with the file, the row, the way to the value and what was expected.
+    Raises ``InputError`` with the file, the row and its host, the way to the value and what was
+    expected. With ``unreadable`` a row that tells of no host is left out, and its name and error
+    handed there.
     """
     file = os.fspath(path)
     hosts = []
@@ -128,7 +132,11 @@ def read_nova_rows(path: str | os.PathLike[str]) -> list[HostInfo]:
             try:
                 hosts.append(host_from_nova(*row[:5], node=row[5]))
             except InputError as error:
-                raise error.within(file, way) from None
+                name = row[2]
+                seen = error.within(file, f"{way} ({name})".strip() if name else way)
+                if unreadable is None:
+                    raise seen from None
+                unreadable(name, seen)
     return hosts
 
 

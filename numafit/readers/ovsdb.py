@@ -16,6 +16,7 @@ from typing import Any
 
 from numafit.errors import InputError
 from numafit.model.neutron_config import Switch, SwitchPort
+from numafit.plurals import counted
 from numafit.readers import bounds, checks
 from numafit.readers.ovs_text import Row, tables_of_text
 from numafit.readers.textfile import lines_of, parse_json, read_text
@@ -217,7 +218,9 @@ _MAYBE: dict[str, dict[str, type]] = {"Interface": {"options": dict}}
 def _row(name: str, columns: Sequence[str], value: object) -> Row:
     cells = checks.sequence(None, value, "a row")
     if len(cells) != len(columns):
-        raise InputError(None, None, len(cells), f"{len(columns)} cells, as there are headings")
+        raise InputError(
+            None, None, len(cells), f"{counted(len(columns), 'cell')}, as there are headings"
+        )
     found = dict(zip(columns, cells, strict=True))
     row: Row = {}
     for column, kind in _WANTED[name].items():

@@ -11,11 +11,12 @@ import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from numafit.cpuset import format_cpu_list
+from numafit.cpuset import cpu_words, format_cpu_list
 from numafit.errors import InputError
 from numafit.model.hostinfo import MAX_CELLS, HostCell, HostInfo
 from numafit.model.interface import NetInterface
 from numafit.model.pci_device import PciDevice
+from numafit.plurals import counted
 from numafit.readers.naming import host_name
 from numafit.readers.sysfs_cpus import core_of, online_cpus, present_cpus
 from numafit.readers.sysfs_net import read_interfaces
@@ -99,8 +100,7 @@ def _host(tree: Tree, file: str) -> HostInfo:
 def _lost(cpus: frozenset[int], what: str) -> str:
     if not cpus:
         return ""
-    some = "CPU {} is" if len(cpus) == 1 else "CPUs {} are"
-    return f"{some.format(format_cpu_list(cpus))} {what}"
+    return f"{cpu_words(cpus)} {'is' if len(cpus) == 1 else 'are'} {what}"
 
 
 def _gap(cells: Iterable[HostCell]) -> str:
@@ -159,6 +159,6 @@ def _distances(tree: Tree, nodes: list[int]) -> tuple[tuple[int, ...], ...]:
         if len(nodes) < len(words) and max(nodes) < len(words):
             words = [words[n] for n in nodes]
         if len(words) != len(nodes) or not all(word.isdigit() and len(word) < 6 for word in words):
-            raise InputError(None, path, " ".join(words), f"{len(nodes)} distances")
+            raise InputError(None, path, " ".join(words), counted(len(nodes), "distance"))
         rows.append(tuple(int(word) for word in words))
     return tuple(rows)

@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 
 from numafit.errors import InputError
+from numafit.plurals import counted
 from numafit.readers import bounds
 from numafit.readers.records import read_records
 from numafit.readers.textfile import lines_of
@@ -120,8 +121,8 @@ def _csv_rows(text: str) -> Iterator[tuple[str, Row]]:
 
 def _row(n: int, columns: list[str], cells: list[str]) -> Row:
     if len(cells) != len(columns):
-        expected = f"{len(columns)} columns, as the header has"
-        raise InputError(None, f"line {n}", f"{len(cells)} columns", expected)
+        expected = f"{counted(len(columns), 'column')}, as the header has"
+        raise InputError(None, f"line {n}", counted(len(cells), "column"), expected)
     # psql prints nothing at all
     return {
         name: None if not cell or cell in _NULL else cell

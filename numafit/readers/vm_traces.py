@@ -21,6 +21,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from numafit.errors import InputError
+from numafit.plurals import counted
 from numafit.readers import bounds
 from numafit.readers.sqlite_file import open_sqlite
 from numafit.readers.textfile import is_open_pipe, read_text
@@ -302,7 +303,9 @@ def _sound_rows(
             raise _too_many(file)
         where = f"line {reader.line_num}"
         if len(row) != len(header):
-            raise InputError(file, where, ",".join(row), f"{len(header)} values, as the header has")
+            raise InputError(
+                file, where, ",".join(row), f"{counted(len(header), 'value')}, as the header has"
+            )
         yield where, {name: row[at].strip() for name, at in zip(wanted, places, strict=True)}
 
 

@@ -19,7 +19,7 @@ from numafit.errors import printable
 from numafit.extras import need
 from numafit.model.options import FitOptions
 from numafit.planning import reasons, stranded_words
-from numafit.planning.words import counted
+from numafit.plurals import counted
 from numafit.reporting import charts, tables
 from numafit.reporting.findings import Findings
 from numafit.reporting.hosts import Row, pictures, rows

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from numafit.cpuset import format_cpu_list
 from numafit.errors import InvalidRequest
 from numafit.model.values import bad_cpu_list, conflict, refuse
+from numafit.plurals import counted
 from numafit.rules.cpurules import CpuRules, cpus_of, read_cpu_rules
 from numafit.rules.extra_specs import Asked
 from numafit.rules.image_properties import numbered
@@ -136,7 +137,7 @@ def _equal_shares(asked: Asked, nodes: int) -> list[Share]:
             "ImageNUMATopologyAsymmetric",
             "hw:numa_nodes",
             nodes,
-            f"a divisor of {asked.vcpus} vCPUs and of {asked.memory_mb} MiB",
+            f"a divisor of {counted(asked.vcpus, 'vCPU')} and of {asked.memory_mb} MiB",
             "Or list what each cell gets in hw:numa_cpus.N and hw:numa_mem.N.",
         )
     width = asked.vcpus // nodes

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from numafit.cpuset import format_cpu_list
+from numafit.cpuset import cpu_words, format_cpu_list
 from numafit.errors import InputError
 from numafit.model.hostinfo import HostCell, HostInfo
 from numafit.rules.filters import NOVAS_OWN, Filters
@@ -197,8 +197,8 @@ def _powered(host: HostInfo, config: NovaConfig) -> HostInfo:
     missing = dedicated.difference(*map(cell_cpus, host.cells)) if host.cells else frozenset()
     if missing:
         remark = (
-            f"CPUs {format_cpu_list(missing)} of {DEDICATED} stand in no node: if they were off "
-            "when the host was described, describe it anew while they are on"
+            f"{cpu_words(missing)} of {DEDICATED} {'stands' if len(missing) == 1 else 'stand'} in "
+            "no node: if that was off when the host was described, describe it anew while it is on"
         )
         host = replace(host, remarks=(*host.remarks, remark))
     return host

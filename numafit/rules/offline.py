@@ -7,10 +7,10 @@ written while they were at rest has lost which of them are threads of one core.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import replace
 
-from numafit.cpuset import format_cpu_list
+from numafit.cpuset import cpu_words, format_cpu_list
 from numafit.model.hostinfo import HostInfo
 
 Cores = tuple[frozenset[int], ...]
@@ -56,19 +56,23 @@ def with_resting_cpus(host: HostInfo, dedicated: frozenset[int]) -> HostInfo:
 
 
 def _remarks(
-    like_others: Iterable[int], alone: Iterable[int], pattern: tuple[int, ...]
+    like_others: Collection[int], alone: Collection[int], pattern: tuple[int, ...]
 ) -> Iterator[str]:
     example = format_cpu_list(pattern)
-    for cpus, taken in (
-        (like_others, f"they are taken to be as those of the CPUs that are on ({example}; ...)"),
-        (alone, "each counts as a core of its own"),
-    ):
-        text = format_cpu_list(cpus)
-        if text:
-            yield (
-                f"CPUs {text} are off and count, for nova manages their power; their cores are not "
-                f"told: {taken}"
-            )
+    like = f"taken to be as those of the CPUs that are on ({example}; ...)"
+    if len(like_others) == 1:
+        yield f"{_resting(like_others)} its core is not told: it is {like}"
+    elif like_others:
+        yield f"{_resting(like_others)} their cores are not told: they are {like}"
+    if len(alone) == 1:
+        yield f"{_resting(alone)} its core is not told: it counts as a core of its own"
+    elif alone:
+        yield f"{_resting(alone)} their cores are not told: each counts as a core of its own"
+
+
+def _resting(cpus: Collection[int]) -> str:
+    are, whose = ("is off and counts", "its") if len(cpus) == 1 else ("are off and count", "their")
+    return f"{cpu_words(cpus)} {are}, for nova manages {whose} power;"
 
 
 def _joined(told: Cores, on: Cores) -> Cores:
@@ -115,10 +119,15 @@ def off_remark(host: HostInfo) -> str:
     off = frozenset[int]().union(*(one.cpus for one in host.offline))
     parts = []
     if off - shown:
-        parts.append(f"CPUs {format_cpu_list(off - shown)} are off: no guest is placed on them")
+        are = "is off: no guest is placed on it"
+        if len(off - shown) > 1:
+            are = "are off: no guest is placed on them"
+        parts.append(f"{cpu_words(off - shown)} {are}")
     if off & shown:
+        one = len(off & shown) == 1
         parts.append(
-            f"CPUs {format_cpu_list(off & shown)} look as libvirt shows CPUs that are off (socket "
-            "0, core 0, no siblings): their cores are not known"
+            f"{cpu_words(off & shown)} {'looks' if one else 'look'} as libvirt shows CPUs that are "
+            "off (socket 0, core 0, no siblings): "
+            f"{'its core is' if one else 'their cores are'} not known"
         )
     return "; ".join(parts)

@@ -9,6 +9,7 @@ from numafit.errors import shorten
 from numafit.model import fields
 from numafit.model.flavor import Flavor, Image
 from numafit.model.values import conflict, refuse
+from numafit.plurals import counted
 from numafit.rules.extra_specs import Asked, asked_for
 
 _UNLIMITED = 65536
@@ -48,7 +49,7 @@ def cpu_topology(
             "ImageVCPULimitsRangeImpossible",
             "hw:cpu_max_sockets",
             limits.sockets,
-            f"limits under which sockets x cores x threads can make {asked.vcpus} vCPUs",
+            f"limits under which sockets x cores x threads can make {counted(asked.vcpus, 'vCPU')}",
             f"They are sockets {shorten(limits.sockets)}, cores {shorten(limits.cores)} and "
             f"threads {shorten(limits.threads)}: raise one of them.",
         )

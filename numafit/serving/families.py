@@ -161,6 +161,12 @@ def _of_hosts(counts: Counts) -> Iterator[Family]:
         (),
         [((), resting)],
     )
+    yield gauge(
+        "numafit_hosts_unreadable",
+        "Hosts that are left out because their rows tell of none; the log names them.",
+        (),
+        [((), counts.reading.unreadable)],
+    )
     derived = sorted(frozenset[str]().union(*(fleet.derived for fleet in fleets)))
     yield gauge(
         "numafit_inventory_derived",

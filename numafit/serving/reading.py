@@ -24,12 +24,14 @@ class Wanted:
 class Reading:
     """``since``: Unix time at which the oldest of the hosts' sources was as it says. ``broken``:
     names of flavors that are none, or that nova refuses. ``set_apart``: host -> the aggregate that
-    keeps it for some projects. ``projects``: aggregate -> those projects."""
+    keeps it for some projects. ``projects``: aggregate -> those projects. ``unreadable``: rows that
+    tell of no host, whose hosts are left out."""
 
     fleets: Sequence[Fleet]
     wanted: Sequence[Wanted]
     since: float
     broken: Sequence[str] = ()
+    unreadable: int = 0
     set_apart: Mapping[str, str] = field(default_factory=dict)
     projects: Mapping[str, Collection[str]] = field(default_factory=dict)
     options: FitOptions = field(default_factory=FitOptions)

@@ -9,6 +9,7 @@ import numpy as np
 
 from numafit.errors import InvalidValue
 from numafit.extras import need
+from numafit.plurals import counted
 
 Row = dict[str, Any]
 _KINDS = {bool: "bool_", int: "int64", float: "float64", str: "string"}
@@ -87,7 +88,7 @@ class Batch:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return f"<{len(self)} rows of {', '.join(self._kinds)}>"
+        return f"<{counted(len(self), 'row')} of {', '.join(self._kinds)}>"
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         na = need("nanoarrow", "arrow")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from numafit.cpuset import format_cpu_list
 from numafit.model.hostinfo import HostCell, HostInfo, PagePool
 from numafit.model.resources import Inventory
+from numafit.plurals import counted
 from numafit.rules.versions import dotted
 from numafit.views import words
 
@@ -46,9 +47,9 @@ def _cpus(cell: HostCell) -> Iterator[str]:
     cores = words.cores(cell)
     widest = max(map(len, cores), default=0)
     threads = f" of {widest} threads" if widest > 1 else ""
-    counted = f"{len(cores)} core{'' if len(cores) == 1 else 's'}{threads}"
+    number = f"{counted(len(cores), 'core')}{threads}"
     cpus = format_cpu_list(cpu for core in cores for cpu in core)
-    yield f"{counted}: {cpus}" if cores else "no CPUs"
+    yield f"{number}: {cpus}" if cores else "no CPUs"
     if cell.cpuset == cell.pcpuset:
         free = cell.pcpuset - cell.pinned_cpus
         if cell.pinned_cpus:
@@ -63,7 +64,8 @@ def _cpus(cell: HostCell) -> Iterator[str]:
 
 
 def _usage(cell: HostCell) -> str:
-    return f", {cell.cpu_usage} vCPUs float there" if cell.cpu_usage else ""
+    floats = "floats" if cell.cpu_usage == 1 else "float"
+    return f", {counted(cell.cpu_usage, 'vCPU')} {floats} there" if cell.cpu_usage else ""
 
 
 def _pages(pool: PagePool) -> str:

@@ -172,7 +172,7 @@ def test_broken_rows_name_their_place(numafit: Run, tmp_path: Path) -> None:
     path.write_text(json.dumps([{"host": "a", "numa_topology": '{"cells": 3}'}]))
     done = numafit("capacity", FLAVORS, "--nova-rows", path)
     assert done.status == 2
-    assert f"{path}: [0].numa_topology.cells: got 3, expected a list" in done.err
+    assert f"{path}: [0] (a).numa_topology.cells: got 3, expected a list" in done.err
 
 
 def test_status(numafit: Run) -> None:

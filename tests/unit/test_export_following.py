@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +18,7 @@ from numafit.readers.nova_db import NovaDb
 from numafit.serving.counts import count
 from numafit.serving.following import Followed
 from numafit.serving.reading import Reading
-from tests.unit.small_cloud import Cloud
+from tests.unit.small_cloud import Cloud, topology
 from tests.unit.test_export_families import series
 
 
@@ -176,17 +178,106 @@ def test_a_database_that_is_away_changes_nothing(
     assert room(read())["p4"] == [0, 4, 4]
 
 
-def test_a_host_that_cannot_be_read_is_named_and_read_once_it_can(
-    cloud: Cloud, reader: Callable[..., Read]
+BREAK = "UPDATE compute_nodes SET numa_topology=?, updated_at='x' WHERE id=2"
+NO_HOSTS = {
+    "numa_topology[line 1, column 2]: got 'the end of the text'": "{",
+    "numa_topology.cells[0].memory: got -16384": topology(0).replace("16384", "-16384"),
+}
+"""What is said -> a topology that is none."""
+
+
+@pytest.mark.parametrize("said", NO_HOSTS)
+@pytest.mark.parametrize("on_top", [False, True])
+def test_a_row_that_is_no_host_is_named_left_out_and_read_once_it_can(
+    on_top: bool,
+    said: str,
+    cloud: Cloud,
+    reader: Callable[..., Read],
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for on_top in ((), ("--placement-db", cloud.url("placement"))):
-        read = reader(cloud.url("api"), "--nova-db", cloud.url("cell"), *on_top)
+    more = ("--placement-db", cloud.url("placement")) if on_top else ()
+    read = reader(cloud.url("api"), "--nova-db", cloud.url("cell"), *more)
+    assert series(read())["numafit_hosts_unreadable"] == {(): 0}
+    cloud._run("cell", BREAK, (NO_HOSTS[said],))
+    capsys.readouterr()
+    left = read()
+    assert room(left)["p4"] == [4, 4]
+    assert left.fleets[0].names == ["c1.example", "c3.example"]
+    assert series(left)["numafit_hosts_unreadable"] == {(): 1}
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"cell.db: compute_nodes of c2.example.{said}" in line
+    assert line.endswith("; the host is left out")
+    # it stays so, and is not said again; others are followed
+    cloud.use(3, pinned=8)
+    again = read()
+    assert (room(again)["p4"], again.unreadable) == ([4, 0], 1)
+    assert capsys.readouterr().err == ""
+    cloud.use(2, pinned=8)
+    back = read()
+    assert {*zip(back.fleets[0].names, room(back)["p4"], strict=True)} == {
+        ("c1.example", 4),
+        ("c2.example", 0),
+        ("c3.example", 0),
+    }
+    assert back.unreadable == 0
+
+
+def test_rows_that_were_no_hosts_from_the_start_are_left_out(
+    cloud: Cloud, reader: Callable[..., Read], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.hosts(range(4, 20))
+    cloud._run("cell", "UPDATE compute_nodes SET numa_topology='{' WHERE id IN (1, 7, 8, 19)")
+    for more in ((), ("--placement-db", cloud.url("placement"))):
+        reading = reader(cloud.url("api"), "--nova-db", cloud.url("cell"), *more)()
+        assert reading.unreadable == 4
+        assert len(reading.fleets[0]) == 15
+        assert capsys.readouterr().err.count("the host is left out") == 4
+        asked = reader(cloud.url("api"), "--nova-db", cloud.url("cell"), "--match", "c1*", *more)()
+        assert asked.unreadable == 2  # c1 and c19
+        capsys.readouterr()
+
+
+def test_a_database_without_one_host_is_an_error(cloud: Cloud, reader: Callable[..., Read]) -> None:
+    read = reader(cloud.url("api"), "--nova-db", cloud.url("cell"))
+    cloud._run("cell", "UPDATE compute_nodes SET numa_topology='{', updated_at='x'")
+    with pytest.raises(InputError, match="at least one"):
         read()
-        cloud._run("cell", "UPDATE compute_nodes SET numa_topology='{', updated_at='x' WHERE id=2")
-        with pytest.raises(InputError, match=r"c2\.example"):
-            read()
-        cloud.use(2, pinned=8)
-        assert room(read())["p4"] == [4, 0, 4]
+
+
+def test_a_row_of_a_file_that_is_no_host_is_left_out(
+    tmp_path: Path,
+    cloud: Cloud,
+    reader: Callable[..., Read],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    file = tmp_path / "rows.json"
+    rows = [
+        {"hypervisor_hostname": name, "numa_topology": text, "pci_stats": None}
+        for name, text in (("good", topology(0)), ("bad", topology(0).replace("16384", "-1")))
+    ]
+    file.write_text(json.dumps(rows))
+    for more in ((), ("--count-disabled",)):  # by columns, and host by host
+        reading = reader(cloud.url("api"), "--nova-rows", str(file), *more)()
+        assert (reading.fleets[0].names, reading.unreadable) == (["good"], 1)
+        said = capsys.readouterr().err
+        assert f"{file}: [1] (bad).numa_topology.cells[0].memory: got -1, expected" in said
+    file.write_text("[{")
+    with pytest.raises(InputError, match=r"rows\.json"):
+        reader(cloud.url("api"), "--nova-rows", str(file))
+
+
+@pytest.mark.parametrize("verb", ["capacity", "headroom", "stranded", "report"])
+@pytest.mark.parametrize("on_top", [False, True])
+def test_other_commands_leave_out_no_host_and_name_the_one_that_is_none(
+    verb: str, on_top: bool, cloud: Cloud, tmp_path: Path, numafit: Callable[..., Any]
+) -> None:
+    cloud._run("cell", BREAK, ("{",))
+    more = ["--placement-db", cloud.url("placement")] if on_top else []
+    if verb == "report":
+        more += ["--output", str(tmp_path / "report.html")]
+    done = numafit(verb, cloud.url("api"), "--nova-db", cloud.url("cell"), *more)
+    assert (done.status, done.out) == (2, "")
+    assert "cell.db: compute_nodes of c2.example.numa_topology" in done.err
 
 
 def test_remarks_are_made_once(

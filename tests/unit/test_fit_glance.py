@@ -72,7 +72,7 @@ def many(tmp_path: Path) -> Path:
 
 
 SUMMARY = """\
-p8: fits on 100 of 2000 hosts: free-0000, free-0001, free-0002 and 97 more
+p8: fits on 100 of 2,000 hosts: free-0000, free-0001, free-0002 and 97 more
  hosts   why not                                 nearest miss
  ─────────────────────────────────────────────────────────────────────────
   1200   PCPU: too little free                   2 PCPU short on xeon-0005
@@ -104,7 +104,7 @@ def test_a_summary_of_two_thousand_hosts_takes_less_than_a_second(
     asked = Glance().hosts([fleet], {}).asked(Request.for_server(flavor), FitOptions())
     print_summary(flavor.name, asked, Glance())
     assert time.perf_counter() - start < 1.0
-    assert "on 100 of 2000 hosts" in capsys.readouterr().out
+    assert "on 100 of 2,000 hosts" in capsys.readouterr().out
 
 
 def test_only_one_kind_of_answer(numafit: Run, tmp_path: Path, many: Path) -> None:
@@ -126,7 +126,7 @@ def test_few_answers_have_lines_of_their_own(numafit: Run, tmp_path: Path, many:
     assert only.out.count(" on ") == 1
     assert only.status == 0  # it fits on hosts that are not shown
     assert numafit(*asked, "xeon-*").status == 1
-    assert numafit(*asked, "xeon-*").out.startswith("p8: fits on 0 of 1200 hosts\n")
+    assert numafit(*asked, "xeon-*").out.startswith("p8: fits on 0 of 1,200 hosts\n")
 
 
 def test_every_host_where_that_is_asked_for(numafit: Run, tmp_path: Path, many: Path) -> None:
