@@ -173,6 +173,11 @@ class _Image:
         return found
 
 
+def _text(name: bytes) -> str:
+    """One that nobody wrote is the name of nothing."""
+    return name.decode("ascii", "replace")
+
+
 def _read_head(memory: memoryview) -> _Image:
     """Raises InputError for what is no head, or of another machine or version."""
     if len(memory) < _header.IMAGE_HEAD:
@@ -199,13 +204,13 @@ def _read_head(memory: memoryview) -> _Image:
     n_counts, n_parts = int(head["n_counts"]), int(head["n_parts"])
     if n_counts > _header.IMAGE_COUNTS or n_parts > _header.IMAGE_PARTS:
         raise InputError(None, "head", n_parts, "as many parts as a head has room for", _HINT)
-    counts = {name.decode(): value for name, value in head["counts"][:n_counts].tolist()}
+    counts = {_text(name): value for name, value in head["counts"][:n_counts].tolist()}
     parts, end = {}, _header.IMAGE_HEAD
     for name, kind, crc, offset, size in head["parts"][:n_parts].tolist():
         if offset % _header.IMAGE_ALIGNED or offset < end or offset + size > len(memory):
-            raise InputError(None, "parts", name, "one behind the other, all in the file", _HINT)
+            raise InputError(None, "parts", _text(name), "one behind the other, all in the file", _HINT)
         end = offset + size
-        parts[name.decode()] = kind, crc, offset, size
+        parts[_text(name)] = kind, crc, offset, size
     missing = set(_header.counts()) - counts.keys()
     if missing:
         raise InputError(None, sorted(missing)[0], None, "a count; it is missing", _HINT)

@@ -8,6 +8,7 @@ import random
 import signal
 import sys
 import time
+import zlib
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -177,6 +178,21 @@ def test_other_files_are_refused_in_words(fleet: Fleet, tmp_path: Path) -> None:
             verb()
     with pytest.raises(InputError, match="a regular file or a new name"):
         shared.write(fleet, tmp_path / "folder")
+
+
+def test_a_head_with_names_of_no_text_is_refused(fleet: Fleet, tmp_path: Path) -> None:
+    """Its checksum is right: whoever changes a file can make one."""
+    path = tmp_path / "fleet"
+    shared.write(fleet, path)
+    whole = path.read_bytes()
+    for table in ("counts", "parts"):
+        head = np.frombuffer(bytearray(whole[: image._header.IMAGE_HEAD]), image._HEAD, 1)[0]
+        head[table][0]["name"] = b"\xff" + head[table][0]["name"]
+        head["checksum"] = 0
+        head["checksum"] = zlib.crc32(head.tobytes().ljust(image._header.IMAGE_HEAD, b"\0"))
+        path.write_bytes(head.tobytes() + whole[image._HEAD.itemsize :])
+        with pytest.raises(InputError, match="it is missing"):
+            shared.open(path)
 
 
 def test_another_version_is_refused_with_what_to_do(
