@@ -99,8 +99,8 @@ class _Moved:
 
 def asked_by(steps: Sequence[Step]) -> list[Told]:
     """What guests that are moved ask of where they go, for notes on what that leaves open."""
-    last = {step.guest: step.request for step in steps}
-    return [(_Moved(name), asked) for name, asked in last.items() if asked is not None]
+    once = {step.number: step for step in steps}.values()
+    return [(_Moved(step.guest), step.request) for step in once if step.request is not None]
 
 
 def described_steps(steps: Sequence[Step]) -> list[dict[str, Any]]:

@@ -80,14 +80,11 @@ def _of_claim(name: str, claim: object) -> Guest:
     if not isinstance(claim, Claim):
         raise InvalidValue("guests", claim, "Servers or Claims")
     cells = claim.placement.cells
-    native = claim.placement._native
-    request = None if native is None else native.prepared.request
-    resources = None if request is None else request.resources
     return Guest(
         name,
         claim.host,
         cells,
-        {} if resources is None else resources.amounts,
+        claim.holding().resources,
         (),
         tuple((one.info, one.count) for one in claim.pci),
         sum(len(cell.cpuset | cell.pcpuset) for cell in cells),

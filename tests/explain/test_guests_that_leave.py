@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from numafit import (
     Flavor,
     Fleet,
@@ -16,7 +18,7 @@ from numafit import (
     PlacementCell,
     Request,
 )
-from numafit.model.resources import Inventory, Provider
+from numafit.model.resources import Inventory, Provider, ResourceGroup, Resources
 from numafit.model.server import HeldDevice, Server
 from numafit.planning.explain import explain
 
@@ -103,6 +105,20 @@ def test_claims_of_a_fleet_leave_by_their_names_or_numbers() -> None:
     assert leaving(explain(fleet, wanting(4), 1, guests=named)) == [["db"]]
     # nothing is given back: it was asked what would be
     assert len(fleet.hostinfo(1).cells[0].pinned_cpus) == 7
+
+
+def test_a_claim_gives_placement_s_units_back_also_once_its_host_has_changed() -> None:
+    provider = Provider({"PCPU": Inventory(8)}, elsewhere=frozenset())
+    fleet = Fleet([replace(host(range(0)), provider=provider)])
+
+    def asks(vcpus: int) -> Request:
+        units = Resources((ResourceGroup("", {"PCPU": vcpus}),))
+        return Request(wanting(vcpus).guest, resources=units)
+
+    claim = fleet.claim(asks(5), 0)
+    for change in (lambda: None, lambda: fleet.replace(0, fleet.hostinfo(0))):
+        change()
+        assert leaving(explain(fleet, asks(4), guests=[claim])) == [["claim 0"]]
 
 
 def test_many_guests_end_the_search_before_its_end() -> None:
