@@ -94,15 +94,17 @@ class FleetExplanation(Answer):
         return self.fitting > 0
 
     def __str__(self) -> str:
-        words = f"fits on {self.fitting} of {counted(self.hosts, 'host')}"
+        words = f"fits on {self.fitting:,} of {counted(self.hosts, 'host')}"
         refused = self.hosts - self.fitting
         if not refused:
             return words
-        if self.never == refused:
-            others = "the others could not" if self.fitting else "none of them could"
-            words += f"; {others} were they empty"
+        empty = f"were {'it' if self.never == 1 else 'they'} empty"
+        if self.never == refused and self.fitting:
+            words += f"; the {'other' if refused == 1 else 'others'} could not, {empty}"
+        elif self.never == refused:
+            words += f"; {'it could not' if refused == 1 else 'none of them could'}, {empty}"
         elif self.never:
-            words += f"; {self.never} could not were they empty"
+            words += f"; {self.never:,} could not, {empty}"
         nearest = next((one for one in self.nearest if one.of("host")), None)
         if nearest is not None:
             words += f"; the nearest is {nearest.known_as}, with: {nearest.of('host')[0]}"

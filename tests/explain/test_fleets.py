@@ -54,10 +54,25 @@ def test_causes_have_their_hosts_and_those_that_never_could() -> None:
     assert names(found.nearest) == ["half", "full", "tiny"]
     assert [one.verdict for one in found.nearest] == ["not now", "not now", "never"]
     assert str(found) == (
-        "fits on 1 of 4 hosts; 1 could not were they empty; the nearest is half, with: "
+        "fits on 1 of 4 hosts; 1 could not, were it empty; the nearest is half, with: "
         "free 2 dedicated CPUs on cell 0 (CPUs 0-1)"
     )
     assert found
+
+
+@pytest.mark.parametrize(
+    ("free", "tiny", "expected"),
+    [
+        (1, 1, "fits on 1 of 2 hosts; the other could not, were it empty"),
+        (1, 2, "fits on 1 of 3 hosts; the others could not, were they empty"),
+        (0, 1, "fits on 0 of 1 host; it could not, were it empty"),
+        (0, 2, "fits on 0 of 2 hosts; none of them could, were they empty"),
+    ],
+)
+def test_the_sentence_agrees_with_its_numbers(free: int, tiny: int, expected: str) -> None:
+    hosts = [host(f"free-{n}", 0) for n in range(free)]
+    hosts += [host(f"tiny-{n}", 0, cpus=4) for n in range(tiny)]
+    assert str(explain_fleet(Fleet(hosts), pinned(6))) == expected
 
 
 def test_nothing_is_to_be_explained_where_all_hosts_fit() -> None:
