@@ -208,8 +208,8 @@ def _read_head(memory: memoryview) -> _Image:
     parts, end = {}, _header.IMAGE_HEAD
     for name, kind, crc, offset, size in head["parts"][:n_parts].tolist():
         if offset % _header.IMAGE_ALIGNED or offset < end or offset + size > len(memory):
-            expected = "one behind the other, all in the file"
-            raise InputError(None, "parts", _text(name), expected, _HINT)
+            order = "one behind the other, all in the file"
+            raise InputError(None, "parts", _text(name), order, _HINT)
         end = offset + size
         parts[_text(name)] = kind, crc, offset, size
     missing = set(_header.counts()) - counts.keys()
