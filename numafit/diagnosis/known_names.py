@@ -183,6 +183,12 @@ _READ_ELSEWHERE = ("kernel_id", "ramdisk_id", "os_shutdown_timeout")
 """Image properties that nova reads where it starts and stops guests, and does not type."""
 
 
+_OF_OTHERS = frozenset(
+    ("workers", "rbd_user", "rbd_connect_timeout", "remove_unused_resized_minimum_age_seconds")
+)
+"""Options of a section whose options are known that others have too, whose options are not."""
+
+
 class Options:
     """Options of nova.conf by section, under their names of today and before."""
 
@@ -206,6 +212,12 @@ class Options:
     def elsewhere(self, name: str) -> list[str]:
         """The sections that have an option of this name."""
         return [section for section, names in self._options.items() if name in names]
+
+    def misplaced(self, name: str) -> list[str]:
+        """The same, of an option in a section whose options are not known here: empty where it
+        may be that section's own."""
+        found = [] if name in _OF_OTHERS else self.elsewhere(name)
+        return [] if {"DEFAULT", "neutron"} & set(found) else found
 
     @cached_property
     def _near(self) -> dict[str, Names]:

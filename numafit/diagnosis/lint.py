@@ -92,7 +92,8 @@ def config_findings(config: NovaConfig) -> Iterator[Finding]:
     yield from _networks(config)
     known = known_names().options
     effort = _Effort()
-    seen = set()
+    seen: set[str] = set()
+    misspelt = {*config.stray_sections, "neutron_tunneled"}
     for file, section, _name in config.assigned:
         if section in seen or section == "DEFAULT" or section.startswith("neutron"):
             continue
@@ -101,13 +102,17 @@ def config_findings(config: NovaConfig) -> Iterator[Finding]:
             continue
         meant = effort.meant(partial(known.meant_section, section), True)
         if meant.names:
+            misspelt.add(section)
             where, what = f"{file}: [{_cut(section)}]", "nova reads no section of this name"
             advice = _did_you_mean(Suggestion(tuple(f"[{one}]" for one in meant.names), True))
             yield Finding(WARNING, "unknown-section", where, what, advice)
     for file, section, name in dict.fromkeys(config.assigned):
-        if not known.told(section) or known.knows(section, name):
+        told = known.told(section)
+        if section in misspelt or (told and known.knows(section, name)):
             continue
-        others = known.elsewhere(name)
+        others = known.elsewhere(name) if told else known.misplaced(name)
+        if not told and not others:
+            continue
         if others:
             advice = f"It is an option of {' and '.join(f'[{one}]' for one in others)}."
         else:
@@ -129,15 +134,14 @@ def _networks(config: NovaConfig) -> Iterator[Finding]:
         meant = _physnets_of(name) or [
             net for net in config.physnet_nodes if meant_section(config, net) == name
         ]
-        yield Finding(
-            WARNING,
-            "stray-section",
-            f"[{name}]",
-            "nova reads no section of this name",
-            f"Did you mean [{_PHYSNET}{meant[0]}]?"
-            if meant
-            else f"Sections of physical networks are called [{_PHYSNET}NAME].",
-        )
+        if meant:
+            advice = f"Did you mean [{_PHYSNET}{meant[0]}]?"
+        elif tunnel := known_names().options.meant_section(name).names:
+            advice = f"Did you mean [{tunnel[0]}]?"
+        else:
+            advice = f"Sections of physical networks are called [{_PHYSNET}NAME]."
+        where, what = f"[{name}]", "nova reads no section of this name"
+        yield Finding(WARNING, "stray-section", where, what, advice)
     if config.misnamed_tunnel:
         yield Finding(
             ERROR,

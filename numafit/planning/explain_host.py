@@ -253,6 +253,7 @@ class HostSpace:
                     there = [pool for pool in pools if pool.numa_node == node]
                     new = replace(like, numa_node=node)
                     wanted = [uuid] if uuid else []
+                    there += [pool for pool in found.values() if pool == new]
                     if _serves(asked, new, wanted) and not any(
                         _serves(asked, pool, wanted) for pool in there
                     ):

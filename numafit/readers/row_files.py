@@ -1,10 +1,11 @@
 """Files of ``compute_nodes`` rows, as dumps and the tools of operators write them -> rows.
 
 JSON and YAML: a list of rows, one row, ``{"compute_nodes": [rows]}``, a mapping of names to such
-mappings; one row per line; results of Ansible's ``mysql_query`` and ``postgresql_query``, and of
-a command that printed rows (``stdout``), also as Ansible reports them
-(``numafit.readers.ansible``); a bare ``numa_topology``. Tables are those of
-``numafit.readers.tables``. Numbers may be text, as tables and some drivers have them.
+mappings, or to rows, which are called so where they name no host; one row per line; results of
+Ansible's ``mysql_query`` and ``postgresql_query``, and of a command that printed rows
+(``stdout``), also as Ansible reports them (``numafit.readers.ansible``); a bare
+``numa_topology``. Tables are those of ``numafit.readers.tables``. Numbers may be text, as tables
+and some drivers have them.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ _ROWS = "rows of compute_nodes with the column numa_topology"
 _HOW = (
     "Dump the table compute_nodes of the cell's database; the commands are in docs/guide/hosts.md."
 )
+_NAMES = ("hypervisor_hostname", "host")
+"""What names a row, the first that is there."""
 _RESULTS = ("query_result", "query_all_results", "results")
 _WHOLE = re.compile(r"-?[0-9]{1,15}")
 _NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
@@ -136,6 +139,8 @@ def _rows(data: object, way: str, file: str, depth: int) -> Iterator[tuple[str, 
             if not isinstance(inner, dict):
                 what = f"{name!r} alone" if len(data) == 1 else f"the keys {', '.join(data)}"
                 raise InputError(None, way, what, _ROWS, _HOW)
+            if _TOPOLOGY in inner and not inner.keys() & set(_NAMES):
+                inner = {"host": name, **inner}
             yield from _rows(inner, f"{dot}{name}", file, depth + 1)
 
 
@@ -165,7 +170,7 @@ def _stored(row: Mapping[str, Any]) -> StoredRow:
 
 
 def _name(row: Mapping[str, Any]) -> str:
-    for column in ("hypervisor_hostname", "host"):
+    for column in _NAMES:
         if row.get(column) is not None:
             return checks.label(column, row[column])
     return ""

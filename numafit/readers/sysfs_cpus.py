@@ -9,7 +9,7 @@ from numafit.errors import InputError
 from numafit.readers import checks
 from numafit.readers.tree import Tree
 
-_CPU = "devices/system/cpu"
+CPUS = "devices/system/cpu"
 _NAME = re.compile(r"cpu([0-9]{1,5})")
 _WORDS = re.compile(r"[0-9a-f]{1,16}(,[0-9a-f]{8}|,[0-9a-f]{16})*", re.IGNORECASE)
 
@@ -41,24 +41,24 @@ def mask_cpus(key: str, text: str) -> frozenset[int]:
 
 def online_cpus(tree: Tree) -> frozenset[int] | None:
     """The CPUs that are on; ``None`` where the tree has no CPU at all."""
-    text = tree.text(f"{_CPU}/online")
+    text = tree.text(f"{CPUS}/online")
     if text is not None:
-        return checks.cpu_list(f"{_CPU}/online", text)
-    found = [int(name[1]) for entry in tree.names(_CPU) if (name := _NAME.fullmatch(entry))]
+        return checks.cpu_list(f"{CPUS}/online", text)
+    found = [int(name[1]) for entry in tree.names(CPUS) if (name := _NAME.fullmatch(entry))]
     # the first CPU often has no such file, since it cannot be put off
-    on = frozenset(cpu for cpu in found if tree.whole(f"{_CPU}/cpu{cpu}/online") != 0)
+    on = frozenset(cpu for cpu in found if tree.whole(f"{CPUS}/cpu{cpu}/online") != 0)
     return on or None
 
 
 def present_cpus(tree: Tree) -> frozenset[int] | None:
     """The CPUs that are there, on or off; ``None`` where the tree does not say."""
-    text = tree.text(f"{_CPU}/present")
-    return checks.cpu_list(f"{_CPU}/present", text) if text else None
+    text = tree.text(f"{CPUS}/present")
+    return checks.cpu_list(f"{CPUS}/present", text) if text else None
 
 
 def core_of(tree: Tree, cpu: int) -> frozenset[int]:
     """The threads of the CPU's core, as its topology says; empty where it says nothing."""
-    base = f"{_CPU}/cpu{cpu}/topology"
+    base = f"{CPUS}/cpu{cpu}/topology"
     return cpus_of(tree, f"{base}/thread_siblings_list", f"{base}/thread_siblings") or cpus_of(
         tree, f"{base}/core_cpus_list", f"{base}/core_cpus"
     )

@@ -6,7 +6,7 @@ import re
 
 from numafit.errors import InputError
 from numafit.model.hostinfo import OfflineCpus, PagePool
-from numafit.readers.sysfs_cpus import core_of, cpus_of, online_cpus, present_cpus
+from numafit.readers.sysfs_cpus import CPUS, core_of, cpus_of, online_cpus, present_cpus
 from numafit.readers.tree import Tree
 
 NODES = "devices/system/node"
@@ -19,11 +19,12 @@ _HALF_GIB_KIB = 512 << 10
 
 def read_nodes(tree: Tree) -> dict[int, frozenset[int]]:
     """NUMA node -> its CPUs that are on: of its list, its mask or, where a copy lacks both, its
-    links. Empty where the tree shows no nodes.
+    links, or those of its CPUs. Empty where the tree shows no nodes.
 
     Raises ``InputError`` where a file does not hold what the kernel writes there.
     """
     nodes: dict[int, frozenset[int]] = {}
+    from_cpus: dict[int, set[int]] | None = None
     for name in tree.names(NODES):
         if _NODE.fullmatch(name):
             base = f"{NODES}/{name}"
@@ -33,6 +34,9 @@ def read_nodes(tree: Tree) -> dict[int, frozenset[int]]:
                     nodes[int(name[4:])] = cpus_of(tree, as_list, as_mask)
                 else:
                     linked = _linked(tree, int(name[4:]))
+                    if not linked:
+                        from_cpus = _links_of_cpus(tree) if from_cpus is None else from_cpus
+                        linked = frozenset(from_cpus.get(int(name[4:]), ()))
                     nodes[int(name[4:])] = linked & (online_cpus(tree) or linked)
             except InputError as error:
                 raise error.within(tree.name) from None
@@ -43,6 +47,17 @@ def _linked(tree: Tree, node: int) -> frozenset[int]:
     """The CPUs that the node has links to; in a copy they may lead nowhere."""
     names = map(_LINK.fullmatch, tree.names(f"{NODES}/node{node}"))
     return frozenset(int(name[1]) for name in names if name)
+
+
+def _links_of_cpus(tree: Tree) -> dict[int, set[int]]:
+    """NUMA node -> the CPUs that have a link to it."""
+    found: dict[int, set[int]] = {}
+    for entry in tree.names(CPUS):
+        cpu = _LINK.fullmatch(entry)
+        for name in tree.names(f"{CPUS}/{entry}") if cpu else ():
+            if cpu and _NODE.fullmatch(name):
+                found.setdefault(int(name[4:]), set()).add(int(cpu[1]))
+    return found
 
 
 def cpus_off(tree: Tree, nodes: dict[int, frozenset[int]], on: frozenset[int]) -> list[OfflineCpus]:

@@ -23,6 +23,14 @@ from numafit.readers import bounds
 _OPEN_ALREADY = re.compile(r"/dev/(?:fd/[0-9]+|stdin)|/proc/self/fd/[0-9]+")
 _PIECE = 1 << 20
 _SQLITE = b"SQLite format 3\0"
+_PACKED = {
+    b"\x1f\x8b": "gunzip",
+    b"BZh": "bunzip2",
+    b"\xfd7zXZ\0": "unxz",
+    b"\x28\xb5\x2f\xfd": "unzstd",
+    b"PK\3\4": "unzip",
+}
+"""How files begin that are not text, and what makes text of them."""
 _HINTS = {
     errno.ENOENT: "Check the path.",
     errno.ENOTDIR: "Check the path.",
@@ -74,9 +82,9 @@ def read_text(
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         found = data[error.start : error.start + 4]
-        raise InputError(
-            file, f"byte {error.start}", found, "UTF-8 text", "Convert the file to UTF-8."
-        ) from None
+        packed = next((how for magic, how in _PACKED.items() if data.startswith(magic)), "")
+        hint = f"Unpack it first: {packed}." if packed else "Convert the file to UTF-8."
+        raise InputError(file, f"byte {error.start}", found, "UTF-8 text", hint) from None
     if not empty and not text.strip():
         raise InputError(file, None, text, "JSON or YAML; the file is empty")
     return text

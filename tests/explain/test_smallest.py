@@ -11,7 +11,18 @@ from collections.abc import Iterator
 from itertools import combinations
 from random import Random
 
-from numafit import FitOptions, Host, HostInfo, Refusal, Request
+from numafit import (
+    FitOptions,
+    GuestCell,
+    GuestTopology,
+    Host,
+    HostCell,
+    HostInfo,
+    PciPool,
+    PciRequest,
+    Refusal,
+    Request,
+)
 from numafit.planning.explain import Suggestion, explain
 from tests.oracle.fit import fit
 from tests.oracle.state import HostState
@@ -84,3 +95,13 @@ def test_no_smaller_change_of_a_request_would_do() -> None:
             if parts and (parts, units) < size:
                 assert not fits(info, other, options), (info, request, options, other)
     assert helped > CASES / 5
+
+
+def test_a_device_that_two_requests_could_take_is_named_once() -> None:
+    cells = tuple(HostCell(n, frozenset({n}), frozenset(), 64) for n in range(2))
+    info = HostInfo(cells, pci_pools=(PciPool("8086", "1", 0, 1, {"dev_type": "type-PCI"}),))
+    two = [PciRequest(1, [{"product_id": "1"}], "preferred", name) for name in ("a", "b")]
+    told = explain(info, Request(GuestTopology((GuestCell({0}, (), 1, None, "shared"),)), pci=two))
+    assert [str(one) for one in told.of("host")] == [
+        f"1 more free device (8086:1 type-PCI) on node {node}" for node in (0, 1)
+    ]

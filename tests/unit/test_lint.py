@@ -220,7 +220,22 @@ def test_sections_and_options_of_nova_conf(tmp_path: Path) -> None:
             "[neutron_tunnel] numa_node",
             "Did you mean [neutron_tunnel] numa_nodes?",
         ),
+        (
+            "[neutron_tunnels]\nnuma_nodes = 0",
+            "[neutron_tunnels]",
+            "Did you mean [neutron_tunnel]?",
+        ),
         ("[libvirt]\nfrobnicate = 1", "[libvirt] frobnicate", ""),
+        (
+            "[pci_passthrough]\ndevice_spec = {}",
+            "[pci_passthrough] device_spec",
+            "It is an option of [pci].",
+        ),
+        (
+            "[placement]\npci_in_placement = true",
+            "[placement] pci_in_placement",
+            "It is an option of [filter_scheduler].",
+        ),
     ],
 )
 def test_what_nova_conf_means(tmp_path: Path, line: str, where: str, advice: str) -> None:

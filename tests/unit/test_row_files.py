@@ -210,6 +210,13 @@ def test_a_bare_topology_is_a_host_with_the_files_name(tmp_path: Path) -> None:
     assert (host.name, host.cells) == ("cmp-1.example", WANTED[0].cells)
 
 
+def test_the_key_of_a_row_without_a_name_is_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "rows.json"
+    rows = {"cmp-1": {"numa_topology": None}, "cmp-2": {"numa_topology": None, "host": "b"}}
+    path.write_text(json.dumps(rows))
+    assert [host.name for host in read_nova_rows(path)] == ["cmp-1", "b"]
+
+
 @pytest.mark.parametrize(
     ("text", "where", "word"),
     [

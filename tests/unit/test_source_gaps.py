@@ -56,6 +56,13 @@ def test_cpus_come_from_links_where_a_copy_has_no_list_of_them(tree: Callable) -
     assert [cell.cpuset for cell in host.cells] == [{0, 1}, {2, 3}]
 
 
+def test_cpus_come_from_their_links_to_nodes_where_nodes_have_none(tree: Callable) -> None:
+    files = {name: text for name, text in two_nodes().items() if f"{NODE}/node1/c" not in name}
+    files |= {f"{CPU}/cpu{cpu}/node{cpu // 2}/x": "" for cpu in range(4)}
+    host = read_sysfs(tree(files)).host
+    assert [cell.cpuset for cell in host.cells] == [{0, 1}, {2, 3}]
+
+
 def test_memory_that_a_copy_does_not_tell_is_not_0(tree: Callable, numafit: Callable) -> None:
     files = two_nodes()
     del files[f"{NODE}/node1/meminfo"]

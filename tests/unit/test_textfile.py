@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import os
 from pathlib import Path
 
@@ -104,7 +107,10 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     os.mkfifo(fifo)
     (tmp_path / "empty").write_text(" \n")
     (tmp_path / "latin").write_bytes(b"a: \xe4\n")
+    for name, module in (("gunzip", gzip), ("bunzip2", bz2), ("unxz", lzma)):
+        (tmp_path / name).write_bytes(module.compress(b"a: 1"))
     for path, words in [
+        *((tmp_path / name, f"Unpack it first: {name}") for name in ("gunzip", "bunzip2", "unxz")),
         (tmp_path / "missing.yaml", "Check the path"),
         (tmp_path, "a directory"),
         (fifo, "a FIFO"),
