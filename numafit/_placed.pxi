@@ -81,7 +81,7 @@ cdef class Placed:
     @property
     def host_name(self):
         """Name of the host; empty where it has none."""
-        # in Cython's own `with` an exception for whose traceback there is no memory ends the process
+        # with Cython's own "with" an exception without memory for its traceback ends the process
         lock = self.engine.columns.devices_lock
         lock.acquire()
         try:
@@ -115,9 +115,13 @@ cdef class Placed:
         if self.units is None:
             if kind is None:
                 columns = self.engine.columns
-                with columns.devices_lock:
+                lock = columns.devices_lock
+                lock.acquire()
+                try:
                     self.there()
                     kind = columns.host_kinds[columns.host_class[self.host]]
+                finally:
+                    lock.release()
             self.units = asked.second.amounts if second_finds(kind, asked) else asked.amounts
         return self.units
 
