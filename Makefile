@@ -64,7 +64,8 @@ SANITIZERS := address,undefined
 ASAN_TESTS ?= tests/property tests/vectors/test_sequences.py tests/vectors/test_pci.py \
   tests/unit/test_fleet_rows.py tests/unit/test_fleet_saved.py tests/unit/test_fleet_tampered.py \
   tests/unit/test_seen.py tests/unit/test_fleet_forks.py tests/unit/test_shared.py \
-  tests/unit/test_pickled.py tests/unit/test_fleet_parts.py
+  tests/unit/test_pickled.py tests/unit/test_fleet_parts.py tests/unit/test_claims_in_forks.py \
+  tests/faults/test_between.py
 sanitize: $(VENV)/.tools ## C and Python tests under AddressSanitizer and UBSan
 	$(call C_TESTS,asan,$(SANITIZERS))
 	$(PYTHON) -m venv build/asan-venv

@@ -6,6 +6,8 @@ cdef class Changing(Claiming):
     """What changes hosts. Whoever calls holds ``changes_lock`` and ``devices_lock`` of the columns,
     but for ``draft``."""
 
+    cdef readonly bint stopped  # calls wait, from stop() to go_on()
+
     def draft(self, gathered, uint32_t n, dict page_rows):
         """The n-th of the hosts that were gathered in this fleet's numbers, which C knows."""
         return draft_of(self.c, gathered, n, page_rows, self.body.lent)
@@ -54,6 +56,7 @@ cdef class Changing(Claiming):
         if status != NF_OK:
             words = "" if reason == NULL else reason.decode()
             raise misuse(status, f"host: {words}")
+        draft.there = True
         return True
 
     def take_out(self, uint32_t host):
@@ -68,13 +71,14 @@ cdef class Changing(Claiming):
         """Indices up to ``n_hosts`` are hosts from now on."""
         cdef const char *reason = NULL
         cdef int status
+        cdef dict own = vars(self.columns), counts = self.columns.counts()
+        end = n_hosts
         with nogil:
             status = nf.shared_publish(&self.body.shared, n_hosts, &reason)
         if status != NF_OK:
             words = "" if reason == NULL else reason.decode()
             raise misuse(status, f"hosts: {words}")
-        self.columns.n_hosts = n_hosts
-        self.columns.counts()["n_hosts"] = n_hosts
+        own["n_hosts"] = counts["n_hosts"] = end
 
     def settle(self, list kept, list lost):
         """``kept``: (Hold, Placed) as it is held from now on."""
@@ -82,6 +86,8 @@ cdef class Changing(Claiming):
         for hold, placed in kept:
             hold.placed = placed
         for hold in lost:
+            if hold.now == LOST:
+                continue
             self.unlink(hold)
             hold.now = LOST
             hold.giving = hold.given = self.forks
@@ -99,6 +105,7 @@ cdef class Changing(Claiming):
             nf.shared_lock(&old.shared)
             nf.shared_move(&old.shared)
             nf.shared_unlock(&old.shared)
+        self.stopped = True
         while self.turning:
             time.sleep(0)
 
@@ -106,23 +113,26 @@ cdef class Changing(Claiming):
         """With other arrays, in which hosts have other indices and what requests name has other
         numbers; without any: as before."""
         cdef Body old = self.body, new
+        cdef dict own
+        anew = bool(others)
         columns = copy_of(self.columns)
-        if others:
-            others = {**others, **self.numbered_anew()}
+        others = {**others, **self.numbered_anew()} if anew else {}
         vars(columns).update(others)
         new = Body(columns)
-        reason = derive_and_check(&new.c) if others else None
+        others["identity"] = columns.identity
+        own = room_for(self.columns, others)
+        reason = derive_and_check(&new.c) if anew else None
         if reason is not None:
             raise AssertionError(reason)
         masks = pci_filter.Masks(columns.classes)
         if columns.slab is not None:
             columns.slab.seal()
-        vars(self.columns).update(others)
-        self.columns.identity = columns.identity
         self.identities.add(old.c.identity)
+        own.update(others)
         self.body = new
         self.c = &new.c
-        self.epoch += bool(others)
+        self.stopped = False
+        self.epoch += anew
         self.cache.clear()
         self.last_prepared = None
         self.spec_masks = masks
@@ -135,20 +145,23 @@ cdef class Changing(Claiming):
     def resettle(self, list kept):
         """(Hold, Placed) of all claims that were made before hosts had other indices."""
         cdef Hold hold
-        cdef dict held = self.kept()
+        cdef dict held = self.kept(), moved = {}
         made = [hold for own in held.values() for hold in own]
         others = [hold for hold in made if hold.placed.epoch == self.epoch or hold.now == TAKING]
-        held.clear()
+        for hold, placed in kept:
+            moved.setdefault((<Placed>placed).host, {})[hold] = None
+        for hold in others:
+            moved.setdefault(hold.placed.host, {})[hold] = None
         for hold, placed in kept:
             hold.placed = placed
-        for hold in [hold for hold, _placed in kept] + others:
-            held.setdefault(hold.placed.host, {})[hold] = None
+        self.keep_instead(moved)
 
     def grow(self, dict others, list page_rows):
         """Other arrays, which have what claims do not change, and more in the tables: attributes of
         the columns. ``page_rows``: where each page size stands from now on. Requests are prepared
         anew after it."""
         cdef Body old = self.body, new
+        cdef dict own
         cdef uint32_t rows[NF_MAX_PAGE_SIZES]
         cdef uint32_t i
         for i, row in enumerate(page_rows):
@@ -162,6 +175,7 @@ cdef class Changing(Claiming):
         self.identities.add(old.c.identity)
         if columns.slab is not None:
             columns.slab.seal()
+        own = room_for(self.columns, others)
         with nogil:
             # no Python runs under the locks: a thread that forks would wait for them with the GIL
             nf.shared_lock(&old.shared)
@@ -172,12 +186,19 @@ cdef class Changing(Claiming):
                 i += 1
             nf.shared_move(&old.shared)
             nf.shared_unlock(&old.shared)
-        vars(self.columns).update(others)
+        own.update(others)
         self.body = new
         self.c = &new.c
         self.cache.clear()
         self.last_prepared = None
         self.spec_masks = masks
+
+
+cdef dict room_for(columns, dict others):
+    """The columns' attributes, of which these can become part without more memory."""
+    cdef dict own = vars(columns)
+    own.update({name: own[name] for name in others})
+    return own
 
 
 cdef void move_column(const nf_fleet *old, const nf_fleet *new, uint32_t i,

@@ -93,6 +93,14 @@ cdef class Claiming(Engine):
         Py_DECREF(<object>held)
         return found
 
+    cdef int keep_instead(self, dict by_host) except -1:
+        """These claims are those that are kept."""
+        cdef PyObject *held = NULL
+        if self.held_by is not None and PyWeakref_GetRef(self.held_by, &held):
+            (<Held>held).by_host = by_host
+            Py_DECREF(<object>held)
+        return 0
+
     cdef int link(self, Hold hold) except -1:
         """The host's claims, in the order in which they were made."""
         cdef dict own, held = self.kept()

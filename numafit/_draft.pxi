@@ -14,6 +14,7 @@ cdef class HostDraft(HostCopy):
 
     cdef readonly uint32_t cells, pools
     cdef readonly uint64_t words
+    cdef readonly bint there  # it was put in its place
 
 
 cdef HostDraft blank_draft(const nf_fleet *f, uint32_t cells, uint32_t pools, uint64_t words):

@@ -262,7 +262,9 @@ cdef class Engine(Lent):
         found = self.refusal_now(placed, why, False)
         if found is not None:
             return found
-        with self.columns.devices_lock:  # no host becomes another meanwhile
+        lock = self.columns.devices_lock
+        lock.acquire()  # no host becomes another meanwhile
+        try:
             for _attempt in range(MOMENTS):
                 found = self.refusal_now(placed, why, True)
                 if found is not None:
@@ -272,6 +274,8 @@ cdef class Engine(Lent):
             bare.why, bare.n = first, 0
             name(bare, self.columns.names)
             return refusal_of(bare)
+        finally:
+            lock.release()
 
     cdef object refusal_now(self, Placed placed, nf_reason *why, bint anew):
         """The same; ``None``: others have changed the host, or the fleet. ``anew``: whether it fits
@@ -304,8 +308,12 @@ cdef class Engine(Lent):
         columns = self.columns
         if status == NF_RESOURCE or NF_PCI_DEVICES <= status <= NF_TOGETHER or \
                 placed.generation >> 32:
-            with columns.devices_lock:  # while the host stays what it is
+            lock = columns.devices_lock
+            lock.acquire()  # while the host stays what it is
+            try:
                 return self.keep_of(made, placed)
+            finally:
+                lock.release()
         return self.keep_of(made, placed)
 
     cdef bint keep_of(self, Refused made, Placed placed) except -1:
@@ -357,8 +365,12 @@ cdef class Engine(Lent):
         if native is not None and (<Placed>native).engine is self and \
                 (<Placed>native).host == host and (<Placed>native).epoch == self.epoch:
             return native
-        with self.columns.devices_lock:  # while the host stays what it is
+        lock = self.columns.devices_lock
+        lock.acquire()  # while the host stays what it is
+        try:
             return self.place(host, placement.cells, placement.pci_requests, placement.pci)
+        finally:
+            lock.release()
 
     def place(self, uint32_t host, tuple cells, tuple requests, tuple allocations, amounts=None,
               counted=None):

@@ -81,18 +81,27 @@ cdef class Placed:
     @property
     def host_name(self):
         """Name of the host; empty where it has none."""
-        with self.engine.columns.devices_lock:
+        # with Cython's own "with" an exception without memory for its traceback ends the process
+        lock = self.engine.columns.devices_lock
+        lock.acquire()
+        try:
             self.there()
             return self.engine.columns.names[self.host]
+        finally:
+            lock.release()
 
     def not_judged(self):
         """What placement's half of the answer leaves open, in sentences."""
         request = self.prepared.request
         if request is None:  # a placement that was made elsewhere
             return ()
-        with self.engine.columns.devices_lock:
+        lock = self.engine.columns.devices_lock
+        lock.acquire()
+        try:
             self.there()
             return self.engine.columns.not_judged(self.host, request.resources)
+        finally:
+            lock.release()
 
     def amounts(self, kind=None):
         """Units that it takes, by resource class: what the query asks that finds the host.
@@ -106,9 +115,13 @@ cdef class Placed:
         if self.units is None:
             if kind is None:
                 columns = self.engine.columns
-                with columns.devices_lock:
+                lock = columns.devices_lock
+                lock.acquire()
+                try:
                     self.there()
                     kind = columns.host_kinds[columns.host_class[self.host]]
+                finally:
+                    lock.release()
             self.units = asked.second.amounts if second_finds(kind, asked) else asked.amounts
         return self.units
 
@@ -129,9 +142,13 @@ cdef class Placed:
         """The pools it draws on, and the devices where the host came with a list of them."""
         if not self.out.n_draws:
             return ()
-        with self.engine.columns.devices_lock:  # names of one moment
+        lock = self.engine.columns.devices_lock
+        lock.acquire()  # names of one moment
+        try:
             self.there()
             return self.drawn()
+        finally:
+            lock.release()
 
     cdef object drawn(self):
         cdef uint32_t i

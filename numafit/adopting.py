@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from numafit._engine import Engine, HostCopy
+from numafit._engine import HostCopy, ManyHosts
 from numafit.claims import Claim, give_back, take_named, write_taken
 from numafit.columns.columns import DevicesTaken, Position
 from numafit.errors import InputError, MisuseError, StalePlacement, shorten
@@ -38,11 +38,15 @@ class Adopted:
 
 
 class Adopting:
-    """Of one call. ``find``: name of a host -> its index; raises MisuseError."""
+    """Of one call. ``find``: name of a host -> its index; raises MisuseError. ``before``: the claim
+    whose place all that are made take."""
 
-    def __init__(self, engine: Engine, find: Callable[[str], int]) -> None:
+    def __init__(
+        self, engine: ManyHosts, find: Callable[[str], int], before: Claim | None = None
+    ) -> None:
         self._engine = engine
         self._find = find
+        self._before = before
         self._copies: dict[int, tuple[HostCopy, set[str]]] = {}
 
     def written(self, claims: Iterable[Written | Lost], counted: bool) -> Adopted:
@@ -101,12 +105,26 @@ class Adopting:
                 elif why := self._in_usage(claim):
                     return why
                 else:
-                    engine.hold([claim])
-                    if journal is not None:
-                        write_taken(journal, [claim], instead)
+                    claim.before = self._before
+                    self._hold(claim, journal, instead)
                 return claim
         except (MisuseError, StalePlacement) as error:
             return str(error)
+
+    def _hold(self, claim: Claim, journal: Journal | None, instead: Sequence[int]) -> None:
+        """It holds what is in use."""
+        engine = self._engine
+        if journal is None:
+            engine.hold([claim])
+            return
+        before = journal.position
+        try:
+            engine.hold([claim])
+            write_taken(journal, [claim], instead)
+        except BaseException:
+            if journal.position == before and claim.state == "held":
+                engine.settle([], [claim])
+            raise
 
     def _placed(self, host: int, holding: Holding, counted: bool) -> Claim | str:
         columns = self._engine.columns

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from numafit._header import REMOVED_CLASS
 from numafit.adopting import IN_USAGE, counted
+from numafit.as_one import as_one
 from numafit.changing import Change, Kind, Target, freeze, kind_of, move_claims
 from numafit.claims import Claim
 from numafit.columns.in_order import tidy
@@ -204,7 +205,6 @@ class Changes(KeptClaims):
             becomes = np.where(there, np.cumsum(there) - 1, -1)
             if columns.tidy:
                 return becomes
-            epoch = engine.epoch
             try:
                 engine.stop()
                 claims = self._claims_with_holdings()
@@ -213,13 +213,14 @@ class Changes(KeptClaims):
                 for name in ("_counts", "n_hosts", "n_cells", "slab"):
                     others[name] = getattr(made, name)
                 others |= {"living": None, "tidy": True, "_shared": set()}
-                engine.go_on(others)
-                move_claims(engine, claims, becomes)
+                as_one(
+                    lambda: engine.go_on(others),
+                    lambda: not engine.stopped,
+                    lambda: move_claims(engine, claims, becomes),
+                )
             except BaseException:
-                if engine.epoch == epoch:
+                if engine.stopped:
                     engine.go_on({})
-                else:  # Ctrl-C comes once
-                    move_claims(engine, claims, becomes)
                 raise
         return becomes
 
@@ -261,16 +262,16 @@ class Changes(KeptClaims):
         except ValueError:
             return False
 
-    def _claims_with_holdings(self) -> list[tuple[Claim, Holding, dict[str, int]]]:
-        """All of them with the units that hosts count; their placements are read before hosts have
-        other indices."""
+    def _claims_with_holdings(self) -> list[tuple[Claim, int, Holding, dict[str, int]]]:
+        """All of them with their hosts and the units that these count; their placements are read
+        before hosts have other indices."""
         engine, columns = self._engine, self._columns
         found = []
         for host in engine.claimed_hosts():
             for claim in engine.still_held(host):
                 if isinstance(claim, Claim):
                     freeze(claim, columns.names[host], kind_of(columns, host))
-                    found.append((claim, claim.holding(), claim.placed.counted()))
+                    found.append((claim, host, claim.holding(), claim.placed.counted()))
         return found
 
     def _without_claims(self, host: int) -> HostInfo:

@@ -6,9 +6,12 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from numafit._engine import HostDraft, ManyHosts
+from numafit._header import REMOVED_CLASS
+from numafit.as_one import as_one
 from numafit.claims import Claim, write_taken
 from numafit.columns import Columns
 from numafit.columns.gather import Gatherer
@@ -63,6 +66,7 @@ class Change:
             self._columns.tidy = False
         self._living: Living = self._columns.living
         self.lost: list[Claim] = []
+        self._renamed: dict[Claim, None] = {}
 
     def put(self, targets: Sequence[Target]) -> None:
         """Raises InputError for a source that cannot be, and changes nothing."""
@@ -72,32 +76,39 @@ class Change:
             self._put_one(gathered, n, target)
         fresh = [(target.host, n) for n, target in enumerate(targets) if target.host >= n_hosts]
         if fresh:
-            with columns.devices_lock:
-                self._engine.publish(n_hosts + len(fresh))
+            end = n_hosts + len(fresh)
+
+            def name_them() -> None:
                 for host, n in fresh:
                     columns.own("names").put(host, gathered.names[n])
+
+            with columns.devices_lock:
+                as_one(lambda: self._engine.publish(end), lambda: columns.n_hosts == end, name_them)
 
     def remove(self, host: int) -> None:
         """All claims on the host are lost."""
         engine, columns = self._engine, self._columns
         with columns.devices_lock:
             (cell, pool, word), sizes = engine.place_of(host)
-            kind = kind_of(columns, host)
-            engine.take_out(host)
-            claims, _generation = self._claims(host)  # from here on there are no more
-            name = columns.names[host]
-            for claim in claims:
-                freeze(claim, name, kind)
+            name, kind = columns.names[host], kind_of(columns, host)
+            claims: list[Claim] = []
+
+            def rest() -> None:
+                claims.extend(self._claims(host)[0])  # from here on there are no more
+                for claim in claims:
+                    freeze(claim, name, kind)
+                self._forget_pools(pool, sizes[2])
+                columns.own("providers_of_hosts").pop(host, None)
+                columns.own("names").put(host, "")
+                self._settle([], [(claim, "its host was removed") for claim in claims])
+
+            removed = columns.host_class
+            as_one(lambda: engine.take_out(host), lambda: removed[host] == REMOVED_CLASS, rest)
             self._living.give_back(Place(cell, pool, word), *sizes)
-            self._forget_pools(pool, sizes[2])
-            columns.own("providers_of_hosts").pop(host, None)
-            columns.own("names").put(host, "")
-            self._settle([], [(claim, "its host was removed") for claim in claims])
 
     def _gather(self, targets: Sequence[Target]) -> Gatherer:
         """The sources in the fleet's numbers, of which C has all."""
         living, columns = self._living, self._columns
-        before = living.size()
         with living.learning():
             gathered = self._kind.gatherer(living.tables)
             for target in targets:
@@ -111,9 +122,7 @@ class Change:
                 apart.append(sizes)
             elif self._engine.place_of(target.host)[1] != sizes:
                 apart.append(sizes)
-        learned = living.size() != before or len(page_kib) != len(columns.page_kib)
-        if learned or apart or new:
-            self._grow(gathered, apart, new, page_kib, learned)
+        self._grow(gathered, apart, new, page_kib)
         return gathered
 
     def _grow(
@@ -122,15 +131,19 @@ class Change:
         apart: list[tuple[int, int, int]],
         new: int,
         page_kib: list[int],
-        learned: bool,
     ) -> None:
         living, columns = self._living, self._columns
+        size = living.size()
+        learned = size != living.told or len(page_kib) != len(columns.page_kib)
+        if not (learned or apart or new):
+            return
         counts = living.wanted(gathered, apart, new)
         if not learned and counts == columns.counts():
             return
         others, page_rows = grown(columns, counts, living.tables, page_kib, living.tail_cell)
         with columns.devices_lock:
             self._engine.grow({**others, **living.known()}, page_rows)
+            living.told = size
 
     def _put_one(self, gathered: Gatherer, n: int, target: Target) -> None:
         engine, columns = self._engine, self._columns
@@ -147,15 +160,16 @@ class Change:
                 place = Place(*old[0]) if old and old[1] == sizes else self._living.take(*sizes)
                 if draft.cells and (old is None or old[1] != sizes):
                     columns.cell_mask_at[place.cell] = place.word
-                if not engine.put(target.host, draft, place.cell, place.pool, generation):
-                    if old is None or old[1] != sizes:
+                put = partial(engine.put, target.host, draft, place.cell, place.pool, generation)
+                name = partial(self._name, target.host, gathered_now, at, place, judged, old)
+                done = as_one(put, lambda: draft.there, name)  # noqa: B023
+                if old is None or old[1] != sizes:
+                    if not done:
                         self._living.give_back(place, *sizes)
-                    continue
-                if old and old[1] != sizes:
-                    self._living.give_back(Place(*old[0]), *old[1])
-                    self._forget_pools(old[0][1], old[1][2])
-                self._name(target.host, gathered_now, at, place, judged)
-                return
+                    elif old:
+                        self._living.give_back(Place(*old[0]), *old[1])
+                if done:
+                    return
 
     def _claims(self, host: int) -> tuple[list[Claim], int]:
         """The host's claims, and the generation that goes with them."""
@@ -179,11 +193,9 @@ class Change:
             return made, one.pools.infos[edges[at] : edges[at + 1]]
 
         def again(info: HostInfo) -> tuple[HostDraft, Sequence[PciPool]]:
-            before = living.size()
             other = Gatherer(living.tables)
             other.add_host(info)
-            page_kib = living.page_sizes(other)
-            self._grow(other, [_sizes(other, 0)], 0, page_kib, living.size() != before)
+            self._grow(other, [_sizes(other, 0)], 0, living.page_sizes(other))
             now[0] = other, 0
             return draft()
 
@@ -205,11 +217,25 @@ class Change:
         for pool in range(first, first + pools):
             self._columns.devices_taken.pop(pool, None)
 
-    def _name(self, host: int, gathered: Gatherer, n: int, place: Place, judged: Judged) -> None:
-        """What stands behind the numbers of a host that was put in its place."""
+    def _name(
+        self,
+        host: int,
+        gathered: Gatherer,
+        n: int,
+        place: Place,
+        judged: Judged,
+        old: tuple[tuple[int, int, int], tuple[int, int, int]] | None,
+    ) -> None:
+        """What stands behind the numbers of a host that was put in its place. ``old``: where it
+        was, and its numbers of cells, words and pools there."""
         engine, columns = self._engine, self._columns
+        if old:
+            self._forget_pools(old[0][1], old[1][2])
         if judged.pools:
-            columns.own("pools")[place.pool : place.pool + len(judged.pools)] = judged.pools
+            pools = columns.own("pools")
+            # rows before it that a call took, and did not come to use: no host has them
+            pools += [judged.pools[0]] * (place.pool - len(pools))
+            pools[place.pool : place.pool + len(judged.pools)] = judged.pools
             columns.knows_devices |= any(pool.devices for pool in judged.pools)
         self._forget_pools(place.pool, len(judged.pools))
         for pool, devices in judged.taken.items():
@@ -239,35 +265,36 @@ class Change:
         engine = self._engine
         engine.settle([(claim, placed) for claim, placed, _drawn, _name in kept],
                       [claim for claim, _why in lost])  # fmt: skip
-        renamed = []
         for claim, placed, drawn, name in kept:
             claim.pci = drawn
             with_native(claim.placement, placed, drawn)
             if claim.host_name != name:
+                self._renamed[claim] = None
                 claim.placement._host_name = name
-                renamed.append(claim)
         for claim, why in lost:
             claim.why = why
-            self.lost.append(claim)
+        self.lost += [claim for claim, _why in lost]
         gone = [claim.number for claim, _why in lost if claim.number is not None]
         with writing(engine) as journal:
             if journal is None:
                 return
-            again = [claim for claim in renamed if claim.number is not None]
+            again = [claim for claim in self._renamed if claim.number is not None]
             if again:
                 write_taken(journal, again, [claim.number for claim in again if claim.number])
+            self._renamed.clear()
             if gone:
                 journal.write(give=gone)
 
 
 def move_claims(
-    engine: ManyHosts, claims: Sequence[tuple[Claim, Holding, dict[str, int]]], becomes: Any
+    engine: ManyHosts, claims: Sequence[tuple[Claim, int, Holding, dict[str, int]]], becomes: Any
 ) -> None:
-    """Claims on hosts that have other indices from now on, and are what they were."""
+    """Claims, each with the host that it was on: hosts have other indices from now on, and are what
+    they were."""
     columns = engine.columns
     kept = []
-    for claim, holding, units in claims:
-        host = int(becomes[claim.host])
+    for claim, was, holding, units in claims:
+        host = int(becomes[was])
         first, end = int(columns.host_first_pool[host]), int(columns.host_end_pool[host])
         pools = {pool: columns.pools[pool] for pool in range(first, end)}
         drawn = holding.allocations(pools)

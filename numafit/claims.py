@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from numafit._engine import Engine, Hold, Placed
+from numafit.as_one import as_one
 from numafit.columns.columns import DevicesTaken
 from numafit.errors import StalePlacement
 from numafit.holding import Draw, Holding, bare
@@ -92,25 +93,32 @@ def take_named(
 ) -> None:
     """Claim all of these, whose devices are named, and write it down. The caller holds
     ``device_lists`` and ``writing``."""
-    engine.claim(claims, later)
     if journal is None:
+        engine.claim(claims, later)
         return
+    before = journal.position
     try:
+        engine.claim(claims, later)
         write_taken(journal, claims, instead)
     except BaseException:
-        later = {}
-        for claim in claims:
-            engine.columns.unname_devices(claim.pci, later)
-        engine.give_back(claims, later)
+        if journal.position == before and all(claim.state == "held" for claim in claims):
+            later = {}
+            for claim in claims:
+                engine.columns.unname_devices(claim.pci, later)
+            engine.give_back(claims, later)
         raise
 
 
 def write_taken(journal: Journal, claims: Sequence[Claim], instead: Sequence[int] = ()) -> None:
     """``instead``: of claims with these numbers."""
-    numbers = journal.numbers(len(claims))
-    journal.write(instead, {n: c.holding() for n, c in zip(numbers, claims, strict=True)})
-    for number, claim in zip(numbers, claims, strict=True):
-        claim.number = number
+    numbers, before = journal.numbers(len(claims)), journal.position
+    held = {n: claim.holding() for n, claim in zip(numbers, claims, strict=True)}
+
+    def number_them() -> None:
+        for number, claim in zip(numbers, claims, strict=True):
+            claim.number = number
+
+    as_one(lambda: journal.write(instead, held), lambda: journal.position != before, number_them)
 
 
 def give_back(engine: Engine, claims: Sequence[Claim]) -> None:
@@ -132,13 +140,17 @@ def give_back(engine: Engine, claims: Sequence[Claim]) -> None:
             engine.give_back(list(claims), later)
             return
         # written first: what a kill leaves behind was to be given back
-        numbers = [claim.number for claim in claims if claim.number is not None]
-        held = {claim.number: claim.holding() for claim in claims if claim.number is not None}
-        if numbers:
-            journal.write(give=numbers)
+        held = {
+            claim.number: claim.holding()
+            for claim in claims
+            if claim.number is not None and claim.state == "held"
+        }
+        before = journal.position
         try:
+            if held:
+                journal.write(give=list(held))
             engine.give_back(list(claims), later)
         except BaseException:
-            if held:
+            if journal.position != before and any(claim.state == "held" for claim in claims):
                 journal.write(take=held)
             raise

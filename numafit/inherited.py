@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from weakref import WeakSet
 
-from numafit._engine import Engine
+from numafit._engine import ManyHosts
 from numafit.adopting import Adopting
+from numafit.as_one import as_one
 from numafit.claims import Claim, give_back
 from numafit.errors import MisuseError, StalePlacement
 from numafit.moments import unchanged
 
 
-def release(engine: Engine, claims: Sequence[Claim]) -> None:
+def release(engine: ManyHosts, claims: Sequence[Claim]) -> None:
     """Give all of these back or, raising, none: claims of this fleet, and those that were held when
     it was forked, which are given back here alone."""
     if engine.took(claims):
@@ -20,16 +21,33 @@ def release(engine: Engine, claims: Sequence[Claim]) -> None:
         return
     columns = engine.columns
     with columns.changes_lock, unchanged(engine):
-        own = [_own(engine, claim) for claim in claims]
-        give_back(engine, own)
-        gone = WeakSet() if columns.gone is None else columns.gone
-        gone.update(claim.before for claim in own if claim.before is not None)
-        columns.gone = gone
-        for claim in own:
-            claim.before = None
+        gone: WeakSet[Claim] = WeakSet() if columns.gone is None else columns.gone.copy()
+        try:
+            own = [_own(engine, claim) for claim in claims]
+            gone.update(claim.before for claim in own if claim.before is not None)
+
+            def forget() -> None:
+                columns.gone = gone
+                for claim in own:
+                    claim.before = None
+
+            as_one(
+                lambda: give_back(engine, own),
+                lambda: all(claim.state == "released" for claim in own),
+                forget,
+            )
+        except BaseException:
+            left = [
+                own
+                for host in engine.claimed_hosts()
+                for own in engine.claims_of(host)
+                if isinstance(own, Claim) and own.before in claims
+            ]
+            engine.settle([], left)
+            raise
 
 
-def _own(engine: Engine, claim: Claim) -> Claim:
+def _own(engine: ManyHosts, claim: Claim) -> Claim:
     """The fork's own claim of what a claim held."""
     if claim.placed.engine is engine:
         return claim
@@ -52,14 +70,14 @@ def _own(engine: Engine, claim: Claim) -> Claim:
     for own in engine.claims_of(claim.host):
         if isinstance(own, Claim) and own.before is claim:
             return own
-    found = Adopting(engine, lambda name: _host(engine, claim, name)).written([claim], True)
+    adopting = Adopting(engine, lambda name: _host(engine, claim, name), before=claim)
+    found = adopting.written([claim], True)
     if found.lost:
         raise StalePlacement(f"claim: {found.lost[0].why}")
-    found.claims[0].before = claim
     return found.claims[0]
 
 
-def _host(engine: Engine, claim: Claim, name: str) -> int:
+def _host(engine: ManyHosts, claim: Claim, name: str) -> int:
     """Its index; one of the two fleets may have been compacted."""
     names = engine.columns.names
     if claim.host < len(names) and names[claim.host] == name:

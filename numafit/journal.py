@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from numafit.columns.columns import Position
 from numafit.columns.drafts import draft_of
@@ -42,6 +42,14 @@ class Event:
     take: Mapping[int, Holding]
 
 
+class At(NamedTuple):
+    """Where the file ends: its last line, the number of the next claim, bytes."""
+
+    line: int
+    next: int
+    end: int
+
+
 class Journal:
     """An open journal; a context manager. ``fsync``: wait until each line is on the disk, so that
     it outlives a loss of power too; what is written outlives the process in any case.
@@ -58,7 +66,7 @@ class Journal:
         self._fsync = fields.yes_or_no("fsync", fsync)
         self.lock = threading.RLock()
         self._owner = os.getpid()
-        self._id, self._from, self._line, self._next, self._end = "", 0, 0, 1, 0
+        self._id, self._from, self._at = "", 0, At(0, 1, 0)
         self._file = _open(self.path)
         try:
             self._read()
@@ -91,13 +99,13 @@ class Journal:
     @property
     def position(self) -> Position:
         """After its last line."""
-        return Position(self._id, self._line)
+        return Position(self._id, self._at.line)
 
     def events(self, since: Position | None = None) -> Iterator[Event]:
         """Its lines in their order. Those up to ``since`` are summed up in the first, which takes
         what was held there. Raises InputError where the journal does not know that any more."""
         start = self._from if since is None else since.line
-        if since is not None and (since.id != self._id or not self._from <= start <= self._line):
+        if since is not None and (since.id != self._id or not self._from <= start <= self._at.line):
             expected = f"journal {since.id} with line {start}, where the fleet was saved"
             hint = "It is another one, or was trimmed after a later save."
             raise InputError(self.path, None, f"journal {self._id}", expected, hint)
@@ -114,18 +122,17 @@ class Journal:
 
     def numbers(self, count: int) -> list[int]:
         """For claims that are taken next."""
-        return list(range(self._next, self._next + count))
+        return list(range(self._at.next, self._at.next + count))
 
     def write(self, give: Sequence[int] = (), take: Mapping[int, Holding] | None = None) -> None:
-        """One line, whole or, raising OSError, not at all. The caller holds ``lock``."""
+        """One line, whole or, raising OSError, not at all; after Ctrl-C ``position`` says which.
+        The caller holds ``lock``."""
         data: dict[str, Any] = {}
         if give:
             data["give"] = list(give)
         if take:
             data["take"] = {str(number): one.as_dict() for number, one in take.items()}
-        self._append(data)
-        self._line += 1
-        self._next = max((self._next, *(number + 1 for number in take or ())))
+        self._append(data, max((self._at.next, *(number + 1 for number in take or ()))))
 
     def forget(self, numbers: Sequence[int]) -> None:
         """Claims that could not be taken again are held no longer."""
@@ -138,40 +145,41 @@ class Journal:
         with self.lock:
             (summed,) = self.events(self.position)
             with draft_of(self.path) as draft:
-                draft.write(_line(_head(self._id, self._line, self._next, summed.take)))
+                draft.write(_line(_head(self._id, self._at.line, self._at.next, summed.take)))
             self._file.close()
             self._file = _open(self.path)
             self._read()
 
-    def _append(self, data: dict[str, Any]) -> None:
+    def _append(self, data: dict[str, Any], following: int) -> None:
         if not self.here:
             raise MisuseError(f"{self.path}: the journal is written by the process that opened it")
         if self._file.closed:
             raise MisuseError(f"{self.path}: the journal is closed")
         text = memoryview(_line(data))
+        after = At(self._at.line + 1, following, self._at.end + len(text))
         try:
             while text:
                 text = text[os.write(self._file.fileno(), text) :]
             if self._fsync:
                 os.fdatasync(self._file.fileno())
+            self._at = after
         except BaseException:
             # a part of the line may stand there: the next one must not follow it
-            os.ftruncate(self._file.fileno(), self._end)
+            os.ftruncate(self._file.fileno(), self._at.end)
             raise
-        self._end = os.fstat(self._file.fileno()).st_size
 
     def _read(self) -> None:
-        self._id, self._from, self._line, self._next, self._end = "", 0, 0, 1, 0
+        name, first, at = "", 0, At(0, 1, 0)
         for n, (data, end) in enumerate(_lines(self.path)):
             if n == 0:
-                self._id, self._from, self._next = self._head_of(data)
-            self._line = self._from + n
-            self._end = end
+                name, first, following = self._head_of(data)
+                at = At(first, following, 0)
             taken = data.get("take", data.get("held", {}))
-            self._next = max((self._next, *(_number("take", one) + 1 for one in taken)))
-        if not self._id:
+            at = At(first + n, max((at.next, *(_number("take", one) + 1 for one in taken))), end)
+        if not name:
             raise InputError(self.path, None, "something else", f"a journal of {FORMAT}")
-        os.ftruncate(self._file.fileno(), self._end)
+        os.ftruncate(self._file.fileno(), at.end)
+        self._id, self._from, self._at = name, first, at
 
     def _events(self) -> Iterator[Event]:
         """The first is what the head sums up."""

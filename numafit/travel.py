@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pickle import PickleBuffer
 from typing import Any, SupportsIndex
 
-from numafit._engine import Engine, ManyHosts, Prepared
+from numafit._engine import ManyHosts, Prepared
 from numafit.adopting import Adopting
 from numafit.claims import Claim
 from numafit.columns import Columns, image
@@ -38,7 +38,7 @@ class Parcel:
         return unpacked, (PickleBuffer(packed.data),)
 
 
-def _engine_of(columns: Columns) -> Engine | None:
+def _engine_of(columns: Columns) -> ManyHosts | None:
     return None if columns.engine is None else columns.engine()
 
 
@@ -66,7 +66,7 @@ class Arrived:
     __slots__ = ("engine",)
 
     def __init__(self) -> None:
-        self.engine: Callable[[], Engine | None] | None = None
+        self.engine: Callable[[], ManyHosts | None] | None = None
 
     def __reduce__(self) -> Any:
         return Arrived, ()

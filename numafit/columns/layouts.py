@@ -124,9 +124,9 @@ class Layouts:
 
     def cut(self, n: int) -> None:
         """Only the first ``n`` stay."""
-        while len(self.all) > n:
-            self.all.pop()
-            # the ids stand in the order in which they were given
+        del self.all[n:]
+        # they stand in the order in which they were given; one may have come without its layout
+        while self.ids and next(reversed(self.ids.values())) >= n:
             self.ids.popitem()
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:

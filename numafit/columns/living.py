@@ -39,11 +39,13 @@ class Full(Exception):
 
 
 class Living:
-    """Of one Columns; whoever calls holds its ``changing_lock``."""
+    """Of one Columns; whoever calls holds its ``changes_lock``. ``told``: ``size`` of the tables of
+    which the columns have all."""
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
         self.tables = _tables(columns)
+        self.told = self.size()
         self._free_cells: defaultdict[tuple[int, int], deque[tuple[int, int]]] = defaultdict(deque)
         self._free_pools: defaultdict[int, deque[int]] = defaultdict(deque)
         counts = columns.counts()

@@ -64,18 +64,22 @@ class Names(Sequence[str]):
         self._length += 1
 
     def put(self, n: int, name: str) -> None:
-        """The n-th name is this from now on; the one behind the last is added."""
+        """The n-th name is this from now on; the one behind the last is added. Asked again where it
+        was interrupted, it comes to the same end."""
         if n < len(self) and self[n] == name:
             return
         old = self.late.get(n)
-        self._length = max(self._length, n + 1)
-        self._late_places.setdefault(name, []).append(n)
-        self.late[n] = name
         if old is not None:
-            places = self._late_places[old]
-            places.remove(n)
+            places = self._late_places.get(old, [])
+            if n in places:
+                places.remove(n)
             if not places:
-                del self._late_places[old]
+                self._late_places.pop(old, None)
+        places = self._late_places.setdefault(name, [])
+        if n not in places:
+            places.append(n)
+        self.late[n] = name
+        self._length = max(self._length, n + 1)
 
     def __len__(self) -> int:
         return self._length

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from numafit import (
@@ -27,6 +28,17 @@ def make_fleet(devices: bool = True) -> Fleet:
 def make_request(vcpus: int = 2) -> Request:
     guest = GuestTopology((GuestCell((), set(range(vcpus)), 512, None, "dedicated"),))
     return Request(guest, pci=[PciRequest(2, [{"vendor_id": "8086"}], "required")])
+
+
+def nova_row(n: int) -> tuple[str, str, None]:
+    cell = {"id": 0, "cpuset": [], "pcpuset": list(range(40)), "memory": 65536 + n}
+    cell |= {"cpu_usage": 0, "memory_usage": 0, "pinned_cpus": [], "siblings": [], "mempages": []}
+    about = {"nova_object.namespace": "nova"}
+    wrapped = about | {"nova_object.name": "NUMACell", "nova_object.version": "1.4"}
+    wrapped["nova_object.data"] = cell  # type: ignore[assignment]
+    whole = about | {"nova_object.name": "NUMATopology", "nova_object.version": "1.2"}
+    whole["nova_object.data"] = {"cells": [wrapped]}  # type: ignore[assignment]
+    return f"h{n}", json.dumps(whole), None
 
 
 def state(fleet: Fleet) -> dict[str, Any]:

@@ -12,11 +12,13 @@ import random
 import sys
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from numafit import Fleet, Request, _engine
-from tests.faults.fleets import make_fleet, make_request, state
+from numafit import Fleet, MisuseError, Request, _engine
+from tests.faults.fleets import make_fleet, make_request
+from tests.faults.worlds import WORLDS, World, fault, state
 
 SHIM = ctypes.CDLL(None)
 FOLDER = Path(sys.argv[1])
@@ -52,23 +54,34 @@ VERBS: dict[str, Verb] = {
     "load": lambda _f, _r, _h: Fleet.load(SAVED),
     "from_arrow": lambda _f, _r, _h: Fleet.from_arrow(SENDER),
 }
-UNDOES = ("release",)
 
 # of numpy and of Python itself, which the fleet must outlive as well
-OTHERS = ("can't allocate lock", "NULL", "error return without exception set", "without setting")
+OTHERS = (
+    "can't allocate lock", "NULL", "error return without exception set", "without setting",
+    "with an exception set",
+)  # fmt: skip
+
+
+def world_of(name: str) -> World:
+    if name in WORLDS:
+        return WORLDS[name](FOLDER)
+    fleet, request = make_fleet(), make_request()
+    held = fleet.claim_all(fleet.fit(request))
+    verb = VERBS[name]
+    return World(fleet, lambda: verb(fleet, request, held), held)
 
 
 class Run:
     """A verb with a fleet of its own, whose n-th allocation fails."""
 
     def __init__(self, name: str, n: int) -> None:
-        self.fleet, self.request = make_fleet(), make_request()
-        self.held = self.fleet.claim_all(self.fleet.fit(self.request))
-        self.before = state(self.fleet)
+        self.world = world_of(name)
+        self.before = state(self.world)
         self.wrong, self.of_the_binding = "", False
+        verb = self.world.verb
         try:
             SHIM.fail_at(n)
-            VERBS[name](self.fleet, self.request, self.held)
+            verb()
         except MemoryError as error:
             where = traceback.extract_tb(error.__traceback__)[-1].filename
             self.of_the_binding = where.endswith((".pyx", ".pxi"))
@@ -79,21 +92,27 @@ class Run:
         finally:
             self.reached = SHIM.fail_at(0) == 0
 
-    def judge(self, name: str, after: dict[str, Any]) -> str:
+    def judge(self, after: Any) -> str:
         """What does not hold, or nothing."""
-        now = state(self.fleet)
+        now = state(self.world)
         if self.wrong:
             return self.wrong
-        if fault := self.fleet.check():
-            return fault
+        if wrong := fault(self.world):
+            return wrong
         if now not in (self.before, after):
             return "half a change"
-        if name in UNDOES and now == self.before:
-            self.fleet.release(self.held)
+        if now == self.before != after:
+            self.world.verb()
+            return "" if state(self.world) == after else "another change when asked again"
         return ""
 
 
 def watch_the_binding() -> None:
+    fleet = make_fleet()
+    claim = fleet.claim(make_request(), host=0)
+    fleet.release(claim)
+    with suppress(MisuseError):  # Cython keeps what it notes of the first error's traceback
+        fleet.release(claim)
     with open("/proc/self/maps") as maps:
         spans = [line.split("-", 1) for line in maps if line.rstrip().endswith(_engine.__file__)]
     ends = [int(rest.split()[0], 16) for _start, rest in spans]
@@ -105,13 +124,13 @@ def held_by_the_binding() -> int:
     return int(SHIM.blocks_held())
 
 
-def wrong_with(name: str, n: int, after: dict[str, Any]) -> str | None:
+def wrong_with(name: str, n: int, after: Any) -> str | None:
     """``None``: the verb ended before its n-th allocation."""
     held = held_by_the_binding()
     run = Run(name, n)
     if not run.reached:
         return None
-    found, ours = run.judge(name, after), run.of_the_binding
+    found, ours = run.judge(after), run.of_the_binding
     del run
     # Python 3.11 keeps the arguments of a call for which it finds no memory
     if ours and held_by_the_binding() != held:
@@ -122,9 +141,9 @@ def wrong_with(name: str, n: int, after: dict[str, Any]) -> str | None:
 def main() -> None:
     watch_the_binding()
     rng = random.Random(3)
-    for name in sys.argv[3:] or VERBS:
-        wrong_with(name, 0, {})  # whatever it keeps for the next time
-        after = state(Run(name, 0).fleet)
+    for name in sys.argv[3:] or (*VERBS, *WORLDS):
+        wrong_with(name, 0, None)  # whatever it keeps for the next time
+        after = state(Run(name, 0).world)
         last = 1
         while wrong_with(name, last, after) is not None:
             last *= 2

@@ -83,7 +83,7 @@ def test_a_person_reads_a_line_for_each_question(numafit: Run) -> None:
     assert lines[1].startswith("40 hosts; memory pass: ")
     rows = [line.split() for line in lines[4:] if line]
     assert [row[0] for row in rows] == list(QUESTIONS)
-    assert all(float(row[-1]) > 0 for row in rows)
+    assert all(float(row[-1].replace(",", "")) > 0 for row in rows)
 
 
 @pytest.mark.parametrize("width", [24, 40, 80])

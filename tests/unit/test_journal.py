@@ -339,3 +339,17 @@ def test_threads_share_a_journal(tmp_path: Path) -> None:
     for n in range(5):
         with Journal(tmp_path / "j") as journal:
             assert pins(Fleet.load(tmp_path / f"f{n}", claims=journal)) == pins(fleet)
+
+
+def test_a_claim_that_is_given_back_twice_stays_given_back(tmp_path: Path) -> None:
+    fleet = make_fleet()
+    with Journal(tmp_path / "j") as journal:
+        fleet.adopt(journal)
+        gone, held = fleet.claim(REQUEST, host=0), fleet.claim(REQUEST, host=0)
+        fleet.release(gone)
+        for again in ([gone], [held, gone], [gone, held]):
+            with pytest.raises(MisuseError, match="released before"):
+                fleet.release(again)
+    with Journal(tmp_path / "j") as journal:
+        (claim,) = make_fleet().adopt(journal, usage="on top").claims
+    assert [cell.pinning for cell in claim.placement.cells] == [{0: 1}]

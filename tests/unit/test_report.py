@@ -255,7 +255,9 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     for seed in ("1", "2"):
         words = ["-m", "numafit", "report", FLAVORS, *HOSTS, "--output", tmp_path / seed]
         settings = {"PYTHONHASHSEED": seed, "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
-        subprocess.run([sys.executable, *words], check=True, env=settings, cwd=ROOT, timeout=120)
+        subprocess.run(
+            [sys.executable, *words], check=True, env=settings, cwd=tmp_path, timeout=120
+        )
         texts.append((tmp_path / seed).read_bytes())
     assert texts[0] == texts[1]
 
