@@ -40,8 +40,10 @@ cdef class Changing(Claiming):
                  self.c.cell_mask_at[first] if end > first else 0),
                 (end - first, words, self.c.host_end_pool[host] - self.c.host_first_pool[host]))
 
-    def put(self, uint32_t host, HostDraft draft, uint32_t cell, uint32_t pool, generation):
-        """The host in its place, unless it has changed since that ``generation``: then False."""
+    def put(self, uint32_t host, HostDraft draft, uint32_t cell, uint32_t pool, generation,
+            list done):
+        """The host in its place, unless it has changed since that ``generation``: then False. It is
+        in ``done`` once it is there."""
         cdef nf_place place
         cdef uint64_t since = NF_ANY_GENERATION if generation is None else generation
         cdef const char *reason = NULL
@@ -54,6 +56,7 @@ cdef class Changing(Claiming):
         if status != NF_OK:
             words = "" if reason == NULL else reason.decode()
             raise misuse(status, f"host: {words}")
+        done.append(host)
         return True
 
     def take_out(self, uint32_t host):
@@ -68,13 +71,14 @@ cdef class Changing(Claiming):
         """Indices up to ``n_hosts`` are hosts from now on."""
         cdef const char *reason = NULL
         cdef int status
+        cdef dict counts = self.columns.counts()
         with nogil:
             status = nf.shared_publish(&self.body.shared, n_hosts, &reason)
         if status != NF_OK:
             words = "" if reason == NULL else reason.decode()
             raise misuse(status, f"hosts: {words}")
         self.columns.n_hosts = n_hosts
-        self.columns.counts()["n_hosts"] = n_hosts
+        counts["n_hosts"] = n_hosts
 
     def settle(self, list kept, list lost):
         """``kept``: (Hold, Placed) as it is held from now on."""
@@ -82,6 +86,8 @@ cdef class Changing(Claiming):
         for hold, placed in kept:
             hold.placed = placed
         for hold in lost:
+            if hold.now == LOST:
+                continue  # Ctrl-C came, and it is settled again
             self.unlink(hold)
             hold.now = LOST
             hold.giving = hold.given = self.forks

@@ -261,16 +261,16 @@ class Changes(KeptClaims):
         except ValueError:
             return False
 
-    def _claims_with_holdings(self) -> list[tuple[Claim, Holding, dict[str, int]]]:
-        """All of them with the units that hosts count; their placements are read before hosts have
-        other indices."""
+    def _claims_with_holdings(self) -> list[tuple[Claim, int, Holding, dict[str, int]]]:
+        """All of them with their hosts and the units that these count; their placements are read
+        before hosts have other indices."""
         engine, columns = self._engine, self._columns
         found = []
         for host in engine.claimed_hosts():
             for claim in engine.still_held(host):
                 if isinstance(claim, Claim):
                     freeze(claim, columns.names[host], kind_of(columns, host))
-                    found.append((claim, claim.holding(), claim.placed.counted()))
+                    found.append((claim, host, claim.holding(), claim.placed.counted()))
         return found
 
     def _without_claims(self, host: int) -> HostInfo:

@@ -6,9 +6,11 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 from numafit._engine import HostDraft, ManyHosts
+from numafit._header import REMOVED_CLASS
 from numafit.claims import Claim, write_taken
 from numafit.columns import Columns
 from numafit.columns.gather import Gatherer
@@ -22,6 +24,7 @@ from numafit.model.placement import PciAllocation, with_native
 from numafit.moments import writing
 from numafit.rules.candidates import HostKind
 
+Answer = TypeVar("Answer")
 Source = Any
 """A HostInfo, or a row of nova."""
 
@@ -59,10 +62,12 @@ class Change:
             raise MisuseError("the fleet is open for reading alone: change a fork() of it")
         self._kind = kind
         if self._columns.living is None:
-            self._columns.living = Living(self._columns)
             self._columns.tidy = False
+            self._columns.living = Living(self._columns)
         self._living: Living = self._columns.living
-        self.lost: list[Claim] = []
+        # a fork that was made since has the dict that was there
+        self._living.tables.pools.providers = self._columns.own("providers")
+        self.lost: dict[Claim, None] = {}
 
     def put(self, targets: Sequence[Target]) -> None:
         """Raises InputError for a source that cannot be, and changes nothing."""
@@ -72,32 +77,41 @@ class Change:
             self._put_one(gathered, n, target)
         fresh = [(target.host, n) for n, target in enumerate(targets) if target.host >= n_hosts]
         if fresh:
-            with columns.devices_lock:
-                self._engine.publish(n_hosts + len(fresh))
+
+            def appear() -> None:
+                if columns.n_hosts == n_hosts:
+                    self._engine.publish(n_hosts + len(fresh))
                 for host, n in fresh:
                     columns.own("names").put(host, gathered.names[n])
+
+            with columns.devices_lock:
+                whole(appear)
 
     def remove(self, host: int) -> None:
         """All claims on the host are lost."""
         engine, columns = self._engine, self._columns
         with columns.devices_lock:
             (cell, pool, word), sizes = engine.place_of(host)
-            kind = kind_of(columns, host)
-            engine.take_out(host)
-            claims, _generation = self._claims(host)  # from here on there are no more
-            name = columns.names[host]
-            for claim in claims:
-                freeze(claim, name, kind)
+            name, kind = columns.names[host], kind_of(columns, host)
+            lost: dict[Claim, None] = {}
+
+            def forget() -> None:
+                if columns.host_class[host] != REMOVED_CLASS:
+                    engine.take_out(host)
+                lost.update(dict.fromkeys(self._claims(host)[0]))  # from here on no more come
+                for claim in lost:
+                    freeze(claim, name, kind)
+                self._forget_pools(pool, sizes[2])
+                columns.own("providers_of_hosts").pop(host, None)
+                columns.own("names").put(host, "")
+                self._settle([], [(claim, "its host was removed") for claim in lost])
+
+            whole(forget)
             self._living.give_back(Place(cell, pool, word), *sizes)
-            self._forget_pools(pool, sizes[2])
-            columns.own("providers_of_hosts").pop(host, None)
-            columns.own("names").put(host, "")
-            self._settle([], [(claim, "its host was removed") for claim in claims])
 
     def _gather(self, targets: Sequence[Target]) -> Gatherer:
         """The sources in the fleet's numbers, of which C has all."""
         living, columns = self._living, self._columns
-        before = living.size()
         with living.learning():
             gathered = self._kind.gatherer(living.tables)
             for target in targets:
@@ -111,9 +125,8 @@ class Change:
                 apart.append(sizes)
             elif self._engine.place_of(target.host)[1] != sizes:
                 apart.append(sizes)
-        learned = living.size() != before or len(page_kib) != len(columns.page_kib)
-        if learned or apart or new:
-            self._grow(gathered, apart, new, page_kib, learned)
+        if self._learned(page_kib) or apart or new:
+            self._grow(gathered, apart, new, page_kib)
         return gathered
 
     def _grow(
@@ -122,15 +135,21 @@ class Change:
         apart: list[tuple[int, int, int]],
         new: int,
         page_kib: list[int],
-        learned: bool,
     ) -> None:
         living, columns = self._living, self._columns
         counts = living.wanted(gathered, apart, new)
-        if not learned and counts == columns.counts():
+        if not self._learned(page_kib) and counts == columns.counts():
             return
         others, page_rows = grown(columns, counts, living.tables, page_kib, living.tail_cell)
         with columns.devices_lock:
             self._engine.grow({**others, **living.known()}, page_rows)
+        living.grown = living.size()
+
+    def _learned(self, page_kib: list[int]) -> bool:
+        """Have the tables what the columns have not?"""
+        return self._living.size() != self._living.grown or len(page_kib) != len(
+            self._columns.page_kib
+        )
 
     def _put_one(self, gathered: Gatherer, n: int, target: Target) -> None:
         engine, columns = self._engine, self._columns
@@ -147,15 +166,25 @@ class Change:
                 place = Place(*old[0]) if old and old[1] == sizes else self._living.take(*sizes)
                 if draft.cells and (old is None or old[1] != sizes):
                     columns.cell_mask_at[place.cell] = place.word
-                if not engine.put(target.host, draft, place.cell, place.pool, generation):
-                    if old is None or old[1] != sizes:
+                put = partial(engine.put, target.host, draft, place.cell, place.pool, generation)
+                done: list[int] = []
+
+                def finish() -> bool:
+                    if not done and not put(done):  # noqa: B023
+                        return False
+                    if old and old[1] != sizes:  # noqa: B023
+                        self._forget_pools(old[0][1], old[1][2])  # noqa: B023
+                    self._name(target.host, gathered_now, at, place, judged)  # noqa: B023
+                    return True
+
+                there = whole(finish)
+                if old is None or old[1] != sizes:
+                    if not there:
                         self._living.give_back(place, *sizes)
-                    continue
-                if old and old[1] != sizes:
-                    self._living.give_back(Place(*old[0]), *old[1])
-                    self._forget_pools(old[0][1], old[1][2])
-                self._name(target.host, gathered_now, at, place, judged)
-                return
+                    elif old:
+                        self._living.give_back(Place(*old[0]), *old[1])
+                if there:
+                    return
 
     def _claims(self, host: int) -> tuple[list[Claim], int]:
         """The host's claims, and the generation that goes with them."""
@@ -179,11 +208,10 @@ class Change:
             return made, one.pools.infos[edges[at] : edges[at + 1]]
 
         def again(info: HostInfo) -> tuple[HostDraft, Sequence[PciPool]]:
-            before = living.size()
             other = Gatherer(living.tables)
             other.add_host(info)
             page_kib = living.page_sizes(other)
-            self._grow(other, [_sizes(other, 0)], 0, page_kib, living.size() != before)
+            self._grow(other, [_sizes(other, 0)], 0, page_kib)
             now[0] = other, 0
             return draft()
 
@@ -209,7 +237,10 @@ class Change:
         """What stands behind the numbers of a host that was put in its place."""
         engine, columns = self._engine, self._columns
         if judged.pools:
-            columns.own("pools")[place.pool : place.pool + len(judged.pools)] = judged.pools
+            pools = columns.own("pools")
+            # those of a place that was taken for a host that did not come
+            pools += [judged.pools[0]] * (place.pool - len(pools))
+            pools[place.pool : place.pool + len(judged.pools)] = judged.pools
             columns.knows_devices |= any(pool.devices for pool in judged.pools)
         self._forget_pools(place.pool, len(judged.pools))
         for pool, devices in judged.taken.items():
@@ -248,7 +279,7 @@ class Change:
                 renamed.append(claim)
         for claim, why in lost:
             claim.why = why
-            self.lost.append(claim)
+            self.lost[claim] = None
         gone = [claim.number for claim, _why in lost if claim.number is not None]
         with writing(engine) as journal:
             if journal is None:
@@ -261,13 +292,14 @@ class Change:
 
 
 def move_claims(
-    engine: ManyHosts, claims: Sequence[tuple[Claim, Holding, dict[str, int]]], becomes: Any
+    engine: ManyHosts, claims: Sequence[tuple[Claim, int, Holding, dict[str, int]]], becomes: Any
 ) -> None:
-    """Claims on hosts that have other indices from now on, and are what they were."""
+    """Claims, each with the index that its host had, on hosts that have others from now on and are
+    what they were. It can be done again."""
     columns = engine.columns
     kept = []
-    for claim, holding, units in claims:
-        host = int(becomes[claim.host])
+    for claim, before, holding, units in claims:
+        host = int(becomes[before])
         first, end = int(columns.host_first_pool[host]), int(columns.host_end_pool[host])
         pools = {pool: columns.pools[pool] for pool in range(first, end)}
         drawn = holding.allocations(pools)
@@ -291,6 +323,16 @@ def _sizes(gathered: Gatherer, n: int) -> tuple[int, int, int]:
     if first < end:
         words = (masks[end] if end < len(masks) else all_words) - masks[first]
     return end - first, words, gathered.pools.edges[n + 1] - gathered.pools.edges[n]
+
+
+def whole(work: Callable[[], Answer]) -> Answer:
+    """``work``, to its end: where Ctrl-C or want of memory ends it, it is done once more from its
+    beginning, and the error goes on from there."""
+    try:
+        return work()
+    except BaseException:
+        work()
+        raise
 
 
 def kind_of(columns: Columns, host: int) -> HostKind:

@@ -56,6 +56,8 @@ class Living:
             layout = columns.cpu_layouts[int(columns.cell_layout[last])]
             self.tail_word = int(columns.cell_mask_at[last]) + layout.n_words
         columns.cell_mask_at[self.tail_cell :] = counts["n_mask_words"]
+        self.grown = self.size()
+        """Of the tables that the columns have; larger ones: they are to grow."""
 
     @contextmanager
     def learning(self) -> Iterator[None]:

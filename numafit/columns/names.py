@@ -30,7 +30,7 @@ class Names(Sequence[str]):
         self._text = bytearray()
         self._ends = array("Q", [0])
         self.late = {}
-        self._late_places: dict[str, list[int]] = {}
+        self._late_places: dict[str, dict[int, None]] = {}
         self._length = 0
         self._table: _Table | None = None
         for name in names:
@@ -54,7 +54,7 @@ class Names(Sequence[str]):
         names = Names()
         names._text, names._ends, names._table = self._text, self._ends, self._table
         names._length, names.late = self._length, dict(self.late)
-        names._late_places = {name: list(places) for name, places in self._late_places.items()}
+        names._late_places = {name: dict(places) for name, places in self._late_places.items()}
         return names
 
     def append(self, name: str) -> None:
@@ -64,18 +64,18 @@ class Names(Sequence[str]):
         self._length += 1
 
     def put(self, n: int, name: str) -> None:
-        """The n-th name is this from now on; the one behind the last is added."""
+        """The n-th name is this from now on; the one behind the last is added. Where Ctrl-C ends
+        it, it can be called again."""
         if n < len(self) and self[n] == name:
             return
         old = self.late.get(n)
-        self._length = max(self._length, n + 1)
-        self._late_places.setdefault(name, []).append(n)
+        places = {} if old is None else self._late_places.get(old, {})
+        places.pop(n, None)
+        if old is not None and not places:
+            self._late_places.pop(old, None)
+        self._late_places.setdefault(name, {})[n] = None
         self.late[n] = name
-        if old is not None:
-            places = self._late_places[old]
-            places.remove(n)
-            if not places:
-                del self._late_places[old]
+        self._length = max(self._length, n + 1)
 
     def __len__(self) -> int:
         return self._length
