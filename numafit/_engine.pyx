@@ -337,20 +337,6 @@ cdef class Engine(Lent):
         """The host in a message: by its name, or its index where it has none."""
         return f"host {self.columns.names[host] or host}"
 
-    def host_of(self, placement):
-        """Index of the host that this fleet made the placement for, else ``None``."""
-        native = placement._native
-        if native is None or (<Placed>native).engine is not self:
-            return None
-        (<Placed>native).in_place()
-        return (<Placed>native).host
-
-    def untakable(self, Placed refused):
-        """Can the host, which has not changed since, never take the placement that it has refused?
-        nova finds a few such (docs/nova-differences.md), and so does ``fit``."""
-        return refused.epoch == self.epoch and \
-            self.c.host_generation[refused.host] == refused.generation
-
     def adopt(self, uint32_t host, placement):
         """A Placement that was made elsewhere, in this fleet's numbers."""
         native = placement._native
