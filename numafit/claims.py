@@ -132,10 +132,13 @@ def give_back(engine: Engine, claims: Sequence[Claim]) -> None:
             engine.give_back(list(claims), later)
             return
         # written first: what a kill leaves behind was to be given back
-        numbers = [claim.number for claim in claims if claim.number is not None]
-        held = {claim.number: claim.holding() for claim in claims if claim.number is not None}
-        if numbers:
-            journal.write(give=numbers)
+        held = {
+            claim.number: claim.holding()
+            for claim in claims
+            if claim.number is not None and claim.state == "held"
+        }
+        if held:
+            journal.write(give=list(held))
         try:
             engine.give_back(list(claims), later)
         except BaseException:
