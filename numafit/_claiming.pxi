@@ -1,7 +1,7 @@
 # What is taken and given back, and who holds it.
 
 
-cdef class Claiming(Engine):
+cdef class Claiming(Devices):
     """Claims: taken and given back all at once or not at all, and known by their hosts."""
 
     @cython.critical_section
@@ -126,6 +126,20 @@ cdef class Claiming(Engine):
         if not own:
             del held[host]
         return 0
+
+    def host_of(self, placement):
+        """Index of the host that this fleet made the placement for, else ``None``."""
+        native = placement._native
+        if native is None or (<Placed>native).engine is not self:
+            return None
+        (<Placed>native).in_place()
+        return (<Placed>native).host
+
+    def untakable(self, Placed refused):
+        """Can the host, which has not changed since, never take the placement that it has refused?
+        nova finds a few such (docs/nova-differences.md), and so does ``fit``."""
+        return refused.epoch == self.epoch and \
+            self.c.host_generation[refused.host] == refused.generation
 
     def took(self, holds):
         """Are all of these (Hold) of this fleet?"""

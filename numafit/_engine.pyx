@@ -345,20 +345,6 @@ cdef class Engine(Lent):
         """The host in a message: by its name, or its index where it has none."""
         return f"host {self.columns.names[host] or host}"
 
-    def host_of(self, placement):
-        """Index of the host that this fleet made the placement for, else ``None``."""
-        native = placement._native
-        if native is None or (<Placed>native).engine is not self:
-            return None
-        (<Placed>native).in_place()
-        return (<Placed>native).host
-
-    def untakable(self, Placed refused):
-        """Can the host, which has not changed since, never take the placement that it has refused?
-        nova finds a few such (docs/nova-differences.md), and so does ``fit``."""
-        return refused.epoch == self.epoch and \
-            self.c.host_generation[refused.host] == refused.generation
-
     def adopt(self, uint32_t host, placement):
         """A Placement that was made elsewhere, in this fleet's numbers."""
         native = placement._native
@@ -488,23 +474,8 @@ cdef class Engine(Lent):
             raise misuse(status, "pci")
         return status
 
-    def supports_pci(self, HostCopy still, tuple requests, cells, mapping=None, options=None):
-        """The reason why it cannot be done, "" if it can; the draws as (request, pool, count)."""
-        cdef Prepared p = self.prepare_parts((), False, None, requests, mapping)
-        cdef uint32_t host = still.host, i
-        cdef uint32_t pool = self.c.host_first_pool[host], first = self.c.host_first_cell[host]
-        cdef Placed placed = new_placed(self, p, host)
-        cdef int status
-        ids = {self.c.cell_id[first + i]: i for i in range(still.c.n_cells)}
-        for cell in cells:
-            if cell not in ids:
-                raise MisuseError(
-                    f"cells: {self.known_as(host)} has no cell {cell}, expected of {sorted(ids)}")
-        placed.options = native_options(options).c
-        status = self.draw(placed, [ids[cell] for cell in cells], still)
-        draws = [(placed.out.draws[i].request, pool + placed.out.draws[i].pool,
-                  placed.out.draws[i].count) for i in range(placed.out.n_draws)]
-        return "" if status == NF_OK else REASONS[status], draws
+
+include "_devices.pxi"
 
 
 include "_claiming.pxi"

@@ -62,9 +62,11 @@ class Change:
             raise MisuseError("the fleet is open for reading alone: change a fork() of it")
         self._kind = kind
         if self._columns.living is None:
-            self._columns.living = Living(self._columns)
             self._columns.tidy = False
+            self._columns.living = Living(self._columns)
         self._living: Living = self._columns.living
+        # a fork that was made since has the dict that was there
+        self._living.tables.pools.providers = self._columns.own("providers")
         self.lost: list[Claim] = []
         self._renamed: dict[Claim, None] = {}
 

@@ -300,7 +300,12 @@ class Fleet(Changes, PlacementHalf, FilledHalf, CopiedHalf, ShownHalf):
 
         def ask(indices: npt.NDArray[np.uint32] | None, n: int) -> list[Placement]:
             found: list[Placement] = []
-            for host in self._candidates(request, options, indices, n, threads, limit):
+            asked: Iterable[int] = range(n) if indices is None else indices.tolist()
+            if limit is None:  # else there is no point in asking all of them first
+                fits = self.scan(request, options, indices, threads)
+                # others may have been added
+                asked = [host for host, fit in zip(asked, fits.tolist(), strict=False) if fit]
+            for host in asked:
                 if limit is not None and len(found) >= limit:
                     break
                 placement = self._engine.fit(host, request, options)
@@ -480,22 +485,3 @@ class Fleet(Changes, PlacementHalf, FilledHalf, CopiedHalf, ShownHalf):
         """The first invariant that does not hold, in words; ``None``: all is well."""
         with self._columns.changes_lock:
             return self._engine.check()
-
-    def _candidates(
-        self,
-        request: Asked,
-        options: FitOptions | None,
-        indices: npt.NDArray[np.uint32] | None,
-        n: int,
-        threads: int,
-        limit: int | None,
-    ) -> Iterator[int]:
-        """Hosts that can. With a limit there is no point in asking all of them first."""
-        everything = range(n) if indices is None else indices.tolist()
-        if limit is not None:
-            yield from everything
-            return
-        fits = self.scan(request, options, indices, threads)
-        for host, fit in zip(everything, fits.tolist(), strict=False):  # others may have come
-            if fit:
-                yield host

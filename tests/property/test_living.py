@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from copy import copy
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -20,117 +21,31 @@ from numafit import (
     Fleet,
     HostInfo,
     InputError,
-    PciPool,
-    PciRequest,
+    Journal,
+    Limits,
+    Refusal,
     Request,
     StalePlacement,
+    shared,
 )
-from numafit.model.resources import Inventory, Provider, ResourceGroup, Resources
+from numafit.model.resources import Provider, ResourceGroup, Resources
+from numafit.rules.variants import Variant
+from tests.property.living_truth import (
+    GONE,
+    assert_alike,
+    built_anew,
+    comparable,
+    named,
+    of_what_is_there,
+    said,
+    some_host,
+)
 from tests.property.walks import walks
-from tests.property.worlds import make_host, make_options, make_request
+from tests.property.worlds import make_options, make_request
 
 SEEDS = st.integers(0, 2**20)
 DICE = st.randoms(use_true_random=False)
 PREPARED = 6  # requests that are asked again after each step
-
-
-def some_host(rng: random.Random, name: str) -> HostInfo:
-    """With devices that have addresses, distances, inventories and traits, now and then."""
-    info = make_host(rng, plain=rng.random() < 0.6)
-    address = rng.randrange(100)
-    pools = tuple(
-        PciPool(
-            pool.vendor_id,
-            pool.product_id,
-            pool.numa_node,
-            pool.count,
-            {**pool.tags, **({"rp_uuid": f"uuid{rng.randrange(9)}"} if rng.random() < 0.2 else {})},
-            tuple(f"0000:{n:02x}:{address:02x}.{k}" for k in range(pool.count)),
-        )
-        if rng.random() < 0.6
-        else pool
-        for n, pool in enumerate(info.pci_pools or ())
-    )
-    provider = None
-    if rng.random() < 0.3:
-        provider = Provider(
-            {rng.choice(["PCPU", "VCPU", "DISK_GB", "CUSTOM_A"]): Inventory(rng.randint(1, 64))},
-            traits=rng.choice([None, frozenset({rng.choice("ABC")})]),
-        )
-    cells = len(info.cells)
-    distances = ()
-    if cells and rng.random() < 0.3:
-        far = rng.randint(11, 40)
-        distances = tuple(tuple(10 if a == b else far for b in range(cells)) for a in range(cells))
-    return replace(
-        info,
-        name=name,
-        pci_pools=pools,
-        provider=provider,
-        distances=distances,
-        zone=rng.choice([None, None, "z1", "z2"]),
-        disabled=rng.choice(["", "", "", "disabled"]),
-    )
-
-
-def of_what_is_there(fleet: Fleet) -> list[Request]:
-    """A request for each kind of device and each resource class of the fleet's hosts."""
-    found = {}
-    for info in fleet.hostinfos():
-        for pool in info.pci_pools or ():
-            spec = {"vendor_id": pool.vendor_id, "product_id": pool.product_id}
-            spec |= {key: pool.tags[key] for key in ("dev_type",) if key in pool.tags}
-            found[str(spec)] = Request(None, pci=(PciRequest(1, (spec,), "preferred"),))
-        for name in info.provider.inventories if info.provider else ():
-            group = ResourceGroup(resources={name: 1})
-            found[name] = Request(None, resources=Resources((group,)))
-    return list(found.values())
-
-
-def built_anew(truth: list[HostInfo | None], held: list[Claim]) -> Fleet:
-    """Hosts that are there, and the claims on top of them."""
-    there = [info for info in truth if info is not None]
-    fleet = Fleet(there)
-    for name in {claim.host_name for claim in held}:
-        assert name
-    found = fleet.adopt([claim.to_json() for claim in held], usage="on top")
-    assert not found.lost, found.lost
-    return fleet
-
-
-def differences(one: HostInfo, other: HostInfo) -> list[Any]:
-    return [
-        (field.name, getattr(one, field.name), getattr(other, field.name))
-        for field in fields(HostInfo)
-        if field.compare and getattr(one, field.name) != getattr(other, field.name)
-    ]
-
-
-def assert_alike(fleet: Fleet, other: Fleet, rng: random.Random) -> None:
-    """In what their hosts say, and in every answer."""
-    assert fleet.check() is None
-    gone = [info.disabled == "it was removed from the fleet" for info in fleet.hostinfos()]
-    there = np.flatnonzero(~np.array(gone, bool))
-    for ours, theirs in zip(there.tolist(), other.hostinfos(), strict=True):
-        assert differences(fleet.hostinfo(ours), theirs) == []
-    assert [fleet.usage(h) for h in there.tolist()] == [other.usage(h) for h in range(len(other))]
-    near = {net for info in other.hostinfos() for cell in info.cells for net in cell.physnets}
-    for _ in range(3):
-        request, options = make_request(rng, rng.random() < 0.5), make_options(rng)
-        fits = fleet.scan(request, **options)
-        assert not fits[gone].any()
-        assert fits[there].tolist() == other.scan(request, **options).tolist()
-        counts = fleet.capacity(request, cap=3, **options)
-        assert counts[there].tolist() == other.capacity(request, cap=3, **options).tolist()
-        for h, ours in enumerate(there.tolist()):
-            one, two = fleet.fit_on(request, ours, **options), other.fit_on(request, h, **options)
-            assert bool(one) == bool(two)
-            if one:
-                assert one.cells == two.cells  # type: ignore[union-attr]
-            else:
-                # a physnet of hosts that are gone is told from one that nobody knows
-                known = request.networks is None or request.networks.physnets <= near
-                assert not known or one.reason == two.reason  # type: ignore[union-attr]
 
 
 class Living(RuleBasedStateMachine):
@@ -143,6 +58,17 @@ class Living(RuleBasedStateMachine):
         self.fleet = Fleet(info for info in self.truth if info is not None)
         self.held: list[Claim] = []
         self.prepared: list[tuple[Any, Any]] = []
+        self.refused: list[tuple[Refusal, Any]] = []
+        self.streams: list[Iterator[Claim | None]] = []
+        self.forked: tuple[Fleet, list[HostInfo | None], dict[Claim, str]] | None = None
+        self.folder = tempfile.TemporaryDirectory()
+        self.journal = Journal(Path(self.folder.name) / "claims")
+        self.fleet.adopt(self.journal)
+
+    def teardown(self) -> None:
+        if hasattr(self, "journal"):
+            self.journal.close()
+            self.folder.cleanup()
 
     def name(self) -> str:
         self.count += 1
@@ -355,6 +281,126 @@ class Living(RuleBasedStateMachine):
         provider = info.provider or Provider({})
         self.truth[host] = replace(info, provider=replace(provider, traits=frozenset({"T"})))
 
+    @rule(dice=DICE)
+    def set_cpus_pages_and_ratios(self, dice: random.Random) -> None:
+        host = self.one(dice)
+        if host is None:
+            return
+        info = self.truth[host]
+        assert info is not None
+        cpus = sorted(frozenset[int]().union(*(c.pcpuset | c.cpuset for c in info.cells)))
+        sizes = [pool.size_kib for cell in info.cells for pool in cell.page_pools]
+        some = dice.sample(cpus, dice.randint(0, len(cpus)))
+        other = [cpu for cpu in cpus if cpu not in some]
+        given = {
+            "dedicated_cpus": dice.choice([None, some]),
+            "shared_cpus": dice.choice([None, other]),
+            "reserved_pages": dice.choice([None, {size: dice.randint(0, 9) for size in sizes}]),
+            "ratios": dice.choice([None, Limits(4.0, 1.5), Limits(0.5, 1.0)]),
+        }
+        try:
+            becomes = Variant.of(*given.values(), None).apply(info)
+            Fleet([becomes])
+        except InputError:
+            with pytest.raises(InputError):
+                self.fleet.set(host, **given)
+            return
+        self.drop(self.fleet.set(host, **given).lost)
+        self.truth[host] = becomes
+
+    @rule(dice=DICE)
+    def refuse(self, dice: random.Random) -> None:
+        """Two refusals of one moment; one is read now."""
+        host = self.one(dice)
+        if host is None:
+            return
+        asking = [make_request(dice, True), *of_what_is_there(self.fleet)]
+        for request in dice.sample(asking, min(len(asking), 4)):
+            now, later = (self.fleet.explain(request, host) for _ in range(2))
+            if now is not None and later is not None:
+                self.refused.append((later, said(now)))
+
+    @invariant()
+    def refusals_say_what_they_said(self) -> None:
+        if not hasattr(self, "fleet"):
+            return
+        while len(self.refused) > 2 * PREPARED:
+            later, words = self.refused.pop(0)
+            assert said(later) == words
+        assert all(said(copy(later)) == words for later, words in self.refused[:1])
+
+    @rule(dice=DICE)
+    def begin_a_stream(self, dice: random.Random) -> None:
+        requests = [make_request(dice, True) for _ in range(8)]
+        self.streams.append(self.fleet.schedule(requests, dice.choice(["first", "spread"])))
+
+    @precondition(lambda self: self.streams)
+    @rule(dice=DICE)
+    def go_on_with_a_stream(self, dice: random.Random) -> None:
+        claim = next(dice.choice(self.streams), None)
+        if claim is not None:
+            self.held.append(claim)
+
+    @rule()
+    def it_travels(self) -> None:
+        requests, ready = zip(*self.prepared, strict=True) if self.prepared else ((), ())
+        fleet, held, there = pickle.loads(pickle.dumps((self.fleet, self.held, ready)))
+        assert_alike(fleet, built_anew(self.truth, self.held), self.rng)
+        assert [one.to_json() for one in held] == [one.to_json() for one in self.held]
+        for request, one in zip(requests, there, strict=True):
+            assert fleet.scan(one).tolist() == fleet.scan(copy(request)).tolist()
+        fleet.release(held)
+        assert [one for one in self.plain() if one] == [
+            one for one in fleet.hostinfos() if one.disabled != GONE
+        ]
+        with shared.share(self.fleet) as memory:
+            assert_alike(shared.open(memory), built_anew(self.truth, self.held), self.rng)
+
+    @rule()
+    def fork(self) -> None:
+        held = {claim: claim.to_json() for claim in self.held}
+        self.forked = self.fleet.fork(), list(self.truth), held
+
+    @precondition(lambda self: self.forked and self.forked[2])
+    @rule(dice=DICE)
+    def release_in_the_fork(self, dice: random.Random) -> None:
+        """Whatever has become of them in the fleet since."""
+        fork, _truth, held = self.forked
+        going = dice.sample(list(held), dice.randint(1, len(held)))
+        fork.release(going)
+        for claim in going:
+            del held[claim]
+
+    @precondition(lambda self: self.forked)
+    @rule(dice=DICE)
+    def compact_the_fork(self, dice: random.Random) -> None:
+        fork, truth, held = self.forked
+        alone = [n for n, info in enumerate(truth) if info and not named(held, info.name)]
+        if alone:
+            gone = dice.choice(alone)
+            fork.remove(gone)
+            truth[gone] = None
+        fork.compact()
+        truth[:] = [info for info in truth if info is not None]
+
+    @invariant()
+    def the_fork_is_what_it_was(self) -> None:
+        if not hasattr(self, "fleet") or self.forked is None:
+            return
+        fork, truth, held = self.forked
+        texts = list(held.values())
+        anew = Fleet(info for info in truth if info is not None)
+        assert not anew.adopt(texts, usage="on top").lost
+        assert_alike(fork, anew, self.rng)
+
+    @invariant()
+    def the_journal_has_what_is_held(self) -> None:
+        if not hasattr(self, "fleet"):
+            return
+        (summed,) = self.journal.events(self.journal.position)
+        written = sorted(one.to_json() for one in summed.take.values())
+        assert written == sorted(claim.to_json() for claim in self.held)
+
     @invariant()
     def it_is_the_fleet_that_is_built_anew(self) -> None:
         if not hasattr(self, "fleet"):
@@ -366,10 +412,6 @@ class Living(RuleBasedStateMachine):
         for n, info in enumerate(self.truth):
             if info is not None:
                 assert self.fleet.index(info.name) == n
-
-
-def comparable(info: HostInfo) -> Any:
-    return replace(info, pci_pools=tuple(sorted((info.pci_pools or ()), key=repr)))
 
 
 TestLiving = Living.TestCase

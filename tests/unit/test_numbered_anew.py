@@ -8,12 +8,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from numafit import Fleet, MisuseError, Request, StalePlacement, filled
+from numafit import Fleet, Journal, MisuseError, Request, StalePlacement, filled
 from numafit.rules import pci_filter
 from tests.unit.test_prepared_lives import make_host, requests
 
@@ -58,6 +59,23 @@ def test_a_released_claim_that_was_never_read_says_that_its_host_is_gone() -> No
     fleet.remove("b")
     with pytest.raises(StalePlacement, match="become another host"):
         claim.to_json()
+
+
+def test_a_release_that_is_refused_is_not_in_the_journal(tmp_path: Path) -> None:
+    fleet = fleet_of("ab")
+    with Journal(tmp_path / "claims") as journal:
+        fleet.adopt(journal)
+        released, lost, held = (
+            fleet.claim(units_of(name), host="ab".index(name)) for name in "bab"
+        )
+        fleet.release(released)
+        fleet.remove("a")
+        for claims in (released, lost, [held, released], [lost, held], [held, held]):
+            with pytest.raises(MisuseError):
+                fleet.release(claims)
+            assert held.state == "held"
+            (summed,) = journal.events(journal.position)
+            assert [one.to_json() for one in summed.take.values()] == [held.to_json()]
 
 
 def test_a_request_is_looked_up_in_the_numbers_of_one_moment(

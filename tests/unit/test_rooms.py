@@ -14,7 +14,7 @@ MAY_USE_THE_ENGINE = {
     "__init__", "adopting", "changes", "changing", "claims", "columns.image", "columns.npz",
     "copied", "devices", "filled", "fleet", "host", "inherited", "judging", "kept_claims",
     "linking", "moments", "placement_half", "planning.course", "planning.reasons", "shown",
-    "stream",
+    "spans", "stream",
     "sweeping.lent", "sweeping.points", "travel",
 }  # fmt: skip
 
