@@ -245,7 +245,7 @@ nova-env: build $(NOVA_VENV)/.nova-$(NOVA)
 test-nova: nova-env ## nova's own tests with numafit in its place (UNIT=1: the short part; FILTER=1)
 	$(if $(UNIT),NUMAFIT_FUZZ_CASES=600) NUMAFIT_NOVA_PYTHON=$(abspath $(NOVA_PYTHON)) $(PYTEST) -q -m "nova and not db" tests/nova
 	cd tests/nova && $(abspath $(NOVA_PYTHON)) -W ignore -m pytest -q -p no:cacheprovider -c /dev/null \
-	  --rootdir=. check_dropin.py check_changes.py
+	  --rootdir=. check_dropin.py check_changes.py check_names.py
 	$(NOVA_PYTHON) tests/nova/run_nova_tests.py $(if $(UNIT),--unit) $(if $(FILTER),--as filter --functional)
 
 test-cloud: nova-env ## 60 hosts of real nova, filled flavor by flavor: numafit has said how far it goes

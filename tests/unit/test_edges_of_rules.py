@@ -1,0 +1,112 @@
+"""Edges of rules at which a fault put in on purpose went unnoticed; worked out by hand."""
+
+from __future__ import annotations
+
+import pytest
+
+from numafit import (
+    GuestCell,
+    GuestTopology,
+    Host,
+    HostCell,
+    HostInfo,
+    InputError,
+    InvalidRequest,
+    Limits,
+    PciPool,
+    Placement,
+    Port,
+    Request,
+)
+from numafit.model.effort import MAX_EFFORT, effort
+from numafit.model.pci_address import glob, regex
+from numafit.model.resources import Inventory, Provider
+from numafit.rules.breakage import breakage, devices_near
+from numafit.rules.cpurules import read_cpu_rules
+from numafit.rules.inventories import with_ratios
+from numafit.rules.pci_alias import parse_aliases
+from numafit.rules.versions import from_dotted
+
+
+def placed(info: HostInfo, cpus: int, emulator: str | None) -> Placement:
+    cell = GuestCell(frozenset(), frozenset(range(cpus)), 512, None, "dedicated")
+    found = Host(info).fit(Request(GuestTopology((cell,), emulator)))
+    assert isinstance(found, Placement)
+    return found
+
+
+def test_emulator_threads_are_among_what_is_broken_up() -> None:
+    whole = HostCell(0, frozenset(), frozenset(range(8)), 4096)
+    info = HostInfo((whole,), "h")
+    assert breakage(info, placed(info, 2, None), False) == 1.0 + 6 / 8
+    assert breakage(info, placed(info, 2, "isolate"), False) == 1.0 + 5 / 8
+
+
+def test_a_cell_is_near_devices_that_are_free() -> None:
+    cell = HostCell(0, frozenset(), frozenset(range(8)), 4096)
+    pools = (PciPool("8086", "1", 0, 0), PciPool("8086", "2", 1, 3), PciPool("8086", "3", None, 3))
+    assert devices_near(HostInfo((cell,), "h", pci_pools=pools)) == {1}
+
+
+def test_each_field_of_a_pattern_is_kept() -> None:
+    parts = {"domain": "0000", "bus": "0[a-c]", "slot": "1.", "function": "[0-3]"}
+    assert regex(parts).fields == ("0000", "0[a-c]", "1.", "[0-3]")
+
+
+def test_a_pattern_that_takes_too_long_is_no_address_to_nova_either() -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        regex({"bus": "(((.*)*)*)*x"})
+    assert raised.value.nova_exception == "PciDeviceWrongAddressFormat"
+    with pytest.raises(InvalidRequest, match=r"^address=") as raised:
+        glob("0:1:2:3:4.5")
+    assert raised.value.key == "address"
+
+
+def test_patterns_have_a_longest() -> None:
+    assert effort("a" * 4000) <= MAX_EFFORT < effort("a" * 4001)
+
+
+@pytest.mark.parametrize(
+    ("profile", "trusted"),
+    [({}, None), ({"trusted": "true"}, True), ({"trusted": False}, False), (None, None)],
+)
+def test_a_port_is_trusted_where_its_profile_says_so(profile: object, trusted: object) -> None:
+    network = {"provider:network_type": "vlan", "provider:physical_network": "p"}
+    port = Port.from_neutron({"binding:vnic_type": "direct", "binding:profile": profile}, network)
+    assert port.trusted is trusted
+    with pytest.raises(InputError, match=r"^port: "):
+        Port.from_neutron("port", network)  # type: ignore[arg-type]
+
+
+def test_the_first_id_beyond_a_limit_that_no_rule_takes_out() -> None:
+    rules = read_cpu_rules("0-10,^3-5")
+    assert rules.beyond(3) == 6
+    assert rules.beyond(2) == 2
+    assert read_cpu_rules("0-10,^3-10").beyond(3) is None
+
+
+@pytest.mark.parametrize("text", ["+8.2.0", "8.\u00b2.0", "8..0", "8.1000.0", "1_0.2"])
+def test_parts_of_a_version_are_digits(text: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        from_dotted(text)
+
+
+def test_ratios_take_the_place_of_those_that_nobody_told() -> None:
+    worked_out = Inventory(8, allocation_ratio=16.0, derived=True)
+    told = Provider({"VCPU": Inventory(8, allocation_ratio=4.0), "DISK_GB": worked_out})
+    ratios = Limits(2.0, 1.0)
+    assert with_ratios(told, ratios) == told
+    changed = with_ratios(Provider({"VCPU": worked_out, "PCPU": worked_out}), ratios)
+    assert changed.inventories["VCPU"].allocation_ratio == 2.0
+    assert changed.inventories["PCPU"].allocation_ratio == 16.0
+
+
+@pytest.mark.parametrize("second", [{}, {"device_type": "type-PF"}])
+def test_of_two_specs_of_an_alias_the_later_is_at_fault(second: dict[str, str]) -> None:
+    texts = [
+        '{"name": "a", "vendor_id": "8086", "product_id": "0001", "device_type": "type-VF"}',
+        str({"name": "a", "vendor_id": "8086", "product_id": "0002", **second}).replace("'", '"'),
+    ]
+    with pytest.raises(InvalidRequest) as raised:
+        parse_aliases(texts).check()
+    assert raised.value.value == second.get("device_type")
