@@ -184,7 +184,7 @@ def test_dedicated_cpus_may_be_off_where_nova_manages_their_power(host: HostInfo
     assert made.cells[0].pcpuset == {3}
     # 8 may be off, and so missing in the source: that is said, and not that it is no CPU
     (remark,) = made.remarks
-    assert remark.startswith("CPUs 8 of [compute] cpu_dedicated_set stand in no node")
+    assert remark.startswith("CPU 8 of [compute] cpu_dedicated_set stands in no node")
 
 
 def test_the_order_of_cores_is_novas_or_the_hosts_own() -> None:

@@ -72,7 +72,7 @@ BOUNDS: dict[str, tuple[Callable[[int], object], int]] = {
     "pages of 4 KiB": (lambda n: pages(4, n), ID),
     "pages of 1 GiB": (lambda n: pages(2**20, n), 2**30),
     "units of an inventory": (lambda n: Inventory(n), ID),
-    "units in use": (lambda n: Inventory(ID, used=n), ID),
+    "units in use": (lambda n: Inventory(ID, used=n), 2**50),
     "vCPUs of a flavor": (lambda n: Flavor("f", n), 65536),
     "size of a page": (lambda n: pages(n, 1), 2**30),
 }

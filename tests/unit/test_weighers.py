@@ -140,7 +140,7 @@ def test_what_is_not_known_is_not_weighed() -> None:
     partly = Fleet([host("a", 4196, 8, disk_gb=10), host("b", 2148, 8)])
     assert untold(partly) == {"disk": 1}
     assert scores(partly, "nova", pinned(1)) == scores(partly, "ram,cpu,pci", pinned(1))
-    with pytest.raises(MisuseError, match="disk is not known of 1 hosts"):
+    with pytest.raises(MisuseError, match="disk is not known of 1 host;"):
         Weighing(partly, "disk=1")
     bare = Fleet([HostInfo(cells=(HostCell(0, (), range(4), 64),))])
     assert untold(bare) == {"ram": 1, "cpu": 1, "disk": 1}
