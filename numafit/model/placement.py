@@ -190,12 +190,22 @@ class Placement:
     @property
     def cells(self) -> tuple[PlacementCell, ...]:
         known = self._cells
-        return self._told("_cells", lambda native: native.decode()) if known is None else known
+        if known is None:
+            try:
+                known = self._cells = self._native.decode()
+            except StalePlacement:
+                return self._told("_cells", lambda native: native.decode())  # type: ignore[no-any-return]
+        return known
 
     @property
     def pci(self) -> tuple[PciAllocation, ...]:
         known = self._pci
-        return self._told("_pci", lambda native: native.decode_pci()) if known is None else known
+        if known is None:
+            try:
+                known = self._pci = self._native.decode_pci()
+            except StalePlacement:
+                return self._told("_pci", lambda native: native.decode_pci())  # type: ignore[no-any-return]
+        return known
 
     @property
     def not_judged(self) -> tuple[str, ...]:
