@@ -5,11 +5,13 @@ from __future__ import annotations
 import pytest
 
 from numafit import (
+    Flavor,
     GuestCell,
     GuestTopology,
     Host,
     HostCell,
     HostInfo,
+    Image,
     InputError,
     InvalidRequest,
     Limits,
@@ -110,3 +112,10 @@ def test_of_two_specs_of_an_alias_the_later_is_at_fault(second: dict[str, str]) 
     with pytest.raises(InvalidRequest) as raised:
         parse_aliases(texts).check()
     assert raised.value.value == second.get("device_type")
+
+
+def test_a_cpu_list_of_an_image_that_is_no_text_is_an_image_that_cannot_be_read() -> None:
+    image = Image("i", {"hw_numa_nodes": 1, "hw_numa_cpus.0": 3, "hw_numa_mem.0": 512})
+    with pytest.raises(InvalidRequest) as raised:
+        Request.for_server(Flavor("f", 1, 512), image)
+    assert (raised.value.nova_exception, raised.value.stage) == ("AttributeError", "image")

@@ -53,3 +53,20 @@ def test_it_is_named_in_the_error(sound: Any, name: str) -> None:
     with pytest.raises(NumafitError) as raised:
         replace(sound, **{name: object()})
     assert str(raised.value).startswith(f"{name}: got ")
+
+
+@pytest.mark.parametrize(
+    ("sound", "name", "value"),
+    [
+        (HostState(), "instances", [7]),
+        (HostState(), "instances", [("one", "two")]),
+        (HostInfo((CELL,), "h"), "distances", [[10, 20]]),
+        (HostInfo((CELL,), "h"), "distances", [[10], [10]]),
+        (PciPool("8086", "154c", 0, 1), "numa_node", -2),
+        (PlacementCell(0), "pagesize", -1),
+    ],
+)
+def test_it_is_named_for_what_lies_deeper(sound: Any, name: str, value: Any) -> None:
+    with pytest.raises(NumafitError) as raised:
+        replace(sound, **{name: value})
+    assert str(raised.value).startswith(f"{name}: got ")

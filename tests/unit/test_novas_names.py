@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from numafit import Flavor
-from numafit.model.resources import STANDARD_CLASSES
+from numafit.model.resources import STANDARD_CLASSES, is_resource_class
 from numafit.rules import image_fields
 from numafit.rules.filters import CAPABILITIES, Filters, filters_not_judged
 
@@ -36,12 +36,16 @@ LATER = {"stats", "service", "io_workload"}
 
 def test_resource_classes_are_those_of_placement() -> None:
     assert set(NAMES["resource_classes"]) == STANDARD_CLASSES
+    for name in NAMES["resource_classes"]:
+        assert is_resource_class(name)
+    assert not is_resource_class("PGPUS")
 
 
 def test_image_properties_are_those_of_nova() -> None:
     # these three are read from keys with a number or a trait in them
     of_many = {"hw_numa_cpus", "hw_numa_mem", "traits_required"}
     assert set(image_fields.FIELDS) == set(NAMES["image_properties"]) - of_many
+    assert image_fields.FIELDS["hw_video_ram"].read("7") == 7
 
 
 @pytest.mark.parametrize("name", NAMES["filters"])
