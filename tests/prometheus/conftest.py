@@ -57,10 +57,11 @@ def until(found: Callable[[], Any]) -> Any:
         try:
             if answer := found():
                 return answer
-        except (OSError, urllib.error.URLError) as error:
-            last = error
+        except OSError as error:
+            if isinstance(error, urllib.error.HTTPError):
+                error.close()  # an answer with a connection of its own
             if time.monotonic() > end:
-                raise AssertionError(f"nothing came of it: {last}") from error
+                raise AssertionError(f"nothing came of it: {error}") from error
         assert time.monotonic() < end, "nothing came of it"
         time.sleep(0.1)
 

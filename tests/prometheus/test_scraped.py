@@ -147,7 +147,7 @@ def test_promtool_finds_nothing_wrong_with_the_metrics(cloud: Cloud) -> None:
 
 
 def test_promtool_reads_the_alerts_and_the_configuration() -> None:
-    assert "4 rules found" in promtool("check", "rules", EXAMPLES / "alerts.yml")
+    assert "5 rules found" in promtool("check", "rules", EXAMPLES / "alerts.yml")
     assert "SUCCESS" in promtool("check", "config", EXAMPLES / "prometheus.yml")
 
 
