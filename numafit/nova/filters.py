@@ -103,7 +103,7 @@ class Asked:
         else is refused."""
         if self._guest is None or self._needs_threads or LOG.isEnabledFor(log.DEBUG):
             return hosts
-        look = too_large.best_look(self._guest, [host.numa_topology for host in hosts])
+        look = too_large.best_look(self._guest, hosts)
         if look is None:
             return hosts
         left = []

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
 from numafit.model.guest import GuestTopology
@@ -63,10 +64,10 @@ class Look(NamedTuple):
         return cells < len(self.wanted) or largest < max(self.wanted)
 
 
-def best_look(guest: GuestTopology, topologies: Sequence[Any]) -> Look | None:
-    """The one that refuses most of these hosts, where it refuses half of them or more, as far as
-    a few of them tell."""
-    few = topologies[:: max(1, len(topologies) // _SAMPLE)]
+def best_look(guest: GuestTopology, hosts: Sequence[Any]) -> Look | None:
+    """The one that refuses most of these ``HostState`` objects, where it refuses half of them or
+    more, as far as a few of them tell."""
+    few = [host.numa_topology for host in hosts[:: max(1, len(hosts) // _SAMPLE)]]
     refused = {look: sum(map(look.refuses, few)) for look in looks(guest)}
     best = max(refused, key=refused.__getitem__, default=None)
     return best if best and 2 * refused[best] >= max(len(few), 1) else None
@@ -112,19 +113,22 @@ def _free_pages(kib: int, cell: Cell, _least: int) -> int:
 
 def _memory(cell: Cell, _least: int) -> int:
     """KiB that one guest may have: pages of the smallest size, where there are pages."""
-    smallest = min(cell._obj_mempages, key=_size, default=None)
-    if smallest is None:
+    pages = _smallest(cell)
+    if pages is None:
         return cell._obj_memory * 1024
-    return smallest._obj_total * smallest._obj_size_kb
+    return pages._obj_total * pages._obj_size_kb
 
 
 def _free_memory(cell: Cell, _least: int) -> int:
     """The same of a guest that pins, which overcommits no memory."""
-    smallest = min(cell._obj_mempages, key=_size, default=None)
-    if smallest is None:
+    pages = _smallest(cell)
+    if pages is None:
         return (cell._obj_memory - cell._obj_memory_usage) * 1024
-    return _free_pages(smallest._obj_size_kb, cell, 0) * smallest._obj_size_kb
+    return (pages._obj_total - pages._obj_used - pages._obj_reserved) * pages._obj_size_kb
 
 
-def _size(pool: Pages) -> int:
-    return pool._obj_size_kb
+def _smallest(cell: Cell) -> Pages | None:
+    return min(cell._obj_mempages, key=_SIZE, default=None)
+
+
+_SIZE = attrgetter("_obj_size_kb")
