@@ -90,7 +90,10 @@ def test_show_as_on_a_server() -> None:
 
 def test_discover_as_on_a_server() -> None:
     """Its network cards are those that lstopo sees."""
-    found = json.loads(_numafit("discover", "--format", "json"))
+    asked = [sys.executable, "-m", "numafit", "discover", "--format", "json"]
+    done = subprocess.run(asked, capture_output=True, text=True, check=False)
+    assert done.returncode in (0, 1)  # 1: no network is configured here
+    found = json.loads(done.stdout)
     root = ET.fromstring(_out("lstopo-no-graphics", "--disallowed", "--whole-io", "--of", "xml"))
     cards = {
         inner.get("name")
