@@ -45,23 +45,26 @@ Room = Callable[[Cell, int], int]
 
 
 class Look(NamedTuple):
-    """``wanted``: by each cell of the guest that wants any; no two go into one cell of a host."""
+    """The ``cells`` of the guest that want any of it want ``least`` to ``most``; no two go into one
+    cell of a host."""
 
     room: Room
-    wanted: tuple[int, ...]
+    least: int
+    most: int
+    cells: int
 
     def refuses(self, topology: Any) -> bool:
         """Whether the guest is too large for this ``NUMATopology``."""
-        least, largest, cells = min(self.wanted), 0, 0
+        room, least, largest, cells = self.room, self.least, 0, 0
         try:
             for cell in topology._obj_cells:
-                has = self.room(cell, least)
+                has = room(cell, least)
                 if has >= least:
                     cells += 1
                     largest = max(largest, has)
         except (AttributeError, TypeError):  # none, from before a field, of odd values: not told
             return False
-        return cells < len(self.wanted) or largest < max(self.wanted)
+        return cells < self.cells or largest < self.most
 
 
 def best_look(guest: GuestTopology, hosts: Sequence[Any]) -> Look | None:
@@ -88,8 +91,8 @@ def looks(guest: GuestTopology) -> Iterator[Look]:
         elif cell.pagesize > 0:
             wanted[pages[cell.pagesize]].append(-(-kib // cell.pagesize))
     for room, amounts in wanted.items():
-        if any(amounts):
-            yield Look(room, tuple(filter(None, amounts)))
+        if some := [amount for amount in amounts if amount]:
+            yield Look(room, min(some), max(some), len(some))
 
 
 def _shared_cpus(cell: Cell, _least: int) -> int:
