@@ -174,8 +174,13 @@ class Journal:
             if n == 0:
                 name, first, following = self._head_of(data)
                 at = At(first, following, 0)
-            taken = data.get("take", data.get("held", {}))
-            at = At(first + n, max((at.next, *(_number("take", one) + 1 for one in taken))), end)
+            key = "take" if n else "held"
+            try:
+                taken = checks.mapping(key, data.get(key, {} if n else None))
+                following = max((at.next, *(_number(key, one) + 1 for one in taken)))
+            except InputError as error:
+                raise error.within(self.path, f"line {n + 1}") from None
+            at = At(first + n, following, end)
         if not name:
             raise InputError(self.path, None, "something else", f"a journal of {FORMAT}")
         os.ftruncate(self._file.fileno(), at.end)
@@ -213,12 +218,18 @@ def _lines(path: str) -> Iterator[tuple[dict[str, Any], int]]:
         for n, raw in enumerate(file):
             if torn:
                 raise InputError(path, torn, None, "a line that is whole", _HINT)
-            data = _data_of(raw)
             end += len(raw)
-            if data is None:
+            if not _whole(raw):
                 torn = f"line {n + 1}"  # the last may be
-            else:
-                yield data, end
+                continue
+            try:
+                data = json.loads(raw[9:-1])
+            except (ValueError, RecursionError):
+                data = None
+            if not isinstance(data, dict):
+                expected = "a JSON object"
+                raise InputError(path, f"line {n + 1}", raw[9:89], expected, _HINT)
+            yield data, end
 
 
 def _head(name: str, line: int, following: int, held: Mapping[int, Holding]) -> dict[str, Any]:
@@ -237,18 +248,14 @@ def _line(data: dict[str, Any]) -> bytes:
     return b"%08x %b\n" % (zlib.crc32(text), text)
 
 
-def _data_of(raw: bytes) -> dict[str, Any] | None:
-    """What a line holds; ``None``: it is not whole."""
+def _whole(raw: bytes) -> bool:
+    """Is this line as it was written?"""
     if not raw.endswith(b"\n") or raw[8:9] != b" ":
-        return None
-    text = raw[9:-1]
+        return False
     try:
-        if int(raw[:8], 16) != zlib.crc32(text):
-            return None
-        data = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return data if isinstance(data, dict) else None
+        return int(raw[:8], 16) == zlib.crc32(raw[9:-1])
+    except ValueError:
+        return False
 
 
 def _event(line: int, data: Mapping[str, Any]) -> Event:

@@ -56,7 +56,7 @@ class Book:
     def _line(self, n: int, line: bytes) -> Any:
         try:
             return json.loads(line)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise InputError(
                 self._path, f"line {n}", line[:80], "a line that sweep() wrote", _HINT
             ) from None

@@ -11,10 +11,21 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 import pyarrow as pa
 
-from numafit import Fleet, InputError, InvalidRequest, Request, guest_topology, multiqueue
+from numafit import (
+    Fleet,
+    InputError,
+    InvalidRequest,
+    Journal,
+    Request,
+    guest_topology,
+    multiqueue,
+    shared,
+)
+from numafit.holding import Holding
 from numafit.model.flavor import Flavor, Image
 from numafit.model.hostinfo import HostCell, HostInfo
 from numafit.model.interface import netdevs_of
@@ -48,6 +59,7 @@ from numafit.rules.nova_config import apply_config
 from numafit.rules.pci_alias import parse_aliases
 from numafit.rules.pci_pools import functions_of, pools_from_devices
 from numafit.rules.topology import cpu_topology
+from numafit.sweeping.book import Book
 from tests.fuzz import seeds
 from tests.fuzz.seeds import DATA, EXAMPLES, UNIT, files, texts
 
@@ -193,6 +205,35 @@ def _arrow_rows(path: Path) -> None:
     Fleet.from_arrow(table)
 
 
+def _shared(path: Path) -> None:
+    fleet = shared.open(path)
+    for _host in fleet.hostinfos():
+        pass
+    fleet.check()
+
+
+def _journal(path: Path) -> None:
+    """Its lines, with a NUL between them and without the checksums, which would refuse all but a
+    few inputs: whoever changes a journal can write those, too."""
+    lines = path.read_bytes().split(b"\0")
+    path.write_bytes(b"".join(b"%08x %b\n" % (crc32(line), line) for line in lines))
+    with Journal(path) as journal:
+        fleet = seeds.fleet()
+        fleet.adopt(journal)
+        fleet.check()
+        journal.trim()
+
+
+def _claims(path: Path) -> None:
+    fleet = seeds.fleet()
+    fleet.adopt([Holding.from_json(line) for line in path.read_bytes().split(b"\0")])
+    fleet.check()
+
+
+def _book(path: Path) -> None:
+    Book(path, seeds.SWEEP).close()
+
+
 # --- guests
 
 
@@ -322,6 +363,10 @@ READERS: dict[str, Reader] = {
     ),
     "sysfs": Reader(_sysfs, seeds.archives, ".tar"),
     "saved": Reader(_saved, seeds.saved, ".npz"),
+    "shared": Reader(_shared, seeds.shared_fleets),
+    "journal": Reader(_journal, seeds.journal),
+    "claims": Reader(_claims, seeds.claims),
+    "book": Reader(_book, seeds.books),
     "arrow": Reader(_arrow, seeds.arrow),
     "arrow-rows": Reader(_arrow_rows, seeds.arrow_rows),
     "flavors": Reader(
@@ -352,4 +397,19 @@ READERS: dict[str, Reader] = {
     "trace": Reader(_trace, seeds.traces),
     "cases": Reader(_cases, texts('{"id": "a", "host": {}, "expect": null}\n')),
 }
-"""Name -> reader. A new one needs an entry here and a folder of its name in ``corpus``."""
+"""Name -> reader. A new one needs an entry here and a place in a family."""
+
+FAMILIES: dict[str, tuple[str, ...]] = {
+    "of-a-machine": ("capabilities", "nodedevs", "hwloc", "synthetic", "sysfs", "switch",
+                     "switch-text", "addresses", "addresses-text"),
+    "of-novas-rows": ("rows", "rows-at-once", "row-tables", "topology", "instance",
+                      "server-columns"),
+    "of-databases": ("database", "api-database", "placement-database"),
+    "of-services": ("placement", "aggregates", "flavors", "image", "server", "pci-devices"),
+    "of-people": ("host-yaml", "host-resources", "host-json", "nova-conf", "neutron-conf", "trace",
+                  "cases"),
+    "of-numafit": ("saved", "shared", "journal", "claims", "book", "arrow", "arrow-rows"),
+}  # fmt: skip
+"""Readers that have much of their code in common: one fuzzer takes them in turn, so that what leads
+on in one is tried by the others."""
+assert sorted(sum(FAMILIES.values(), ())) == sorted(READERS)

@@ -1,6 +1,8 @@
-"""Fuzz readers: ``python -m tests.fuzz.run --seconds 60 [READER ...]``, from the checkout's root.
+"""Fuzz readers: ``python -m tests.fuzz.run --seconds 60 [READER or FAMILY ...]``, from the
+checkout's root.
 
-Each reader has a process of its own, whose memory is limited. What leads on is found by atheris
+Each reader has a process of its own, whose memory is limited, or shares one with its family: then
+the first byte of an input says whose it is. What leads on is found by atheris
 (libFuzzer) where it is installed; elsewhere inputs are made at random. An input that ends in
 another way than ``readers.ask`` allows is written to ``build/fuzz/found``: mend the cause, and copy
 it to ``tests/fuzz/corpus/READER``, where ``test_bounds.py`` reads it from then on.
@@ -20,7 +22,8 @@ import sys
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections import Counter
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -43,8 +46,10 @@ class Outcome(NamedTuple):
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("readers", nargs="*", metavar="READER", help="default: all")
-    parser.add_argument("--seconds", type=int, default=60, help="of each reader")
+    parser.add_argument(
+        "names", nargs="*", metavar="READER", help="or a family of them; default: each reader"
+    )
+    parser.add_argument("--seconds", type=int, default=60, help="of each process")
     parser.add_argument(
         "--seed", type=int, default=0, help="of the same inputs; 0: others each time"
     )
@@ -56,17 +61,15 @@ def main() -> int:
             parser.error(f"--{name} {getattr(given, name)}: 1 or more")
     if given.in_this_process:
         warnings.simplefilter("ignore")
-        fuzz(given.readers[0], given.seconds, given.seed)
+        fuzz(given.names[0], given.seconds, given.seed)
         return 0
-    from tests.fuzz.readers import READERS
+    from tests.fuzz.readers import FAMILIES, READERS
 
-    names = given.readers or list(READERS)
-    unknown = set(names) - READERS.keys()
-    if unknown:
-        parser.error(
-            f"no such reader: {', '.join(sorted(unknown))}; there are {', '.join(READERS)}"
-        )
-    print(f"{'reader':16} {'runs':>9} {'a second':>9} {'reached':>8}")
+    names = given.names or list(READERS)
+    known = [*FAMILIES, *READERS]
+    if unknown := sorted(set(names).difference(known)):
+        parser.error(f"no such reader: {', '.join(unknown)}; there are {', '.join(known)}")
+    print(f"{'reader':18} {'runs':>9} {'a second':>9} {'reached':>8}")
     with concurrent.futures.ThreadPoolExecutor(given.jobs) as pool:
         outcomes = list(pool.map(lambda name: _child(name, given.seconds, given.seed), names))
     return 1 if any(outcome.fault for outcome in outcomes) else 0
@@ -94,14 +97,16 @@ def _child(name: str, seconds: int, seed: int) -> Outcome:
         fault = (found or [f"status {done.returncode}"])[0]
     reached = re.findall(r"\bcov: (\d+)", text)
     outcome = Outcome(name, int(runs or 0), int(rate or 0), (reached or ["-"])[-1], fault)
-    print(f"{name:16} {outcome.runs:9} {outcome.a_second:9} {outcome.reached:>8}", flush=True)
+    print(f"{name:18} {outcome.runs:9} {outcome.a_second:9} {outcome.reached:>8}", flush=True)
+    if shares := _last(r"^runs of (.*)$", text):
+        print(f"  {shares}")
     if fault:
         print(f"  FOUND {fault[:200]}\n  see {log.relative_to(ROOT)} and {FOUND.relative_to(ROOT)}")
     return outcome
 
 
 def _last(pattern: str, text: str) -> str:
-    found = re.findall(pattern, text)
+    found = re.findall(pattern, text, re.M)
     return found[-1] if found else ""
 
 
@@ -121,19 +126,19 @@ def fuzz(name: str, seconds: int, seed: int) -> None:
     from tests.fuzz.mutate import mutated
 
     folder = Path(tempfile.mkdtemp())
-    check = _checker(name, folder, readers)
-    others = _corpus(name, readers)
+    table = _Table.of(name, folder, readers)
 
     def mutate(data: bytes, most: int, seed: int) -> bytes:
         dice = random.Random(seed)
+        head, body, others = table.taken_apart(data)
         if dice.random() < 0.3:
-            return bytes(atheris.Mutate(data, most))
-        return mutated(data, others, dice)[:most]
+            return head + bytes(atheris.Mutate(body, most - len(head)))
+        return (head + mutated(body, others, dice))[:most]
 
     seeds, grown = BUILD / "seeds" / name, BUILD / "corpus" / name
     for path in (seeds, grown, FOUND):
         path.mkdir(parents=True, exist_ok=True)
-    for data in others:
+    for data in table.inputs():
         (seeds / _digest(data)).write_bytes(data)
     memory = (_resident() + readers.MEMORY) >> 20
     options = [
@@ -145,7 +150,9 @@ def fuzz(name: str, seconds: int, seed: int) -> None:
         f"-artifact_prefix={FOUND}/{name}-",
         "-print_final_stats=1",
     ]
-    atheris.Setup([sys.argv[0], *options, str(grown), str(seeds)], check, custom_mutator=mutate)
+    atheris.Setup(
+        [sys.argv[0], *options, str(grown), str(seeds)], table.check, custom_mutator=mutate
+    )
     atheris.Fuzz()
 
 
@@ -153,34 +160,67 @@ def _at_random(name: str, seconds: int, seed: int, readers: Any) -> None:
     from tests.fuzz.mutate import mutated
 
     with tempfile.TemporaryDirectory() as folder:
-        check = _checker(name, Path(folder), readers)
-        corpus = _corpus(name, readers)
+        table = _Table.of(name, Path(folder), readers)
+        corpus = table.inputs()
         size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         limit = size + readers.MEMORY
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         dice = random.Random(seed or time.time_ns())
         runs, end = 0, time.monotonic() + seconds
         while time.monotonic() < end:
-            data = mutated(dice.choice(corpus), corpus, dice)[:_LONGEST_INPUT]
-            try:
-                check(data)
-            except BaseException:
-                FOUND.mkdir(parents=True, exist_ok=True)
-                (FOUND / f"{name}-{_digest(data)}").write_bytes(data)
-                raise
+            head, body, others = table.taken_apart(dice.choice(corpus))
+            data = (head + mutated(body, others, dice))[:_LONGEST_INPUT]
+            table.check(data)
             runs += 1
         print(f"number_of_executed_units: {runs}\naverage_exec_per_sec: {runs // max(seconds, 1)}")
 
 
-def _checker(name: str, folder: Path, readers: Any) -> Callable[[bytes], None]:
-    def check(data: bytes) -> None:
-        start = time.process_time()
-        readers.ask(name, data, folder)
-        used = time.process_time() - start
-        if used > readers.SECONDS:
-            raise AssertionError(f"{used:.1f} s")
+@dataclass
+class _Table:
+    """Who sits at it: one reader, or a family whose members the first byte of an input tells apart.
 
-    return check
+    ``corpora``: what each is known to read."""
+
+    names: tuple[str, ...]
+    corpora: list[list[bytes]]
+    folder: Path
+    readers: Any
+    runs: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, name: str, folder: Path, readers: Any) -> _Table:
+        names = readers.FAMILIES.get(name, (name,))
+        return cls(names, [_corpus(one, readers) for one in names], folder, readers)
+
+    def inputs(self) -> list[bytes]:
+        family = len(self.names) > 1
+        return [
+            bytes((n,)) * family + data for n, known in enumerate(self.corpora) for data in known
+        ]
+
+    def taken_apart(self, data: bytes) -> tuple[bytes, bytes, list[bytes]]:
+        """Whose it is, as a byte or none; what it reads; what else it is known to read."""
+        if len(self.names) == 1:
+            return b"", data, self.corpora[0]
+        n = data[0] % len(self.names) if data else 0
+        return bytes((n,)), data[1:], self.corpora[n]
+
+    def check(self, data: bytes) -> None:
+        head, body, _others = self.taken_apart(data)
+        name = self.names[head[0] if head else 0]
+        start = time.process_time()
+        try:
+            self.readers.ask(name, body, self.folder)
+            used = time.process_time() - start
+            assert used < self.readers.SECONDS, f"{name}: {used:.1f} s"
+        except BaseException:
+            FOUND.mkdir(parents=True, exist_ok=True)
+            (FOUND / f"{name}-{_digest(body)}").write_bytes(body)
+            raise
+        self.runs[name] += 1
+        if head and not self.runs.total() % 1000:
+            shares = ", ".join(f"{one} {self.runs[one]}" for one in self.names)
+            print(f"runs of {shares}", flush=True)
 
 
 def _corpus(name: str, readers: Any) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
 import json
@@ -14,7 +15,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from numafit import Fleet
+from numafit import Fleet, Journal, Request, shared
+from numafit.model.flavor import Flavor, Image
 from numafit.readers.hostfile import read_host_file
 
 ROOT = Path(__file__).parents[2]
@@ -257,11 +259,12 @@ def _small_archive(form: int) -> bytes:
 def saved() -> list[bytes]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "fleet.npz"
-        _fleet().save(path)
+        fleet().save(path)
         data = path.read_bytes()
     return [data]
 
 
+@functools.cache
 def _fleet() -> Fleet:
     return Fleet(
         [
@@ -271,8 +274,54 @@ def _fleet() -> Fleet:
     )
 
 
+def fleet() -> Fleet:
+    """Of two hosts, the caller's own."""
+    return _fleet().fork()
+
+
+def shared_fleets() -> list[bytes]:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "fleet"
+        shared.write(fleet(), path)
+        return [path.read_bytes()]
+
+
+def _request() -> Request:
+    flavor = Flavor("f", 4, 1024, {"hw:cpu_policy": "dedicated", "hw:numa_nodes": "2"})
+    return Request.for_server(flavor, Image())
+
+
+def claims() -> list[bytes]:
+    claim = fleet().claim(_request(), 0)
+    assert claim
+    text = claim.to_json().encode()
+    return [text, text + b"\0" + text.replace(b"dual-xeon", b"edge-gold")]
+
+
+def journal() -> list[bytes]:
+    """Without the checksums, and with a NUL between its lines."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "claims"
+        with Journal(path) as journal:
+            claimed = fleet()
+            claimed.adopt(journal)
+            first = claimed.claim(_request(), 0)
+            claimed.claim(_request(), 0)
+            assert first
+            claimed.release(first)
+        return [b"\0".join(line[9:] for line in path.read_bytes().splitlines())]
+
+
+SWEEP = {"points": 3, "flavors": ["f"]}
+
+
+def books() -> list[bytes]:
+    rows = (SWEEP, {"point": 0, "rows": [{"fits": 1}]}, {"point": 2, "rows": []})
+    return [b"".join(json.dumps(row).encode() + b"\n" for row in rows)]
+
+
 def arrow() -> list[bytes]:
-    table = pa.table(_fleet())
+    table = pa.table(fleet())
     out = io.BytesIO()
     with pa.ipc.new_stream(out, table.schema) as stream:
         stream.write_table(table)
@@ -280,4 +329,4 @@ def arrow() -> list[bytes]:
 
 
 def arrow_rows() -> list[bytes]:
-    return [json.dumps(pa.table(_fleet()).to_pylist()).encode()]
+    return [json.dumps(pa.table(fleet()).to_pylist()).encode()]

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import time
+import zlib
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,39 @@ def test_a_file_that_is_no_journal_is_left_as_it_is(content: bytes, tmp_path: Pa
     assert path.read_bytes() == content
     with pytest.raises(InputError, match="directory"):
         Journal(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (b'{"take":3}', "line 2: take: got 3"),
+        (b'{"take":{"1":[]}}', "line 2: take"),
+        (b'{"take":{"one":{}}}', "line 2: take: got 'one'"),
+        (b"[" * 50_000, "line 2: got .* a JSON object"),
+        (b"[]", "line 2: got .* a JSON object"),
+        (b"\xff", "line 2: got .* a JSON object"),
+    ],
+)
+def test_a_line_that_somebody_wrote_with_its_checksum_is_looked_at_too(
+    text: bytes, said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "j"
+    Journal(path).close()
+    with path.open("ab") as file:
+        file.write(b"%08x %b\n" % (zlib.crc32(text), text))
+    content = path.read_bytes()
+    with pytest.raises(InputError, match=said), Journal(path) as journal:
+        make_fleet().adopt(journal)
+    assert path.read_bytes() == content
+
+
+def test_a_head_without_what_is_held_is_no_head(tmp_path: Path) -> None:
+    path = tmp_path / "j"
+    Journal(path).close()
+    text = path.read_bytes()[9:-1].replace(b',"held":{}', b"")
+    path.write_bytes(b"%08x %b\n" % (zlib.crc32(text), text))
+    with pytest.raises(InputError, match="line 1: held: got None, expected a mapping"):
+        Journal(path)
 
 
 def test_one_process_writes_and_one_fleet(tmp_path: Path) -> None:

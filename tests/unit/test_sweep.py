@@ -235,7 +235,9 @@ def test_a_file_of_another_sweep_is_refused(
     assert kept.read_bytes() == before
 
 
-@pytest.mark.parametrize("text", ["no json\n", "[]\n", '{"format": "numafit sweep"}\n'])
+@pytest.mark.parametrize(
+    "text", ["no json\n", "[]\n", "[" * 9999 + "\n", '{"format": "numafit sweep"}\n']
+)
 def test_a_file_of_something_else_is_refused_and_left_as_it_is(tmp_path: Path, text: str) -> None:
     kept = tmp_path / "kept"
     kept.write_text(text)
