@@ -1,32 +1,36 @@
-/* Can the open guests meet every set, and by which places? Flows worked out by hand. */
+/* Can the open guests meet every set, and by which places? Flows worked out by hand, and all choices
+ * of places tried one by one. */
 #include "check.h"
+#include "dice.h"
 
 #include "../../src/engine.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { A, B, GUESTS };
+enum { A, B, GUESTS, MOST_GUESTS = 6 };
 
 typedef struct flow {
     nf_search s;
     int64_t budget;
-    uint32_t place[GUESTS];
+    uint32_t place[MOST_GUESTS];
     void *memory;
 } flow;
 
-/* Two unlike guests, before any of them is decided. */
-static void start(flow *w, uint32_t places, uint32_t hits) {
+/* Unlike guests, before any of them is decided. */
+static void start_with(flow *w, uint32_t places, uint32_t guests, uint32_t hits) {
     nf_arena a = {NULL, 0};
-    nf_search_lay_out(&w->s, places, GUESTS, hits, &a);
+    nf_search_lay_out(&w->s, places, guests, hits, &a);
     a = (nf_arena){w->memory = calloc(1, a.used), 0};
-    nf_search_lay_out(&w->s, places, GUESTS, hits, &a);
+    nf_search_lay_out(&w->s, places, guests, hits, &a);
     w->budget = 1000;
     w->s.budget = &w->budget;
     w->s.place = w->place;
-    w->s.n_classes = GUESTS;
-    for (uint32_t g = 0; g < GUESTS; g++) w->s.class_of[g] = g;
+    w->s.n_classes = guests;
+    for (uint32_t g = 0; g < guests; g++) w->s.class_of[g] = g;
 }
+
+static void start(flow *w, uint32_t places, uint32_t hits) { start_with(w, places, GUESTS, hits); }
 
 static void fits(flow *w, uint32_t guest, uint32_t place) {
     nf_bit_set(w->s.rows + (size_t)guest * w->s.words, place);
@@ -104,9 +108,54 @@ static void a_place_that_must_be_chosen_needs_a_guest(void) {
     free(w.memory);
 }
 
+/* Does some choice of places for the guests from g on, beside those that are used, meet all? Whatever
+ * choice there is at all becomes the matching at hand. */
+// NOLINTNEXTLINE(misc-no-recursion): one level per guest
+static bool some_choice(flow *w, uint32_t g, nf_word used, uint32_t *place) {
+    nf_search *s = &w->s;
+    bool any = false;
+    if (g < s->n_guests) {
+        for (place[g] = 0; place[g] < s->n_places && !any; place[g]++)
+            if (s->rows[g] >> place[g] & ~(used >> place[g]) & 1u)
+                any = some_choice(w, g + 1, used | (nf_word)1 << place[g], place);
+        return any;
+    }
+    for (uint32_t i = 0; i < s->n_guests; i++) s->place_at[i] = place[i];
+    if (*s->forced & ~used) return false;
+    for (uint32_t i = 0; i < s->n_hits; i++)
+        if (!(s->hits[i] & used)) return false;
+    return true;
+}
+
+static void as_all_choices_tried(void) {
+    enum { ROUNDS = 30000 };
+    uint32_t yes = 0, no = 0;
+    for (uint32_t i = 0; i < ROUNDS; i++) {
+        uint32_t places = 3 + dice(8), guests = 2 + dice(MOST_GUESTS - 1), sets = 1 + dice(8);
+        uint32_t tried[MOST_GUESTS];
+        flow w;
+        start_with(&w, places, guests, sets);
+        for (uint32_t g = 0; g < guests; g++) w.s.place_at[g] = NF_NONE;
+        for (uint32_t g = 0; g < guests; g++)
+            for (uint32_t n = 1 + dice(4); n--;) fits(&w, g, dice(places));
+        for (uint32_t set = 0; set < sets; set++)
+            for (uint32_t n = 1 + dice(3); n--;) wants(&w, set, dice(places));
+        if (!dice(4)) nf_bit_set(w.s.forced, dice(places));
+        bool can = some_choice(&w, 0, 0, tried);
+        if (w.s.place_at[0] != NF_NONE) { /* else nothing fits, whatever the sets are */
+            CHECK(nf_can_hit(&w.s) == can);
+            yes += can;
+            no += !can;
+        }
+        free(w.memory);
+    }
+    CHECK(yes > ROUNDS / 10 && no > ROUNDS / 10);
+}
+
 int main(void) {
     a_place_is_given_up_for_another_set();
     the_smallest_set_comes_first();
     a_place_that_must_be_chosen_needs_a_guest();
+    as_all_choices_tried();
     return FAILURES();
 }

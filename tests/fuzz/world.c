@@ -362,7 +362,8 @@ static void wish_pci(wish *w, uint32_t i, const nf_fleet *f, bytes *b) {
 /* What is asked of the host itself. */
 static void wish_host(wish *w, const nf_fleet *f, bytes *b) {
     nf_request *r = &w->request;
-    r->n_resources = below(b, f->n_resources + 1);
+    uint32_t classes = f->n_resources < MOST_RESOURCES ? f->n_resources : MOST_RESOURCES;
+    r->n_resources = below(b, classes + 1);
     r->resources = w->resources;
     for (uint32_t i = 0; i < r->n_resources; i++)
         w->resources[i] = (nf_resource){i, 1 + below(b, 4)};
@@ -371,7 +372,7 @@ static void wish_host(wish *w, const nf_fleet *f, bytes *b) {
     if (!r->host_classes || !now_and_then(b, 3)) return;
     w->fallback_classes = below(b, 8);
     r->fallback_classes = &w->fallback_classes;
-    r->n_fallback = below(b, f->n_resources + 1);
+    r->n_fallback = below(b, classes + 1);
     r->fallback = w->fallback;
     for (uint32_t i = 0; i < r->n_fallback; i++)
         w->fallback[i] = (nf_resource){f->n_resources - 1 - i, 1 + below(b, 4)};

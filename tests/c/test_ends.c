@@ -1,0 +1,385 @@
+/* The ends of what is looped over: the first and the last of requests, kinds, networks and hosts,
+ * blocks that are full, what one word holds and the next, numbers that are 0. Worked out by hand; run
+ * this under AddressSanitizer, too. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "check.h"
+#include "fixture.h"
+
+enum { MANY = 10000, BLOCKS = 300 };
+
+#define COLUMN(f, type, name) ((type *)(uintptr_t)(f)->fleet.name)
+
+static nf_scratch scratch_for(const nf_fleet *f, const nf_request *r, int fill) {
+    nf_scratch scratch = {.bytes = nf_capacity_bytes(f, r)};
+    scratch.memory = malloc(scratch.bytes);
+    memset(scratch.memory, fill, scratch.bytes);
+    return scratch;
+}
+
+/* As nf_fit() says of each: 1 or 0. */
+static void scan_says_what_fit_says(const nf_fleet *f, uint32_t hosts, const nf_request *r,
+                                    const nf_options *o, int expected) {
+    answer a;
+    uint8_t *fits = malloc(hosts);
+    nf_scratch scratch = scratch_for(f, r, 0);
+    memset(fits, 7, hosts);
+    CHECK(nf_scan(f, &(nf_hosts){NULL, 0, hosts}, r, o, &scratch, fits) == NF_OK);
+    for (uint32_t h = 0; h < hosts; h++) {
+        CHECK(fits[h] == (fit(f, h, r, o, &a, NULL) == NF_OK));
+        CHECK(expected < 0 || fits[h] == expected);
+    }
+    free(scratch.memory);
+    free(fits);
+}
+
+/* The first of those that fit and have most dedicated CPUs left, or fewest. */
+static void choice_says_what_fit_says(const nf_fleet *f, uint32_t hosts, const nf_request *r,
+                                      const nf_options *o) {
+    answer a;
+    nf_scratch scratch = scratch_for(f, r, 0);
+    for (uint32_t by = NF_BY_INDEX; by <= NF_BY_FULLNESS; by++) {
+        uint32_t expected = UINT32_MAX;
+        int64_t most = INT64_MIN;
+        for (uint32_t h = 0; h < hosts; h++) {
+            int64_t left = 0;
+            for (uint32_t c = f->host_first_cell[h]; c < f->host_end_cell[h]; c++)
+                left += f->cell_free[c];
+            left *= by == NF_BY_ROOM ? 1 : by == NF_BY_FULLNESS ? -1 : 0;
+            if (left <= most || fit(f, h, r, o, &a, NULL) != NF_OK) continue;
+            expected = h;
+            most = left;
+        }
+        nf_best best = {UINT32_MAX, 0.0};
+        CHECK(nf_choose(f, &(nf_hosts){NULL, 0, hosts}, r, o, &(nf_preference){by, NULL}, &scratch,
+                        &best) == NF_OK);
+        CHECK(best.host == expected);
+    }
+    free(scratch.memory);
+}
+
+static void as_many_networks_as_there_may_be(void) {
+    fixture f;
+    answer a;
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    uint32_t nets[NF_MAX_NETS + 1] = {0};
+    nf_guest_cell cell = pinned(2, 64);
+    nf_request r = request_of(&cell, 1);
+    fixture_make(&f, 1);
+    r.nets = nets;
+    r.n_nets = NF_MAX_NETS;
+    CHECK(fit(&f.fleet, 0, &r, &o, &a, NULL) == NF_OK && a.cells[0].cell == 0);
+    r.n_nets = NF_MAX_NETS + 1;
+    CHECK(fit(&f.fleet, 0, &r, &o, &a, NULL) == NF_EINVAL);
+    fixture_free(&f);
+}
+
+/* A request for no devices, beside nothing else, never ends. */
+static void what_would_never_run_out(void) {
+    fixture f;
+    uint32_t counts[2] = {7, 7};
+    uint64_t all = 3;
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_pci_request none = {0, NF_PCI_LEGACY, &all, &all, 0, NULL};
+    nf_request r = request_of(NULL, 0);
+    fixture_make(&f, 2);
+    r.pci = &none;
+    r.n_pci = 1;
+    nf_arrival kind = {&r, 1.0};
+    nf_scratch scratch = scratch_for(&f.fleet, &r, 0);
+    const nf_hosts both = {NULL, 0, 2};
+    CHECK(nf_capacity(&f.fleet, &both, &r, &o, 9, &scratch, counts) == NF_EINVAL);
+    CHECK(nf_mix(&f.fleet, &both, &kind, 1, &o, 9, &scratch, counts) == NF_EINVAL);
+    CHECK(counts[0] == 7 && counts[1] == 7);
+    free(scratch.memory);
+    none.count = 1; /* 4 and 2 devices */
+    scratch = scratch_for(&f.fleet, &r, 0);
+    CHECK(nf_capacity(&f.fleet, &both, &r, &o, 9, &scratch, counts) == NF_OK);
+    CHECK(counts[0] == 6 && counts[1] == 6);
+    free(scratch.memory);
+    fixture_free(&f);
+}
+
+static void kinds_behind_the_first_are_looked_at(void) {
+    fixture f;
+    uint32_t counts[4];
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_guest_cell cell = pinned(2, 64);
+    nf_request r = request_of(&cell, 1);
+    fixture_make(&f, 1);
+    nf_scratch scratch = scratch_for(&f.fleet, &r, 0);
+    const nf_arrival bad[] = {{&r, 0.0}, {&r, -1.0}, {&r, NAN}, {&r, INFINITY}, {NULL, 1.0}};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        for (uint32_t at = 1; at < 3; at++) {
+            nf_arrival kinds[] = {{&r, 1.0}, {&r, 1.0}, {&r, 1.0}};
+            kinds[at] = bad[i];
+            CHECK(!nf_mix_bytes(&f.fleet, kinds, 3));
+            CHECK(nf_mix(&f.fleet, &(nf_hosts){NULL, 0, 1}, kinds, 3, &o, 1, &scratch, counts) ==
+                  NF_EINVAL);
+        }
+    free(scratch.memory);
+    fixture_free(&f);
+}
+
+static void no_slot_is_reserved_where_a_cell_has_none(void) {
+    fixture f;
+    answer a;
+    nf_guest_cell cell = {.memory = 64};
+    nf_request r = request_of(&cell, 1);
+    fixture_make(&f, 1);
+    nf_layout *layout = COLUMN(&f, nf_layout, layouts);
+    layout->n_cores = layout->n_slots = layout->n_shared = layout->n_dedicated = 0;
+    answer_make(&a);
+    a.cells[0] = (nf_placed_cell){.cell = 0, .reserved = 0};
+    uint64_t before = fixture_digest(&f);
+    CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, NULL) == NF_EINVAL);
+    CHECK(fixture_digest(&f) == before);
+    a.cells[0].reserved = -1;
+    CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, NULL) == NF_OK);
+    fixture_free(&f);
+}
+
+/* A ratio of 0 takes nobody; one that is not known takes all. */
+static void a_ratio_of_nothing(void) {
+    fixture f;
+    answer a;
+    nf_reason why;
+    const nf_options o = {.limits = NF_LIMITS_HOST};
+    nf_guest_cell cell = {.memory = 64, .n_shared = 1, .policy = NF_POLICY_SHARED};
+    nf_request r = request_of(&cell, 1);
+    fixture_make(&f, 1);
+    double *cpu = COLUMN(&f, double, host_cpu_ratio), *ram = COLUMN(&f, double, host_ram_ratio);
+    const double ratios[][2] = {{0.0, NAN}, {NAN, 0.0}, {NAN, NAN}};
+    const int expected[] = {NF_CPU_LIMIT, NF_MEMORY_LIMIT, NF_OK};
+    for (int i = 0; i < 3; i++) {
+        *cpu = ratios[i][0];
+        *ram = ratios[i][1];
+        nf_derive(&f.fleet, 0, 2, NULL);
+        CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+        nf_status status = fit(&f.fleet, 0, &r, &o, &a, &why);
+        CHECK(status == expected[i]);
+        scan_says_what_fit_says(&f.fleet, 1, &r, &o, expected[i] == NF_OK);
+    }
+    fixture_free(&f);
+}
+
+static void the_second_request_that_nobody_can_serve(void) {
+    fixture f;
+    answer a;
+    nf_reason why;
+    uint64_t first = 1, second = 2;
+    uint32_t net = 1;
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_guest_cell cell = pinned(2, 64);
+    nf_request r = request_of(&cell, 1);
+    nf_pci_request pci[] = {{1, NF_PCI_LEGACY, &first, &first, 0, NULL},
+                            {5, NF_PCI_LEGACY, &second, &second, 0, NULL}};
+    fixture_make(&f, 1);
+    r.pci = pci;
+    r.n_pci = 2;
+    CHECK(fit(&f.fleet, 0, &r, &o, &a, &why) == NF_PCI_DEVICES);
+    CHECK(why.detail == 1 && why.wanted == 5 && why.available == 2);
+    /* both want three of the four devices: no network has to do with it */
+    pci[0].count = pci[1].count = 3;
+    pci[1].matches = pci[1].usable = &first;
+    r.nets = &net;
+    r.n_nets = 1;
+    CHECK(fit(&f.fleet, 0, &r, &o, &a, &why) == NF_PCI_TOGETHER);
+    CHECK(why.wanted == 2);
+    fixture_free(&f);
+}
+
+/* The tunnel is near both cells, and the guest has one: two cells are wanted. */
+static void a_guest_that_must_cover_more_cells_than_it_has(void) {
+    fixture f;
+    answer a;
+    nf_reason why;
+    uint32_t net = NF_TUNNEL_NET;
+    const nf_options all = {.limits = NF_LIMITS_NONE, .net_affinity = NF_NETS_ALL};
+    nf_guest_cell cells[] = {pinned(2, 64), pinned(2, 64)};
+    nf_request r = request_of(cells, 1);
+    fixture_make(&f, 1);
+    COLUMN(&f, uint64_t, cell_nets)[1] |= 1;
+    r.nets = &net;
+    r.n_nets = 1;
+    CHECK(fit(&f.fleet, 0, &r, &all, &a, &why) == NF_TUNNEL);
+    CHECK(why.detail == NF_TUNNEL_NET && why.wanted == 2 && why.available == 0);
+    r.n_cells = 2;
+    CHECK(fit(&f.fleet, 0, &r, &all, &a, &why) == NF_OK);
+    fixture_free(&f);
+}
+
+/* Far more hosts in a row than a block has cells. */
+static void hosts_without_cells(void) {
+    fixture f;
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_guest_cell cell = pinned(2, 64);
+    nf_request r = request_of(&cell, 1);
+    fixture_make(&f, MANY);
+    for (uint32_t h = 0; h < MANY; h++) {
+        COLUMN(&f, uint32_t, host_end_cell)[h] = COLUMN(&f, uint32_t, host_first_cell)[h];
+        COLUMN(&f, uint32_t, cell_host)[2 * h] = NF_NO_HOST;
+        COLUMN(&f, uint32_t, cell_host)[2 * h + 1] = NF_NO_HOST;
+        COLUMN(&f, int32_t, pool_cell)[2 * h] = NF_POOL_ELSEWHERE;
+    }
+    CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    scan_says_what_fit_says(&f.fleet, MANY, &r, &o, 0);
+    choice_says_what_fit_says(&f.fleet, MANY, &r, &o);
+    fixture_free(&f);
+}
+
+/* Blocks that are full, of hosts of one cell and of two, for guests that look at several page sizes;
+ * one host in the middle is unlike the others. */
+static void blocks_that_are_full(void) {
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_guest_cell cell = pinned(2, 64);
+    cell.page_kib = NF_PAGES_ANY;
+    nf_request r = request_of(&cell, 1);
+    for (uint32_t cells = 1; cells <= 2; cells++)
+        for (uint32_t odd = 0; odd <= BLOCKS; odd += BLOCKS / 2) {
+            fixture f;
+            fixture_make(&f, BLOCKS);
+            fixture_ranges(&f, cells, 2);
+            f.fleet.max_cells = cells;
+            for (uint32_t c = cells * BLOCKS; c < 2 * BLOCKS; c++)
+                COLUMN(&f, uint32_t, cell_host)[c] = NF_NO_HOST;
+            if (odd < BLOCKS) {
+                COLUMN(&f, uint32_t, host_end_cell)[odd]--;
+                COLUMN(&f, uint32_t, cell_host)[cells * (odd + 1) - 1] = NF_NO_HOST;
+            }
+            f.fleet.pinned[cells * 7] = 0x3f;
+            nf_derive(&f.fleet, 0, 2 * BLOCKS, NULL);
+            scan_says_what_fit_says(&f.fleet, BLOCKS, &r, &o, -1);
+            choice_says_what_fit_says(&f.fleet, BLOCKS, &r, &o);
+            fixture_free(&f);
+        }
+}
+
+/* Network 64 is the first of a second word, near the cell that is full. */
+static void networks_of_a_second_word(void) {
+    enum { HOSTS = 4 };
+    fixture f;
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_guest_cell cell = pinned(2, 64);
+    nf_request r = request_of(&cell, 1);
+    uint32_t net = 64;
+    fixture_make(&f, HOSTS);
+    free((void *)(uintptr_t)f.fleet.cell_nets);
+    f.fleet.net_words = 2;
+    uint64_t *nets = calloc(2 * 2 * HOSTS, sizeof *nets);
+    for (uint32_t h = 0; h < HOSTS; h++) {
+        nets[2 * (2 * h + 1) + 1] = 1;
+        f.fleet.pinned[2 * h + 1] = h % 2 ? 0 : 0xff;
+    }
+    f.fleet.cell_nets = nets;
+    nf_derive(&f.fleet, 0, 2 * HOSTS, NULL);
+    CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    r.nets = &net;
+    r.n_nets = 1;
+    uint8_t fits[HOSTS];
+    nf_scratch scratch = scratch_for(&f.fleet, &r, 0);
+    CHECK(nf_scan(&f.fleet, &(nf_hosts){NULL, 0, HOSTS}, &r, &o, &scratch, fits) == NF_OK);
+    for (uint32_t h = 0; h < HOSTS; h++) CHECK(fits[h] == h % 2);
+    free(scratch.memory);
+    scan_says_what_fit_says(&f.fleet, HOSTS, &r, &o, -1);
+    fixture_free(&f);
+}
+
+/* A PF and a VF of it are not taken at once; so on the first host of a block, too. */
+static void the_first_host_has_a_pf_and_its_vf(void) {
+    fixture f;
+    uint64_t all = 1;
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_guest_cell cell = pinned(2, 64);
+    nf_request r = request_of(&cell, 1);
+    nf_pci_request pci = {2, NF_PCI_LEGACY, &all, &all, 0, NULL};
+    fixture_make(&f, 3);
+    for (uint32_t h = 0; h < 3; h++)
+        for (uint32_t i = 0; i < 2; i++) {
+            uint32_t p = 2 * h + i;
+            COLUMN(&f, uint32_t, pool_class)[p] = 0;
+            COLUMN(&f, int32_t, pool_cell)[p] = 0;
+            COLUMN(&f, uint32_t, pool_family)[p] = h == 0;
+            COLUMN(&f, uint32_t, pool_kind)[p] = i ? NF_KIND_VF : NF_KIND_PF;
+            f.fleet.pool_count[p] = 1;
+            f.fleet.cell_devices[2 * h] = 2;
+        }
+    CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    r.pci = &pci;
+    r.n_pci = 1;
+    uint8_t fits[3];
+    nf_scratch scratch = scratch_for(&f.fleet, &r, 0);
+    CHECK(nf_scan(&f.fleet, &(nf_hosts){NULL, 0, 3}, &r, &o, &scratch, fits) == NF_OK);
+    CHECK(!fits[0] && fits[1] && fits[2]);
+    free(scratch.memory);
+    scan_says_what_fit_says(&f.fleet, 3, &r, &o, -1);
+    fixture_free(&f);
+}
+
+/* Whatever stands in the scratch memory: two pools of one provider, of which the first is used up. */
+static void pools_of_one_provider(void) {
+    fixture f;
+    answer a;
+    uint64_t all = 1;
+    const nf_options o = {.limits = NF_LIMITS_NONE, .pci_matching = NF_MATCH_EXACT};
+    nf_provider given = {9, 1};
+    nf_pci_request pci = {1, NF_PCI_LEGACY, &all, &all, 1, &given};
+    nf_request r = request_of(NULL, 0);
+    fixture_make(&f, 1);
+    r.pci = &pci;
+    r.n_pci = 1;
+    for (uint32_t p = 0; p < 2; p++) {
+        COLUMN(&f, uint32_t, pool_class)[p] = 0;
+        COLUMN(&f, uint32_t, pool_provider)[p] = 9;
+        COLUMN(&f, int32_t, pool_cell)[p] = NF_POOL_ANYWHERE;
+    }
+    f.fleet.cell_devices[0] = 0;
+    for (int fill = 0; fill < 256; fill += 255)
+        for (int gone = 0; gone < 2; gone++) {
+            nf_scratch scratch = scratch_for(&f.fleet, &r, fill);
+            f.fleet.pool_count[0] = gone ? NF_POOL_GONE : 1;
+            answer_make(&a);
+            nf_status status = nf_fit(&f.fleet, 0, &r, &o, &scratch, &a.placement, NULL);
+            CHECK((status == NF_OK) == gone);
+            free(scratch.memory);
+        }
+    fixture_free(&f);
+}
+
+static void reasons_are_not_touched_where_it_fits(void) {
+    fixture f;
+    answer a;
+    nf_lock lock = {0};
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_guest_cell cell = pinned(2, 64);
+    nf_request r = request_of(&cell, 1);
+    nf_reason why = {.status = NF_OK}, reasons[2] = {{.status = 77}, {.status = 78}};
+    fixture_make(&f, 1);
+    nf_shared shared = {&f.fleet, &lock, 1, 1};
+    answer_make(&a);
+    nf_claim_item item = {0, NF_ANY_GENERATION, &r, &o, &a.placement};
+    nf_scratch scratch = scratch_for(&f.fleet, &r, 0);
+    CHECK(nf_shared_explain(&shared, &item, &scratch, &why, reasons, 2) == NF_OK);
+    CHECK(reasons[0].status == 77 && reasons[1].status == 78);
+    free(scratch.memory);
+    fixture_free(&f);
+}
+
+int main(void) {
+    as_many_networks_as_there_may_be();
+    what_would_never_run_out();
+    kinds_behind_the_first_are_looked_at();
+    no_slot_is_reserved_where_a_cell_has_none();
+    a_ratio_of_nothing();
+    the_second_request_that_nobody_can_serve();
+    a_guest_that_must_cover_more_cells_than_it_has();
+    hosts_without_cells();
+    blocks_that_are_full();
+    networks_of_a_second_word();
+    the_first_host_has_a_pf_and_its_vf();
+    pools_of_one_provider();
+    reasons_are_not_touched_where_it_fits();
+    return FAILURES();
+}
