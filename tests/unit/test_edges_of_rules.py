@@ -15,6 +15,7 @@ from numafit import (
     InputError,
     InvalidRequest,
     Limits,
+    MisuseError,
     PciPool,
     Placement,
     Port,
@@ -22,10 +23,12 @@ from numafit import (
 )
 from numafit.model.effort import MAX_EFFORT, effort
 from numafit.model.pci_address import glob, regex
+from numafit.model.placement import PlacementCell
 from numafit.model.resources import Inventory, Provider
 from numafit.rules.breakage import breakage, devices_near
 from numafit.rules.cpurules import read_cpu_rules
-from numafit.rules.inventories import with_ratios
+from numafit.rules.device_spec import parse_device_specs
+from numafit.rules.inventories import NodeTotals, derived_provider, totals_of, with_ratios
 from numafit.rules.pci_alias import parse_aliases
 from numafit.rules.versions import from_dotted
 
@@ -119,3 +122,28 @@ def test_a_cpu_list_of_an_image_that_is_no_text_is_an_image_that_cannot_be_read(
     with pytest.raises(InvalidRequest) as raised:
         Request.for_server(Flavor("f", 1, 512), image)
     assert (raised.value.nova_exception, raised.value.stage) == ("AttributeError", "image")
+
+
+def test_an_unknown_secret_of_a_tpm_is_told_by_its_extra_spec() -> None:
+    specs = {"hw:tpm_version": "2.0", "hw:tpm_secret_security": "none"}
+    with pytest.raises(InvalidRequest, match=r"^hw:tpm_secret_security='none'") as raised:
+        Request.for_server(Flavor("f", 1, 512, specs))
+    assert raised.value.key == "hw:tpm_secret_security"
+
+
+def test_whether_devices_are_in_placement_is_yes_or_no() -> None:
+    with pytest.raises(MisuseError, match=r"^report_in_placement: got 'maybe'"):
+        parse_device_specs(['{"vendor_id": "8086"}'], report_in_placement="maybe")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("used", [None, 0])
+def test_disk_of_which_nobody_says_how_much_is_used_is_free(used: int | None) -> None:
+    node = NodeTotals(local_gb=20, local_gb_used=used, local_gb_reserved=2)
+    disk = derived_provider(totals_of(()), node).inventories["DISK_GB"]
+    assert (disk.total, disk.reserved, disk.used) == (20, 2, 0)
+
+
+def test_a_guest_cell_that_was_placed_has_a_page_size_from_0_on() -> None:
+    assert PlacementCell(0, pagesize=0).pagesize == 0
+    with pytest.raises(MisuseError, match=r"^pagesize: got -1"):
+        PlacementCell(0, pagesize=-1)
