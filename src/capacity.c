@@ -75,41 +75,36 @@ static inline bool on_cell(const nf_cell *c, const nf_demand *w, const nf_limits
     return true;
 }
 
-/* Does what that many guests take of the cell stay a number? Else a claim ends it. Of what is
- * pinned, or asked for by its size, no more than there is can be taken. */
-static bool countable(const nf_cell *c, const nf_guest_cell *g, const nf_demand *w,
-                      int64_t guests) {
-    bool memory = !w->pins && w->page_kib == NF_PAGES_NONE;
-    if (guests < 1 || !(memory || w->n_shared)) return true;
-    nf_usage u = nf_usage_of(c, g, NF_NONE);
-    if (!memory) u = (nf_usage){0, u.cpus, 0, NF_NONE};
+/* Does what that many guests take of the cell stay a number? Else a claim ends it. Pages that are
+ * pinned, or asked for by their size, are counted by those that are free; memory in use may exceed
+ * what there is. */
+static bool countable(const nf_cell *c, const nf_guest_cell *g, bool overcommits, int64_t guests) {
+    nf_usage u = {g->memory, g->n_shared, 0, NF_NONE};
+    if (guests < 1) return true;
+    if (overcommits) u = nf_usage_of(c, g, NF_NONE);
     return nf_times_countable(c, &u, guests);
 }
 
 /* What a cell may have in use so that cap guests more are sure to count. */
 typedef struct headroom {
     int64_t memory, cpus, pages[NF_MAX_PAGE_SIZES];
-    bool asked, whole; /* anything to look at; memory and pages too */
+    bool overcommits; /* pages matter, too */
 } headroom;
 
 static void headroom_of(headroom *h, const nf_fleet *f, const nf_guest_cell *g, const nf_demand *w,
                         uint32_t cap) {
-    h->whole = !w->pins && w->page_kib == NF_PAGES_NONE;
-    h->asked = h->whole || w->n_shared;
-    if (!h->asked) return;
+    h->overcommits = !w->pins && w->page_kib == NF_PAGES_NONE;
     h->cpus = INT32_MAX - (int64_t)cap * g->n_shared;
     h->memory = NF_MAX_AMOUNT / (cap + (int64_t)1) < g->memory ? -1 : NF_MAX_AMOUNT - cap * g->memory;
-    for (uint32_t s = 0; s < f->n_page_sizes; s++) {
+    for (uint32_t s = 0; h->overcommits && s < f->n_page_sizes; s++) {
         int64_t pages = g->memory * 1024 / f->page_kib[s];
         h->pages[s] = INT32_MAX / (cap + (int64_t)1) < pages ? -1 : INT32_MAX - cap * pages;
     }
 }
 
 static inline bool has_headroom(const nf_cell *c, const headroom *h) {
-    if (c->cpu_used > h->cpus) return false;
-    if (!h->whole) return true;
-    if (c->memory_used > h->memory) return false;
-    if (!c->page_sizes) return true;
+    if (c->cpu_used > h->cpus || c->memory_used > h->memory) return false;
+    if (!h->overcommits || !c->page_sizes) return true;
     size_t s = nf_lowest(c->page_sizes), at = s * c->stride;
     return c->pages_used[at] <= h->pages[s] && c->pages_free[at] >= -h->pages[s];
 }
@@ -132,8 +127,8 @@ static bool in_closed_form(nf_job *j, const nf_demand *want, const headroom *roo
         if (one && r->n_nets && !nf_near_networks(j, cell)) continue;
         nf_cell_load(&c, j->f, cell);
         if (!on_cell(&c, want, &j->limits, &here)) return false;
-        if (room->asked && !has_headroom(&c, room) &&
-            !countable(&c, r->cells, want, least(here, cap)))
+        if (!has_headroom(&c, room) &&
+            !countable(&c, r->cells, room->overcommits, least(here, cap)))
             return false;
         sum = sum > MANY - here ? MANY : sum + here;
         smallest = least(smallest, here);
@@ -195,7 +190,7 @@ nf_status nf_capacity(const nf_fleet *f, const nf_hosts *hosts, const nf_request
     desk d;
     nf_job j;
     nf_demand want = {0};
-    headroom room = {.asked = false};
+    headroom room = {.overcommits = false};
     int result = NF_OK, status = nf_job_check(f, request, options, scratch);
     if (status != NF_OK) return status;
     if (!nf_hosts_ok(f, hosts) || (hosts->count && !counts)) return NF_EINVAL;

@@ -51,6 +51,34 @@ static void capacity_is_that_of_claiming(void) {
     fixture_free(&f);
 }
 
+/* Memory in use beyond what there is, to the last MiB but 100 that a column can count: whatever the
+ * guest takes beside it, one more goes on each cell. */
+static void memory_counts_beside_cpus_and_pages(void) {
+    const nf_guest_cell guests[] = {
+        {.memory = 64, .n_shared = 1, .policy = NF_POLICY_SHARED, .page_kib = NF_PAGES_SMALL},
+        {.memory = 64, .n_shared = 1, .policy = NF_POLICY_SHARED, .page_kib = 2048},
+        {.memory = 64, .n_dedicated = 1, .policy = NF_POLICY_DEDICATED},
+        {.memory = 64, .n_dedicated = 1, .policy = NF_POLICY_DEDICATED, .page_kib = 2048}};
+    for (size_t i = 0; i < sizeof guests / sizeof *guests; i++) {
+        fixture f;
+        answer a;
+        uint32_t claimed = 0;
+        nf_options o = {.limits = NF_LIMITS_NONE};
+        nf_request r = request_of(&guests[i], 1);
+        fixture_make(&f, 1);
+        for (uint32_t c = 0; c < 2; c++) f.fleet.cell_memory_used[c] = NF_MAX_AMOUNT - 100;
+        nf_derive(&f.fleet, 0, 2, NULL);
+        CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+        uint32_t counted = capacity_of(&f, &r, 5);
+        while (fit(&f.fleet, 0, &r, &o, &a, NULL) == NF_OK &&
+               nf_claim(&f.fleet, 0, &r, &a.placement, NULL) == NF_OK)
+            claimed++;
+        CHECK(counted == claimed);
+        CHECK(claimed == 1 || claimed == 2); /* the first choice that cannot be claimed ends it */
+        fixture_free(&f);
+    }
+}
+
 /* Likewise for cells of large pages alone: 2 TiB are 1 << 20 pages of 2 MiB. */
 static void large_pages_are_counted_as_small_ones_are(void) {
     fixture f;
@@ -156,6 +184,7 @@ static void derive_refuses_memory_below_zero(void) {
 int main(void) {
     claims_end_before_a_column_overflows();
     capacity_is_that_of_claiming();
+    memory_counts_beside_cpus_and_pages();
     large_pages_are_counted_as_small_ones_are();
     memory_stays_a_number_of_kib();
     a_column_is_filled_to_its_end();
