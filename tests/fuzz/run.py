@@ -205,13 +205,19 @@ class _Table:
         n = data[0] % len(self.names) if data else 0
         return bytes((n,)), data[1:], self.corpora[n]
 
+    def _seconds(self, name: str, body: bytes) -> float:
+        start = time.process_time()
+        self.readers.ask(name, body, self.folder)
+        return time.process_time() - start
+
     def check(self, data: bytes) -> None:
         head, body, _others = self.taken_apart(data)
         name = self.names[head[0] if head else 0]
-        start = time.process_time()
         try:
-            self.readers.ask(name, body, self.folder)
-            used = time.process_time() - start
+            used = self._seconds(name, body)
+            for _again in range(2):  # a busy machine is slow once, a slow input each time
+                if used >= self.readers.SECONDS:
+                    used = min(used, self._seconds(name, body))
             assert used < self.readers.SECONDS, f"{name}: {used:.1f} s"
         except BaseException:
             FOUND.mkdir(parents=True, exist_ok=True)
