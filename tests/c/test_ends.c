@@ -348,6 +348,53 @@ static void pools_of_one_provider(void) {
     fixture_free(&f);
 }
 
+/* Units by the narrow column and by the wide one: exactly as many as there are, and one more. */
+static void as_many_units_as_there_are(void) {
+    static const uint32_t amounts[] = {INT16_MAX - 1, INT16_MAX, INT16_MAX + 1, 1000000};
+    fixture f;
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_guest_cell cell = pinned(2, 64);
+    nf_request r = request_of(&cell, 1);
+    nf_resource units = {.resource = 0};
+    fixture_make(&f, 3);
+    r.resources = &units;
+    r.n_resources = 1;
+    for (size_t i = 0; i < sizeof amounts / sizeof *amounts; i++) {
+        uint8_t fits[3];
+        units.amount = amounts[i];
+        for (uint32_t h = 0; h < 3; h++)
+            COLUMN(&f, int64_t, resource_limit)[h] = (int64_t)amounts[i] - 1 + h;
+        nf_derive(&f.fleet, 0, 6, NULL);
+        nf_scratch scratch = scratch_for(&f.fleet, &r, 0);
+        CHECK(nf_scan(&f.fleet, &(nf_hosts){NULL, 0, 3}, &r, &o, &scratch, fits) == NF_OK);
+        CHECK(!fits[0] && fits[1] && fits[2]);
+        free(scratch.memory);
+        scan_says_what_fit_says(&f.fleet, 3, &r, &o, -1);
+    }
+    fixture_free(&f);
+}
+
+/* A guest without memory in large pages: the second host has none, the third nothing else. */
+static void nothing_in_large_pages(void) {
+    fixture f;
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_guest_cell cell = pinned(2, 0);
+    nf_request r = request_of(&cell, 1);
+    fixture_make(&f, 3);
+    for (uint32_t c = 2; c < 6; c++) {
+        uint32_t gone = c < 4;
+        COLUMN(&f, uint32_t, cell_page_sizes)[c] = gone ? 1 : 2;
+        COLUMN(&f, int32_t, pages_total)[gone * 6 + c] = f.fleet.pages_free[gone * 6 + c] = 0;
+    }
+    CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    for (int64_t pages = NF_PAGES_ANY; pages <= NF_PAGES_NONE; pages++) {
+        cell.page_kib = pages;
+        scan_says_what_fit_says(&f.fleet, 3, &r, &o, -1);
+        scan_says_what_fit_says(&f.fleet, 2, &r, &o, -1);
+    }
+    fixture_free(&f);
+}
+
 static void reasons_are_not_touched_where_it_fits(void) {
     fixture f;
     answer a;
@@ -380,6 +427,8 @@ int main(void) {
     networks_of_a_second_word();
     the_first_host_has_a_pf_and_its_vf();
     pools_of_one_provider();
+    as_many_units_as_there_are();
+    nothing_in_large_pages();
     reasons_are_not_touched_where_it_fits();
     return FAILURES();
 }

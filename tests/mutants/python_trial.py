@@ -1,4 +1,5 @@
-"""A mutant of Python on trial: the tests that run its line, quickest first."""
+"""A mutant of Python on trial: the tests that run its line, quickest first, nova's recorded answers
+last."""
 
 from __future__ import annotations
 
@@ -25,6 +26,8 @@ TESTS = (
 )
 MOST_SECONDS = 12
 """Of tests for one mutant: a line that every test runs is not run by all of them."""
+PATIENT = (3 * MOST_SECONDS, 3 * MOST_SECONDS, 120)
+"""Seconds for the tests of each kind, before what they do counts as endless."""
 
 
 class PythonTrial:
@@ -57,14 +60,16 @@ class PythonTrial:
                 digest.update(path.read_bytes())
         return digest.hexdigest()
 
-    def tests_of(self, mutant: Mutant) -> tuple[list[str], list[str]]:
+    def tests_of(self, mutant: Mutant) -> tuple[list[str], list[str], list[str]]:
         """Those that run its lines, and those that run others of the file: what was asked once
-        may be remembered, and what is decided as a module is imported is of no test."""
+        may be remembered, and what is decided as a module is imported is of no test. Then all
+        of nova's answers that run its lines: each of them is thousands of cases in one test."""
         lines = self._look().get(mutant.file, {})
         first, last = mutant.lines
         near = {test for n in range(first, last + 1) for test in lines.get(str(n), ())}
         others = {test for here in lines.values() for test in here} - near
-        return self._quickest(near), self._quickest(others)
+        recorded = sorted(test for test in near if test.startswith("tests/vectors"))
+        return self._quickest(near), self._quickest(others), recorded
 
     def _quickest(self, tests: set[str]) -> list[str]:
         chosen: list[str] = []
@@ -77,15 +82,15 @@ class PythonTrial:
         return chosen
 
     def __call__(self, mutant: Mutant) -> Outcome:
-        near, others = self.tests_of(mutant)
+        of_each = self.tests_of(mutant)
         before = self.tree.put(mutant)
         try:
             try:
                 compile(mutant.applied(before), mutant.file, "exec")
             except SyntaxError:
                 return Outcome("stillborn")
-            for tests in (near, others):
-                if tests and not self.tree.pytest(tests, 3 * MOST_SECONDS):
+            for tests, seconds in zip(of_each, PATIENT, strict=True):
+                if tests and not self.tree.pytest(tests, seconds):
                     return Outcome("killed", "pytest")
             return Outcome("survived")
         finally:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from numafit import (
+    FitOptions,
     Flavor,
     GuestCell,
     GuestTopology,
@@ -16,12 +18,15 @@ from numafit import (
     InvalidRequest,
     Limits,
     MisuseError,
+    PagePool,
     PciPool,
     Placement,
     Port,
     Request,
+    guest_topology,
 )
 from numafit.model.effort import MAX_EFFORT, effort
+from numafit.model.hostinfo import MAX_PAGE_COUNT, MAX_THREADS
 from numafit.model.pci_address import glob, regex
 from numafit.model.placement import PlacementCell
 from numafit.model.resources import Inventory, Provider
@@ -30,6 +35,7 @@ from numafit.rules.cpurules import read_cpu_rules
 from numafit.rules.device_spec import parse_device_specs
 from numafit.rules.inventories import NodeTotals, derived_provider, totals_of, with_ratios
 from numafit.rules.pci_alias import parse_aliases
+from numafit.rules.variants import Variant
 from numafit.rules.versions import from_dotted
 
 
@@ -147,3 +153,69 @@ def test_a_guest_cell_that_was_placed_has_a_page_size_from_0_on() -> None:
     assert PlacementCell(0, pagesize=0).pagesize == 0
     with pytest.raises(MisuseError, match=r"^pagesize: got -1"):
         PlacementCell(0, pagesize=-1)
+
+
+def test_an_option_of_a_fit_that_is_no_word_is_named() -> None:
+    for name in ("strategy", "physnet_affinity", "pci_matching"):
+        with pytest.raises(MisuseError, match=rf"^{name}: got 'most'"):
+            FitOptions(**{name: "most"})
+
+
+def test_pages_that_are_kept_leave_what_is_free_a_number() -> None:
+    assert PagePool(4, 5, 10, MAX_PAGE_COUNT - 5).reserved == MAX_PAGE_COUNT - 5
+    with pytest.raises(MisuseError, match=r"^reserved: got"):
+        PagePool(4, 5, 10, MAX_PAGE_COUNT - 4)
+
+
+def test_what_is_no_text_is_told_what_was_expected() -> None:
+    with pytest.raises(MisuseError, match=r"^name: got 3, expected text$"):
+        Flavor(3, 1, 512)  # type: ignore[arg-type]
+
+
+def test_a_trait_that_is_required_is_a_thread_policy() -> None:
+    specs = {"hw:cpu_policy": "dedicated", "trait:HW_CPU_HYPERTHREADING": "required"}
+    guest = guest_topology(Flavor("f", 2, 512, specs))
+    assert guest is not None
+    assert [cell.cpu_thread_policy for cell in guest.cells] == ["require"]
+
+
+def test_a_mixed_guest_asks_placement_for_both_kinds_of_cpus() -> None:
+    specs = {"hw:cpu_policy": "mixed", "hw:cpu_dedicated_mask": "1-2"}
+    for policy, expected in (("mixed", {"VCPU": 2, "PCPU": 2}), ("dedicated", {"PCPU": 4})):
+        mask = specs if policy == "mixed" else {"hw:cpu_policy": policy}
+        asked = Request.for_server(Flavor("f", 4, 512, mask)).resources
+        assert asked is not None
+        units = dict(asked.groups[0].resources)
+        assert {name: units[name] for name in ("VCPU", "PCPU") if name in units} == expected
+
+
+@pytest.mark.parametrize(
+    ("properties", "wanted"),
+    [
+        ({"hw_firmware_stateless": "true", "hw_firmware_type": "uefi"}, True),
+        ({"hw_firmware_stateless": "false", "hw_firmware_type": "uefi"}, False),
+        ({"hw_firmware_type": "uefi"}, False),
+    ],
+)
+def test_firmware_without_state_is_asked_for_by_both_properties(
+    properties: dict[str, str], wanted: bool
+) -> None:
+    asked = Request.for_server(Flavor("f", 1, 512), Image("i", properties)).resources
+    assert asked is not None
+    required = {trait for group in asked.groups for trait in group.required}
+    assert ("COMPUTE_SECURITY_STATELESS_FIRMWARE" in required) is wanted
+
+
+def test_a_core_has_as_many_threads_as_a_word_has_bits() -> None:
+    threads = np.arange(2 * MAX_THREADS)
+    # numpy's numbers are looked at one core after the other
+    whole = HostCell(0, {0}, {0}, 1024, siblings=[set(threads[:MAX_THREADS])])  # type: ignore[arg-type]
+    assert [len(core) for core in whole.siblings] == [MAX_THREADS]
+    with pytest.raises(MisuseError, match=rf"^siblings\[0\]: .*at most {MAX_THREADS} threads"):
+        HostCell(0, {0}, {0}, 1024, siblings=[set(threads[: MAX_THREADS + 1])])  # type: ignore[arg-type]
+
+
+def test_pages_of_1_kib_are_pages() -> None:
+    assert Variant.of(None, None, {1: 5}, None, None).reserved_pages == {1: 5}
+    with pytest.raises(MisuseError, match=r"^reserved_pages: got 0"):
+        Variant.of(None, None, {0: 5}, None, None)
