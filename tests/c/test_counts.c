@@ -79,6 +79,26 @@ static void memory_counts_beside_cpus_and_pages(void) {
     }
 }
 
+/* All but seven of them are there: no cap that is small enough to be counted at a glance goes on. */
+static void a_small_cap_ends_there_too(void) {
+    enum { BEFORE = GUESTS - 7 };
+    fixture f;
+    fixture_make(&f, 1);
+    nf_guest_cell cells[] = {shared(4096), shared(4096)};
+    nf_request two = request_of(cells, 2);
+    for (uint32_t c = 0; c < 2; c++) {
+        f.fleet.cell_memory_used[c] = BEFORE * (int64_t)4096;
+        f.fleet.cell_cpu_used[c] = BEFORE;
+        f.fleet.pages_used[c] = BEFORE << 20;
+        f.fleet.pages_free[c] -= BEFORE << 20;
+    }
+    nf_derive(&f.fleet, 0, 2, NULL);
+    CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    CHECK(capacity_of(&f, &two, 9) == 7 && capacity_of(&f, &two, 7) == 7);
+    CHECK(capacity_of(&f, &two, 6) == 6);
+    fixture_free(&f);
+}
+
 /* Likewise for cells of large pages alone: 2 TiB are 1 << 20 pages of 2 MiB. */
 static void large_pages_are_counted_as_small_ones_are(void) {
     fixture f;
@@ -184,6 +204,7 @@ static void derive_refuses_memory_below_zero(void) {
 int main(void) {
     claims_end_before_a_column_overflows();
     capacity_is_that_of_claiming();
+    a_small_cap_ends_there_too();
     memory_counts_beside_cpus_and_pages();
     large_pages_are_counted_as_small_ones_are();
     memory_stays_a_number_of_kib();
