@@ -374,6 +374,44 @@ static void as_many_units_as_there_are(void) {
     fixture_free(&f);
 }
 
+/* As much as a number of 32 bits holds can be asked for, and no more. */
+static void as_many_units_as_a_number_holds(void) {
+    fixture f;
+    answer a;
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_guest_cell cell = pinned(2, 64);
+    nf_request r = request_of(&cell, 1);
+    nf_resource units = {.resource = 1, .amount = INT32_MAX};
+    fixture_make(&f, 1);
+    r.resources = &units;
+    r.n_resources = 1;
+    CHECK(fit(&f.fleet, 0, &r, &o, &a, NULL) == NF_OK);
+    scan_says_what_fit_says(&f.fleet, 1, &r, &o, 1);
+    units.amount = (uint32_t)INT32_MAX + 1;
+    CHECK(fit(&f.fleet, 0, &r, &o, &a, NULL) == NF_EINVAL);
+    units.amount = 0;
+    CHECK(fit(&f.fleet, 0, &r, &o, &a, NULL) == NF_EINVAL);
+    fixture_free(&f);
+}
+
+/* Two cells of eight free CPUs: as many guests of two, in whichever pages they have no memory. */
+static void guests_without_memory_are_counted_by_their_cpus(void) {
+    fixture f;
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    fixture_make(&f, 1);
+    for (int64_t pages = NF_PAGES_ANY; pages <= NF_PAGES_NONE; pages++) {
+        uint32_t count = 0;
+        nf_guest_cell cell = pinned(2, 0);
+        cell.page_kib = pages;
+        nf_request r = request_of(&cell, 1);
+        nf_scratch scratch = scratch_for(&f.fleet, &r, 0);
+        CHECK(nf_capacity(&f.fleet, &(nf_hosts){NULL, 0, 1}, &r, &o, 99, &scratch, &count) == NF_OK);
+        CHECK(count == 8);
+        free(scratch.memory);
+    }
+    fixture_free(&f);
+}
+
 /* A guest without memory in large pages: the second host has none, the third nothing else. */
 static void nothing_in_large_pages(void) {
     fixture f;
@@ -414,6 +452,21 @@ static void reasons_are_not_touched_where_it_fits(void) {
     fixture_free(&f);
 }
 
+/* A row of a host that is being added, and is not yet among those in use. */
+static void a_row_of_the_host_behind_the_last(void) {
+    fixture f;
+    nf_lock lock = {0};
+    const char *why = NULL;
+    fixture_make(&f, 2);
+    nf_shared shared = {&f.fleet, &lock, 1, 2};
+    COLUMN(&f, uint32_t, host_end_cell)[1] = 3;
+    COLUMN(&f, uint32_t, cell_host)[3] = 2;
+    CHECK(nf_shared_check(&shared, &why) == NF_OK);
+    COLUMN(&f, uint32_t, cell_host)[3] = 1;
+    CHECK(nf_shared_check(&shared, &why) == NF_EINVAL);
+    fixture_free(&f);
+}
+
 int main(void) {
     as_many_networks_as_there_may_be();
     what_would_never_run_out();
@@ -428,7 +481,10 @@ int main(void) {
     the_first_host_has_a_pf_and_its_vf();
     pools_of_one_provider();
     as_many_units_as_there_are();
+    as_many_units_as_a_number_holds();
+    guests_without_memory_are_counted_by_their_cpus();
     nothing_in_large_pages();
     reasons_are_not_touched_where_it_fits();
+    a_row_of_the_host_behind_the_last();
     return FAILURES();
 }

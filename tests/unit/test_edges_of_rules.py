@@ -219,3 +219,18 @@ def test_pages_of_1_kib_are_pages() -> None:
     assert Variant.of(None, None, {1: 5}, None, None).reserved_pages == {1: 5}
     with pytest.raises(MisuseError, match=r"^reserved_pages: got 0"):
         Variant.of(None, None, {0: 5}, None, None)
+
+
+@pytest.mark.parametrize(
+    ("specs", "key"),
+    [
+        ({"os:secure_boot": "no"}, "os:secure_boot"),
+        ({"hw:maxphysaddr_mode": "x"}, "hw:maxphysaddr_mode"),
+    ],
+)
+def test_a_word_that_is_none_of_these_is_told_by_its_extra_spec(
+    specs: dict[str, str], key: str
+) -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        Request.for_server(Flavor("f", 1, 512, specs))
+    assert raised.value.key == key
