@@ -145,7 +145,7 @@ $(VENV)/.fuzz: $(VENV)/.installed
 	$(PIP) install -e '.[fuzz]' $(EDITABLE)
 	@touch $@
 
-# READERS names some of them (tests/fuzz/readers.py)
+# READERS names some of them, or families of them (tests/fuzz/readers.py)
 fuzz-readers: $(VENV)/.fuzz ## atheris over every reader, within 2 s and 512 MiB an input
 	$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS) --seed $(SEED) $(READERS)
 
