@@ -394,6 +394,23 @@ static void as_many_units_as_a_number_holds(void) {
     fixture_free(&f);
 }
 
+/* Host 1 is of class 1, and the request takes class 0: one of its classes is wanted. */
+static void a_class_that_the_request_does_not_take(void) {
+    fixture f;
+    answer a;
+    nf_reason why;
+    uint64_t classes = 1;
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_guest_cell cell = pinned(2, 64);
+    nf_request r = request_of(&cell, 1);
+    fixture_make(&f, 2);
+    r.host_classes = &classes;
+    CHECK(fit(&f.fleet, 0, &r, &o, &a, &why) == NF_OK);
+    CHECK(fit(&f.fleet, 1, &r, &o, &a, &why) == NF_HOST_CLASS);
+    CHECK(why.detail == 1 && why.wanted == 1 && why.available == 0);
+    fixture_free(&f);
+}
+
 /* Two cells of eight free CPUs: as many guests of two, in whichever pages they have no memory. */
 static void guests_without_memory_are_counted_by_their_cpus(void) {
     fixture f;
@@ -482,6 +499,7 @@ int main(void) {
     pools_of_one_provider();
     as_many_units_as_there_are();
     as_many_units_as_a_number_holds();
+    a_class_that_the_request_does_not_take();
     guests_without_memory_are_counted_by_their_cpus();
     nothing_in_large_pages();
     reasons_are_not_touched_where_it_fits();

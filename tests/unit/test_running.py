@@ -106,6 +106,7 @@ def test_shared_emulator_threads_without_shared_cpus_run_beside_the_vcpus(answer
     specs = {**PINNED, "hw:emulator_threads_policy": "share"}
     emulator = answer(specs, host=floating_host())["emulator_threads"]
     assert (emulator["cpus"], emulator["whose"]) == ([0, 1, 2, 3], "vcpus")
+    assert emulator["problem"] is None
 
 
 def test_cpu_shared_set_beside_vcpu_pin_set_is_for_emulator_threads(
@@ -122,6 +123,7 @@ def test_emulator_threads_keep_off_realtime_vcpus(ask: Run, answer: Run) -> None
     specs = {**REALTIME, "hw:cpu_realtime_mask": "^0"}
     emulator = answer(specs)["emulator_threads"]
     assert (emulator["cpus"], emulator["whose"]) == ([2], "not_realtime")
+    assert emulator["problem"] is None
     assert "on CPU 2, those of its vCPUs without realtime" in ask(specs).out
 
 
