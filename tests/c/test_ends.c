@@ -257,20 +257,20 @@ static void blocks_that_are_full(void) {
         }
 }
 
-/* Network 64 is the first of a second word, near the cell that is full. */
-static void networks_of_a_second_word(void) {
+/* The last network of so many words is near the cell that is full. */
+static void networks_of_the_last_word(uint32_t words) {
     enum { HOSTS = 4 };
     fixture f;
     const nf_options o = {.limits = NF_LIMITS_NONE};
     nf_guest_cell cell = pinned(2, 64);
     nf_request r = request_of(&cell, 1);
-    uint32_t net = 64;
+    uint32_t net = 64 * words - 1;
     fixture_make(&f, HOSTS);
     free((void *)(uintptr_t)f.fleet.cell_nets);
-    f.fleet.net_words = 2;
-    uint64_t *nets = calloc(2 * 2 * HOSTS, sizeof *nets);
+    f.fleet.net_words = words;
+    uint64_t *nets = calloc((size_t)words * 2 * HOSTS, sizeof *nets);
     for (uint32_t h = 0; h < HOSTS; h++) {
-        nets[2 * (2 * h + 1) + 1] = 1;
+        nets[words * (2 * h + 2) - 1] = (uint64_t)1 << 63;
         f.fleet.pinned[2 * h + 1] = h % 2 ? 0 : 0xff;
     }
     f.fleet.cell_nets = nets;
@@ -494,7 +494,7 @@ int main(void) {
     a_guest_that_must_cover_more_cells_than_it_has();
     hosts_without_cells();
     blocks_that_are_full();
-    networks_of_a_second_word();
+    for (uint32_t words = 1; words <= 6; words++) networks_of_the_last_word(words);
     the_first_host_has_a_pf_and_its_vf();
     pools_of_one_provider();
     as_many_units_as_there_are();
