@@ -318,6 +318,37 @@ static void the_first_host_has_a_pf_and_its_vf(void) {
     fixture_free(&f);
 }
 
+/* A PF and four VFs of it. The first request takes a VF, so that the compute node hides the PF; the
+ * second, which by counts alone would begin with the PF, takes VFs. By itself it has the PF first. */
+static void a_request_that_an_earlier_one_keeps_from_the_pf(void) {
+    fixture f;
+    answer a;
+    uint64_t both = 3, vfs = 2;
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_pci_request pci[] = {{1, NF_PCI_LEGACY, &vfs, &vfs, 0, NULL},
+                            {2, NF_PCI_LEGACY, &both, &both, 0, NULL}};
+    nf_request r = request_of(NULL, 0);
+    fixture_make(&f, 1);
+    for (uint32_t p = 0; p < 2; p++) {
+        COLUMN(&f, int32_t, pool_cell)[p] = NF_POOL_ANYWHERE;
+        COLUMN(&f, uint32_t, pool_family)[p] = 1;
+        COLUMN(&f, uint32_t, pool_kind)[p] = p ? NF_KIND_VF : NF_KIND_PF;
+        f.fleet.pool_count[p] = p ? 4 : 1;
+    }
+    f.fleet.cell_devices[0] = 0;
+    CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    r.pci = pci;
+    r.n_pci = 2;
+    CHECK(fit(&f.fleet, 0, &r, &o, &a, NULL) == NF_OK);
+    CHECK(a.placement.n_draws == 2);
+    CHECK(a.draws[0].request == 0 && a.draws[0].pool == 1 && a.draws[0].count == 1);
+    CHECK(a.draws[1].request == 1 && a.draws[1].pool == 1 && a.draws[1].count == 2);
+    r.pci = pci + 1;
+    r.n_pci = 1;
+    CHECK(fit(&f.fleet, 0, &r, &o, &a, NULL) != NF_OK);
+    fixture_free(&f);
+}
+
 /* Whatever stands in the scratch memory: two pools of one provider, of which the first is used up. */
 static void pools_of_one_provider(void) {
     fixture f;
@@ -496,6 +527,7 @@ int main(void) {
     blocks_that_are_full();
     for (uint32_t words = 1; words <= 6; words++) networks_of_the_last_word(words);
     the_first_host_has_a_pf_and_its_vf();
+    a_request_that_an_earlier_one_keeps_from_the_pf();
     pools_of_one_provider();
     as_many_units_as_there_are();
     as_many_units_as_a_number_holds();

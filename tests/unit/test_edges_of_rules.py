@@ -85,6 +85,7 @@ def test_a_port_is_trusted_where_its_profile_says_so(profile: object, trusted: o
     network = {"provider:network_type": "vlan", "provider:physical_network": "p"}
     port = Port.from_neutron({"binding:vnic_type": "direct", "binding:profile": profile}, network)
     assert port.trusted is trusted
+    assert (port.physnet, port.tunneled) == ("p", False)
     with pytest.raises(InputError, match=r"^port: "):
         Port.from_neutron("port", network)  # type: ignore[arg-type]
 
