@@ -239,6 +239,50 @@ static void guests_without_memory_are_counted_by_their_cpus(void) {
     fixture_free(&f);
 }
 
+/* Units, devices, a cell: whichever cannot be taken, or given back, what came before it is as it was. */
+static void what_fails_late_is_undone_from_the_start(void) {
+    fixture f;
+    answer a;
+    nf_reason why;
+    uint64_t all = 1;
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_guest_cell cells[] = {pinned(2, 64), pinned(2, 64)};
+    nf_resource units = {.resource = 0, .amount = 3};
+    nf_pci_request pci = {2, NF_PCI_LEGACY, &all, &all, 0, NULL};
+    nf_request r = request_of(cells, 2);
+    fixture_make(&f, 1);
+    r.resources = &units;
+    r.n_resources = 1;
+    r.pci = &pci;
+    r.n_pci = 1;
+    CHECK(fit(&f.fleet, 0, &r, &o, &a, NULL) == NF_OK && a.placement.n_draws == 1);
+    uint64_t empty = fixture_digest(&f);
+    CHECK(nf_release(&f.fleet, 0, &r, &a.placement, &why) == NF_STALE);
+    CHECK(fixture_digest(&f) == empty);
+    f.fleet.pinned[a.cells[1].cell] |= (uint64_t)1 << a.slots[a.cells[1].first_slot];
+    nf_derive(&f.fleet, 0, 2, NULL);
+    uint64_t before = fixture_digest(&f);
+    CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, &why) == NF_STALE);
+    CHECK(fixture_digest(&f) == before);
+    f.fleet.pinned[a.cells[1].cell] = 0;
+    nf_derive(&f.fleet, 0, 2, NULL);
+    f.fleet.pool_count[0] = 1;
+    f.fleet.cell_devices[0] = 1;
+    before = fixture_digest(&f);
+    CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, &why) == NF_STALE);
+    CHECK(fixture_digest(&f) == before);
+    f.fleet.pool_count[0] = 4;
+    f.fleet.cell_devices[0] = 4;
+    CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, &why) == NF_OK);
+    CHECK(f.fleet.resource_used[0] == 3);
+    f.fleet.pinned[a.cells[1].cell] = 0; /* somebody has given the second cell back */
+    nf_derive(&f.fleet, 0, 2, NULL);
+    before = fixture_digest(&f);
+    CHECK(nf_release(&f.fleet, 0, &r, &a.placement, &why) == NF_STALE);
+    CHECK(fixture_digest(&f) == before && f.fleet.resource_used[0] == 3);
+    fixture_free(&f);
+}
+
 static void reasons_are_not_touched_where_it_fits(void) {
     fixture f;
     answer a;
@@ -284,6 +328,7 @@ int main(void) {
     pools_of_one_provider();
     a_class_that_the_request_does_not_take();
     guests_without_memory_are_counted_by_their_cpus();
+    what_fails_late_is_undone_from_the_start();
     reasons_are_not_touched_where_it_fits();
     a_row_of_the_host_behind_the_last();
     return FAILURES();

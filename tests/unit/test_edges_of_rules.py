@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 
@@ -235,3 +237,12 @@ def test_a_word_that_is_none_of_these_is_told_by_its_extra_spec(
     with pytest.raises(InvalidRequest) as raised:
         Request.for_server(Flavor("f", 1, 512, specs))
     assert raised.value.key == key
+
+
+@pytest.mark.parametrize("in_placement", [False, True])
+def test_an_alias_of_one_spec_is_one_for_placement_too(in_placement: bool) -> None:
+    text = '{"name": "a", "vendor_id": "8086", "product_id": "154d", "device_type": "type-PCI"}'
+    found = parse_aliases([text], pci_in_placement=in_placement)
+    found.check()
+    with pytest.raises(InvalidRequest) if in_placement else nullcontext():
+        parse_aliases([text, text.replace("154d", "1572")], pci_in_placement=in_placement).check()
