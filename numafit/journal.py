@@ -104,6 +104,7 @@ class Journal:
     def events(self, since: Position | None = None) -> Iterator[Event]:
         """Its lines in their order. Those up to ``since`` are summed up in the first, which takes
         what was held there. Raises InputError where the journal does not know that any more."""
+        fields.instance("since", since, Position, none=True)
         start = self._from if since is None else since.line
         if since is not None and (since.id != self._id or not self._from <= start <= self._at.line):
             expected = f"journal {since.id} with line {start}, where the fleet was saved"
@@ -122,16 +123,23 @@ class Journal:
 
     def numbers(self, count: int) -> list[int]:
         """For claims that are taken next."""
+        count = fields.number("count", count, 0, fields.MOST_VALUES)
         return list(range(self._at.next, self._at.next + count))
 
     def write(self, give: Sequence[int] = (), take: Mapping[int, Holding] | None = None) -> None:
         """One line, whole or, raising OSError, not at all; after Ctrl-C ``position`` says which.
         The caller holds ``lock``."""
         data: dict[str, Any] = {}
-        if give:
-            data["give"] = list(give)
+        gone = [_written("give", one) for one in fields.listed("give", give, "claims' numbers")]
+        if gone:
+            data["give"] = gone
+        fields.instance("take", take, Mapping, none=True)
         if take:
-            data["take"] = {str(number): one.as_dict() for number, one in take.items()}
+            for one in take.values():
+                fields.instance("take", one, Holding)
+            data["take"] = {
+                str(_written("take", number)): one.as_dict() for number, one in take.items()
+            }
         self._append(data, max((self._at.next, *(number + 1 for number in take or ()))))
 
     def forget(self, numbers: Sequence[int]) -> None:
@@ -276,6 +284,11 @@ def _number(key: str, text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 18 or str(int(text)) != text:
         raise InputError(None, key, text, "the number of a claim")
     return int(text)
+
+
+def _written(key: str, number: object) -> int:
+    """A claim's number that ``_number`` will read again."""
+    return fields.number(key, number, 1, 10**18 - 1)
 
 
 def _open(path: str) -> FileIO:

@@ -37,6 +37,12 @@ def host_indices(hosts: Hosts, n_hosts: int) -> npt.NDArray[np.uint32] | None:
     """Indices as the engine reads them; ``None``: all hosts. One may stand more than once."""
     if hosts is None:
         return None
+    if (
+        isinstance(hosts, range)
+        and hosts
+        and not 0 <= min(hosts[0], hosts[-1]) <= max(hosts[0], hosts[-1]) < n_hosts
+    ):  # looked at before it is written out
+        raise MisuseError(f"hosts: expected indices from 0 to {n_hosts - 1}")
     try:
         given = np.asarray(hosts)
     except ValueError:  # rows of unlike lengths

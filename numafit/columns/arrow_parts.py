@@ -63,8 +63,9 @@ class Part:
 
     def valid(self) -> Bits | None:
         """Which values are there; ``None``: all."""
-        if not self._view.n_buffers:
-            raise Unlike  # nothing but missing values
+        # none at all: nothing but missing values; a union's first says of which type each one is
+        if not self._view.n_buffers or self._schema.format.startswith("+u"):
+            raise Unlike
         bits = np.asarray(self._view.buffer(0))
         return self._bits(bits) if len(bits) else None
 

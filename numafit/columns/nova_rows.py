@@ -72,8 +72,9 @@ class RowGatherer(Gatherer):
         label = checks.label("name", name)
         cpus = ratio("cpu_allocation_ratio", cpu_ratio)
         ram = ratio("ram_allocation_ratio", ram_ratio)
-        pools, classes = self._pools(pci_stats) if pci_stats else ((), None)
-        told = self._told(cpus, ram, node) if node else NOTHING_TOLD
+        nothing = pci_stats is None or (isinstance(pci_stats, str) and not pci_stats)
+        pools, classes = ((), None) if nothing else self._pools(pci_stats)
+        told = NOTHING_TOLD if node is None else self._told(cpus, ram, node)
         self._text.add()
         self.end_host(label, cpus, ram, pools, told=told, classes=classes)
 

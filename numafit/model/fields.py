@@ -6,6 +6,7 @@ Each function gives the value in the form that is kept, or raises InvalidValue.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import operator
 import os
 from collections.abc import Iterable, Mapping
@@ -15,11 +16,15 @@ from typing import Any, TypeVar
 from numafit.errors import InvalidValue
 
 MAX_ID = (1 << 31) - 1
+MOST_IDS = 1 << 20
+MOST_VALUES = 1 << 22
+"""Generators may have no end, and a range may name more than memory holds."""
 
 _T = TypeVar("_T")
 _NO_LIST = (str, bytes, Mapping)
 _LISTS = frozenset((list, tuple, range, set, frozenset))
 """What is certainly none of those, at one look."""
+_IN_MEMORY = _LISTS - {range}
 
 
 def whole(key: str, value: Any, expected: str = "a whole number", hint: str = "") -> int:
@@ -87,7 +92,8 @@ def word(key: str, value: Any, allowed: tuple[str, ...], none: bool = True) -> N
 
 def ids(key: str, values: Any, what: str = "CPU ids") -> frozenset[int]:
     """A set of ids."""
-    given = iterable(key, values, expected := f"a set of {what}")
+    expected = f"a set of {what}"
+    given = _all(key, values, expected, MOST_IDS)
     try:
         found = frozenset(given)
     except TypeError:  # not even hashable
@@ -122,7 +128,7 @@ def many(
 
 def listed(key: str, values: Any, expected: str) -> tuple[Any, ...]:
     """What can be gone through, and is neither text nor a mapping."""
-    return tuple(iterable(key, values, expected))
+    return tuple(_all(key, values, expected, MOST_VALUES))
 
 
 def iterable(key: str, values: Any, expected: str) -> Iterable[Any]:
@@ -136,6 +142,17 @@ def iterable(key: str, values: Any, expected: str) -> Iterable[Any]:
     return found
 
 
+def _all(key: str, values: Any, expected: str, most: int) -> Iterable[Any]:
+    """All of them, where there are not too many; what is in memory is not counted."""
+    given = iterable(key, values, expected)
+    if type(values) in _IN_MEMORY:
+        return given
+    found = list(itertools.islice(given, most + 1))
+    if len(found) > most:
+        raise InvalidValue(key, values, f"{expected}, at most {most}")
+    return found
+
+
 def mapping(key: str, value: Any, expected: str = "a mapping with text as keys") -> dict[str, Any]:
     """A mapping whose keys are text, copied."""
     if not isinstance(value, Mapping) or not all(isinstance(name, str) for name in value):
@@ -144,11 +161,14 @@ def mapping(key: str, value: Any, expected: str = "a mapping with text as keys")
 
 
 def path(key: str, value: Any) -> str:
-    """A path in text."""
+    """A path in text, which the system can be asked for."""
     try:
-        return os.fsdecode(value)
-    except TypeError:
-        raise InvalidValue(key, value, "the path of a file") from None
+        found = os.fsdecode(value)
+        if b"\0" not in os.fsencode(found):
+            return found
+    except (TypeError, UnicodeError):
+        pass
+    raise InvalidValue(key, value, "the path of a file")
 
 
 def instance(key: str, value: Any, kind: type[Any], none: bool = False) -> None:

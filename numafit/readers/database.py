@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 from numafit.errors import InputError
 from numafit.extras import need
-from numafit.readers import bounds
+from numafit.readers import bounds, checks
 from numafit.readers.oslo_files import OsloFiles, of_type
 from numafit.readers.sqlite_file import open_sqlite
 
@@ -116,6 +116,19 @@ class Database:
             if row is None:
                 return
             yield row
+
+    def whole(self, key: str, value: Any, most: int) -> int:
+        """A number that was asked for, or a sum: nothing sums to ``None``, MariaDB's sums are
+        decimals, and a file of SQLite may hold anything in any column."""
+        if value is None:
+            return 0
+        try:
+            found = int(value)
+            if found == value:
+                return checks.whole(key, found, 0, most)
+        except (TypeError, ValueError, OverflowError):
+            pass
+        raise InputError(self.name, key, value, f"a whole number from 0 to {most}")
 
     def _parse(self, url: str) -> Any:
         try:

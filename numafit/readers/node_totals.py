@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from numafit.errors import InputError
 from numafit.model.host_state import NOTHING_KNOWN, HostState
 from numafit.model.resources import MAX_UNITS
 from numafit.readers import checks
@@ -44,8 +45,10 @@ def node_columns(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_node(columns: Mapping[str, Any] | None) -> NodeFacts:
     """Raises ``InputError`` that names the column at fault."""
-    if not columns:
+    if columns is None:
         return NodeFacts()
+    if not isinstance(columns, Mapping):
+        raise InputError(None, "node", columns, "a mapping of the row's other columns, or None")
     found: dict[str, Any] = {
         name: checks.whole(name, columns[name], 0, MAX_UNITS)
         for name in (*_WHOLE, *RESERVED)

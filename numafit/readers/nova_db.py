@@ -12,6 +12,7 @@ from typing import Any
 
 from numafit.diagnosis.usage import Difference, HostSum, Instance, usage_differences
 from numafit.errors import InputError, printable
+from numafit.model import fields
 from numafit.model.hostinfo import HostInfo
 from numafit.readers import bounds
 from numafit.readers.database import CHUNK, Database, Kind, url_of
@@ -125,7 +126,10 @@ class NovaDb(Database):
             one.deleted == 0,
             self._sa.or_(one.forced_down.is_(None), one.forced_down == self._sa.false()),
         )
-        return [int(version or 0) for (version,) in self.stream(query)]
+        return [
+            self.whole("services.version", version, fields.MAX_ID)
+            for (version,) in self.stream(query)
+        ]
 
     def services_without_guests(self) -> dict[str, str] | None:
         """Host of each nova-compute -> why it takes no guests, empty where it takes them; ``None``

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from numafit.model.resources import MAX_USED
 from numafit.readers.database import Database
 from numafit.readers.node_totals import RESERVED
 
@@ -57,7 +58,13 @@ def _guests(database: Database) -> Iterator[tuple[tuple[str, str], tuple[int, ..
         .group_by(one.host, one.node)
     )
     for host, node, *sums in database.stream(query):
-        yield (host, node or ""), tuple(int(units or 0) for units in sums)
+        yield (
+            (host, node or ""),
+            tuple(
+                database.whole(f"instances.{column}", units, MAX_USED)
+                for column, units in zip(("vcpus", "memory_mb"), sums, strict=True)
+            ),
+        )
 
 
 def _moving(database: Database) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -15,6 +16,9 @@ from numafit.extras import need
 from numafit.readers import bounds
 from numafit.readers.oslo_text import Assignment, read_assignments
 from numafit.readers.textfile import is_open_pipe, read_text
+
+# it logs names of options that nova calls old, which Python prints where nobody set up logging
+logging.getLogger("oslo_config").addHandler(logging.NullHandler())
 
 _EXPECTED = {
     "text": "text",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from numafit.errors import InputError
 from numafit.model.resources import MAX_USED, Inventory, Provider
@@ -84,14 +83,9 @@ class PlacementDb(Database):
         )
         for provider, name, used in self.stream(query):
             if provider in uuids:
-                facts.of(uuids[provider]).usages[name] = self._sum(used)
-
-    def _sum(self, used: Any) -> int:
-        """MariaDB sums to a decimal; a file of SQLite may hold anything."""
-        try:
-            return checks.whole("allocations.used", int(used), 0, MAX_USED)
-        except (TypeError, ValueError, OverflowError):
-            raise InputError(self.name, "allocations.used", used, "a number of units") from None
+                facts.of(uuids[provider]).usages[name] = self.whole(
+                    "allocations.used", used, MAX_USED
+                )
 
     def _text(self, column: str, value: object) -> str:
         try:

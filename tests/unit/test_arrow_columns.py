@@ -219,3 +219,15 @@ def test_bent_tables_are_read_or_refused_as_row_by_row() -> None:
         at_once += 1
     assert refused > 120
     assert at_once > 80
+
+
+@pytest.mark.parametrize("union", [pa.dense_union, pa.sparse_union])
+@pytest.mark.parametrize("column", ["cells", "generation"])
+def test_a_union_is_no_column_of_a_fleet(union: Any, column: str) -> None:
+    """Its first buffer says of which type each value is, and not which are missing."""
+    fleet = Fleet([HostInfo((), "a"), HostInfo((), "b")])
+    table = pa.table(fleet)
+    at = table.schema.get_field_index(column)
+    odd = pa.nulls(2, union([pa.field("one", pa.int32())]))
+    with pytest.raises(InputError, match="expected"):
+        Fleet.from_arrow(table.set_column(at, column, odd))
