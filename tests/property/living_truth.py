@@ -103,7 +103,8 @@ def assert_alike(fleet: Fleet, other: Fleet, rng: random.Random) -> None:
     gone = [info.disabled == GONE for info in fleet.hostinfos()]
     there = np.flatnonzero(~np.array(gone, bool))
     for ours, theirs in zip(there.tolist(), other.hostinfos(), strict=True):
-        assert differences(fleet.hostinfo(ours), theirs) == []
+        wrong = differences(fleet.hostinfo(ours), theirs)
+        assert not wrong, wrong
     assert [fleet.usage(h) for h in there.tolist()] == [other.usage(h) for h in range(len(other))]
     near = {net for info in other.hostinfos() for cell in info.cells for net in cell.physnets}
     for _ in range(3):
