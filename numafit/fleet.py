@@ -146,6 +146,7 @@ class Fleet(Changes, PlacementHalf, FilledHalf, CopiedHalf, ShownHalf):
         gatherer, generations = from_arrow.gather(source)
         columns = Columns(gatherer)
         columns.host_generation[:] = generations
+        from_arrow.leave_removed(columns)
         return cls._of(columns)
 
     @classmethod

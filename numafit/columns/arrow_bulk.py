@@ -46,7 +46,7 @@ class Batches:
     def add(self, rows: Part) -> Numbers:
         """All hosts of a batch; the generation of each."""
         fields = rows.fields()
-        names = _names(fields, rows.n)
+        names = _labels(fields, "name", rows.n)
         lengths, cells = _field(fields, "cells").lists()
         self._empty += int(np.count_nonzero(lengths == 0)) and sum(
             not name and not n for name, n in zip(names, lengths.tolist(), strict=True)
@@ -67,7 +67,8 @@ class Batches:
             there = key in fields
             _extend(column, fields[key].reals_or_nan() if there else np.full(rows.n, np.nan))
         self._distances(fields.get("distances"), lengths)
-        gatherer.resources.add_unknown(rows.n)
+        for why in _labels(fields, "disabled", rows.n):
+            gatherer.resources.add(None, disabled=why)
         if "generation" not in fields:
             return np.zeros(rows.n, np.int64)
         return fields["generation"].whole(0, np.iinfo(np.int64).max)
@@ -182,12 +183,12 @@ class Batches:
             at[host] = known[text]
 
 
-def _names(fields: Mapping[str, Part], n: int) -> list[str]:
-    part = fields.get("name")
+def _labels(fields: Mapping[str, Part], key: str, n: int) -> list[str]:
+    part = fields.get(key)
     if part is None:
         return [""] * n
     try:
-        return [checks.label("name", _decoded(text)) for text in part.texts()]
+        return [checks.label(key, _decoded(text)) for text in part.texts()]
     except InputError:
         raise Unlike from None
 

@@ -133,7 +133,8 @@ class Part:
         if self._schema.format not in _TEXT:
             raise Unlike
         edges = self._slice(1, 1).astype(np.int64)
-        data = np.asarray(self._view.buffer(2))
+        # asarray() reads the format in Python, and makes a ValueError of Ctrl-C there
+        data = np.frombuffer(self._view.buffer(2), np.uint8)
         if edges[0] < 0 or np.diff(edges).min() < 0 or edges[-1] > len(data):
             raise Unlike
         first = int(edges[0])

@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from numafit._header import REMOVED_CLASS
 from numafit.columns.arrow_bulk import Batches
 from numafit.columns.arrow_cpus import Sets
 from numafit.columns.arrow_parts import Part, Unlike
+from numafit.columns.columns import Columns
 from numafit.columns.gather import Gatherer
+from numafit.columns.resources import REMOVED_KIND
 from numafit.cpuset import parse_cpu_list
 from numafit.errors import InputError
 from numafit.extras import need
@@ -38,6 +41,17 @@ def gather(source: Any) -> tuple[Gatherer, npt.ArrayLike]:
             pass
     with bounds.document():
         return _row_by_row(_rows(batches))
+
+
+def leave_removed(columns: Columns) -> None:
+    """Rows of hosts that were removed stand for hosts that are removed here."""
+    gone = [n for n, kind in enumerate(columns.host_kinds) if kind == REMOVED_KIND]
+    for host in np.flatnonzero(np.isin(columns.host_class[: columns.n_hosts], gone)).tolist():
+        empty = columns.host_first_cell[host] == columns.host_end_cell[host]
+        if empty and columns.host_first_pool[host] == columns.host_end_pool[host]:
+            columns.own("names").put(host, "")
+            columns.host_class[host] = REMOVED_CLASS
+            columns.tidy = False
 
 
 def _batches(source: Any) -> list[Any]:
@@ -122,6 +136,7 @@ class _Reader:
             cpu_allocation_ratio=_ratio(data, "cpu_allocation_ratio"),
             ram_allocation_ratio=_ratio(data, "ram_allocation_ratio"),
             distances=_distances(data.get("distances") or ()),
+            disabled=checks.text("disabled", data.get("disabled") or ""),
         )
 
     def _cell(self, value: object) -> HostCell:

@@ -45,11 +45,6 @@ class HostResources:
         """``None``: nothing is known of it."""
         self.add(*(NOTHING_TOLD if host is None else told_of(host)))
 
-    def add_unknown(self, hosts: int) -> None:
-        """So many hosts of which nothing is known."""
-        for _ in range(hosts):
-            self.add(*NOTHING_TOLD)
-
     def add(
         self,
         provider: Provider | None,

@@ -28,7 +28,8 @@ Bits = npt.NDArray[np.bool_]
 
 
 def schema() -> Any:
-    """The type of a row; names are those of HostInfo, HostCell, PagePool and PciPool."""
+    """The type of a row; names are those of HostInfo, HostCell, PagePool and PciPool. Inventories,
+    traits, zones and what else is known of a host as a whole are not in it."""
     na = need("nanoarrow", "arrow")
     pages = {
         "size_kib": na.int64(),
@@ -68,6 +69,7 @@ def schema() -> Any:
             "distances": na.list_(na.list_(na.int32())),
             "cells": na.list_(na.struct(cell)),
             "pci_pools": na.list_(na.struct(pool)),
+            "disabled": na.string(),
         }
     )
 
@@ -92,6 +94,7 @@ class _Writer:
         self._na = need("nanoarrow", "arrow")
         self._c = columns
         self._cell_edges, self._pool_edges = edges_of(columns, "cell"), edges_of(columns, "pool")
+        self._disabled = [_utf8(kind.disabled) for kind in columns.host_kinds]
         layouts = columns.cpu_layouts
         self._cpuset = [format_cpu_list(layout.shared).encode() for layout in layouts]
         self._pcpuset = [format_cpu_list(layout.dedicated).encode() for layout in layouts]
@@ -147,6 +150,7 @@ class _Writer:
                 self._distances(t["distances"], h0, h1, np.diff(first)),
                 self._lists(t["cells"], np.diff(first), cells),
                 self._pools(t["pci_pools"], h0, h1),
+                self._text(t["disabled"], (self._disabled[n] for n in c.host_class[h0:h1])),
             ],
         )
 

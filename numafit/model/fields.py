@@ -93,7 +93,7 @@ def word(key: str, value: Any, allowed: tuple[str, ...], none: bool = True) -> N
 def ids(key: str, values: Any, what: str = "CPU ids") -> frozenset[int]:
     """A set of ids."""
     expected = f"a set of {what}"
-    given = _all(key, values, expected, MOST_IDS)
+    given = values if type(values) in _IN_MEMORY else _all(key, values, expected, MOST_IDS)
     try:
         found = frozenset(given)
     except TypeError:  # not even hashable
@@ -128,7 +128,9 @@ def many(
 
 def listed(key: str, values: Any, expected: str) -> tuple[Any, ...]:
     """What can be gone through, and is neither text nor a mapping."""
-    return tuple(_all(key, values, expected, MOST_VALUES))
+    if type(values) not in _IN_MEMORY:
+        values = _all(key, values, expected, MOST_VALUES)
+    return tuple(values)
 
 
 def iterable(key: str, values: Any, expected: str) -> Iterable[Any]:
@@ -143,11 +145,8 @@ def iterable(key: str, values: Any, expected: str) -> Iterable[Any]:
 
 
 def _all(key: str, values: Any, expected: str, most: int) -> Iterable[Any]:
-    """All of them, where there are not too many; what is in memory is not counted."""
-    given = iterable(key, values, expected)
-    if type(values) in _IN_MEMORY:
-        return given
-    found = list(itertools.islice(given, most + 1))
+    """All of them, where there are not too many: for what is not in memory yet."""
+    found = list(itertools.islice(iterable(key, values, expected), most + 1))
     if len(found) > most:
         raise InvalidValue(key, values, f"{expected}, at most {most}")
     return found

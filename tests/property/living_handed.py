@@ -44,11 +44,11 @@ def _saved(fleet: Fleet, file: Path) -> Fleet:
 
 
 def _streamed(fleet: Fleet, _file: Path) -> Fleet:
-    return Fleet.from_arrow(pyarrow.table(fleet[:]))
+    return Fleet.from_arrow(pyarrow.table(fleet))
 
 
 def told_by_arrow(info: HostInfo) -> HostInfo:
-    """Rows of Arrow have no inventories, no zone, and not whether a host takes guests."""
+    """Rows of Arrow have no inventories and no zone."""
     return HostInfo(
         info.cells,
         info.name,
@@ -56,6 +56,7 @@ def told_by_arrow(info: HostInfo) -> HostInfo:
         cpu_allocation_ratio=info.cpu_allocation_ratio,
         ram_allocation_ratio=info.ram_allocation_ratio,
         distances=info.distances,
+        disabled=info.disabled,
     )
 
 
@@ -66,6 +67,7 @@ def _told(fleet: Fleet, _file: Path) -> Fleet:
 IN_PLACE: dict[str, Callable[[Fleet, Path], Fleet]] = {
     "fork": lambda fleet, _file: fleet.fork(),
     "copy": lambda fleet, _file: fleet.copy(),
+    "arrow": _streamed,
 }
 """Ways that leave each host its index."""
 
@@ -74,7 +76,6 @@ LEFT_OUT = {
     "write": _written,
     "share": _shared,
     "save": _saved,
-    "arrow": _streamed,
     "slice": lambda fleet, _file: fleet[:],
     "hosts": _told,
 }

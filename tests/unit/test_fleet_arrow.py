@@ -6,6 +6,7 @@ import gzip
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pytest
 
 from numafit import (
+    Flavor,
     Fleet,
     GuestCell,
     GuestTopology,
@@ -107,6 +109,27 @@ def test_round_trip_by_pyarrow(fleet: Fleet) -> None:
     assert table.num_rows == len(fleet)
     same(fleet, Fleet.from_arrow(table))
     same(fleet, Fleet.from_arrow(fleet))
+
+
+def test_hosts_that_take_no_guests_take_none_after_arrow() -> None:
+    """One is disabled, one was removed: a row stands for it, and its answer beside the row."""
+    infos = [HostInfo((HostCell(0, {0, 1}, (), 1024),), name) for name in "abc"]
+    infos[1] = replace(infos[1], disabled="disabled, broken fan")
+    fleet = Fleet(infos)
+    fleet.remove("c")
+    table = pa.table(fleet)
+    anything = Request.for_server(Flavor("one", 1, 512))
+    for source in (table, table.set_column(0, "name", pa.array(["a", None, ""]))):
+        again = Fleet.from_arrow(source)
+        assert [one.disabled for one in again.hostinfos()][:2] == ["", "disabled, broken fan"]
+        assert again.scan(anything).tolist() == fleet.scan(anything).tolist()
+        assert again.scan(anything).tolist() == [True, False, False]
+        assert again.scan(Request(None, pci=[])).tolist() == [True, True, False]
+        assert again.check() is None
+        again.replace(2, infos[0])
+        assert again.compact().tolist() == [0, 1, 2]
+    again.remove(0)
+    assert Fleet.from_arrow(again).compact().tolist() == [-1, 0, 1]
 
 
 def test_round_trip_by_polars(fleet: Fleet) -> None:
