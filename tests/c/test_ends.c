@@ -283,6 +283,42 @@ static void what_fails_late_is_undone_from_the_start(void) {
     fixture_free(&f);
 }
 
+/* A PF, and VFs of it in two pools: it is hidden until the last of them is given back. */
+static void a_pf_is_free_once_all_of_its_vfs_are(void) {
+    fixture f;
+    answer a[2];
+    uint64_t classes[] = {1, 2};
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_pci_request pci[] = {{1, NF_PCI_LEGACY, &classes[0], &classes[0], 0, NULL},
+                            {1, NF_PCI_LEGACY, &classes[1], &classes[1], 0, NULL}};
+    nf_request r[] = {request_of(NULL, 0), request_of(NULL, 0)};
+    fixture_make(&f, 1);
+    fixture_pools(&f, 3, 3);
+    for (uint32_t p = 0; p < 3; p++) {
+        COLUMN(&f, uint32_t, pool_class)[p] = p;
+        COLUMN(&f, int32_t, pool_cell)[p] = NF_POOL_ANYWHERE;
+        COLUMN(&f, uint32_t, pool_family)[p] = 1;
+        COLUMN(&f, uint32_t, pool_kind)[p] = p == 2 ? NF_KIND_PF : NF_KIND_VF;
+        f.fleet.pool_count[p] = p == 2 ? 1 : 3;
+    }
+    CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    uint64_t before = fixture_digest(&f);
+    for (uint32_t i = 0; i < 2; i++) {
+        r[i].pci = &pci[i];
+        r[i].n_pci = 1;
+        CHECK(fit(&f.fleet, 0, &r[i], &o, &a[i], NULL) == NF_OK);
+        CHECK(nf_claim(&f.fleet, 0, &r[i], &a[i].placement, NULL) == NF_OK);
+        CHECK(f.fleet.pool_count[2] == NF_POOL_GONE && f.fleet.pool_hidden[2] == 1);
+    }
+    for (uint32_t i = 2; i--;) {
+        CHECK(nf_release(&f.fleet, 0, &r[i], &a[i].placement, NULL) == NF_OK);
+        CHECK(f.fleet.pool_count[2] == (i ? NF_POOL_GONE : 1));
+        CHECK(f.fleet.pool_hidden[2] == (i ? 1 : 0));
+    }
+    CHECK(fixture_digest(&f) == before);
+    fixture_free(&f);
+}
+
 static void reasons_are_not_touched_where_it_fits(void) {
     fixture f;
     answer a;
@@ -329,6 +365,7 @@ int main(void) {
     a_class_that_the_request_does_not_take();
     guests_without_memory_are_counted_by_their_cpus();
     what_fails_late_is_undone_from_the_start();
+    a_pf_is_free_once_all_of_its_vfs_are();
     reasons_are_not_touched_where_it_fits();
     a_row_of_the_host_behind_the_last();
     return FAILURES();

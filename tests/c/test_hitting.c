@@ -71,6 +71,29 @@ static void a_place_is_given_up_for_another_set(void) {
     free(w.memory);
 }
 
+/* The same with less and less to spend: found or not decided, and nothing else. */
+static void too_little_work_is_neither_yes_nor_no(void) {
+    uint32_t undecided = 0;
+    for (int64_t budget = 0; budget < 20; budget++) {
+        flow w;
+        uint32_t found;
+        start(&w, 5, 2);
+        fits(&w, A, 0);
+        fits(&w, A, 1);
+        fits(&w, B, 2);
+        fits(&w, B, 3);
+        wants(&w, 0, 1);
+        wants(&w, 1, 3);
+        matched(&w, 0, 2);
+        w.budget = budget;
+        int status = nf_assign(&w.s, &found);
+        CHECK(status == NF_OK || status == NF_UNDECIDED);
+        undecided += status == NF_UNDECIDED;
+        free(w.memory);
+    }
+    CHECK(undecided > 0 && undecided < 20);
+}
+
 /* Sets of more places than a word has bits, the smaller given last: they change places as a whole. */
 static void the_smallest_set_comes_first(void) {
     static const uint32_t large[] = {0, 1, 65, 66}, small[] = {2, 67};
@@ -154,6 +177,7 @@ static void as_all_choices_tried(void) {
 
 int main(void) {
     a_place_is_given_up_for_another_set();
+    too_little_work_is_neither_yes_nor_no();
     the_smallest_set_comes_first();
     a_place_that_must_be_chosen_needs_a_guest();
     as_all_choices_tried();

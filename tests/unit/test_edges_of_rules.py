@@ -246,3 +246,9 @@ def test_an_alias_of_one_spec_is_one_for_placement_too(in_placement: bool) -> No
     found.check()
     with pytest.raises(InvalidRequest) if in_placement else nullcontext():
         parse_aliases([text, text.replace("154d", "1572")], pci_in_placement=in_placement).check()
+
+
+def test_no_inventory_has_less_than_nothing_in_use() -> None:
+    assert Inventory(8, used=0).used == 0
+    with pytest.raises(MisuseError, match=r"^used: got -1"):
+        Inventory(8, used=-1)
