@@ -319,6 +319,42 @@ static void a_pf_is_free_once_all_of_its_vfs_are(void) {
     fixture_free(&f);
 }
 
+/* A core of 64 threads is a whole word of a mask; two of them are taken. */
+static void a_core_as_wide_as_a_word(void) {
+    enum { WIDE = 64 };
+    fixture f;
+    answer a;
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_guest_cell cell = pinned(3, 64);
+    nf_request r = request_of(&cell, 1);
+    fixture_make(&f, 1);
+    free(COLUMN(&f, int32_t, layout_cpus));
+    free(f.fleet.cell_cores);
+    int32_t *cpus = calloc(WIDE, sizeof *cpus);
+    for (int32_t i = 0; i < WIDE; i++) cpus[i] = i;
+    f.fleet.layout_cpus = cpus;
+    f.fleet.n_layout_cpus = f.fleet.max_threads = WIDE;
+    f.fleet.cell_cores = calloc((size_t)WIDE * 2, sizeof *f.fleet.cell_cores);
+    COLUMN(&f, uint64_t, layout_words)[0] = UINT64_MAX;
+    *COLUMN(&f, nf_layout, layouts) = (nf_layout){.shift = 6, .threads = WIDE, .n_cores = 1,
+                                                  .n_slots = WIDE, .n_shared = WIDE,
+                                                  .n_dedicated = WIDE, .same_sets = 1,
+                                                  .n_words = 1};
+    f.fleet.pinned[0] = 5;
+    f.fleet.pinned[1] = UINT64_MAX;
+    nf_derive(&f.fleet, 0, 2, NULL);
+    CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    CHECK(f.fleet.cell_free[0] == WIDE - 2 && f.fleet.cell_free[1] == 0);
+    CHECK(fit(&f.fleet, 0, &r, &o, &a, NULL) == NF_OK && a.cells[0].cell == 0);
+    CHECK(a.slots[0] == 1 && a.slots[1] == 3 && a.slots[2] == 4);
+    cell.threads = NF_THREADS_ISOLATE;
+    CHECK(fit(&f.fleet, 0, &r, &o, &a, NULL) != NF_OK);
+    cell.n_dedicated = WIDE - 1;
+    cell.threads = NF_THREADS_NONE;
+    CHECK(fit(&f.fleet, 0, &r, &o, &a, NULL) != NF_OK);
+    fixture_free(&f);
+}
+
 static void reasons_are_not_touched_where_it_fits(void) {
     fixture f;
     answer a;
@@ -366,6 +402,7 @@ int main(void) {
     guests_without_memory_are_counted_by_their_cpus();
     what_fails_late_is_undone_from_the_start();
     a_pf_is_free_once_all_of_its_vfs_are();
+    a_core_as_wide_as_a_word();
     reasons_are_not_touched_where_it_fits();
     a_row_of_the_host_behind_the_last();
     return FAILURES();

@@ -236,6 +236,24 @@ static void as_many_units_as_a_number_holds(void) {
     fixture_free(&f);
 }
 
+/* Mixed guest cells whose dedicated vCPUs are all in other cells, under each thread policy; the
+ * second host has half of each core free, the third nothing. */
+static void cells_of_mixed_guests_without_dedicated_cpus(void) {
+    fixture f;
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    fixture_make(&f, 3);
+    for (uint32_t c = 2; c < 6; c++) f.fleet.pinned[c] = c < 4 ? 0x55 : 0xff;
+    nf_derive(&f.fleet, 0, 6, NULL);
+    for (uint32_t threads = NF_THREADS_NONE; threads <= NF_THREADS_REQUIRE; threads++)
+        for (uint32_t n = 0; n < 3; n++) {
+            nf_guest_cell cell = {.memory = 64, .n_shared = 1, .n_dedicated = n,
+                                  .policy = NF_POLICY_MIXED, .threads = threads};
+            nf_request r = request_of(&cell, 1);
+            scan_says_what_fit_says(&f.fleet, 3, &r, &o, -1);
+        }
+    fixture_free(&f);
+}
+
 /* A guest without memory in large pages: the second host has none, the third nothing else. */
 static void nothing_in_large_pages(void) {
     fixture f;
@@ -265,6 +283,7 @@ int main(void) {
     the_first_host_has_a_pf_and_its_vf();
     as_many_units_as_there_are();
     as_many_units_as_a_number_holds();
+    cells_of_mixed_guests_without_dedicated_cpus();
     nothing_in_large_pages();
     return FAILURES();
 }

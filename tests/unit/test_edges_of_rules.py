@@ -252,3 +252,8 @@ def test_no_inventory_has_less_than_nothing_in_use() -> None:
     assert Inventory(8, used=0).used == 0
     with pytest.raises(MisuseError, match=r"^used: got -1"):
         Inventory(8, used=-1)
+
+
+def test_a_guest_topology_has_a_cell() -> None:
+    with pytest.raises(MisuseError, match=r"^cells: got .*at least one cell"):
+        GuestTopology(())
