@@ -355,6 +355,24 @@ static void a_core_as_wide_as_a_word(void) {
     fixture_free(&f);
 }
 
+/* The lower half of a generation counts claims and releases; how often a host has become another one
+ * stands in the upper half. */
+static void a_generation_counts_from_0_again(void) {
+    fixture f;
+    answer a;
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_guest_cell cell = pinned(2, 64);
+    nf_request r = request_of(&cell, 1);
+    fixture_make(&f, 1);
+    f.fleet.host_generation[0] = (uint64_t)5 << 32 | (UINT32_MAX - 1);
+    CHECK(fit(&f.fleet, 0, &r, &o, &a, NULL) == NF_OK);
+    CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, NULL) == NF_OK);
+    CHECK(f.fleet.host_generation[0] == ((uint64_t)5 << 32 | UINT32_MAX));
+    CHECK(nf_release(&f.fleet, 0, &r, &a.placement, NULL) == NF_OK);
+    CHECK(f.fleet.host_generation[0] == (uint64_t)5 << 32);
+    fixture_free(&f);
+}
+
 static void reasons_are_not_touched_where_it_fits(void) {
     fixture f;
     answer a;
@@ -403,6 +421,7 @@ int main(void) {
     what_fails_late_is_undone_from_the_start();
     a_pf_is_free_once_all_of_its_vfs_are();
     a_core_as_wide_as_a_word();
+    a_generation_counts_from_0_again();
     reasons_are_not_touched_where_it_fits();
     a_row_of_the_host_behind_the_last();
     return FAILURES();
