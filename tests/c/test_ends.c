@@ -79,6 +79,23 @@ static void kinds_behind_the_first_are_looked_at(void) {
     fixture_free(&f);
 }
 
+static void each_slot_of_a_claim_is_one_of_the_cell(void) {
+    fixture f;
+    answer a;
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_guest_cell cell = pinned(3, 64);
+    nf_request r = request_of(&cell, 1);
+    fixture_make(&f, 1);
+    uint64_t before = fixture_digest(&f);
+    for (uint32_t i = 0; i < 3; i++) {
+        CHECK(fit(&f.fleet, 0, &r, &o, &a, NULL) == NF_OK);
+        a.slots[a.cells[0].first_slot + i] = SLOTS;
+        CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, NULL) == NF_EINVAL);
+        CHECK(fixture_digest(&f) == before);
+    }
+    fixture_free(&f);
+}
+
 static void no_slot_is_reserved_where_a_cell_has_none(void) {
     fixture f;
     answer a;
@@ -411,6 +428,7 @@ int main(void) {
     as_many_networks_as_there_may_be();
     what_would_never_run_out();
     kinds_behind_the_first_are_looked_at();
+    each_slot_of_a_claim_is_one_of_the_cell();
     no_slot_is_reserved_where_a_cell_has_none();
     the_second_request_that_nobody_can_serve();
     a_guest_that_must_cover_more_cells_than_it_has();

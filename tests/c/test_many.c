@@ -98,6 +98,21 @@ static void use_cells(world *w) {
     }
 }
 
+/* Every second host knows how far its cells are from each other. */
+static void measure_distances(world *w) {
+    enum { ONE = 1, TWO = 4, THREE = 9 };
+    static const uint64_t at[] = {0, ONE, ONE + TWO};
+    int32_t *all = malloc((ONE + TWO + THREE) * sizeof *all);
+    for (uint32_t i = 0; i < ONE + TWO + THREE; i++) all[i] = 10 + (int32_t)dice(4);
+    free((void *)(uintptr_t)w->f.fleet.distances);
+    w->f.fleet.distances = all;
+    w->f.fleet.n_distances = ONE + TWO + THREE;
+    for (uint32_t h = 0; h < w->n_hosts; h++) {
+        uint32_t cells = w->f.fleet.host_end_cell[h] - w->f.fleet.host_first_cell[h];
+        if (cells && cells <= 3 && dice(2)) COLUMN(w, uint64_t, host_distance_at)[h] = at[cells - 1];
+    }
+}
+
 static void stock_pools(world *w) {
     nf_fleet *f = &w->f.fleet;
     memset(f->cell_devices, 0, f->n_cells * sizeof *f->cell_devices);
@@ -152,6 +167,7 @@ static void make(world *w) {
     shape_layout(w);
     shape_hosts(w);
     use_cells(w);
+    measure_distances(w);
     stock_pools(w);
     for (uint32_t h = 0; h < w->n_hosts; h++)
         if (!dice(5)) COLUMN(w, double, host_cpu_ratio)[h] = COLUMN(w, double, host_ram_ratio)[h] = NAN;

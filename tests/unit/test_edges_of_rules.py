@@ -97,6 +97,7 @@ def test_the_first_id_beyond_a_limit_that_no_rule_takes_out() -> None:
     assert rules.beyond(3) == 6
     assert rules.beyond(2) == 2
     assert read_cpu_rules("0-10,^3-10").beyond(3) is None
+    assert read_cpu_rules("0-10,^3-5,^6-8").beyond(3) == 9
 
 
 @pytest.mark.parametrize("text", ["+8.2.0", "8.\u00b2.0", "8..0", "8.1000.0", "1_0.2"])

@@ -53,3 +53,12 @@ def test_the_tag_that_devices_lack_is_named(
     first = capsys.readouterr().out.splitlines()[0]
     assert "1 device wanted, 0 match" in first
     assert first.endswith(said) if said else "lack" not in first
+
+
+def test_one_device_lacks_it_by_itself(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    host, flavors = tmp_path / "host.yaml", tmp_path / "flavors.json"
+    host.write_text(HOST.format(tags=MANAGED).replace("count: 3", "count: 1"))
+    flavors.write_text(json.dumps([{"name": "a", "vcpus": 1, "memory_mb": 1}]))
+    asked = ["fit", str(flavors), str(host), "--port", "vnic_type=direct,physnet=foo"]
+    assert main(asked) == 1
+    assert "1 of them lacks only the tag physical_network (foo)" in capsys.readouterr().out
