@@ -195,6 +195,37 @@ static void a_budget_that_ends_leaves_the_best_so_far(void) {
 
 /* Guests that are alike take each set of cells once: of eight cells those are 8 + 28 + 56 + 70 for one
  * to four guests, and so many steps see them all. The nearest four are the last. */
+/* With devices, too: those of the best so far are found again, whatever is left of the budget. */
+static void its_devices_are_found_however_little_is_left(void) {
+    fixture f;
+    answer a;
+    uint64_t all = 1;
+    nf_options o = {.strategy = NF_CLOSEST, .pci_matching = NF_MATCH_EXACT};
+    nf_guest_cell cells[] = {pinned(2, 64), pinned(2, 64)};
+    nf_pci_request pci = {1, NF_PCI_LEGACY, &all, &all, 0, NULL};
+    nf_request r = request_of(cells, 2);
+    uint32_t best = 0, others = 0;
+    one_host(&f, PAIR);
+    fixture_pools(&f, 1, 1);
+    ((int32_t *)(uintptr_t)f.fleet.pool_cell)[0] = NF_POOL_ANYWHERE;
+    f.fleet.pool_count[0] = 2;
+    CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
+    r.pci = &pci;
+    r.n_pci = 1;
+    for (o.budget = 1; o.budget < 60; o.budget++) {
+        nf_status status = fit(&f.fleet, 0, &r, &o, &a, NULL);
+        CHECK(status == NF_OK || (status == NF_UNDECIDED && !best && !others));
+        if (status != NF_OK) continue;
+        CHECK(a.placement.n_draws == 1 && a.draws[0].count == 1);
+        if (LANDS_ON(&a, 1, 3))
+            best++;
+        else
+            others++;
+    }
+    CHECK(best > 0 && others > 0);
+    fixture_free(&f);
+}
+
 static void alike_guests_try_each_set_once(void) {
     enum { EIGHT = 8, SETS = 8 + 28 + 56 + 70 };
     int32_t distances[EIGHT * EIGHT];
@@ -220,5 +251,6 @@ int main(void) {
     without_distances_cells_are_packed();
     devices_and_networks_are_met_first();
     a_budget_that_ends_leaves_the_best_so_far();
+    its_devices_are_found_however_little_is_left();
     return FAILURES();
 }
