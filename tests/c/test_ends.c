@@ -364,6 +364,22 @@ static void a_core_as_wide_as_a_word(void) {
     CHECK(f.fleet.cell_free[0] == WIDE - 2 && f.fleet.cell_free[1] == 0);
     CHECK(fit(&f.fleet, 0, &r, &o, &a, NULL) == NF_OK && a.cells[0].cell == 0);
     CHECK(a.slots[0] == 1 && a.slots[1] == 3 && a.slots[2] == 4);
+    /* two unlike guest cells, counted and claimed one after the other */
+    nf_guest_cell two[] = {pinned(20, 64), pinned(9, 64)};
+    nf_request both = request_of(two, 2);
+    f.fleet.pinned[1] = 7;
+    nf_derive(&f.fleet, 0, 2, NULL);
+    uint32_t counted = 0, claimed = 0;
+    nf_scratch scratch = scratch_for(&f.fleet, &both, 0);
+    CHECK(nf_capacity(&f.fleet, &(nf_hosts){NULL, 0, 1}, &both, &o, 99, &scratch, &counted) == NF_OK);
+    free(scratch.memory);
+    while (fit(&f.fleet, 0, &both, &o, &a, NULL) == NF_OK &&
+           nf_claim(&f.fleet, 0, &both, &a.placement, NULL) == NF_OK)
+        claimed++;
+    CHECK(counted == claimed && claimed > 1);
+    f.fleet.pinned[0] = 5;
+    f.fleet.pinned[1] = UINT64_MAX;
+    nf_derive(&f.fleet, 0, 2, NULL);
     cell.threads = NF_THREADS_ISOLATE;
     CHECK(fit(&f.fleet, 0, &r, &o, &a, NULL) != NF_OK);
     cell.n_dedicated = WIDE - 1;

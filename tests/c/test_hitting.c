@@ -94,6 +94,54 @@ static void too_little_work_is_neither_yes_nor_no(void) {
     CHECK(undecided > 0 && undecided < 20);
 }
 
+/* Each array has room of its own, here for places of three words: what is written into one stands in
+ * no other. */
+static void arrays_do_not_overlap(void) {
+    enum { PLACES = 130, MANY = 6, SETS = 3, WORDS = 3, ALL = 2 * MANY + 2 * PLACES };
+    flow w;
+    start_with(&w, PLACES, MANY, SETS);
+    nf_search *s = &w.s;
+    const struct {
+        void *array;
+        size_t bytes;
+    } parts[] = {
+        {s->class_of, MANY * sizeof *s->class_of},
+        {s->rows, MANY * WORDS * sizeof *s->rows},
+        {s->hits, SETS * WORDS * sizeof *s->hits},
+        {s->forced, WORDS * sizeof *s->forced},
+        {s->chosen, WORDS * sizeof *s->chosen},
+        {s->guest_at, PLACES * sizeof *s->guest_at},
+        {s->place_at, MANY * sizeof *s->place_at},
+        {s->saved_guest, PLACES * sizeof *s->saved_guest},
+        {s->saved_place, MANY * sizeof *s->saved_place},
+        {s->last_of_class, MANY * sizeof *s->last_of_class},
+        {s->open, MANY * WORDS * sizeof *s->open},
+        {s->seen, WORDS * sizeof *s->seen},
+        {s->union_open, WORDS * sizeof *s->union_open},
+        {s->parent, PLACES * sizeof *s->parent},
+        {s->queue, (MANY + PLACES) * sizeof *s->queue},
+        {s->want_mask, SETS * WORDS * sizeof *s->want_mask},
+        {s->group_mask, MANY * WORDS * sizeof *s->group_mask},
+        {s->group_place, MANY * sizeof *s->group_place},
+        {s->place_group, PLACES * sizeof *s->place_group},
+        {s->place_guest, PLACES * sizeof *s->place_guest},
+        {s->guest_place, MANY * sizeof *s->guest_place},
+        {s->saves, SETS * ALL * sizeof *s->saves},
+        {s->mask_saves, SETS * WORDS * sizeof *s->mask_saves},
+        {s->seen_flow, ((ALL + 63) / 64) * sizeof *s->seen_flow},
+        {s->flow_parent, ALL * sizeof *s->flow_parent},
+        {s->flow_queue, ALL * sizeof *s->flow_queue},
+    };
+    enum { N = sizeof parts / sizeof *parts };
+    CHECK(s->words == WORDS);
+    for (size_t i = 0; i < N; i++) memset(parts[i].array, (int)i + 1, parts[i].bytes);
+    for (size_t i = 0; i < N; i++) {
+        const unsigned char *at = parts[i].array;
+        for (size_t b = 0; b < parts[i].bytes; b++) CHECK(at[b] == i + 1);
+    }
+    free(w.memory);
+}
+
 /* Sets of more places than a word has bits, the smaller given last: they change places as a whole. */
 static void the_smallest_set_comes_first(void) {
     static const uint32_t large[] = {0, 1, 65, 66}, small[] = {2, 67};
@@ -178,6 +226,7 @@ static void as_all_choices_tried(void) {
 int main(void) {
     a_place_is_given_up_for_another_set();
     too_little_work_is_neither_yes_nor_no();
+    arrays_do_not_overlap();
     the_smallest_set_comes_first();
     a_place_that_must_be_chosen_needs_a_guest();
     as_all_choices_tried();

@@ -63,12 +63,12 @@ class PythonTrial:
     def tests_of(self, mutant: Mutant) -> tuple[list[str], list[str], list[str]]:
         """Those that run its lines, and those that run others of the file: what was asked once
         may be remembered, and what is decided as a module is imported is of no test. Then all
-        of nova's answers that run its lines: each of them is thousands of cases in one test."""
+        of nova's answers that run either: each of them is thousands of cases in one test."""
         lines = self._look().get(mutant.file, {})
         first, last = mutant.lines
         near = {test for n in range(first, last + 1) for test in lines.get(str(n), ())}
         others = {test for here in lines.values() for test in here} - near
-        recorded = sorted(test for test in near if test.startswith("tests/vectors"))
+        recorded = sorted(test for test in near | others if test.startswith("tests/vectors"))
         return self._quickest(near), self._quickest(others), recorded
 
     def _quickest(self, tests: set[str]) -> list[str]:

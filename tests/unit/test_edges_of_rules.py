@@ -27,6 +27,7 @@ from numafit import (
     Request,
     guest_topology,
 )
+from numafit.model import fields
 from numafit.model.effort import MAX_EFFORT, effort
 from numafit.model.hostinfo import MAX_PAGE_COUNT, MAX_THREADS
 from numafit.model.pci_address import glob, regex
@@ -258,3 +259,15 @@ def test_no_inventory_has_less_than_nothing_in_use() -> None:
 def test_a_guest_topology_has_a_cell() -> None:
     with pytest.raises(MisuseError, match=r"^cells: got .*at least one cell"):
         GuestTopology(())
+
+
+def test_a_number_is_one_from_the_least_to_the_most() -> None:
+    assert [fields.number("n", n, 2, 4, "MiB") for n in (2, 3, 4)] == [2, 3, 4]
+    for n in (1, 5):
+        with pytest.raises(MisuseError, match=rf"^n: got {n}, expected .* 2 to 4.*MiB"):
+            fields.number("n", n, 2, 4, "MiB")
+
+
+def test_a_page_size_is_told_in_kib() -> None:
+    with pytest.raises(MisuseError, match=r"^pagesize: got -9, .*KiB"):
+        GuestCell(frozenset({0}), frozenset(), 512, -9)
