@@ -32,7 +32,7 @@ BUILD = ROOT / "build" / "fuzz"
 CORPUS = Path(__file__).parent / "corpus"
 FOUND = BUILD / "found"
 _LONGEST_INPUT = 1 << 16
-_A_PROCESS = 300
+_A_PROCESS = 100
 """Seconds."""
 
 
