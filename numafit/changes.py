@@ -126,9 +126,9 @@ class Changes(KeptClaims):
         changed: found by name, and added where there is none of it. A row that says what the fleet
         has is not counted as a change of it."""
         with_usage = counted(claims)
-        given = fields.iterable("rows", rows, "rows of compute_nodes")
+        given = fields.listed("rows", rows, "rows of compute_nodes")
         with self._columns.changes_lock:
-            return self._put_rows(list(given), with_usage, [])
+            return self._put_rows(given, with_usage, [])
 
     def _put_rows(self, rows: Sequence[Row], with_usage: bool, removed: list[str]) -> Changed:
         from numafit.columns.nova_rows import RowGatherer, hostinfo_of, name_of

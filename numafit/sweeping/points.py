@@ -31,7 +31,7 @@ def grid(**axes: Iterable[Any]) -> list[dict[str, Any]]:
     """Points of every combination of the axes' values, the last axis changing first:
     ``grid(fleet=[now, after], flavor=flavors, repeat=range(10))``. Raises InvalidValue for an axis
     that is no list."""
-    values = [list(fields.iterable(name, axis, "a list of values")) for name, axis in axes.items()]
+    values = [fields.listed(name, axis, "a list of values") for name, axis in axes.items()]
     return [dict(zip(axes, one, strict=True)) for one in itertools.product(*values)]
 
 

@@ -23,6 +23,7 @@ from numafit import (
     MisuseError,
     NumafitError,
     Request,
+    grid,
     shared,
 )
 from numafit.readers.nova_rows import host_from_nova
@@ -98,6 +99,14 @@ def test_what_has_no_end_is_an_error_and_not_all_memory() -> None:
         check=False,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("_name", "make"), FOREVER)
+def test_rows_and_axes_without_an_end_are_refused(_name: str, make: Callable[[], Any]) -> None:
+    with pytest.raises(MisuseError, match=r"^rows: got .*, at most"):
+        fleet().update_rows(make())
+    with pytest.raises(MisuseError, match=r"^n: got .*, at most"):
+        grid(n=make())
 
 
 @pytest.mark.parametrize("hosts", [range(10**12), range(-5, 0), range(1), range(10**30)])
