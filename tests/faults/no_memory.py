@@ -16,6 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import nanoarrow
+
 from numafit import Fleet, MisuseError, Request, _engine
 from tests.faults.fleets import make_fleet, make_request
 from tests.faults.worlds import WORLDS, World, fault, state
@@ -30,7 +32,6 @@ Verb = Callable[[Fleet, Request, list[Any]], object]
 SAVED = str(FOLDER / "saved.npz")
 make_fleet().save(SAVED)
 SENDER = make_fleet()
-"""Its stream is nanoarrow's: pyarrow's C++ ends the process where it has no memory."""
 INFOS = list(make_fleet().hostinfos())
 
 VERBS: dict[str, Verb] = {
@@ -52,7 +53,6 @@ VERBS: dict[str, Verb] = {
     "build": lambda _f, _r, _h: Fleet(INFOS),
     "save": lambda fleet, _r, _h: fleet.save(FOLDER / "again.npz"),
     "load": lambda _f, _r, _h: Fleet.load(SAVED),
-    "from_arrow": lambda _f, _r, _h: Fleet.from_arrow(SENDER),
 }
 
 # of numpy and of Python itself, which the fleet must outlive as well
@@ -62,9 +62,19 @@ OTHERS = (
 )  # fmt: skip
 
 
+def from_arrow(_folder: Path) -> World:
+    """The stream is there before: who makes arrays, be it pyarrow's C++ or nanoarrow's C, ends the
+    process where it has no memory."""
+    stream = nanoarrow.c_array_stream(SENDER)
+    return World(make_fleet(), lambda: Fleet.from_arrow(stream), [])
+
+
+ALL_WORLDS = {"from_arrow": from_arrow, **WORLDS}
+
+
 def world_of(name: str) -> World:
-    if name in WORLDS:
-        return WORLDS[name](FOLDER)
+    if name in ALL_WORLDS:
+        return ALL_WORLDS[name](FOLDER)
     fleet, request = make_fleet(), make_request()
     held = fleet.claim_all(fleet.fit(request))
     verb = VERBS[name]
@@ -141,7 +151,7 @@ def wrong_with(name: str, n: int, after: Any) -> str | None:
 def main() -> None:
     watch_the_binding()
     rng = random.Random(3)
-    for name in sys.argv[3:] or (*VERBS, *WORLDS):
+    for name in sys.argv[3:] or (*VERBS, *ALL_WORLDS):
         wrong_with(name, 0, None)  # whatever it keeps for the next time
         after = state(Run(name, 0).world)
         last = 1
