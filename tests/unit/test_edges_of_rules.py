@@ -22,6 +22,7 @@ from numafit import (
     MisuseError,
     PagePool,
     PciPool,
+    PciRequest,
     Placement,
     Port,
     Request,
@@ -38,6 +39,7 @@ from numafit.rules.cpurules import read_cpu_rules
 from numafit.rules.device_spec import parse_device_specs
 from numafit.rules.inventories import NodeTotals, derived_provider, totals_of, with_ratios
 from numafit.rules.pci_alias import parse_aliases
+from numafit.rules.pci_filter import usable
 from numafit.rules.variants import Variant
 from numafit.rules.versions import from_dotted
 
@@ -271,3 +273,13 @@ def test_a_number_is_one_from_the_least_to_the_most() -> None:
 def test_a_page_size_is_told_in_kib() -> None:
     with pytest.raises(MisuseError, match=r"^pagesize: got -9, .*KiB"):
         GuestCell(frozenset({0}), frozenset(), 512, -9)
+
+
+@pytest.mark.parametrize("asked", ["true", "false"])
+def test_devices_say_of_live_migration_what_all_specs_say(asked: str) -> None:
+    request = PciRequest(1, [{"live_migratable": asked}, {"live_migratable": asked}])
+    either = PciRequest(1, [{"live_migratable": asked}, {}])
+    for told in ("true", "false", None):
+        device = {"vendor_id": "8086", **({} if told is None else {"live_migratable": told})}
+        assert usable(request, device) is (told == asked)
+        assert usable(either, device)

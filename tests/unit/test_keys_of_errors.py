@@ -91,6 +91,27 @@ def test_the_key_is_what_to_change(
     assert fault.value.key == key
 
 
+@pytest.mark.parametrize(
+    ("specs", "properties", "key"),
+    [
+        ({"hw:numa_cpus.0": "0-3", "hw:numa_cpus.1": "3"}, {}, "hw:numa_cpus.1"),
+        ({}, {"hw_numa_cpus.0": "0-3", "hw_numa_cpus.1": "3"}, "hw_numa_cpus.1"),
+    ],
+)
+def test_a_list_of_cpus_is_named_as_flavor_or_image_write_it(
+    specs: dict[str, str], properties: dict[str, str], key: str
+) -> None:
+    cells = {"hw:numa_nodes": "2"}
+    memory = {"hw:numa_mem.0": "512", "hw:numa_mem.1": "512"}
+    if properties:
+        properties |= {name.replace(":", "_"): size for name, size in memory.items()}
+    else:
+        specs = {**specs, **memory}
+    with pytest.raises(InvalidRequest) as fault:
+        guest_topology(Flavor("f", 4, 1024, {**cells, **specs}), Image("i", properties))
+    assert fault.value.key == key
+
+
 def test_limits_that_no_topology_keeps_are_told_by_the_sockets() -> None:
     limits = {f"hw:cpu_max_{part}": "1" for part in ("sockets", "cores", "threads")}
     with pytest.raises(InvalidRequest) as fault:
