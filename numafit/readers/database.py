@@ -17,7 +17,7 @@ from numafit.errors import InputError
 from numafit.extras import need
 from numafit.readers import bounds, checks
 from numafit.readers.oslo_files import OsloFiles, of_type
-from numafit.readers.sqlite_file import open_sqlite
+from numafit.readers.sqlite_file import NO_MEMORY, open_sqlite
 
 CHUNK = 500
 """Rows that are fetched at a time: one of nova's holds up to 64 KiB of topology."""
@@ -181,6 +181,8 @@ class Database:
             raise told from None
         except (sa.exc.SQLAlchemyError, sqlite3.Error, UnicodeError) as error:
             raise InputError(self.name, None, str(error), self.kind.what) from None
+        except MemoryError:
+            raise InputError(self.name, None, NO_MEMORY, self.kind.what) from None
         except ModuleNotFoundError as error:
             raise InputError(
                 self.name,

@@ -15,6 +15,8 @@ _COMPUTED = (
     "pragma_table_xinfo(m.name) x WHERE x.hidden > 0 LIMIT 1"
 )
 _STEPS = 10_000
+NO_MEMORY = "out of memory, or damaged"
+"""SQLite says of a file whose lengths are wrong that it wants memory."""
 
 
 def open_sqlite(path: str, name: str, makers: str) -> sqlite3.Connection:

@@ -23,7 +23,7 @@ from typing import Any
 from numafit.errors import InputError
 from numafit.plurals import counted
 from numafit.readers import bounds
-from numafit.readers.sqlite_file import open_sqlite
+from numafit.readers.sqlite_file import NO_MEMORY, open_sqlite
 from numafit.readers.textfile import is_open_pipe, read_text
 from numafit.readers.unpacked import unpacked
 
@@ -121,9 +121,10 @@ def _azure_guests(
                     trace.add(sizes[kind], begin, leave)
                 else:
                     trace.pass_over("its type does not run on this machine")
-    except (sqlite3.Error, UnicodeError) as error:
+    except (sqlite3.Error, UnicodeError, MemoryError) as error:
+        reason = NO_MEMORY if isinstance(error, MemoryError) else str(error)
         raise InputError(
-            file, None, str(error), "Azure's tables vm and vmType", "See read_azure."
+            file, None, reason, "Azure's tables vm and vmType", "See read_azure."
         ) from None
     return trace
 
