@@ -103,7 +103,7 @@ $(VENV)/.coverage: $(VENV)/.installed
 COVERED := build/coverage-venv/bin
 COUNTED := --coverage -fprofile-update=atomic
 COVERAGE_TESTS ?= tests/unit tests/vectors tests/property/test_pci_exact.py \
-  $(foreach name,bench_gate export_command hostile interrupted killed_save nothing_asked open_in_c sweep textfile,--ignore=tests/unit/test_$(name).py)
+  $(foreach name,arguments_that_lie bench_gate export_command hostile interrupted killed_save nothing_asked open_in_c sweep textfile,--ignore=tests/unit/test_$(name).py)
 coverage: $(VENV)/.coverage ## branches of src/ and numafit/model that tests take: 95 % wanted of each
 	rm -rf build/coverage build/coverage-wheel build/coverage-venv
 	$(call C_TESTS,coverage,,-DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS="$(COUNTED)")
