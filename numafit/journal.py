@@ -30,6 +30,8 @@ from numafit.readers.textfile import open_regular
 FORMAT = "numafit claims"
 VERSION = 1
 _HINT = "The journal was changed or damaged."
+_LARGEST = 10**18 - 1
+"""Number of a claim."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,12 +136,12 @@ class Journal:
         if gone:
             data["give"] = gone
         fields.instance("take", take, Mapping, none=True)
-        if take:
-            for one in take.values():
-                fields.instance("take", one, Holding)
-            data["take"] = {
-                str(_written("take", number)): one.as_dict() for number, one in take.items()
-            }
+        taken = {}
+        for number, one in (take or {}).items():
+            fields.instance("take", one, Holding)
+            taken[str(_written("take", number))] = one.as_dict()
+        if taken:
+            data["take"] = taken
         self._append(data, max((self._at.next, *(number + 1 for number in take or ()))))
 
     def forget(self, numbers: Sequence[int]) -> None:
@@ -281,14 +283,15 @@ def _event(line: int, data: Mapping[str, Any]) -> Event:
 
 
 def _number(key: str, text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 18 or str(int(text)) != text:
+    digits = text.isascii() and text.isdigit() and len(text) <= len(str(_LARGEST))
+    if not digits or str(int(text)) != text:
         raise InputError(None, key, text, "the number of a claim")
     return int(text)
 
 
 def _written(key: str, number: object) -> int:
     """A claim's number that ``_number`` will read again."""
-    return fields.number(key, number, 1, 10**18 - 1)
+    return fields.number(key, number, 1, _LARGEST)
 
 
 def _open(path: str) -> FileIO:

@@ -37,12 +37,11 @@ def host_indices(hosts: Hosts, n_hosts: int) -> npt.NDArray[np.uint32] | None:
     """Indices as the engine reads them; ``None``: all hosts. One may stand more than once."""
     if hosts is None:
         return None
-    if (
-        isinstance(hosts, range)
-        and hosts
-        and not 0 <= min(hosts[0], hosts[-1]) <= max(hosts[0], hosts[-1]) < n_hosts
-    ):  # looked at before it is written out
-        raise MisuseError(f"hosts: expected indices from 0 to {n_hosts - 1}")
+    beyond = f"hosts: expected indices from 0 to {n_hosts - 1}"
+    if isinstance(hosts, range) and hosts:  # looked at before it is written out
+        every = range(n_hosts)
+        if hosts[0] not in every or hosts[-1] not in every:
+            raise MisuseError(beyond)
     try:
         given = np.asarray(hosts)
     except ValueError:  # rows of unlike lengths
@@ -53,7 +52,7 @@ def host_indices(hosts: Hosts, n_hosts: int) -> npt.NDArray[np.uint32] | None:
             "numpy.flatnonzero() of a mask is one"
         )
     if given.size and (int(given.min()) < 0 or int(given.max()) >= n_hosts):
-        raise MisuseError(f"hosts: expected indices from 0 to {n_hosts - 1}")
+        raise MisuseError(beyond)
     return np.ascontiguousarray(given, dtype=np.uint32)
 
 

@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Self
 
 from numafit.errors import InputError
 from numafit.extras import need
-from numafit.readers import bounds, checks
+from numafit.readers import bounds
 from numafit.readers.oslo_files import OsloFiles, of_type
 from numafit.readers.sqlite_file import NO_MEMORY, open_sqlite
 
@@ -124,8 +124,8 @@ class Database:
             return 0
         try:
             found = int(value)
-            if found == value:
-                return checks.whole(key, found, 0, most)
+            if found == value and 0 <= found <= most:
+                return found
         except (TypeError, ValueError, OverflowError):
             pass
         raise InputError(self.name, key, value, f"a whole number from 0 to {most}")
@@ -179,10 +179,8 @@ class Database:
             # why a database cannot be reached stands at the end
             told.shown = _REASON
             raise told from None
-        except (sa.exc.SQLAlchemyError, sqlite3.Error, UnicodeError) as error:
-            raise InputError(self.name, None, str(error), self.kind.what) from None
-        except MemoryError:
-            raise InputError(self.name, None, NO_MEMORY, self.kind.what) from None
+        except (sa.exc.SQLAlchemyError, sqlite3.Error, UnicodeError, MemoryError) as error:
+            raise InputError(self.name, None, str(error) or NO_MEMORY, self.kind.what) from None
         except ModuleNotFoundError as error:
             raise InputError(
                 self.name,

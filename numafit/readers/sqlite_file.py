@@ -16,7 +16,8 @@ _COMPUTED = (
 )
 _STEPS = 10_000
 NO_MEMORY = "out of memory, or damaged"
-"""SQLite says of a file whose lengths are wrong that it wants memory."""
+"""What a MemoryError of SQLite's stands for, which has no text: it says of a file whose lengths are
+wrong that it wants memory."""
 
 
 def open_sqlite(path: str, name: str, makers: str) -> sqlite3.Connection:

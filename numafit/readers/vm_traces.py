@@ -122,7 +122,7 @@ def _azure_guests(
                 else:
                     trace.pass_over("its type does not run on this machine")
     except (sqlite3.Error, UnicodeError, MemoryError) as error:
-        reason = NO_MEMORY if isinstance(error, MemoryError) else str(error)
+        reason = str(error) or NO_MEMORY
         raise InputError(
             file, None, reason, "Azure's tables vm and vmType", "See read_azure."
         ) from None

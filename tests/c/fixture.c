@@ -198,3 +198,20 @@ nf_status fit(const nf_fleet *fleet, uint32_t host, const nf_request *request,
     free(scratch.memory);
     return status;
 }
+
+nf_scratch scratch_for(const nf_fleet *fleet, const nf_request *request, int fill) {
+    nf_scratch scratch = {.bytes = nf_capacity_bytes(fleet, request)};
+    scratch.memory = malloc(scratch.bytes);
+    memset(scratch.memory, fill, scratch.bytes);
+    return scratch;
+}
+
+uint32_t capacity_of(const nf_fleet *fleet, const nf_request *request, uint32_t cap) {
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_scratch scratch = scratch_for(fleet, request, 0);
+    uint32_t count = 0;
+    nf_status status =
+        nf_capacity(fleet, &(nf_hosts){NULL, 0, 1}, request, &o, cap, &scratch, &count);
+    free(scratch.memory);
+    return status == NF_OK ? count : UINT32_MAX;
+}

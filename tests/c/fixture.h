@@ -46,4 +46,10 @@ void answer_make(answer *a);
 nf_status fit(const nf_fleet *fleet, uint32_t host, const nf_request *request,
               const nf_options *options, answer *out, nf_reason *why);
 
+/* Scratch memory for any call about the request, each byte of it fill: to be freed. */
+nf_scratch scratch_for(const nf_fleet *fleet, const nf_request *request, int fill);
+
+/* nf_capacity() of host 0, without limits. */
+uint32_t capacity_of(const nf_fleet *fleet, const nf_request *request, uint32_t cap);
+
 #endif

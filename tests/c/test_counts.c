@@ -1,6 +1,4 @@
 /* Cells that are overcommitted until their columns can count no more; worked out by hand. */
-#include <stdlib.h>
-
 #include "check.h"
 #include "fixture.h"
 
@@ -9,16 +7,6 @@ enum { GUESTS = 2047 };
 
 static nf_guest_cell shared(int64_t memory) {
     return (nf_guest_cell){.memory = memory, .n_shared = 1, .policy = NF_POLICY_SHARED};
-}
-
-static uint32_t capacity_of(fixture *f, const nf_request *r, uint32_t cap) {
-    nf_options o = {.limits = NF_LIMITS_NONE};
-    nf_scratch scratch = {.bytes = nf_capacity_bytes(&f->fleet, r)};
-    uint32_t count = 0;
-    scratch.memory = malloc(scratch.bytes);
-    CHECK(nf_capacity(&f->fleet, &(nf_hosts){NULL, 0, 1}, r, &o, cap, &scratch, &count) == NF_OK);
-    free(scratch.memory);
-    return count;
 }
 
 static void claims_end_before_a_column_overflows(void) {
@@ -44,10 +32,10 @@ static void capacity_is_that_of_claiming(void) {
     fixture_make(&f, 1);
     nf_guest_cell cells[] = {shared(4096), shared(4096), shared(2048)};
     nf_request one = request_of(cells, 1), two = request_of(cells, 2);
-    CHECK(capacity_of(&f, &one, 5000) == GUESTS && capacity_of(&f, &one, 9) == 9);
-    CHECK(capacity_of(&f, &two, 5000) == GUESTS && capacity_of(&f, &two, 70000) == GUESTS);
+    CHECK(capacity_of(&f.fleet, &one, 5000) == GUESTS && capacity_of(&f.fleet, &one, 9) == 9);
+    CHECK(capacity_of(&f.fleet, &two, 5000) == GUESTS && capacity_of(&f.fleet, &two, 70000) == GUESTS);
     nf_request unlike = request_of(cells + 1, 2); /* each to the cell where the other is not */
-    CHECK(capacity_of(&f, &unlike, 5000) == GUESTS && capacity_of(&f, &unlike, 9) == 9);
+    CHECK(capacity_of(&f.fleet, &unlike, 5000) == GUESTS && capacity_of(&f.fleet, &unlike, 9) == 9);
     fixture_free(&f);
 }
 
@@ -69,7 +57,7 @@ static void memory_counts_beside_cpus_and_pages(void) {
         for (uint32_t c = 0; c < 2; c++) f.fleet.cell_memory_used[c] = NF_MAX_AMOUNT - 100;
         nf_derive(&f.fleet, 0, 2, NULL);
         CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
-        uint32_t counted = capacity_of(&f, &r, 5);
+        uint32_t counted = capacity_of(&f.fleet, &r, 5);
         while (fit(&f.fleet, 0, &r, &o, &a, NULL) == NF_OK &&
                nf_claim(&f.fleet, 0, &r, &a.placement, NULL) == NF_OK)
             claimed++;
@@ -94,8 +82,8 @@ static void a_small_cap_ends_there_too(void) {
     }
     nf_derive(&f.fleet, 0, 2, NULL);
     CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
-    CHECK(capacity_of(&f, &two, 9) == 7 && capacity_of(&f, &two, 7) == 7);
-    CHECK(capacity_of(&f, &two, 6) == 6);
+    CHECK(capacity_of(&f.fleet, &two, 9) == 7 && capacity_of(&f.fleet, &two, 7) == 7);
+    CHECK(capacity_of(&f.fleet, &two, 6) == 6);
     fixture_free(&f);
 }
 
@@ -113,8 +101,8 @@ static void large_pages_are_counted_as_small_ones_are(void) {
     CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
     nf_guest_cell cells[] = {shared(1 << 21), shared(1 << 20)};
     nf_request one = request_of(cells, 1), unlike = request_of(cells, 2);
-    CHECK(capacity_of(&f, &one, 5000) == GUESTS && capacity_of(&f, &one, 9) == 9);
-    CHECK(capacity_of(&f, &unlike, 5000) == GUESTS);
+    CHECK(capacity_of(&f.fleet, &one, 5000) == GUESTS && capacity_of(&f.fleet, &one, 9) == 9);
+    CHECK(capacity_of(&f.fleet, &unlike, 5000) == GUESTS);
     fixture_free(&f);
 }
 
@@ -142,13 +130,13 @@ static void memory_stays_a_number_of_kib(void) {
     CHECK(nf_claim(&f.fleet, 0, &r, &a.placement, &why) == NF_STALE);
     CHECK(nf_fleet_check(&f.fleet, NULL) == NF_OK);
     CHECK(nf_release(&f.fleet, 0, &r, &a.placement, &why) == NF_OK);
-    CHECK(capacity_of(&f, &r, UINT32_MAX) == 1);
+    CHECK(capacity_of(&f.fleet, &r, UINT32_MAX) == 1);
     cell.memory = most / 1024;
-    CHECK(capacity_of(&f, &r, 5000) == 1024 && capacity_of(&f, &r, 1024) == 1024);
+    CHECK(capacity_of(&f.fleet, &r, 5000) == 1024 && capacity_of(&f.fleet, &r, 1024) == 1024);
     /* of one vCPU each a hundred more can be counted: cell 1, which has no devices, comes first */
     f.fleet.cell_cpu_used[1] = INT32_MAX - 100;
     cell.memory = 1;
-    CHECK(capacity_of(&f, &r, 5000) == 100);
+    CHECK(capacity_of(&f.fleet, &r, 5000) == 100);
     fixture_free(&f);
 }
 

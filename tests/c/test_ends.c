@@ -9,13 +9,6 @@
 
 #define COLUMN(f, type, name) ((type *)(uintptr_t)(f)->fleet.name)
 
-static nf_scratch scratch_for(const nf_fleet *f, const nf_request *r, int fill) {
-    nf_scratch scratch = {.bytes = nf_capacity_bytes(f, r)};
-    scratch.memory = malloc(scratch.bytes);
-    memset(scratch.memory, fill, scratch.bytes);
-    return scratch;
-}
-
 static void as_many_networks_as_there_may_be(void) {
     fixture f;
     answer a;
@@ -241,17 +234,12 @@ static void a_class_that_the_request_does_not_take(void) {
 /* Two cells of eight free CPUs: as many guests of two, in whichever pages they have no memory. */
 static void guests_without_memory_are_counted_by_their_cpus(void) {
     fixture f;
-    const nf_options o = {.limits = NF_LIMITS_NONE};
     fixture_make(&f, 1);
     for (int64_t pages = NF_PAGES_ANY; pages <= NF_PAGES_NONE; pages++) {
-        uint32_t count = 0;
         nf_guest_cell cell = pinned(2, 0);
         cell.page_kib = pages;
         nf_request r = request_of(&cell, 1);
-        nf_scratch scratch = scratch_for(&f.fleet, &r, 0);
-        CHECK(nf_capacity(&f.fleet, &(nf_hosts){NULL, 0, 1}, &r, &o, 99, &scratch, &count) == NF_OK);
-        CHECK(count == 8);
-        free(scratch.memory);
+        CHECK(capacity_of(&f.fleet, &r, 99) == 8);
     }
     fixture_free(&f);
 }
@@ -369,10 +357,7 @@ static void a_core_as_wide_as_a_word(void) {
     nf_request both = request_of(two, 2);
     f.fleet.pinned[1] = 7;
     nf_derive(&f.fleet, 0, 2, NULL);
-    uint32_t counted = 0, claimed = 0;
-    nf_scratch scratch = scratch_for(&f.fleet, &both, 0);
-    CHECK(nf_capacity(&f.fleet, &(nf_hosts){NULL, 0, 1}, &both, &o, 99, &scratch, &counted) == NF_OK);
-    free(scratch.memory);
+    uint32_t counted = capacity_of(&f.fleet, &both, 99), claimed = 0;
     while (fit(&f.fleet, 0, &both, &o, &a, NULL) == NF_OK &&
            nf_claim(&f.fleet, 0, &both, &a.placement, NULL) == NF_OK)
         claimed++;

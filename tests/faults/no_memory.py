@@ -16,8 +16,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import nanoarrow
-
 from numafit import Fleet, MisuseError, Request, _engine
 from tests.faults.fleets import make_fleet, make_request
 from tests.faults.worlds import WORLDS, World, fault, state
@@ -31,7 +29,6 @@ Verb = Callable[[Fleet, Request, list[Any]], object]
 
 SAVED = str(FOLDER / "saved.npz")
 make_fleet().save(SAVED)
-SENDER = make_fleet()
 INFOS = list(make_fleet().hostinfos())
 
 VERBS: dict[str, Verb] = {
@@ -62,19 +59,9 @@ OTHERS = (
 )  # fmt: skip
 
 
-def from_arrow(_folder: Path) -> World:
-    """The stream is there before: who makes arrays, be it pyarrow's C++ or nanoarrow's C, ends the
-    process where it has no memory."""
-    stream = nanoarrow.c_array_stream(SENDER)
-    return World(make_fleet(), lambda: Fleet.from_arrow(stream), [])
-
-
-ALL_WORLDS = {"from_arrow": from_arrow, **WORLDS}
-
-
 def world_of(name: str) -> World:
-    if name in ALL_WORLDS:
-        return ALL_WORLDS[name](FOLDER)
+    if name in WORLDS:
+        return WORLDS[name](FOLDER)
     fleet, request = make_fleet(), make_request()
     held = fleet.claim_all(fleet.fit(request))
     verb = VERBS[name]
@@ -151,7 +138,7 @@ def wrong_with(name: str, n: int, after: Any) -> str | None:
 def main() -> None:
     watch_the_binding()
     rng = random.Random(3)
-    for name in sys.argv[3:] or (*VERBS, *ALL_WORLDS):
+    for name in sys.argv[3:] or (*VERBS, *WORLDS):
         wrong_with(name, 0, None)  # whatever it keeps for the next time
         after = state(Run(name, 0).world)
         last = 1

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import nanoarrow
+
 from numafit import (
     Fleet,
     GuestCell,
@@ -240,12 +242,19 @@ def travel(folder: Path) -> World:
     return World(fleet, verb, held)
 
 
+def from_arrow(_folder: Path) -> World:
+    """The stream is there before: who makes arrays, be it pyarrow's C++ or nanoarrow's C, ends the
+    process where it has no memory."""
+    stream = nanoarrow.c_array_stream(make_fleet())
+    return World(make_fleet(), lambda: Fleet.from_arrow(stream))
+
+
 WORLDS: dict[str, Callable[[Path], World]] = {
     world.__name__: world
     for world in (
         add, replace_in_place, replace_by_another_shape, replace_and_lose, replace_with_journal,
         remove, remove_with_journal, bring_back, set_host, update_rows, compact, copies,
         release_in_fork, adopt, adopt_in_usage, claim_with_journal, release_with_journal,
-        adopt_to_journal, travel,
+        adopt_to_journal, travel, from_arrow,
     )
 }  # fmt: skip

@@ -81,7 +81,6 @@ LEFT_OUT = {
 }
 """Ways that leave out hosts that were removed."""
 
-
 BY_VALUE = ("arrow", "hosts")
 """Ways that tell of no pool whose devices are all in use; so its claims are not found again."""
 
@@ -152,8 +151,8 @@ class HandedOver:
 
     @invariant()
     def what_was_handed_over_stays_as_it_was(self) -> None:
-        if getattr(self, "before", None) is not None:
-            fleet, infos, names = self.before  # type: ignore[misc]
+        if self.before is not None:
+            fleet, infos, names = self.before
             assert fleet.check() is None
             assert list(fleet.hostinfos()) == infos
             assert fleet.names == names
@@ -163,7 +162,8 @@ class HandedOver:
         there = [info.name for info in self.truth if info is not None]
         anew = built_anew(self.truth, self.held)
         asking = [make_request(dice, True), make_request(dice, False)]
-        asking += dice.sample(of := of_what_is_there(anew), min(len(of), 2))
+        others = of_what_is_there(anew)
+        asking += dice.sample(others, min(len(others), 2))
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "fleet"
             shared.write(self.fleet, file)

@@ -66,6 +66,27 @@ class RowsCome:
         rows = [row_of(info) for info in infos.values()]
         self.put(list(infos.values()), self.fleet.update_rows(rows, claims="on top"))
 
+    def in_use_of_some(
+        self, dice: random.Random, host: int, base: HostInfo
+    ) -> tuple[list[Claim], HostInfo, list[str]]:
+        """All claims of the host; ``base`` with what some of them use; which of them it holds."""
+        mine = [claim for claim in self.held if claim.host == host]
+        some = [claim.to_json() for claim in mine if dice.random() < 0.7]
+        told = Fleet([base])
+        known = told.adopt(some, usage="on top").claims
+        return mine, told.hostinfo(0), [claim.to_json() for claim in known]
+
+    def keep_those(self, host: int, base: HostInfo, mine: list[Claim], known: list[str]) -> None:
+        """The host was told with what ``known`` claims use. Where others are found in that, which
+        nothing tells from them, all are given back."""
+        kept = [claim for claim in mine if claim.state == "held"]
+        if sorted(claim.to_json() for claim in kept) == sorted(known):
+            self.truth[host] = base
+        else:
+            self.fleet.release(kept)
+            self.held = [claim for claim in self.held if claim not in kept]
+            self.truth[host] = self.fleet.hostinfo(host)
+
     @rule(dice=DICE)
     def rows_come_with_usage(self, dice: random.Random) -> None:
         """Of some of the claims, as nova-compute has told of them so far."""
@@ -75,23 +96,13 @@ class RowsCome:
         info = self.truth[host]
         assert info is not None
         base = told_by_rows(info)
-        mine = [claim for claim in self.held if claim.host == host]
-        some = [claim for claim in mine if dice.random() < 0.7]
-        told = Fleet([base])
-        known = told.adopt([claim.to_json() for claim in some], usage="on top")
-        row = told_by_rows(told.hostinfo(0))
+        mine, told, known = self.in_use_of_some(dice, host, base)
+        row = told_by_rows(told)
         result = self.fleet.update_rows([row_of(row)])
         assert result.changed == (info.name,)
         self.drop(result.lost)
-        kept = [claim for claim in mine if claim.state == "held"]
-        now = self.fleet.hostinfo(host)
-        assert now.cells == row.cells
-        if {claim.to_json() for claim in kept} == {claim.to_json() for claim in known.claims}:
-            self.truth[host] = base
-        else:  # others are told from them by nothing
-            self.fleet.release(kept)
-            self.held = [claim for claim in self.held if claim not in kept]
-            self.truth[host] = self.fleet.hostinfo(host)
+        assert self.fleet.hostinfo(host).cells == row.cells
+        self.keep_those(host, base, mine, known)
 
     @rule(dice=DICE)
     def a_row_that_cannot_be_changes_nothing(self, dice: random.Random) -> None:

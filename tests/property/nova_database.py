@@ -11,11 +11,12 @@ from typing import Any
 
 from numafit import HostInfo, PciPool
 from numafit.model.hostinfo import HostCell
+from tests.unit.nova_tables import TABLES, wrapped
 
-_NODES = (
-    "id INTEGER PRIMARY KEY, host TEXT, hypervisor_hostname TEXT, numa_topology TEXT, "
-    "pci_stats TEXT, cpu_allocation_ratio FLOAT, ram_allocation_ratio FLOAT, deleted INTEGER, "
-    "created_at TEXT, updated_at TEXT"
+_NODES = f"{TABLES['compute_nodes']}, created_at TEXT, updated_at TEXT"
+_PLACE = (
+    *("host", "hypervisor_hostname", "numa_topology", "pci_stats", "cpu_allocation_ratio"),
+    *("ram_allocation_ratio", "updated_at", "deleted"),
 )
 Row = tuple[str, str, str, float | None, float | None]
 
@@ -27,17 +28,12 @@ def told_by_rows(info: HostInfo) -> HostInfo:
 
 
 def row_of(info: HostInfo) -> Row:
-    cells = [_wrapped("NUMACell", "1.5", _cell(cell)) for cell in info.cells]
-    topology = _wrapped("NUMATopology", "1.2", {"cells": cells})
-    pools = [_wrapped("PciDevicePool", "1.1", _pool(pool)) for pool in info.pci_pools or ()]
-    stats = _wrapped("PciDevicePoolList", "1.1", {"objects": pools})
+    cells = [wrapped("NUMACell", "1.5", _cell(cell)) for cell in info.cells]
+    topology = wrapped("NUMATopology", "1.2", {"cells": cells})
+    pools = [wrapped("PciDevicePool", "1.1", _pool(pool)) for pool in info.pci_pools or ()]
+    stats = wrapped("PciDevicePoolList", "1.1", {"objects": pools})
     ratios = info.cpu_allocation_ratio, info.ram_allocation_ratio
     return info.name, json.dumps(topology), json.dumps(stats), *ratios
-
-
-def _wrapped(name: str, version: str, data: dict[str, Any]) -> dict[str, Any]:
-    about = {"nova_object.name": name, "nova_object.namespace": "nova"}
-    return {**about, "nova_object.version": version, "nova_object.data": data}
 
 
 def _cell(cell: HostCell) -> dict[str, Any]:
@@ -55,8 +51,8 @@ def _cell(cell: HostCell) -> dict[str, Any]:
         "memory_usage": cell.memory_usage,
         "pinned_cpus": sorted(cell.pinned_cpus),
         "siblings": [sorted(core) for core in cell.siblings],
-        "mempages": [_wrapped("NUMAPagesTopology", "1.1", one) for one in pages],
-        "network_metadata": _wrapped("NetworkMetadata", "1.0", network),
+        "mempages": [wrapped("NUMAPagesTopology", "1.1", one) for one in pages],
+        "network_metadata": wrapped("NetworkMetadata", "1.0", network),
         "socket": cell.socket,
     }
 
@@ -88,18 +84,15 @@ class Database:
         """``later``: than the last change, and not within the same second."""
         self._moment += later
         name, *row = row_of(info)
-        values = name, name, *row, f"2026-01-01 {self._moment // 60:02}:{self._moment % 60:02}:00"
-        place = "host, hypervisor_hostname, numa_topology, pci_stats, cpu_allocation_ratio, "
-        place += "ram_allocation_ratio, updated_at, deleted"
+        moment = f"2026-01-01 {self._moment // 60:02}:{self._moment % 60:02}:00"
+        values = name, name, *row, moment, 0
+        place, marks = ", ".join(_PLACE), ", ".join("?" * len(_PLACE))
         with closing(sqlite3.connect(self.file)) as connection, connection:
             if name in self.nodes:
-                names = [one.strip() for one in place.split(",")]
-                sets = ", ".join(f"{one}=?" for one in names)
-                query = f"UPDATE compute_nodes SET {sets} WHERE host=? AND deleted=0"
-                connection.execute(query, (*values, 0, name))
+                query = f"UPDATE compute_nodes SET ({place}) = ({marks}) WHERE host=? AND deleted=0"
+                connection.execute(query, (*values, name))
             else:
-                query = f"INSERT INTO compute_nodes ({place}) VALUES ({','.join('?' * 8)})"
-                connection.execute(query, (*values, 0))
+                connection.execute(f"INSERT INTO compute_nodes ({place}) VALUES ({marks})", values)
         self.nodes[name] = info
 
     def delete(self, name: str) -> None:

@@ -146,22 +146,11 @@ class Living(RowsCome, HandedOver, RuleBasedStateMachine):
         info = self.truth[host]
         assert info is not None
         base = info if dice.random() < 0.6 else some_host(dice, info.name)
-        mine = [claim for claim in self.held if claim.host == host]
-        some = [claim for claim in mine if dice.random() < 0.7]
-        told = Fleet([base])
-        known = told.adopt([claim.to_json() for claim in some], usage="on top")
-        taken = {claim.to_json() for claim in known.claims}
-        row = told.hostinfo(0)
+        mine, row, known = self.in_use_of_some(dice, host, base)
         result = self.fleet.replace(host, row)
         assert comparable(self.fleet.hostinfo(host)) == comparable(row)
         self.drop(result.lost)
-        kept = [claim for claim in mine if claim.state == "held"]
-        if {claim.to_json() for claim in kept} == taken and len(kept) == len(known.claims):
-            self.truth[host] = base
-        else:  # others are told from them by nothing
-            self.fleet.release(kept)
-            self.held = [claim for claim in self.held if claim not in kept]
-            self.truth[host] = self.fleet.hostinfo(host)
+        self.keep_those(host, base, mine, known)
 
     @rule(dice=DICE)
     def remove(self, dice: random.Random) -> None:
