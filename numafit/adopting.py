@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from numafit._engine import HostCopy, ManyHosts
+from numafit._engine import HostCopy, ManyHosts, or_undo
 from numafit.claims import Claim, give_back, take_named, write_taken
 from numafit.columns.columns import DevicesTaken, Position
 from numafit.errors import InputError, MisuseError, StalePlacement, shorten
@@ -118,13 +118,16 @@ class Adopting:
             engine.hold([claim])
             return
         before = journal.position
-        try:
+
+        def hold() -> None:
             engine.hold([claim])
             write_taken(journal, [claim], instead)
-        except BaseException:
+
+        def undo() -> None:
             if journal.position == before and claim.state == "held":
                 engine.settle([], [claim])
-            raise
+
+        or_undo(hold, undo)
 
     def _placed(self, host: int, holding: Holding, counted: bool) -> Claim | str:
         columns = self._engine.columns

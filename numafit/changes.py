@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from numafit._engine import as_one, or_undo
 from numafit._header import REMOVED_CLASS
 from numafit.adopting import IN_USAGE, counted
-from numafit.as_one import as_one
 from numafit.changing import Change, Kind, Target, freeze, kind_of, move_claims
 from numafit.claims import Claim
 from numafit.columns.in_order import tidy
@@ -205,7 +205,8 @@ class Changes(KeptClaims):
             becomes = np.where(there, np.cumsum(there) - 1, -1)
             if columns.tidy:
                 return becomes
-            try:
+
+            def move() -> None:
                 engine.stop()
                 claims = self._claims_with_holdings()
                 made = tidy(columns)
@@ -218,10 +219,12 @@ class Changes(KeptClaims):
                     lambda: not engine.stopped,
                     lambda: move_claims(engine, claims, becomes),
                 )
-            except BaseException:
+
+            def as_before() -> None:
                 if engine.stopped:
                     engine.go_on({})
-                raise
+
+            or_undo(move, as_before)
         return becomes
 
     def sync(self, database: NovaDb | str, claims: str = IN_USAGE, alone: bool = False) -> Changed:

@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from numafit._engine import HostDraft, ManyHosts
+from numafit._engine import HostDraft, ManyHosts, as_one, or_undo
 from numafit._header import REMOVED_CLASS
-from numafit.as_one import as_one
 from numafit.claims import Claim, write_taken
 from numafit.columns import Columns
 from numafit.columns.gather import Gatherer
@@ -111,11 +110,14 @@ class Change:
     def _gather(self, targets: Sequence[Target]) -> Gatherer:
         """The sources in the fleet's numbers, of which C has all."""
         living, columns = self._living, self._columns
-        with living.learning():
+
+        def learn() -> tuple[Gatherer, list[int]]:
             gathered = self._kind.gatherer(living.tables)
             for target in targets:
                 self._kind.add(gathered, target.source)
-            page_kib = living.page_sizes(gathered)
+            return gathered, living.page_sizes(gathered)
+
+        gathered, page_kib = or_undo(learn, living.as_known())
         apart, new = [], 0
         for n, target in enumerate(targets):
             sizes = _sizes(gathered, n)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from numafit._engine import Engine, Hold, Placed
-from numafit.as_one import as_one
+from numafit._engine import Engine, Hold, Placed, as_one, or_undo
 from numafit.columns.columns import DevicesTaken
 from numafit.errors import StalePlacement
 from numafit.holding import Draw, Holding, bare
@@ -97,16 +96,19 @@ def take_named(
         engine.claim(claims, later)
         return
     before = journal.position
-    try:
+
+    def take() -> None:
         engine.claim(claims, later)
         write_taken(journal, claims, instead)
-    except BaseException:
+
+    def undo() -> None:
         if journal.position == before and all(claim.state == "held" for claim in claims):
-            later = {}
+            named: DevicesTaken = {}
             for claim in claims:
-                engine.columns.unname_devices(claim.pci, later)
-            engine.give_back(claims, later)
-        raise
+                engine.columns.unname_devices(claim.pci, named)
+            engine.give_back(claims, named)
+
+    or_undo(take, undo)
 
 
 def write_taken(journal: Journal, claims: Sequence[Claim], instead: Sequence[int] = ()) -> None:
@@ -146,11 +148,15 @@ def give_back(engine: Engine, claims: Sequence[Claim]) -> None:
             if claim.number is not None and claim.state == "held"
         }
         before = journal.position
-        try:
+
+        def give() -> None:
             if held:
                 journal.write(give=list(held))
             engine.give_back(list(claims), later)
-        except BaseException:
-            if journal.position != before and any(claim.state == "held" for claim in claims):
+
+        def undo() -> None:
+            given = journal.position.line == before.line + 1
+            if given and any(claim.state == "held" for claim in claims):
                 journal.write(take=held)
-            raise
+
+        or_undo(give, undo)

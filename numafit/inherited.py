@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from weakref import WeakSet
 
-from numafit._engine import ManyHosts
+from numafit._engine import ManyHosts, as_one, or_undo
 from numafit.adopting import Adopting
-from numafit.as_one import as_one
 from numafit.claims import Claim, give_back
 from numafit.errors import MisuseError, StalePlacement
 from numafit.moments import unchanged
@@ -22,7 +21,8 @@ def release(engine: ManyHosts, claims: Sequence[Claim]) -> None:
     columns = engine.columns
     with columns.changes_lock, unchanged(engine):
         gone: WeakSet[Claim] = WeakSet() if columns.gone is None else columns.gone.copy()
-        try:
+
+        def give() -> None:
             own = [_own(engine, claim) for claim in claims]
             gone.update(claim.before for claim in own if claim.before is not None)
 
@@ -36,7 +36,8 @@ def release(engine: ManyHosts, claims: Sequence[Claim]) -> None:
                 lambda: all(claim.state == "released" for claim in own),
                 forget,
             )
-        except BaseException:
+
+        def undo() -> None:
             left = [
                 own
                 for host in engine.claimed_hosts()
@@ -44,7 +45,8 @@ def release(engine: ManyHosts, claims: Sequence[Claim]) -> None:
                 if isinstance(own, Claim) and own.before in claims
             ]
             engine.settle([], left)
-            raise
+
+        or_undo(give, undo)
 
 
 def _own(engine: ManyHosts, claim: Claim) -> Claim:

@@ -14,11 +14,12 @@ import secrets
 import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from io import FileIO
-from typing import Any, NamedTuple, Self
+from typing import Any, BinaryIO, NamedTuple, Self
 
+from numafit._engine import Under, as_one, or_undo
 from numafit.columns.columns import Position
 from numafit.columns.drafts import draft_of
 from numafit.errors import InputError, MisuseError
@@ -92,11 +93,9 @@ class Journal:
         """Is this the process that opened it?"""
         return os.getpid() == self._owner
 
-    @contextmanager
-    def locked(self) -> Iterator[Journal]:
+    def locked(self) -> AbstractContextManager[Self]:
         """While no other thread writes."""
-        with self.lock:
-            yield self
+        return Under(self.lock, self)
 
     @property
     def position(self) -> Position:
@@ -154,29 +153,45 @@ class Journal:
         before this no longer goes with it; so save first."""
         with self.lock:
             (summed,) = self.events(self.position)
-            with draft_of(self.path) as draft:
-                draft.write(_line(_head(self._id, self._at.line, self._at.next, summed.take)))
-            self._file.close()
-            self._file = _open(self.path)
-            self._read()
+            at, before = self._at, self._file
+            head = _line(_head(self._id, at.line, at.next, summed.take))
+            after: list[FileIO] = []
+
+            def replace() -> None:
+                with draft_of(self.path) as draft:
+                    draft.write(head)
+                    draft.flush()
+                    after.append(_kept_open(draft))
+
+            def go_on() -> None:
+                self._file, self._from, self._at = after[0], at.line, at._replace(end=len(head))
+                before.close()
+
+            try:
+                as_one(replace, lambda: bool(after) and _is_at(self.path, after[0]), go_on)
+            finally:
+                for made in after:
+                    if made is not self._file:
+                        made.close()
 
     def _append(self, data: dict[str, Any], following: int) -> None:
         if not self.here:
             raise MisuseError(f"{self.path}: the journal is written by the process that opened it")
         if self._file.closed:
             raise MisuseError(f"{self.path}: the journal is closed")
-        text = memoryview(_line(data))
-        after = At(self._at.line + 1, following, self._at.end + len(text))
-        try:
+        line = _line(data)
+        after = At(self._at.line + 1, following, self._at.end + len(line))
+
+        def write() -> None:
+            text = memoryview(line)
             while text:
                 text = text[os.write(self._file.fileno(), text) :]
             if self._fsync:
                 os.fdatasync(self._file.fileno())
             self._at = after
-        except BaseException:
-            # a part of the line may stand there: the next one must not follow it
-            os.ftruncate(self._file.fileno(), self._at.end)
-            raise
+
+        # a part of the line may stand there: the next one must not follow it
+        or_undo(write, lambda: os.ftruncate(self._file.fileno(), self._at.end))
 
     def _read(self) -> None:
         name, first, at = "", 0, At(0, 1, 0)
@@ -251,6 +266,20 @@ def _head(name: str, line: int, following: int, held: Mapping[int, Holding]) -> 
         "next": following,
         "held": {str(number): one.as_dict() for number, one in held.items()},
     }
+
+
+def _kept_open(draft: BinaryIO) -> FileIO:
+    """To write to once the draft is closed: no other process can lock it in between."""
+    handle = os.dup(draft.fileno())
+    fcntl.fcntl(handle, fcntl.F_SETFL, fcntl.fcntl(handle, fcntl.F_GETFL) | os.O_APPEND)
+    return FileIO(handle, "a")
+
+
+def _is_at(path: str, file: FileIO) -> bool:
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
 
 
 def _line(data: dict[str, Any]) -> bytes:

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from array import array
 from collections import defaultdict, deque
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,15 +58,13 @@ class Living:
             self.tail_word = int(columns.cell_mask_at[last]) + layout.n_words
         columns.cell_mask_at[self.tail_cell :] = counts["n_mask_words"]
 
-    @contextmanager
-    def learning(self) -> Iterator[None]:
-        """The tables are as they were, if this ends with an error."""
+    def as_known(self) -> Callable[[], None]:
+        """What leaves in the tables what they have now, as often as it is called."""
         tables = self.tables
         sizes = [(known, len(known)) for known in _grown_by_hosts(tables)]
         layouts = len(tables.layouts.all)
-        try:
-            yield
-        except BaseException:
+
+        def cut() -> None:
             tables.layouts.cut(layouts)
             for known, size in sizes:
                 if isinstance(known, dict):
@@ -75,7 +72,8 @@ class Living:
                         known.popitem()
                 else:
                     del known[size:]
-            raise
+
+        return cut
 
     def take(self, cells: int, words: int, pools: int) -> Place:
         """Ranges that no host has; raises ``Full``."""

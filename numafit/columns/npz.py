@@ -39,9 +39,11 @@ _BROKEN = (
     KeyError,
     NotImplementedError,
     OverflowError,
-    RuntimeError,
     ValueError,
 )
+_ENCRYPTED = 1
+"""The bit of a member's flags: zipfile raises RuntimeError for it, as Python does where it has no
+memory for a lock."""
 _FOREIGN, _WHOLE = "something else", f"a {FORMAT}, whole"
 _HINT = "Write it anew with Fleet.save()."
 
@@ -151,6 +153,9 @@ def _members(file: str) -> tuple[dict[str, Any], dict[str, npt.NDArray[Any]]]:
             left -= member.file_size
             if member.compress_type != zipfile.ZIP_STORED or left < 0:
                 raise InputError(None, member.filename, None, "a member that is not packed", _HINT)
+            if member.flag_bits & _ENCRYPTED:
+                expected = "a member that is not encrypted"
+                raise InputError(None, member.filename, None, expected, _HINT)
         meta = json.loads(_array(members.read(f"{_META}.npy")).tobytes())
         if not isinstance(meta, dict) or meta.get("format") != FORMAT:
             raise InputError(None, "format", None, f"a {FORMAT}", _HINT)

@@ -99,14 +99,16 @@ def layouts_of(arrays: Arrays, shared: Column) -> list[Layout]:
             begin = ends - fields[n]
             hold_all(f"layouts.{at}", table[at], table[at] == begin, "layouts without a gap")
         parts.append(np.split(values, ends[:-1].astype(np.int64)) if len(ends) else [])
-    return [_layout(row, *own) for row, *own in zip(table, *parts, strict=True)]
+    # numpy ends the process where it has no memory for a field of a row
+    rows = [dict(zip(fields, row, strict=True)) for row in table.tolist()]
+    return [_layout(row, *own) for row, *own in zip(rows, *parts, strict=True)]
 
 
-def _layout(row: Any, slots: Column, words: Column, shared: Column) -> Layout:
+def _layout(row: dict[str, int], slots: Column, words: Column, shared: Column) -> Layout:
     cpus = slots.tolist()
     mask = int.from_bytes(words.astype("<u8").tobytes(), "little")
-    listed = int(row["n_cores"]) << int(row["shift"])
-    cores = [cpus[at : at + (1 << int(row["shift"]))] for at in range(0, listed, 1 << row["shift"])]
+    listed = row["n_cores"] << row["shift"]
+    cores = [cpus[at : at + (1 << row["shift"])] for at in range(0, listed, 1 << row["shift"])]
     try:
         made = lay_out(
             HostCell(
@@ -123,7 +125,7 @@ def _layout(row: Any, slots: Column, words: Column, shared: Column) -> Layout:
     hold("layout_cpus", made.cpus == cpus, cpus, "the slots of a cell, core by core")
     hold("layout_words", made.mask(made.dedicated) == mask, hex(mask), "a mask of CPUs")
     for name, value in made.numbers().items():
-        hold(f"layouts.{name}", row[name] == value, int(row[name]), str(int(value)))
+        hold(f"layouts.{name}", row[name] == value, row[name], str(int(value)))
     return made
 
 

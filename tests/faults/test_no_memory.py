@@ -18,7 +18,7 @@ from numafit import get_library_dir
 
 HERE = Path(__file__).parent
 TRIED = os.environ.get("NUMAFIT_ALLOCATIONS", "30")
-VERBS = 38
+VERBS = 40
 
 
 @pytest.mark.skipif(

@@ -4,6 +4,7 @@ whether its arrays have grown or not."""
 from __future__ import annotations
 
 import itertools
+import os
 import pickle
 import shutil
 from collections.abc import Callable
@@ -59,11 +60,25 @@ def journalled(journal: Journal) -> list[str]:
     return sorted(one.to_json() for one in summed.take.values())
 
 
+def _is_read(journal: Journal) -> bool:
+    """Does it write to the file that is there when it is opened again?"""
+    return os.path.samestat(os.stat(journal.path), os.fstat(journal._file.fileno()))
+
+
 def state(world: World) -> Any:
     return (
         [told(fleet) for fleet in (world.fleet, *world.others)],
         [claim.state for claim in world.held],
     )
+
+
+def locked(world: World) -> bool:
+    """Does this thread still hold a lock of a fleet or a journal?"""
+    locks: list[Any] = []
+    for fleet in (world.fleet, *world.others):
+        locks += (fleet._engine.columns.changes_lock, fleet._engine.columns.devices_lock)
+        locks += () if fleet.journal is None else (fleet.journal.lock,)
+    return any(lock._is_owned() for lock in locks)
 
 
 def fault(world: World) -> str | None:
@@ -72,6 +87,8 @@ def fault(world: World) -> str | None:
     for fleet in (world.fleet, *world.others):
         if wrong := fleet.check():
             return wrong
+        if fleet.journal is not None and not _is_read(fleet.journal):
+            return "a journal that writes to a file that nobody will read"
         there = [host for host, name in enumerate(fleet.names) if name]
         if [fleet.index(fleet.names[host]) for host in there] != there:
             return "a name that leads elsewhere"
@@ -218,6 +235,27 @@ def release_with_journal(folder: Path) -> World:
     return World(fleet, lambda: fleet.release(held[0]), held)
 
 
+def trim(folder: Path) -> World:
+    fleet, held = _journalled(folder)
+    journal = fleet.journal
+    assert journal is not None
+    fleet.release(held)
+    return World(fleet, journal.trim, held)
+
+
+def forget(folder: Path) -> World:
+    """A claim that could not be taken again."""
+    path = folder / f"{next(_NUMBERS)}.claims"
+    with Journal(path) as journal:
+        made = make_fleet()
+        made.adopt(journal)
+        made.claim(make_request(), host=1)
+    fleet, journal = make_fleet()[[0]], Journal(path)
+    (lost,) = fleet.adopt(journal).lost
+    assert lost.number is not None
+    return World(fleet, lambda: journal.forget([lost.number]))
+
+
 def adopt_to_journal(folder: Path) -> World:
     fleet, _held = _journalled(folder)
     other = make_fleet()
@@ -255,6 +293,6 @@ WORLDS: dict[str, Callable[[Path], World]] = {
         add, replace_in_place, replace_by_another_shape, replace_and_lose, replace_with_journal,
         remove, remove_with_journal, bring_back, set_host, update_rows, compact, copies,
         release_in_fork, adopt, adopt_in_usage, claim_with_journal, release_with_journal,
-        adopt_to_journal, travel, from_arrow,
+        trim, forget, adopt_to_journal, travel, from_arrow,
     )
 }  # fmt: skip

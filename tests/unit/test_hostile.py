@@ -327,6 +327,16 @@ def test_members_that_lie_upon_each_other_are_refused(tmp_path: Path) -> None:
         Fleet.load(path)
 
 
+def test_a_member_that_is_encrypted_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "fleet.npz"
+    Fleet([host_from_mapping(HOST)]).save(path)
+    data = bytearray(path.read_bytes())
+    data[data.index(b"PK\x01\x02") + 8] |= 1  # flags of the first member, in the directory
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="a member that is not encrypted"):
+        Fleet.load(path)
+
+
 def test_a_draft_whose_writer_is_gone_is_removed_by_the_next_save(tmp_path: Path) -> None:
     fleet = Fleet([host_from_mapping(HOST)])
     path = tmp_path / "fleet.npz"

@@ -92,6 +92,30 @@ def test_a_file_of_before_a_trim_or_of_another_journal_does_not_go_with_it(tmp_p
         Fleet.load(tmp_path / "f", claims=journal)
 
 
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, MemoryError, OSError])
+def test_a_trim_that_is_ended_once_the_new_file_is_there_goes_on_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: type[BaseException]
+) -> None:
+    def ended(_folder: Path) -> None:
+        raise fault
+
+    fleet = make_fleet()
+    with Journal(tmp_path / "j") as journal:
+        fleet.adopt(journal)
+        fleet.release(fleet.claim(REQUEST, host=2))
+        with monkeypatch.context() as meanwhile:
+            meanwhile.setattr("numafit.columns.drafts._sync", ended)
+            with pytest.raises(fault):
+                journal.trim()
+        with pytest.raises(InputError, match="no other process"):
+            Journal(tmp_path / "j")
+        fleet.claim(REQUEST, host=0)
+    assert (tmp_path / "j").read_bytes().count(b"\n") == 2
+    with Journal(tmp_path / "j") as journal:
+        again = make_fleet()
+        assert len(again.adopt(journal, usage="on top").claims) == 1
+
+
 def test_claims_on_a_host_that_is_not_there_stay_in_the_journal_until_adopted_or_forgotten(
     tmp_path: Path,
 ) -> None:
