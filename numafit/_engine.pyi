@@ -1,6 +1,5 @@
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
-from typing import Any, Generic, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy.typing as npt
 
@@ -12,21 +11,9 @@ from numafit.model.options import FitOptions
 from numafit.model.placement import PciAllocation, Placement, PlacementCell
 from numafit.model.refusal import Refusal
 
-_T = TypeVar("_T")
-
 BY: dict[str, int]
 
 def reasons() -> tuple[str, ...]: ...
-def as_one(
-    begin: Callable[[], object], begun: Callable[[], bool], rest: Callable[[], object]
-) -> bool: ...
-
-class Under(Generic[_T]):
-    def __init__(self, lock: AbstractContextManager[object], value: _T) -> None: ...
-    def __enter__(self) -> _T: ...
-    def __exit__(self, *unused: object) -> None: ...
-
-def or_undo(do: Callable[[], _T], undo: Callable[[], object]) -> _T: ...
 def fault(columns: Columns, derive: bool = True) -> str | None: ...
 
 class Prepared:

@@ -77,9 +77,6 @@ cdef object blank(type cls):
     return (<PyTypeObject *>cls).tp_new(cls, <PyObject *>(), NULL)
 
 
-include "_as_one.pxi"
-
-
 include "_options.pxi"
 
 

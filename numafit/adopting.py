@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from numafit._engine import HostCopy, ManyHosts, or_undo
+from numafit._as_one import or_undo
+from numafit._engine import HostCopy, ManyHosts
 from numafit.claims import Claim, give_back, take_named, write_taken
 from numafit.columns.columns import DevicesTaken, Position
 from numafit.errors import InputError, MisuseError, StalePlacement, shorten

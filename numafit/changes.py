@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from numafit._engine import as_one, or_undo
+from numafit._as_one import as_one, or_undo
 from numafit._header import REMOVED_CLASS
 from numafit.adopting import IN_USAGE, counted
 from numafit.changing import Change, Kind, Target, freeze, kind_of, move_claims

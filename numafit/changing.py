@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from numafit._engine import HostDraft, ManyHosts, as_one, or_undo
+from numafit._as_one import as_one, or_undo
+from numafit._engine import HostDraft, ManyHosts
 from numafit._header import REMOVED_CLASS
 from numafit.claims import Claim, write_taken
 from numafit.columns import Columns

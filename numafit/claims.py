@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from numafit._engine import Engine, Hold, Placed, as_one, or_undo
+from numafit._as_one import as_one, or_undo
+from numafit._engine import Engine, Hold, Placed
 from numafit.columns.columns import DevicesTaken
 from numafit.errors import StalePlacement
 from numafit.holding import Draw, Holding, bare

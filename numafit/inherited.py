@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from weakref import WeakSet
 
-from numafit._engine import ManyHosts, as_one, or_undo
+from numafit._as_one import as_one, or_undo
+from numafit._engine import ManyHosts
 from numafit.adopting import Adopting
 from numafit.claims import Claim, give_back
 from numafit.errors import MisuseError, StalePlacement

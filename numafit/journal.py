@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from io import FileIO
 from typing import Any, BinaryIO, NamedTuple, Self
 
-from numafit._engine import Under, as_one, or_undo
+from numafit._as_one import Under, as_one, or_undo
 from numafit.columns.columns import Position
 from numafit.columns.drafts import draft_of
 from numafit.errors import InputError, MisuseError

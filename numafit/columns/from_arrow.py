@@ -93,7 +93,11 @@ def _in_columns(batches: Iterable[Any]) -> tuple[Gatherer, npt.ArrayLike]:
     reader = _Reader()
     gatherer = Gatherer()
     adding = Batches(gatherer, reader.sets, _pool)
-    generations = [adding.add(Part.of(batch)) for batch in batches]
+    generations = []
+    for batch in batches:
+        with _readable():
+            part = Part.of(batch)
+        generations.append(adding.add(part))
     return gatherer, np.concatenate(generations) if generations else ()
 
 

@@ -112,7 +112,7 @@ class CTrial:
     def _modules(self) -> None:
         suffix = sysconfig.get_config_var("EXT_SUFFIX")
         include = sysconfig.get_path("include")
-        for name in ("_engine", "_header", "_slab", "columns/_nova_text", "nova/_seen"):
+        for name in ("_as_one", "_engine", "_header", "_slab", "columns/_nova_text", "nova/_seen"):
             source, made = self.work / f"{Path(name).name}.c", f"numafit/{name}{suffix}"
             subprocess.run(
                 (sys.executable, "-m", "cython", f"numafit/{name}.pyx", "-o", source),

@@ -206,7 +206,7 @@ def test_wheel_holds_what_it_should(wheel: Path) -> None:
     sources = {n for n in tracked if not n.endswith((".pyx", ".pxi"))}
     built = {n for n in names if n not in sources and ".dist-info/" not in n}
     assert not sources - set(names)
-    modules = ("_engine", "_header", "_slab", "columns/_nova_text", "nova/_seen")
+    modules = ("_as_one", "_engine", "_header", "_slab", "columns/_nova_text", "nova/_seen")
     ours = ("numafit/lib/", *(f"numafit/{name}." for name in modules))
     assert all(n.startswith(ours) for n in built), built
     assert any(n.endswith("licenses/LICENSE") for n in names)

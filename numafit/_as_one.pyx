@@ -1,7 +1,11 @@
-# What changes in the engine and in Python as one, where Ctrl-C or want of memory comes between.
-#
-# Python raises KeyboardInterrupt between operations of its own alone, so that none is raised here
-# but in what is called: whoever presses Ctrl-C once more meets a call that is asked again.
+# cython: language_level=3, freethreading_compatible=True
+"""What changes in the engine and in Python as one, where Ctrl-C or want of memory comes between.
+
+Python raises KeyboardInterrupt between operations of its own alone, so that none is raised here but
+in what is called: whoever presses Ctrl-C once more meets a call that is asked again.
+
+Imports nothing of numafit, so that every room may import it.
+"""
 
 cdef enum:
     ATTEMPTS = 100  # who interrupts more often than that is no person

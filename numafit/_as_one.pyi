@@ -1,0 +1,16 @@
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Generic, TypeVar
+
+_T = TypeVar("_T")
+
+def as_one(
+    begin: Callable[[], object], begun: Callable[[], bool], rest: Callable[[], object]
+) -> bool: ...
+
+class Under(Generic[_T]):
+    def __init__(self, lock: AbstractContextManager[object], value: _T) -> None: ...
+    def __enter__(self) -> _T: ...
+    def __exit__(self, *unused: object) -> None: ...
+
+def or_undo(do: Callable[[], _T], undo: Callable[[], object]) -> _T: ...
