@@ -184,6 +184,31 @@ static void a_request_that_an_earlier_one_keeps_from_the_pf(void) {
     fixture_free(&f);
 }
 
+/* Nova first looks how near enough devices are, and then leaves out those that the request may not
+ * take. Two of an unknown node are enough for one or two of them, and may not be taken: four on the
+ * other cell do not count. They do for three. */
+static void devices_that_match_and_may_not_be_taken(void) {
+    fixture f;
+    answer a;
+    uint64_t both = 3, far = 1, near = 2;
+    const nf_options o = {.limits = NF_LIMITS_NONE};
+    nf_guest_cell cell = pinned(2, 64);
+    nf_request r = request_of(&cell, 1);
+    nf_pci_request pci[] = {{3, NF_PCI_PREFERRED, &both, &far, 0, NULL},
+                            {1, NF_PCI_PREFERRED, &near, &near, 0, NULL}};
+    fixture_make(&f, 1);
+    f.fleet.pinned[0] = (1u << SLOTS) - 1u;
+    nf_derive(&f.fleet, 0, 2, NULL);
+    r.pci = pci;
+    for (r.n_pci = 1; r.n_pci <= 2; r.n_pci++) {
+        for (pci[0].count = 1; pci[0].count <= 2; pci[0].count++)
+            CHECK(fit(&f.fleet, 0, &r, &o, &a, NULL) != NF_OK);
+        CHECK(fit(&f.fleet, 0, &r, &o, &a, NULL) == NF_OK);
+        CHECK(a.cells[0].cell == 1 && a.draws[0].pool == 0 && a.draws[0].count == 3);
+    }
+    fixture_free(&f);
+}
+
 /* Whatever stands in the scratch memory: two pools of one provider, of which the first is used up. */
 static void pools_of_one_provider(void) {
     fixture f;
@@ -370,6 +395,12 @@ static void a_core_as_wide_as_a_word(void) {
     cell.n_dedicated = WIDE - 1;
     cell.threads = NF_THREADS_NONE;
     CHECK(fit(&f.fleet, 0, &r, &o, &a, NULL) != NF_OK);
+    /* all threads but the first are another's */
+    f.fleet.pinned[0] = ~(uint64_t)1;
+    nf_derive(&f.fleet, 0, 2, NULL);
+    CHECK(f.fleet.cell_free[0] == 1);
+    cell.n_dedicated = 1;
+    CHECK(fit(&f.fleet, 0, &r, &o, &a, NULL) == NF_OK && a.slots[0] == 0);
     fixture_free(&f);
 }
 
@@ -434,6 +465,7 @@ int main(void) {
     the_second_request_that_nobody_can_serve();
     a_guest_that_must_cover_more_cells_than_it_has();
     a_request_that_an_earlier_one_keeps_from_the_pf();
+    devices_that_match_and_may_not_be_taken();
     pools_of_one_provider();
     a_class_that_the_request_does_not_take();
     guests_without_memory_are_counted_by_their_cpus();

@@ -219,6 +219,13 @@ static void requests_without_sense(void) {
     uint64_t mask = 1;
     q = (nf_pci_request){.count = UINT32_MAX, .matches = &mask, .usable = &mask};
     all_say(&s, f, &r, &s.o, NF_EINVAL);
+    /* the second may take what it does not match */
+    uint64_t none = 0;
+    nf_pci_request two[] = {{.count = 1, .matches = &mask, .usable = &mask},
+                            {.count = 1, .matches = &none, .usable = &mask}};
+    r.pci = two;
+    r.n_pci = 2;
+    CHECK(nf_fit(f, 0, &r, &s.o, &s.scratch, &s.a.placement, &s.why) == NF_EINVAL);
     strike(&s);
 }
 

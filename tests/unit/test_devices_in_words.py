@@ -21,6 +21,13 @@ def test_a_kind_of_device_has_its_usual_name(dev_type: str, word: str) -> None:
     assert there([pool(1, 3, dev_type=dev_type)]) == f"3 of 8086:0001{word} on node 0"
 
 
+def test_devices_that_are_managed_elsewhere_are_called_so_and_used_up_pools_have_none() -> None:
+    managed = pool(1, 2, dev_type="type-VF", remote_managed="true")
+    assert there([managed]) == "2 of 8086:0001 VF remote-managed on node 0"
+    assert there([pool(1, 0)]) == "0 of 8086:0001 on node 0"
+    assert there([pool(1, 0), pool(1, 3)]) == "3 of 8086:0001 on node 0"
+
+
 @pytest.mark.parametrize(("more", "words"), [(0, ""), (1, "; 1 more kind"), (2, "; 2 more kinds")])
 def test_pools_beyond_those_that_are_listed_are_counted(more: int, words: str) -> None:
     listed = [f"1 of 8086:{n:04x} on node 0" for n in range(MOST_POOLS)]

@@ -160,6 +160,12 @@ BAD_DEVICES: list[tuple[Any, str, str]] = [
 ]
 
 
+def test_devices_that_are_no_list_are_named() -> None:
+    with pytest.raises(InputError) as caught:
+        pools_from_devices(5, [])  # type: ignore[arg-type]
+    assert caught.value.key == "devices"
+
+
 @pytest.mark.parametrize(("found", "key", "expected"), BAD_DEVICES)
 def test_bad_device_files(tmp_path: Path, found: Any, key: str, expected: str) -> None:
     file = tmp_path / "devices.json"
