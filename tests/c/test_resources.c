@@ -101,6 +101,18 @@ static void claims_count_units(void) {
     CHECK(fixture_digest(&f) == before);
 }
 
+/* Twice as many units in use as there are: no guest, and not as many as an unsigned number has. */
+static void more_in_use_than_there_is(void) {
+    nf_guest_cell cell = pinned(2, 64);
+    nf_resource one[] = {{0, 30}};
+    nf_request r = asking(&cell, one, 1, NULL);
+    f.fleet.resource_used[1] = 200;
+    nf_derive(&f.fleet, 0, HOSTS, NULL);
+    ask(&r, "ynyy", (uint32_t[]){3, 0, 3, 3});
+    f.fleet.resource_used[1] = 0;
+    nf_derive(&f.fleet, 0, HOSTS, NULL);
+}
+
 /* Odd hosts are ruled out by their class, and asked for the fallback. */
 static void other_classes_give_other_units(void) {
     nf_guest_cell cell = pinned(2, 64);
@@ -170,6 +182,7 @@ int main(void) {
     units_and_classes();
     refusals_say_what_is_short();
     claims_count_units();
+    more_in_use_than_there_is();
     other_classes_give_other_units();
     a_block_is_judged_to_its_end();
     misuse();

@@ -105,9 +105,9 @@ def said(done: list[tuple[Mutant, Outcome]], target: float, of: int, seconds: fl
     # where all are known to be the same program there is nothing to notice
     rate = 100 * total["killed"] / judged if judged else 100.0 if total["same"] else 0.0
     print(
-        f"{len(done)} of {of} mutants, {total['stillborn']} do not compile, {total['same']} are the"
-        f" same program; of the other {judged} {total['killed']} were killed: {rate:.1f} %,"
-        f" {target:g} % wanted; {seconds:.0f} s"
+        f"{len(done)} of {of} mutants: {total['killed']} killed of {judged}, which is {rate:.1f} %"
+        f" ({target:g} % wanted); {total['same']} more known to be the same program, {total['stillborn']}"
+        f" that did not compile; {seconds:.0f} s"
     )
     return int(rate < target)
 

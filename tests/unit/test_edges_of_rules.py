@@ -93,6 +93,8 @@ def test_a_port_is_trusted_where_its_profile_says_so(profile: object, trusted: o
     assert (port.physnet, port.tunneled) == ("p", False)
     with pytest.raises(InputError, match=r"^port: "):
         Port.from_neutron("port", network)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"^binding:profile: got 5, expected a mapping"):
+        Port.from_neutron({"binding:vnic_type": "direct", "binding:profile": 5}, network)
 
 
 def test_the_first_id_beyond_a_limit_that_no_rule_takes_out() -> None:
@@ -283,3 +285,18 @@ def test_devices_say_of_live_migration_what_all_specs_say(asked: str) -> None:
         device = {"vendor_id": "8086", **({} if told is None else {"live_migratable": told})}
         assert usable(request, device) is (told == asked)
         assert usable(either, device)
+
+
+@pytest.mark.parametrize("least", [0, -1])
+def test_a_cell_has_no_less_than_no_memory(least: int) -> None:
+    cpus = {"hw:numa_nodes": "2", "hw:numa_cpus.0": "0", "hw:numa_cpus.1": "1"}
+    memory = {"hw:numa_mem.0": str(least), "hw:numa_mem.1": str(1024 - least)}
+    flavor = Flavor("f", 2, 1024, cpus | memory)
+    if least == 0:
+        found = guest_topology(flavor)
+        assert found is not None
+        assert [cell.memory_mb for cell in found.cells] == [0, 1024]
+        return
+    with pytest.raises(InvalidRequest, match=r"^hw:numa_mem.0=-1: ") as raised:
+        guest_topology(flavor)
+    assert raised.value.nova_exception == "ImageNUMATopologyMemoryOutOfRange"
