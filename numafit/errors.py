@@ -95,6 +95,8 @@ class InputError(NumafitError, ValueError):
         # a key is as long as the file made it
         key = self.key if not self.key or len(self.key) <= 200 else f"{self.key[:200]}..."
         where = ": ".join(part for part in (self.file, key) if part)
+        # half a surrogate cannot be written anywhere
+        where = where.encode("utf-8", "backslashreplace").decode()
         text = f"{where}: " if where else ""
         text += f"got {shorten(self.value, self.shown)}, expected {self.expected}"
         return f"{text}. {self.hint}" if self.hint else text

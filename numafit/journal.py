@@ -65,7 +65,8 @@ class Journal:
     """
 
     def __init__(self, path: str | os.PathLike[str], fsync: bool = False) -> None:
-        self.path = fields.path("path", path)
+        # a daemon may go to another directory later
+        self.path = os.path.abspath(fields.path("path", path))
         self._fsync = fields.yes_or_no("fsync", fsync)
         self.lock = threading.RLock()
         self._owner = os.getpid()
@@ -85,6 +86,9 @@ class Journal:
 
     def close(self) -> None:
         """Claims of a fleet that writes to it raise from then on."""
+        if not self.here:  # a thread of the parent may have held the lock at the fork
+            self._file.close()
+            return
         with self.lock:
             self._file.close()
 
@@ -145,13 +149,21 @@ class Journal:
 
     def forget(self, numbers: Sequence[int]) -> None:
         """Claims that could not be taken again are held no longer."""
+        self._writable()
         with self.lock:
             self.write(give=numbers)
 
     def trim(self) -> None:
         """Leave out what was given back: the journal begins anew from here. A fleet that was saved
-        before this no longer goes with it; so save first."""
+        before this no longer goes with it; so save first. Raises InputError where another file
+        has the journal's name by now."""
+        self._writable()
         with self.lock:
+            self._writable()
+            if not _is_at(self.path, self._file):
+                expected = "the journal that was opened"
+                hint = "It was moved or removed: close it, and open it where it is."
+                raise InputError(self.path, None, "another file, or none", expected, hint)
             (summed,) = self.events(self.position)
             at, before = self._at, self._file
             head = _line(_head(self._id, at.line, at.next, summed.take))
@@ -174,11 +186,14 @@ class Journal:
                     if made is not self._file:
                         made.close()
 
-    def _append(self, data: dict[str, Any], following: int) -> None:
+    def _writable(self) -> None:
         if not self.here:
             raise MisuseError(f"{self.path}: the journal is written by the process that opened it")
         if self._file.closed:
             raise MisuseError(f"{self.path}: the journal is closed")
+
+    def _append(self, data: dict[str, Any], following: int) -> None:
+        self._writable()
         line = _line(data)
         after = At(self._at.line + 1, following, self._at.end + len(line))
 
@@ -329,14 +344,17 @@ def _open(path: str) -> FileIO:
         # its head is there as a whole or not at all
         with draft_of(path) as draft:
             draft.write(_line(_head(secrets.token_hex(8), 0, 1, {})))
-    open_regular(path).close()  # says what else it may be
-    file = open(path, "ab", buffering=0)  # noqa: SIM115
-    try:
-        fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        expected = "a journal that no other process writes to"
-        raise InputError(path, None, "in use", expected, "Stop the other one first.") from None
-    except OSError:
-        pass  # a file system without locks
-    return file
+    while True:
+        open_regular(path).close()  # says what else it may be
+        file = open(path, "ab", buffering=0)  # noqa: SIM115
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            expected = "a journal that no other process writes to"
+            raise InputError(path, None, "in use", expected, "Stop the other one first.") from None
+        except OSError:
+            pass  # a file system without locks
+        if _is_at(path, file):
+            return file
+        file.close()  # it was trimmed just now

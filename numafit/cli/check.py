@@ -56,7 +56,7 @@ class Seen:
         of = [counted(n, what) for n, what in counts if n]
         agree = bool(self.hosts) and self.hosts == self.configured
         return (
-            f"nothing to say of {and_text(of) or 'no host and no flavor'}"
+            f"nothing to report for {and_text(of) or 'no host and no flavor'}"
             f"{': configuration and host agree' if agree else ''}"
         )
 

@@ -178,7 +178,7 @@ class Coming:
             more = f"; and {counted(len(some) - 3, 'more size')}" if len(some) > 3 else ""
             whom = f"{counted(self.found.left_out, 'guest')} of the trace"
             why = f"no flavor has what they ask for ({named}{more})"
-            say(printable(f"left out: {whom}, for {why}"), err=err)
+            say(printable(f"left out: {whom}, because {why}"), err=err)
         for why, rows in self.found.passed_over.items():
             say(f"passed over: {counted(rows, 'row')} of the trace: {why}", err=err)
 

@@ -34,6 +34,8 @@ _TYPE = "Arrow data with the columns that a Fleet gives"
 def gather(source: Any) -> tuple[Gatherer, npt.ArrayLike]:
     """All hosts, and the generation of each; an error names row, key and value."""
     batches = _batches(source)
+    if batches:
+        _refuse_empty_structs(batches[0].schema)
     with bounds.document():
         try:
             return _in_columns(batches)
@@ -62,6 +64,20 @@ def _batches(source: Any) -> list[Any]:
         raise InputError(None, None, type(source).__name__, expected)
     with _readable():
         return list(na.c_array_stream(source))
+
+
+def _refuse_empty_structs(schema: Any) -> None:
+    """nanoarrow reads no values of a struct without fields, as if there were no rows of it."""
+    left = [("", schema)]
+    while left:
+        key, one = left.pop()
+        children = list(one.children)
+        if one.format == "+s" and not children and key:
+            raise InputError(None, key, "structs without fields", _TYPE)
+        for child in children:
+            # a list's own child has no name that anybody gave it
+            inside = [key, child.name] if one.format == "+s" else [key]
+            left.append((".".join(filter(None, inside)), child))
 
 
 def _rows(batches: list[Any]) -> Iterator[Any]:

@@ -216,10 +216,14 @@ def _is_sequence(row: object) -> bool:
     return likely and not isinstance(row, str | bytes)
 
 
+def _host_of(row: Mapping[str, Any]) -> Any:
+    return row.get("hypervisor_hostname") or row.get("host") or ""
+
+
 def _columns(row: Mapping[str, Any]) -> tuple[Any, ...]:
     return (
-        row.get("hypervisor_hostname") or row.get("host") or "",
-        row.get("numa_topology"),
+        _host_of(row),
+        checks.required(row, "numa_topology", "what nova keeps of the host's cells, or None"),
         row.get("pci_stats"),
         row.get("cpu_allocation_ratio"),
         row.get("ram_allocation_ratio"),
@@ -229,7 +233,7 @@ def _columns(row: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def _name_of(row: Row) -> str:
     if isinstance(row, Mapping):
-        name = _columns(row)[0]
+        name = _host_of(row)
     else:
         name = row[0] if _is_sequence(row) and len(row) else None
     return f" ({name})" if isinstance(name, str) and name else ""

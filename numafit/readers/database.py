@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, ClassVar, Self
 
+from numafit._as_one import or_undo
 from numafit.errors import InputError
 from numafit.extras import need
 from numafit.readers import bounds
@@ -75,6 +76,7 @@ class Database:
             self._engine = self._open(parsed)
             try:
                 self._connection = self._connect(parsed.get_backend_name())
+                self._raw = self._connection.connection.dbapi_connection
             except BaseException:
                 self._engine.dispose()
                 raise
@@ -91,6 +93,13 @@ class Database:
         self.close()
 
     def close(self) -> None:
+        """Whatever SQLAlchemy was doing when Ctrl-C came: the driver's own connection is closed."""
+        try:
+            or_undo(self._close, self._raw.close)
+        except AssertionError:  # of SQLAlchemy's, whose own notes were ended halfway
+            self._raw.close()
+
+    def _close(self) -> None:
         self._connection.close()
         self._engine.dispose()
 
@@ -175,7 +184,11 @@ class Database:
         except sa.exc.DBAPIError as error:
             reason = " ".join(str(error.orig).split())
             hint = self.kind.other if "no such table" in reason or "doesn't exist" in reason else ""
-            told = InputError(self.name, None, reason, self.kind.what, hint)
+            expected = self.kind.what
+            if "is locked" in reason:
+                expected = "a database that can be read now"
+                hint = "Another program writes to it: ask again later, or give a copy."
+            told = InputError(self.name, None, reason, expected, hint)
             # why a database cannot be reached stands at the end
             told.shown = _REASON
             raise told from None

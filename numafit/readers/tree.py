@@ -177,6 +177,9 @@ def open_tree(path: str | os.PathLike[str], inside: Sequence[str] = ()) -> Tree:
     return _based(name, store, inside)
 
 
+_COPY = "tar -C / --ignore-failed-read -cf sys.tar sys/devices sys/bus/pci/devices sys/class/net"
+
+
 def _based(name: str, store: _Store, inside: Sequence[str]) -> Tree:
     base = _find(store, inside)
     if base is None:
@@ -185,8 +188,7 @@ def _based(name: str, store: _Store, inside: Sequence[str]) -> Tree:
             None,
             f"no {'/'.join(inside)} in it",
             "a copy of /sys",
-            "Make one on the host: "
-            "tar -C / --ignore-failed-read -cf sys.tar sys/devices sys/bus/pci/devices sys/class/net",
+            f"Make one on the host: {_COPY}",
         )
     return Tree(name, store, base)
 

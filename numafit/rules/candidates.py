@@ -173,7 +173,7 @@ def _short_of(kind: HostKind, asked: Resources) -> Short | None:
             continue
         low, high, step = units[name]
         if not low <= amount <= high:
-            return Short(name, amount, high, f"a guest gets {low} to {high} at once")
+            return Short(name, amount, high, f"one guest may have {low} to {high} at once")
         if amount % step:
             return Short(name, amount, high, f"given out in steps of {step}")
     return None
@@ -191,7 +191,7 @@ def not_judged(kind: HostKind, asked: Resources) -> Iterator[str]:
             if kind.elsewhere is not None:
                 where = "another provider of the host may have it"
             elif kind.units is not None:
-                where = "the source of the host does not tell"
+                where = "the source of the host does not say"
             yield f"{name}: {where}"
     for name in sorted(kind.unsplit & asked.amounts.keys()):
         yield f"{name}: how much of what is in use the host reserves is not known"

@@ -98,7 +98,7 @@ def _words(refusal: Refusal) -> tuple[str, str]:
         return _COMMON[refusal.reason].format(**names), ""
     if refusal.reason == "host_class" and refusal.subject and refusal.missing > 0:
         # the most that one guest gets differs from host to host
-        return f"{refusal.subject}: more than a guest gets at once", refusal.subject
+        return f"{refusal.subject}: more than one guest may have at once", refusal.subject
     return refusal.message, ""
 
 

@@ -12,7 +12,7 @@ import socket
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +90,32 @@ def test_a_sqlite_file_that_another_program_has_locked(
     assert said.out == ""
     assert said.err.count("\n") == 1
     assert "database is locked" in said.err
+    assert "ask again later, or give a copy" in said.err
+
+
+@pytest.mark.parametrize(
+    ("ends", "said"), [(KeyboardInterrupt, KeyboardInterrupt), (AssertionError, None)]
+)
+def test_a_connection_is_closed_however_sqlalchemy_ends(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    ends: type[BaseException],
+    said: type[BaseException] | None,
+) -> None:
+    """Ctrl-C halfway through its own notes is an AssertionError of SQLAlchemy's later."""
+
+    def ended(_connection: object) -> None:
+        raise ends
+
+    opened = NovaDb(make_database(tmp_path / "cell.db", 2))
+    raw = opened._raw
+    assert raw.execute("SELECT 1").fetchone() == (1,)
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(type(opened._connection), "close", ended)
+        with pytest.raises(said) if said else nullcontext():
+            opened.close()
+    with pytest.raises(sqlite3.ProgrammingError):
+        raw.execute("SELECT 1")
 
 
 class Cursor:

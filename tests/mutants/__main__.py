@@ -106,8 +106,8 @@ def said(done: list[tuple[Mutant, Outcome]], target: float, of: int, seconds: fl
     rate = 100 * total["killed"] / judged if judged else 100.0 if total["same"] else 0.0
     print(
         f"{len(done)} of {of} mutants: {total['killed']} killed of {judged}, which is {rate:.1f} %"
-        f" ({target:g} % wanted); {total['same']} more known to be the same program, {total['stillborn']}"
-        f" that did not compile; {seconds:.0f} s"
+        f" ({target:g} % wanted); {total['same']} more known to be the same program,"
+        f" {total['stillborn']} that did not compile; {seconds:.0f} s"
     )
     return int(rate < target)
 

@@ -68,7 +68,7 @@ def test_without_neutron_nothing_is_said_of_networks(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     assert main(["check", *MACHINE[:2], "--config", str(EXAMPLES / "nova.conf")]) == 0
-    assert capsys.readouterr().out == "nothing to say of 1 host: configuration and host agree\n"
+    assert capsys.readouterr().out == "nothing to report for 1 host: configuration and host agree\n"
 
 
 @pytest.mark.parametrize(

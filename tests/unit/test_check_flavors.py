@@ -119,4 +119,4 @@ def test_nothing_to_say_names_what_was_looked_at(numafit: Run, tmp_path: Path) -
         ((host, host), "2 hosts"),
         (("--flavors", flavors, "--image", image, host), "2 flavors, 1 image and 1 host"),
     ):
-        assert numafit("check", *given).out == f"nothing to say of {said}\n"
+        assert numafit("check", *given).out == f"nothing to report for {said}\n"

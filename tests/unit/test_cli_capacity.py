@@ -62,7 +62,7 @@ def test_why_a_flavor_has_no_room_anywhere_is_said_below_the_table(
     said = done.out.partition("\n\n")[2].splitlines()
     # one device serves one of two aliases: Launchpad 1986838
     assert said[:2] == [
-        "monster: no room: VCPU: more than a guest gets at once; 3992 VCPU short on a-1",
+        "monster: no room: VCPU: more than one guest may have at once; 3992 VCPU short on a-1",
         "gpu: no room: no choice of cells serves all PCI requests at once (2 of 3 hosts)",
     ]
     answer = json.loads(numafit("capacity", flavors, *hosts, *aliases, "--format", "json").out)

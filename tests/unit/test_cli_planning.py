@@ -108,7 +108,7 @@ def test_stranded_csv_and_by_host(numafit: Run) -> None:
 def test_what_answers_leave_open_is_said_below_them(numafit: Run, command: str, form: str) -> None:
     done = numafit(command, FLAVORS, *HOSTS, "--format", form)
     said = done.out if form == "table" else done.err
-    assert "not judged: DISK_GB: the source of the host does not tell" in said
+    assert "not judged: DISK_GB: the source of the host does not say" in said
     assert "derived from the hosts, as nova-compute reports them: MEMORY_MB, PCPU, VCPU" in said
 
 

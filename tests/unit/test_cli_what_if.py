@@ -86,7 +86,7 @@ def test_what_no_flavor_stands_for_is_said_in_every_format(there: Path) -> None:
     (there / "h.csv").write_text(
         "vmid,cpu,memory,time,type\n0,2,1,0,0\n1,3,2,60,0\n2,64,2,90,0\n7,1,1,95,1\n0,2,1,99,1\n"
     )
-    left_out = "left out: 1 guest of the trace, for no flavor has what they ask for (64 vCPUs"
+    left_out = "left out: 1 guest of the trace, because no flavor has what they ask for (64 vCPUs"
     over = "passed over: 1 row of the trace: it is deleted and was never created"
     table = ask("--trace", "h.csv")
     assert left_out in table.stdout

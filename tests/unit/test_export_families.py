@@ -176,7 +176,7 @@ def test_what_was_left_open_and_worked_out_is_told() -> None:
     assert set(got["numafit_inventory_derived"]) == {("MEMORY_MB",), ("PCPU",)}
     # a host whose service rests refuses, whatever its disk
     assert got["numafit_flavor_not_judged_hosts"] == {
-        ("p8", "DISK_GB: the source of the host does not tell"): 4
+        ("p8", "DISK_GB: the source of the host does not say"): 4
     }
 
 

@@ -202,7 +202,7 @@ def test_hosts_that_give_a_guest_too_little_at_once_are_one_reason() -> None:
     refused = [fleet.explain(request, n) for n in range(3)]
     (one,) = reasons(found for found in refused if found is not None)
     assert (one.words, one.hosts, one.miss) == (
-        "VCPU: more than a guest gets at once",
+        "VCPU: more than one guest may have at once",
         3,
         "1 VCPU short on v2",
     )
@@ -298,5 +298,5 @@ def test_what_stands_below_is_of_the_hosts_that_were_asked(numafit: Run, tmp_pat
     on_one = numafit("fit", flavors, *hosts, "--match", "b-*").out
     assert on_one.splitlines()[1:] == [" 1 socket of 1 core of 1 thread"]
     on_other = numafit("fit", flavors, *hosts, "--match", "a-1").out
-    assert "not judged: DISK_GB: the source of the host does not tell\n" in on_other
+    assert "not judged: DISK_GB: the source of the host does not say\n" in on_other
     assert "take no guests" not in on_other

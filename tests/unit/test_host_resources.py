@@ -43,8 +43,8 @@ PINNED = {"hw:cpu_policy": "dedicated"}
         (ask(15), "VCPU: 15 wanted, 14 free of 16"),
         (ask(1, 65025), "MEMORY_MB: 65025 wanted, 65024 free of 65024"),
         (ask(13, 512, PINNED), "PCPU: 13 wanted, 12 free of 12"),
-        (ask(disk_gb=55), "DISK_GB: 55 wanted, a guest gets 5 to 50 at once"),
-        (ask(disk_gb=3), "DISK_GB: 3 wanted, a guest gets 5 to 50 at once"),
+        (ask(disk_gb=55), "DISK_GB: 55 wanted, one guest may have 5 to 50 at once"),
+        (ask(disk_gb=3), "DISK_GB: 3 wanted, one guest may have 5 to 50 at once"),
         (ask(disk_gb=7), "DISK_GB: 7 wanted, given out in steps of 5"),
         (ask(specs={"resources:VGPU": "1"}), "VGPU: 1 wanted, the host has no inventory of it"),
         (
@@ -75,7 +75,7 @@ def test_a_refusal_names_the_class_and_what_there_is(request_: Request, said: st
 
 def test_dedicated_cpus_are_given_out_as_their_own_inventory_says() -> None:
     few = FULL | {"PCPU": {"total": 12, "max_unit": 4, "step_size": 2}}
-    for vcpus, said in ((6, "a guest gets 1 to 4 at once"), (3, "given out in steps of 2")):
+    for vcpus, said in ((6, "one guest may have 1 to 4 at once"), (3, "given out in steps of 2")):
         answer = Host(host(resources=few)).fit(ask(vcpus, 512, PINNED))
         assert isinstance(answer, Refusal)
         assert f"PCPU: {vcpus} wanted, {said}" in str(answer)

@@ -11,6 +11,7 @@ import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -293,13 +294,41 @@ def test_tags_of_arrow_data_that_are_none_are_an_input_error(tags: str) -> None:
         Fleet.from_arrow(table)
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "key"),
+    [
+        ("cells", [[{}, {}]], "cells"),
+        ("cells", [[{"id": 0, "siblings": {}}]], "cells.siblings"),
+        ("pci_pools", [[{}]], "pci_pools"),
+        ("name", [{}], "name"),
+        ("distances", [{}], "distances"),
+    ],
+)
+def test_structs_without_fields_are_an_input_error(name: str, values: Any, key: str) -> None:
+    """And not as many hosts, cells or pools fewer."""
+    table = pa.Table.from_pylist([arrow_row()])
+    table = table.set_column(table.column_names.index(name), name, pa.array(values))
+    with pytest.raises(InputError, match=f"^{key}: got 'structs without fields'"):
+        Fleet.from_arrow(table)
+
+
 @pytest.mark.parametrize("row", [(), 5, None, "abc", b"abc", ("h",), [], {}, ("h", None, {"a": 1})])
 def test_rows_that_are_none_are_an_input_error(row: object) -> None:
-    if row == {}:  # a row without columns is a host of which nothing is known
-        assert len(Fleet.from_nova_rows([{}])) == 1
-        return
     with pytest.raises(InputError, match="row 1"):
         Fleet.from_nova_rows([("good", None, None), row])  # type: ignore[list-item]
+
+
+def test_a_row_without_the_column_of_cells_is_an_input_error() -> None:
+    """It is not a host without cells."""
+    with pytest.raises(InputError, match=r"row 0 \(h\): .*missing. Did you mean 'numa_topolgy'"):
+        Fleet.from_nova_rows([{"host": "h", "numa_topolgy": "{}"}])
+    assert Fleet.from_nova_rows([{"host": "h", "numa_topology": None}]).names[0] == "h"
+
+
+def test_a_label_that_cannot_be_written_is_escaped() -> None:
+    with pytest.raises(InputError, match=r"row 0 \(\\ud800\)") as raised:
+        Fleet.from_nova_rows([("\ud800", "{", None)])
+    str(raised.value).encode()
 
 
 # --- saved fleets

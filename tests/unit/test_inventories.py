@@ -148,7 +148,7 @@ def test_disk_that_is_not_known_is_not_judged() -> None:
     assert Host(with_inventories(host())).scan(asked)
     node = {"vcpus": 8, "memory_mb": 8192, "local_gb": 20}
     refused = Host(host_from_nova(None, name="h", node=node)).explain(asked)
-    assert str(refused) == "DISK_GB: 1000000 wanted, a guest gets 1 to 20 at once"
+    assert str(refused) == "DISK_GB: 1000000 wanted, one guest may have 1 to 20 at once"
 
 
 def rows() -> list[dict[str, Any]]:
@@ -243,7 +243,7 @@ def test_a_flavor_of_4000_vcpus_does_not_fit(numafit: Run, files: Callable[..., 
     flavors = files("flavors.json", [flavor("monster", 4000, 1024)])
     done = numafit("fit", flavors, files("h.json", HOST))
     assert done.status == 1
-    said = "monster on h: does not fit: VCPU: 4000 wanted, a guest gets 1 to 8 at once\n"
+    said = "monster on h: does not fit: VCPU: 4000 wanted, one guest may have 1 to 8 at once\n"
     assert done.out.startswith(said)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import random
 import signal
@@ -114,6 +115,83 @@ def test_a_trim_that_is_ended_once_the_new_file_is_there_goes_on_in_it(
     with Journal(tmp_path / "j") as journal:
         again = make_fleet()
         assert len(again.adopt(journal, usage="on top").claims) == 1
+
+
+def test_a_journal_that_is_trimmed_as_it_is_opened_is_opened_in_its_new_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between the opening of a file and its lock another process may put a new one in its place."""
+    Journal(tmp_path / "j").close()
+    flock, left = fcntl.flock, [2]
+
+    def late(handle: int, how: int) -> None:
+        if left[0]:
+            left[0] -= 1
+            (tmp_path / "new").write_bytes((tmp_path / "j").read_bytes())
+            os.replace(tmp_path / "new", tmp_path / "j")
+        flock(handle, how)
+
+    monkeypatch.setattr("numafit.journal.fcntl.flock", late)
+    fleet = make_fleet()
+    with Journal(tmp_path / "j") as journal:
+        assert left == [0]
+        fleet.adopt(journal)
+        fleet.claim(REQUEST, host=0)
+    with Journal(tmp_path / "j") as journal:
+        assert len(make_fleet().adopt(journal, usage="on top").claims) == 1
+
+
+def test_a_journal_whose_name_is_another_files_is_not_trimmed(tmp_path: Path) -> None:
+    with Journal(tmp_path / "j") as journal:
+        (tmp_path / "j").rename(tmp_path / "moved")
+        for there in (False, True):
+            if there:
+                (tmp_path / "j").write_text("another's")
+            with pytest.raises(InputError, match="got 'another file, or none'"):
+                journal.trim()
+        assert (tmp_path / "j").read_text() == "another's"
+
+
+def test_a_journal_is_trimmed_where_it_was_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Journal("j") as journal:
+        (tmp_path / "other").mkdir()
+        monkeypatch.chdir(tmp_path / "other")
+        journal.trim()
+    assert sorted(os.listdir(tmp_path)) == ["j", "other"]
+    assert os.listdir(tmp_path / "other") == []
+
+
+def test_the_child_of_a_fork_does_not_wait_for_the_journals_lock(tmp_path: Path) -> None:
+    """Another thread of the parent held it at the fork, and is not there."""
+    with Journal(tmp_path / "j") as journal:
+        taken, over = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with journal.lock:
+                taken.set()
+                over.wait()
+
+        thread = threading.Thread(target=hold)
+        thread.start()
+        taken.wait()
+        child = os.fork()
+        if not child:
+            signal.alarm(20)
+            told = 0
+            for verb in (journal.trim, lambda: journal.forget([1])):
+                try:
+                    verb()
+                except MisuseError:
+                    told += 1
+            journal.close()
+            os._exit(told)
+        over.set()
+        thread.join()
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+        journal.trim()
 
 
 def test_claims_on_a_host_that_is_not_there_stay_in_the_journal_until_adopted_or_forgotten(

@@ -170,7 +170,7 @@ def test_a_line_of_each_kind_stands_below_the_answers(
 ) -> None:
     flavors, path, config = asked
     out = numafit(command, flavors, path).out
-    notes = f"not judged: DISK_GB: the source of the host does not tell (disk)\n{DERIVED}"
+    notes = f"not judged: DISK_GB: the source of the host does not say (disk)\n{DERIVED}"
     assert out.endswith(notes)
     # a flavor that fits nowhere leaves nothing open
     out = numafit(command, flavors, path, "--flavor", "huge").out
@@ -183,7 +183,7 @@ def test_a_line_of_each_kind_stands_below_the_answers(
 
 def test_programs_are_told_too(numafit: Run, asked: tuple[Path, Path, Path]) -> None:
     flavors, path, _config = asked
-    said = "DISK_GB: the source of the host does not tell"
+    said = "DISK_GB: the source of the host does not say"
     plain, disk, huge = json.loads(numafit("fit", flavors, path, "--format", "json").out)
     assert (plain["not_judged"], disk["not_judged"]) == ([], [said])
     assert plain["derived"] == ["MEMORY_MB", "VCPU"]

@@ -194,7 +194,7 @@ def test_nothing_is_remarked_of_hosts_that_are_not_asked(numafit: Run, cell: str
     asked = ("move", "web", "--nova-db", cell)
     both, one = numafit(*asked), numafit(*asked, "--to", "xeon-3")
     assert "xeon-2: cell 0: pinned_cpus: stored 5" in both.err
-    assert "DISK_GB: the source of the host does not tell\n" in both.out
+    assert "DISK_GB: the source of the host does not say\n" in both.out
     assert "xeon-2" not in one.err
     # what is left is of the database as a whole: this one has no table of services
     assert one.err.splitlines() == [
