@@ -35,7 +35,8 @@ def gather(source: Any) -> tuple[Gatherer, npt.ArrayLike]:
     """All hosts, and the generation of each; an error names row, key and value."""
     batches = _batches(source)
     if batches:
-        _refuse_empty_structs(batches[0].schema)
+        with _readable():
+            _refuse_empty_structs(batches[0].schema)
     with bounds.document():
         try:
             return _in_columns(batches)

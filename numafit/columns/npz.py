@@ -183,7 +183,7 @@ def _array(data: bytes) -> npt.NDArray[Any]:
     }[np.lib.format.read_magic(stream)]
     try:
         shape, by_columns, dtype = read_header(stream)
-    except MemoryError:
+    except (MemoryError, SystemError):  # the latter of numpy's, for want of memory too
         raise
     except Exception as error:
         # numpy lets through what Python's own parsers raise: SyntaxError, TokenError

@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from numafit import Fleet, MisuseError, Request, _engine
+from numafit import Fleet, InputError, MisuseError, Request, _engine
 from tests.faults.fleets import make_fleet, make_request
 from tests.faults.worlds import WORLDS, World, fault, state
 
@@ -57,6 +57,8 @@ OTHERS = (
     "can't allocate lock", "NULL", "error return without exception set", "without setting",
     "with an exception set",
 )  # fmt: skip
+# the same, which a reader takes for what it read
+READ = ("entry not a 2- or 3- tuple", "Bad file descriptor")
 
 
 def world_of(name: str) -> World:
@@ -84,7 +86,9 @@ class Run:
             self.of_the_binding = where.endswith((".pyx", ".pxi"))
         except BaseException as error:
             others = type(error) in (SystemError, RuntimeError)
-            if not (others and any(words in str(error) for words in OTHERS)):
+            found = others and any(words in str(error) for words in OTHERS)
+            read = isinstance(error, InputError) and str(error.__context__)
+            if not found and not (read and any(words in read for words in READ)):
                 self.wrong = f"{type(error).__name__}: {error}"
         finally:
             self.reached = SHIM.fail_at(0) == 0
