@@ -42,9 +42,10 @@ cdef class Under:
 def as_one(begin, begun, rest):
     """``begin`` and then ``rest``, or neither; ``begin`` may decline: its False is the answer.
 
-    ``begin`` is one call that nothing interrupts, and ``begun`` says whether it has done its work.
-    What ends ``rest`` early is raised once ``rest`` was asked again, from its start: it has to come
-    to the same end however much of it was done, and however often it is ended early.
+    Whatever ends ``begin``, ``begun`` says whether it has done its work: the one step of it that
+    counts is a call that nothing interrupts. What ends ``rest`` early is raised once ``rest`` was
+    asked again, from its start: it has to come to the same end however much of it was done, and
+    however often it is ended early.
     """
     try:
         if begin() is False:

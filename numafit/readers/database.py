@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, ClassVar, Self
@@ -94,10 +94,8 @@ class Database:
 
     def close(self) -> None:
         """Whatever SQLAlchemy was doing when Ctrl-C came: the driver's own connection is closed."""
-        try:
+        with suppress(AssertionError):  # of SQLAlchemy's, whose own notes were ended halfway
             or_undo(self._close, self._raw.close)
-        except AssertionError:  # of SQLAlchemy's, whose own notes were ended halfway
-            self._raw.close()
 
     def _close(self) -> None:
         self._connection.close()

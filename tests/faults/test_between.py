@@ -188,7 +188,8 @@ def test_an_interrupt_leaves_each_host_and_claim_as_before_or_after(
     before, counter = worlds.state(world), Interrupt(-1, anywhere=anywhere)
     interrupted(counter, world.verb)
     after, operations = worlds.state(world), -1 - counter.left
-    assert operations > (200 if anywhere else 20)
+    few = name == "forget"  # one line of a journal, and no host
+    assert operations > ((200 if few else 500) if anywhere else (20 if few else 50))
     assert worlds.fault(world) is None
     tried = sorted(random.Random(5).sample(range(1, operations), min(OPERATIONS, operations - 1)))
     found: Counter[str] = Counter()
